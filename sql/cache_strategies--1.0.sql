@@ -1,0 +1,176 @@
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION cache_strategies" to load this file. \quit
+
+GRANT USAGE ON SCHEMA cache TO PUBLIC;
+
+-- ----- which tables are cached, and how -----
+
+CREATE TABLE cache.bindings (
+	relation		regclass PRIMARY KEY,
+	strategy		text NOT NULL,
+	ttl				interval,
+	ttl_jitter		real,
+	negative_ttl	interval,
+	max_memory		bigint,
+	loader			text,
+	refresh_ahead	real
+);
+COMMENT ON TABLE cache.bindings IS 'tables attached to the cache, with their options; changed by cache.attach() and cache.detach()';
+COMMENT ON COLUMN cache.bindings.max_memory IS 'bytes';
+COMMENT ON COLUMN cache.bindings.loader IS 'signature of the loader function';
+SELECT pg_catalog.pg_extension_config_dump('cache.bindings', '');
+GRANT SELECT ON cache.bindings TO PUBLIC;
+
+CREATE FUNCTION cache.row_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_row_changed' LANGUAGE C;
+COMMENT ON FUNCTION cache.row_changed() IS 'row trigger of attached tables';
+
+CREATE FUNCTION cache.rows_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_rows_changed' LANGUAGE C;
+COMMENT ON FUNCTION cache.rows_changed() IS 'statement trigger of tables attached with write_around';
+
+CREATE FUNCTION cache.bindings_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_bindings_changed' LANGUAGE C;
+COMMENT ON FUNCTION cache.bindings_changed() IS 'tells all sessions that cache.bindings has changed';
+REVOKE ALL ON FUNCTION cache.bindings_changed() FROM PUBLIC;
+
+CREATE TRIGGER bindings_changed AFTER INSERT OR UPDATE OR DELETE ON cache.bindings
+	FOR EACH ROW EXECUTE FUNCTION cache.bindings_changed();
+ALTER TABLE cache.bindings ENABLE ALWAYS TRIGGER bindings_changed;
+
+CREATE FUNCTION cache.tables_dropped() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM cache.bindings b
+	USING pg_event_trigger_dropped_objects() d
+	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = b.relation;
+END $$;
+COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings';
+REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
+
+CREATE EVENT TRIGGER cache_strategies_drop ON sql_drop
+	EXECUTE FUNCTION cache.tables_dropped();
+COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of cache.bindings';
+
+-- ----- attaching -----
+
+CREATE FUNCTION cache.attach(relation regclass, strategy text DEFAULT 'cache_aside',
+	ttl interval DEFAULT NULL, ttl_jitter real DEFAULT NULL,
+	negative_ttl interval DEFAULT NULL, max_memory text DEFAULT NULL,
+	loader regproc DEFAULT NULL, refresh_ahead real DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'cs_attach' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.attach(regclass, text, interval, real, interval, text, regproc, real) IS
+'cache a table with the given strategy, or change the options of a cached one';
+
+CREATE FUNCTION cache.detach(relation regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_detach' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.detach(regclass) IS 'stop caching a table';
+
+-- ----- reading -----
+
+CREATE FUNCTION cache.read(row_type anyelement, VARIADIC key "any") RETURNS anyelement
+AS 'MODULE_PATHNAME', 'cs_read' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.read(anyelement, "any") IS
+'the row with this primary key, from the cache if it is there';
+
+CREATE FUNCTION cache.read_many(row_type anyelement, keys anycompatiblearray) RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'cs_read_many' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.read_many(anyelement, anycompatiblearray) IS
+'the rows with these primary keys, in the order of the array';
+
+CREATE FUNCTION cache.lookup(row_type anyelement, VARIADIC key "any") RETURNS anyelement
+AS 'MODULE_PATHNAME', 'cs_lookup' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.lookup(anyelement, "any") IS
+'the row with this primary key if the cache has it; on a miss NULL, and a lease for cache.fill()';
+
+CREATE FUNCTION cache.fill(row_value anyelement) RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_fill' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.fill(anyelement) IS
+'put a row into the cache after a lookup that missed; false if it is not, or no longer, what the table holds';
+
+CREATE FUNCTION cache.warm(relation regclass, max_rows bigint DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_warm' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.warm(regclass, bigint) IS 'load rows of a table into the cache; returns how many';
+
+-- ----- writing -----
+
+CREATE FUNCTION cache.write(row_value anyelement) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'cs_write' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.write(anyelement) IS
+'insert the row, or update the one with the same primary key; returns it as stored';
+
+CREATE FUNCTION cache.remove(row_type anyelement, VARIADIC key "any") RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_remove' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.remove(anyelement, "any") IS
+'delete the row with this primary key; was there one?';
+
+CREATE FUNCTION cache.increment(row_type anyelement, column_name name, delta numeric, VARIADIC key "any") RETURNS numeric
+AS 'MODULE_PATHNAME', 'cs_increment' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.increment(anyelement, name, numeric, "any") IS
+'add to a column of the row with this primary key; returns the new value, NULL if there is no such row';
+
+CREATE FUNCTION cache.invalidate(relation regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_invalidate_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.invalidate(regclass) IS 'drop all entries of a table';
+
+CREATE FUNCTION cache.invalidate(row_type anyelement, VARIADIC key "any") RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_invalidate_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.invalidate(anyelement, "any") IS
+'drop the entry of one key; was there one?';
+
+-- ----- watching -----
+
+CREATE FUNCTION cache.explain(row_type anyelement, VARIADIC key "any",
+	OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, OUT expires timestamptz)
+AS 'MODULE_PATHNAME', 'cs_explain' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.explain(anyelement, "any") IS
+'how cache.read() would answer now, and why';
+
+CREATE FUNCTION cache.store_info(OUT memory bigint, OUT value_memory bigint, OUT partitions integer,
+	OUT max_value bigint, OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
+	OUT tables integer, OUT fills_wait_for xid8)
+AS 'MODULE_PATHNAME', 'cs_store_info_row' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.store_info() IS 'size and contents of the store; see cache.stats';
+
+CREATE FUNCTION cache.table_counters(OUT relation oid, OUT state text,
+	OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
+	OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint,
+	OUT fills bigint, OUT fills_refused bigint, OUT fills_no_room bigint, OUT waits bigint,
+	OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, OUT refreshes bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_table_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.table_counters() IS 'what happened to each table of this database; see cache.table_stats';
+
+CREATE FUNCTION cache.warm_progress(OUT pid integer, OUT relation oid, OUT phase text,
+	OUT rows_total bigint, OUT rows_done bigint, OUT rows_filled bigint, OUT started timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_warm_progress' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.warm_progress() IS 'running cache.warm() calls in this database; see cache.progress';
+
+CREATE FUNCTION cache.stats_reset() RETURNS void
+AS 'MODULE_PATHNAME', 'cs_stats_reset' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.stats_reset() IS 'set the counters of this database''s tables to zero';
+REVOKE ALL ON FUNCTION cache.stats_reset() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cache.stats_reset() TO pg_monitor;
+
+CREATE VIEW cache.table_stats AS
+	SELECT b.relation, b.strategy, c.state, c.entries, c.bytes, c.evictions,
+		c.hits, c.absent_hits, c.misses, c.bypasses,
+		round((c.hits + c.absent_hits)::numeric
+			/ nullif(c.hits + c.absent_hits + c.misses + c.bypasses, 0), 4) AS hit_ratio,
+		c.fills, c.fills_refused, c.fills_no_room, c.waits,
+		c.publishes, c.invalidations, c.table_invalidations, c.refreshes
+	FROM cache.bindings b LEFT JOIN cache.table_counters() c ON c.relation = b.relation;
+COMMENT ON VIEW cache.table_stats IS 'what the cache did for each attached table of this database';
+GRANT SELECT ON cache.table_stats TO PUBLIC;
+
+CREATE VIEW cache.stats AS SELECT * FROM cache.store_info();
+COMMENT ON VIEW cache.stats IS 'size and contents of the store, over all databases';
+GRANT SELECT ON cache.stats TO PUBLIC;
+
+CREATE VIEW cache.progress AS
+	SELECT pid, relation::regclass AS relation, phase, rows_total, rows_done, rows_filled, started
+	FROM cache.warm_progress();
+COMMENT ON VIEW cache.progress IS 'running cache.warm() calls in this database';
+GRANT SELECT ON cache.progress TO PUBLIC;

@@ -1,0 +1,432 @@
+/*-------------------------------------------------------------------------
+ *
+ * attach.c
+ *		cache.attach() and cache.detach().
+ *
+ * What can be cached exactly is decided here: heap tables with a primary key
+ * whose every change reaches row triggers.  The rest is refused, with the
+ * reason.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "shmem.h"
+#include "strategy/strategy.h"
+#include "table/loader.h"
+#include "table/triggers.h"
+
+PG_FUNCTION_INFO_V1(cs_attach);
+PG_FUNCTION_INFO_V1(cs_detach);
+
+/* The arguments of cache.attach(). */
+enum
+{
+	ARG_RELATION,
+	ARG_STRATEGY,
+	ARG_TTL,
+	ARG_TTL_JITTER,
+	ARG_NEGATIVE_TTL,
+	ARG_MAX_MEMORY,
+	ARG_LOADER,
+	ARG_REFRESH_AHEAD,
+	N_ARGS
+};
+
+/* ----- can this relation be cached? ----- */
+
+static void
+refuse(Relation rel, const char *reason, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("cannot cache relation \"%s\"", RelationGetRelationName(rel)),
+			 errdetail("%s", reason),
+			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+static void
+check_relkind(Relation rel)
+{
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			break;
+		case RELKIND_VIEW:
+			refuse(rel, "It is a view.", "Attach the tables that it reads.");
+			break;
+		case RELKIND_MATVIEW:
+			refuse(rel, "It is a materialized view, whose refresh fires no triggers.", NULL);
+			break;
+		case RELKIND_FOREIGN_TABLE:
+			refuse(rel, "It is a foreign table, which can change without this server noticing.", NULL);
+			break;
+		default:
+			refuse(rel, "It is not a table.", NULL);
+	}
+}
+
+static void
+check_parts(Relation rel)
+{
+	List	   *all = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, all)
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+
+		if (part->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+			refuse(rel, psprintf("Its partition \"%s\" is a foreign table.",
+								 RelationGetRelationName(part)), NULL);
+		if (part->rd_rel->relkind == RELKIND_RELATION &&
+			part->rd_rel->relam != HEAP_TABLE_AM_OID)
+			refuse(rel, psprintf("\"%s\" does not use the heap access method.",
+								 RelationGetRelationName(part)), NULL);
+		table_close(part, NoLock);
+	}
+	if (rel->rd_rel->relkind == RELKIND_RELATION && list_length(all) > 1)
+		refuse(rel, "It has inheritance children, whose changes its triggers do not see.",
+			   "Use declarative partitioning.");
+}
+
+static void
+check_primary_key(Relation rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+		bool		primary = index->indisprimary;
+		bool		usable = index->indimmediate && index->indisvalid;
+
+		ReleaseSysCache(tuple);
+		if (!primary)
+			continue;
+		if (!usable)
+			refuse(rel, "Its primary key is deferrable.",
+				   "Between a change and the check of a deferrable key, two rows can have the same key.");
+		return;
+	}
+	refuse(rel, "It has no primary key.", "Add one with ALTER TABLE ... ADD PRIMARY KEY.");
+}
+
+static void
+check_relation(Relation rel)
+{
+	if (!cs_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+	if (IsCatalogRelation(rel) || RelationGetRelid(rel) == cs_binding_catalog())
+		refuse(rel, "It is a system catalog.", NULL);
+	check_relkind(rel);
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		refuse(rel, "It is a temporary table, which only one session can see.", NULL);
+	if (rel->rd_rel->relispartition)
+		refuse(rel, "It is a partition.", "Attach the partitioned table.");
+	if (has_superclass(RelationGetRelid(rel)))
+		refuse(rel, "It is an inheritance child.", "Use declarative partitioning.");
+	check_parts(rel);
+	check_primary_key(rel);
+}
+
+/* ----- options ----- */
+
+static void
+bad_option(const char *option, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\"", option),
+			 errdetail("%s", detail)));
+}
+
+static void
+check_interval(FunctionCallInfo fcinfo, int arg, const char *option)
+{
+	Interval   *span;
+	int64		days;
+
+	if (PG_ARGISNULL(arg))
+		return;
+	span = PG_GETARG_INTERVAL_P(arg);
+	days = span->day + span->month * INT64CONST(30);
+	if (span->time + days * USECS_PER_DAY <= 0)
+		bad_option(option, "It must be longer than zero.");
+	if (days > 36500)
+		bad_option(option, "It must not be longer than 100 years.");
+}
+
+static void
+check_share(FunctionCallInfo fcinfo, int arg, const char *option)
+{
+	if (PG_ARGISNULL(arg))
+		return;
+	if (!(PG_GETARG_FLOAT4(arg) > 0 && PG_GETARG_FLOAT4(arg) <= 1))
+		bad_option(option, "It is a share of the ttl: more than 0 and at most 1.");
+	if (PG_ARGISNULL(ARG_TTL))
+		bad_option(option, "It needs a ttl.");
+}
+
+static int64
+check_max_memory(FunctionCallInfo fcinfo)
+{
+	int64		bytes;
+
+	if (PG_ARGISNULL(ARG_MAX_MEMORY))
+		return 0;
+	bytes = DatumGetInt64(DirectFunctionCall1(pg_size_bytes,
+											  PG_GETARG_DATUM(ARG_MAX_MEMORY)));
+	if (bytes <= 0)
+		bad_option("max_memory", "It must be more than zero.");
+	return bytes;
+}
+
+static void
+bad_loader(Oid function, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+			 errmsg("function %s cannot be the loader of this table",
+					format_procedure(function)),
+			 errdetail("%s", detail)));
+}
+
+/* It stands in for the table's own SELECT, and runs as the table's owner. */
+static void
+check_loader(const CsBinding *binding, Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc proc;
+	bool		fits;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function with OID %u does not exist", function)));
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (proc->prokind != PROKIND_FUNCTION || proc->proretset ||
+		proc->prorettype != binding->rowtype)
+		bad_loader(function, psprintf("It must return one row of type %s.",
+									  format_type_be(binding->rowtype)));
+	fits = proc->pronargs == binding->nkeys;
+	for (int i = 0; fits && i < binding->nkeys; i++)
+		fits = getBaseType(proc->proargtypes.values[i]) == binding->keys[i].type;
+	if (!fits)
+		bad_loader(function, psprintf("It must take the primary key (%s), with the types of its columns.",
+									  cs_key_names(binding)));
+	if (proc->provolatile == PROVOLATILE_VOLATILE)
+		bad_loader(function, "It must be STABLE or IMMUTABLE.");
+	if (proc->proowner != binding->owner)
+		bad_loader(function, "It must have the same owner as the table, as whom it runs.");
+	ReleaseSysCache(tuple);
+}
+
+static void
+check_refresh_ahead(const CsBinding *binding)
+{
+	if (binding->options.refresh_ahead <= 0)
+		return;
+	if (binding->hashed)
+		bad_option("refresh_ahead", "It needs key columns whose equality is equality of their bytes.");
+	if (cs_refresh_queue == 0)
+		bad_option("refresh_ahead", "It needs cache_strategies.refresh_queue to be more than zero.");
+}
+
+/* ----- cache.bindings ----- */
+
+typedef struct Statement
+{
+	const char *query;
+	int			nargs;
+	Oid			types[N_ARGS];
+	Datum		values[N_ARGS];
+	char		nulls[N_ARGS + 1];
+} Statement;
+
+/* As the owner of cache.bindings, whoever attaches. */
+static uint64
+change_bindings(Statement *s)
+{
+	Oid			role;
+	int			security;
+	int			rc;
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(cs_binding_catalog()));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table cache.bindings does not exist")));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+
+	GetUserIdAndSecContext(&role, &security);
+	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+	rc = SPI_execute_with_args(s->query, s->nargs, s->types, s->values, s->nulls,
+							   false, 0);
+	SetUserIdAndSecContext(role, security);
+	if (rc < 0)
+		elog(ERROR, "could not change cache.bindings: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+static void
+add_arg(Statement *s, Oid type, Datum value, bool isnull)
+{
+	s->types[s->nargs] = type;
+	s->values[s->nargs] = value;
+	s->nulls[s->nargs++] = isnull ? 'n' : ' ';
+}
+
+static void
+save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory)
+{
+	Statement	s = {
+		.query =
+		"INSERT INTO cache.bindings VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+		"ON CONFLICT (relation) DO UPDATE SET strategy = EXCLUDED.strategy, "
+		"ttl = EXCLUDED.ttl, ttl_jitter = EXCLUDED.ttl_jitter, "
+		"negative_ttl = EXCLUDED.negative_ttl, max_memory = EXCLUDED.max_memory, "
+		"loader = EXCLUDED.loader, refresh_ahead = EXCLUDED.refresh_ahead"
+	};
+	char	   *loader = NULL;
+
+	if (!PG_ARGISNULL(ARG_LOADER))
+		loader = format_procedure_qualified(PG_GETARG_OID(ARG_LOADER));
+	add_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	add_arg(&s, TEXTOID, PG_GETARG_DATUM(ARG_STRATEGY), false);
+	add_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_TTL), PG_ARGISNULL(ARG_TTL));
+	add_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_TTL_JITTER), PG_ARGISNULL(ARG_TTL_JITTER));
+	add_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_NEGATIVE_TTL), PG_ARGISNULL(ARG_NEGATIVE_TTL));
+	add_arg(&s, INT8OID, Int64GetDatum(max_memory), max_memory == 0);
+	add_arg(&s, TEXTOID, loader != NULL ? CStringGetTextDatum(loader) : (Datum) 0, loader == NULL);
+	add_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_REFRESH_AHEAD), PG_ARGISNULL(ARG_REFRESH_AHEAD));
+	change_bindings(&s);
+}
+
+/* ----- attach ----- */
+
+static void
+check_arguments(FunctionCallInfo fcinfo)
+{
+	char	   *strategy;
+
+	if (PG_ARGISNULL(ARG_RELATION) || PG_ARGISNULL(ARG_STRATEGY))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("relation and strategy must not be NULL")));
+	strategy = text_to_cstring(PG_GETARG_TEXT_PP(ARG_STRATEGY));
+	if (cs_strategy_find(strategy) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown strategy \"%s\"", strategy),
+				 errhint("Strategies are %s.", cs_strategy_names())));
+	check_interval(fcinfo, ARG_TTL, "ttl");
+	check_share(fcinfo, ARG_TTL_JITTER, "ttl_jitter");
+	check_interval(fcinfo, ARG_NEGATIVE_TTL, "negative_ttl");
+	check_share(fcinfo, ARG_REFRESH_AHEAD, "refresh_ahead");
+}
+
+/*
+ * The lock is the one that CREATE TRIGGER takes.  It waits for every
+ * transaction that has changed the table without our triggers, prepared ones
+ * included, and makes this very transaction's end mark the table as changed.
+ */
+Datum
+cs_attach(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	Relation	rel;
+	CsBinding  *binding;
+	int64		max_memory;
+
+	cs_shmem_require();
+	PreventCommandIfReadOnly("cache.attach()");
+	PreventCommandDuringRecovery("cache.attach()");
+	check_arguments(fcinfo);
+	max_memory = check_max_memory(fcinfo);
+	relid = PG_GETARG_OID(ARG_RELATION);
+
+	/* look first, so that nobody can lock what he does not own */
+	rel = relation_open(relid, AccessShareLock);
+	check_relation(rel);
+	relation_close(rel, NoLock);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	rel = table_open(relid, NoLock);
+	check_relation(rel);
+	table_close(rel, NoLock);
+
+	SPI_connect();
+	save_options(fcinfo, relid, max_memory);
+	CommandCounterIncrement();
+	CacheInvalidateRelcacheByRelid(relid);
+	CommandCounterIncrement();
+	binding = cs_strategy_require(relid);
+	if (!PG_ARGISNULL(ARG_LOADER))
+		check_loader(binding, PG_GETARG_OID(ARG_LOADER));
+	check_refresh_ahead(binding);
+	cs_triggers_drop(relid, cs_binding_qualified_name(binding));
+	cs_triggers_create(binding);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* ----- detach ----- */
+
+Datum
+cs_detach(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	char	   *name = get_rel_name(relid);
+	char	   *table;
+	Statement	s = {.query = "DELETE FROM cache.bindings WHERE relation = $1"};
+
+	cs_shmem_require();
+	PreventCommandIfReadOnly("cache.detach()");
+	PreventCommandDuringRecovery("cache.detach()");
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (!cs_class_ownercheck(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+
+	SPI_connect();
+	add_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	if (change_bindings(&s) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not attached to the cache", name)));
+	cs_triggers_drop(relid, table);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * call.c
+ *		What the SQL functions have in common.
+ *
+ * A function is called many times by one expression; what does not change
+ * between the calls (table, binding, how each argument becomes a key value) is
+ * kept in fn_extra and checked by one comparison.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+
+#include "api/call.h"
+#include "strategy/strategy.h"
+
+Oid
+cs_call_relation(Oid rowtype)
+{
+	Oid			relid = OidIsValid(rowtype) ? get_typ_typrelid(getBaseType(rowtype)) : InvalidOid;
+
+	if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the first argument must be of a table's row type, not %s",
+						OidIsValid(rowtype) ? format_type_be(rowtype) : "unknown"),
+				 errhint("Write it as NULL::table_name.")));
+	return relid;
+}
+
+Snapshot
+cs_call_snapshot(void)
+{
+	return ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
+}
+
+static void
+prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
+{
+	CsBinding  *binding = call->binding;
+	Oid			element = InvalidOid;
+
+	if (first_key < 0)
+		return;
+	call->variadic = get_fn_expr_variadic(fcinfo->flinfo);
+	if (call->variadic)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first_key);
+
+		element = get_base_element_type(type);
+		if (!OidIsValid(element))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("VARIADIC key must be an array, not %s",
+							format_type_be(type))));
+		call->nargs = binding->nkeys;	/* counted when it is there */
+	}
+	else
+		call->nargs = PG_NARGS() - first_key;
+	if (call->nargs != binding->nkeys)
+		cs_key_count_error(binding, call->nargs);
+	for (int i = 0; i < call->nargs; i++)
+		cs_key_arg_prepare(binding, i,
+						   call->variadic ? element :
+						   get_fn_expr_argtype(fcinfo->flinfo, first_key + i),
+						   &call->args[i], fcinfo->flinfo->fn_mcxt);
+}
+
+void
+cs_call_rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
+{
+	call->generation = 0;
+	call->binding = binding;
+	prepare_args(call, fcinfo, first_key);
+	call->generation = cs_binding_generation;
+}
+
+CsCall *
+cs_call_begin(FunctionCallInfo fcinfo, int first_key)
+{
+	CsCall	   *call = fcinfo->flinfo->fn_extra;
+
+	if (call == NULL)
+	{
+		/* once for each execution of a statement, as its locks would do it */
+		AcceptInvalidationMessages();
+		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
+		call->relid = cs_call_relation(get_fn_expr_argtype(fcinfo->flinfo, 0));
+		fcinfo->flinfo->fn_extra = call;
+	}
+	if (call->generation != cs_binding_generation)
+		cs_call_rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
+	return call;
+}
+
+static bool
+key_from_array(CsCall *call, Datum given, CsRowKey *rowkey)
+{
+	ArrayType  *array = DatumGetArrayTypeP(given);
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
+	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
+					  &values, &nulls, &n);
+	if (n != call->binding->nkeys)
+		cs_key_count_error(call->binding, n);
+	for (int i = 0; i < n; i++)
+		if (nulls[i] ||
+			!cs_key_arg_value(&call->binding->keys[i], &call->args[i], values[i],
+							  &rowkey->value[i]))
+			return false;
+	return true;
+}
+
+bool
+cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowkey)
+{
+	CsBinding  *binding = call->binding;
+
+	if (call->variadic)
+	{
+		if (PG_ARGISNULL(first_key) ||
+			!key_from_array(call, PG_GETARG_DATUM(first_key), rowkey))
+			return false;
+	}
+	else
+	{
+		for (int i = 0; i < call->nargs; i++)
+			if (PG_ARGISNULL(first_key + i) ||
+				!cs_key_arg_value(&binding->keys[i], &call->args[i],
+								  PG_GETARG_DATUM(first_key + i), &rowkey->value[i]))
+				return false;
+	}
+	cs_key_make(binding, rowkey);
+	return true;
+}
+
+bool
+cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
+{
+	HeapTupleData tuple;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		rowkey->value[i] = heap_getattr(&tuple, binding->keys[i].attnum,
+										binding->tupdesc, &isnull);
+		if (isnull)
+			return false;
+	}
+	cs_key_make(binding, rowkey);
+	return true;
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache_strategies.c
+ *		Entry of the library.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "guc.h"
+#include "observe/counters.h"
+#include "shmem.h"
+#include "strategy/strategy.h"
+#include "table/binding.h"
+#include "table/ddl.h"
+#include "txn/txn.h"
+#include "worker/worker.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/*
+ * Loaded later than at server start there is no shared memory, and the SQL
+ * functions say so.
+ */
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	cs_guc_define();
+	cs_shmem_hook();
+	cs_txn_init();
+	cs_binding_init();
+	cs_ddl_init();
+	cs_strategy_init();
+	cs_counters_init();
+	cs_worker_init();
+}

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Differences between PostgreSQL 15, 16, 17 and 18: the only file that
+ *		looks at PG_VERSION_NUM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_COMPAT_H
+#define CS_COMPAT_H
+
+#include "access/transam.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+
+#if PG_VERSION_NUM < 150000
+#error "cache_strategies needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define CsTransamVariables	TransamVariables
+#define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define CsTransamVariables	ShmemVariableCache
+#define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define cs_build_attrmap(from, to)	build_attrmap_by_name_if_req((from), (to), false)
+#define cs_namespace_aclcheck(nsp, role, mode) \
+	object_aclcheck(NamespaceRelationId, (nsp), (role), (mode))
+#define cs_class_ownercheck(rel, role) \
+	object_ownercheck(RelationRelationId, (rel), (role))
+#define cs_proc_aclcheck(proc, role, mode) \
+	object_aclcheck(ProcedureRelationId, (proc), (role), (mode))
+#define cs_proc_ownercheck(proc, role) \
+	object_ownercheck(ProcedureRelationId, (proc), (role))
+#else
+#define cs_build_attrmap(from, to)	build_attrmap_by_name_if_req((from), (to))
+#define cs_namespace_aclcheck(nsp, role, mode) \
+	pg_namespace_aclcheck((nsp), (role), (mode))
+#define cs_class_ownercheck(rel, role)	pg_class_ownercheck((rel), (role))
+#define cs_proc_aclcheck(proc, role, mode) pg_proc_aclcheck((proc), (role), (mode))
+#define cs_proc_ownercheck(proc, role)	pg_proc_ownercheck((proc), (role))
+#endif
+
+/* Columns that are computed when read are missing from a trigger's tuples. */
+#if PG_VERSION_NUM >= 180000
+#define cs_has_virtual_columns(tupdesc) \
+	((tupdesc)->constr != NULL && (tupdesc)->constr->has_generated_virtual)
+#else
+#define cs_has_virtual_columns(tupdesc) false
+#endif
+
+#endif							/* CS_COMPAT_H */

@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.c
+ *		The settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "guc.h"
+#include "store/store.h"
+
+int			cs_memory_mb = 128;
+int			cs_partitions = 0;
+int			cs_stripes = 65536;
+int			cs_max_tables = 1024;
+int			cs_refresh_queue = 1024;
+bool		cs_enabled = true;
+int			cs_bulk_threshold = 10000;
+int			cs_load_timeout = 5000;
+#ifdef CS_TEST_POINTS
+char	   *cs_test_points = NULL;
+#endif
+
+static bool
+check_power_of_two(int *newval, void **extra, GucSource source)
+{
+	if ((*newval & (*newval - 1)) == 0)
+		return true;
+	GUC_check_errdetail("The value must be a power of two.");
+	return false;
+}
+
+static void
+define_sizes(void)
+{
+	DefineCustomIntVariable("cache_strategies.memory",
+							"Shared memory for cached values and their index.",
+							NULL, &cs_memory_mb, 128, 1, INT_MAX / 2,
+							PGC_POSTMASTER, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.partitions",
+							"Number of independently locked parts of the store.",
+							"A power of two; 0 chooses one from cache_strategies.memory.",
+							&cs_partitions, 0, 0, 1024,
+							PGC_POSTMASTER, 0, check_power_of_two, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.stripes",
+							"Number of words that tell fillers about changes under way.",
+							"A power of two; 16 bytes each.",
+							&cs_stripes, 65536, 1, 1 << 24,
+							PGC_POSTMASTER, 0, check_power_of_two, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.max_tables",
+							"Number of tables, over all databases, that can be cached at the same time.",
+							NULL, &cs_max_tables, 1024, 1, CS_MAX_OWNERS - 1,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.refresh_queue",
+							"Number of refresh-ahead requests that can wait for the worker.",
+							"0 turns refresh-ahead and its worker off.",
+							&cs_refresh_queue, 1024, 0, 1 << 20,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+void
+cs_guc_define(void)
+{
+	define_sizes();
+	DefineCustomBoolVariable("cache_strategies.enabled",
+							 "Reads may be answered from the cache.",
+							 "When off, reads of attached tables go to the table; "
+							 "changes go on being tracked, so it can be turned on at any time.",
+							 &cs_enabled, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.bulk_threshold",
+							"Changed keys of one table in one transaction above which "
+							"the table's whole cache is dropped instead.",
+							NULL, &cs_bulk_threshold, 10000, 1, INT_MAX,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.load_timeout",
+							"How long a read waits for another session that is loading the same key.",
+							"After that it loads the key itself.",
+							&cs_load_timeout, 5000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+#ifdef CS_TEST_POINTS
+	DefineCustomStringVariable("cache_strategies.test_points",
+							   "Places at which this session stops for an advisory lock.",
+							   NULL, &cs_test_points, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+#endif
+	MarkGUCPrefixReserved("cache_strategies");
+}

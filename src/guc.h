@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.h
+ *		The settings.  See guc.c for what each means.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_GUC_H
+#define CS_GUC_H
+
+extern int	cs_memory_mb;		/* cache_strategies.memory, MB */
+extern int	cs_partitions;		/* 0: chosen from memory */
+extern int	cs_stripes;			/* a power of two */
+extern int	cs_max_tables;
+extern int	cs_refresh_queue;
+extern bool cs_enabled;
+extern int	cs_bulk_threshold;
+extern int	cs_load_timeout;	/* ms */
+#ifdef CS_TEST_POINTS
+extern char *cs_test_points;
+#endif
+
+extern void cs_guc_define(void);
+
+#endif							/* CS_GUC_H */

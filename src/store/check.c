@@ -1,0 +1,182 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.c
+ *		Is the store consistent?  For tests.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "guc.h"
+#include "store/partition.h"
+
+typedef struct CsTally
+{
+	uint64		entries;
+	uint64		live[CS_LOGS];
+	uint64		dirty;
+} CsTally;
+
+/* A walk from tail to head must land on the head, and the hand on the way. */
+static const char *
+check_log(int part, CsLogId logid)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[logid];
+	bool		hand_ok = log->hand <= log->tail || log->hand >= log->head;
+	uint64		at = log->tail;
+
+	if (log->head < log->tail || log->head - log->tail > cs_store.log_size[logid])
+		return "head and tail of a log do not fit";
+	while (at < log->head)
+	{
+		Size		rest = cs_store.log_size[logid] - at % cs_store.log_size[logid];
+		Size		size = cs_record_size(cs_record(part, cs_log_position(logid, at)));
+
+		if (size == 0 || size % 8 != 0 || size > rest)
+			return "a record has an impossible size";
+		hand_ok |= log->hand == at;
+		at += size;
+	}
+	if (at != log->head)
+		return "the records of a log do not end at its head";
+	return hand_ok ? NULL : "the hand of a log is inside a record";
+}
+
+/* Is the position between tail and head of its log? */
+static bool
+in_use(int part, Size pos)
+{
+	CsLogId		logid = cs_log_of(pos);
+	CsSharedLog *log = &cs_store.partitions[part].log[logid];
+	Size		size = cs_store.log_size[logid];
+	Size		from_tail = (pos - cs_store.log_at[logid] + size - log->tail % size) % size;
+
+	return from_tail < log->head - log->tail;
+}
+
+/* Is there another entry with the key of this slot's? */
+static bool
+has_twin(const CsPlace *place, const CsSlot *slot, const CsRecord *rec)
+{
+	int			i;
+	int			n;
+
+	for (i = 0; i < 2; i++)
+	{
+		CsSharedBucket *b = cs_bucket(place->part, place->bucket[i]);
+
+		for (n = 0; n < CS_BUCKET_SLOTS; n++)
+		{
+			CsSlot		other = {b, n};
+			CsRecord   *o;
+
+			if (b->ref[n] == 0 || (b == slot->bucket && n == slot->n))
+				continue;
+			o = cs_slot_record(place->part, &other);
+			if (o->hash == rec->hash && o->keylen == rec->keylen &&
+				cs_stamp_owner(o->stamp) == cs_stamp_owner(rec->stamp) &&
+				memcmp(o + 1, rec + 1, rec->keylen) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static const char *
+check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
+{
+	Size		pos = (Size) slot->bucket->ref[slot->n] * 8;
+	CsPlace		place;
+	CsRecord   *rec;
+	Size		size;
+	uint32		owner;
+
+	if (pos + sizeof(CsRecord) > cs_store.area_size || !in_use(part, pos))
+		return "a slot points outside of the logs";
+	rec = cs_record(part, pos);
+	size = cs_record_size(rec);
+	owner = cs_stamp_owner(rec->stamp);
+	if (rec->filler || size > cs_store.max_record || owner >= cs_max_tables)
+		return "a slot does not point at a record";
+	cs_place_record(rec, &place);
+	if (place.part != part || place.tag != slot->bucket->tag[slot->n] ||
+		(cs_bucket(part, place.bucket[0]) != slot->bucket &&
+		 cs_bucket(part, place.bucket[1]) != slot->bucket))
+		return "an entry is in the wrong place";
+	if (slot->bucket->freq[slot->n] > CS_FREQ_MAX)
+		return "a frequency is out of range";
+	if (has_twin(&place, slot, rec))
+		return "a key has two entries";
+
+	tally->entries++;
+	tally->live[cs_log_of(pos)] += size;
+	tally->dirty += (rec->flags & CS_ENTRY_DIRTY) ? size : 0;
+	owners[owner].entries++;
+	owners[owner].live[0] += size;
+	return NULL;
+}
+
+static const char *
+check_partition(int part, CsTally *owners)
+{
+	CsSharedPartition *p = &cs_store.partitions[part];
+	const char *problem = NULL;
+	CsTally		tally = {0};
+	CsSlot		slot;
+	uint32		i;
+	int			logid;
+
+	for (logid = 0; logid < CS_LOGS; logid++)
+	{
+		problem = check_log(part, (CsLogId) logid);
+		if (problem != NULL)
+			return problem;
+	}
+	for (i = 0; i < cs_store.nbuckets; i++)
+	{
+		slot.bucket = cs_bucket(part, i);
+		if (pg_atomic_read_u32(&slot.bucket->seq) & 1)
+			return "a change of a bucket was not ended";
+		for (slot.n = 0; slot.n < CS_BUCKET_SLOTS; slot.n++)
+		{
+			if (slot.bucket->ref[slot.n] != 0 &&
+				(problem = check_slot(part, &slot, &tally, owners)) != NULL)
+				return problem;
+		}
+	}
+	if (tally.entries != p->entries || tally.dirty != p->dirty ||
+		tally.live[CS_LOG_SMALL] != p->log[CS_LOG_SMALL].live ||
+		tally.live[CS_LOG_MAIN] != p->log[CS_LOG_MAIN].live)
+		return "the counters of a partition are wrong";
+	return NULL;
+}
+
+/* Owners' counters are compared last, so nobody else may change the store. */
+bool
+cs_store_check(char *msg, Size msglen)
+{
+	CsTally    *owners = palloc0(cs_max_tables * sizeof(CsTally));
+	const char *problem = NULL;
+	int			i;
+
+	for (i = 0; i < cs_store.npartitions && problem == NULL; i++)
+	{
+		cs_lock_acquire(cs_partition_lock(i), CS_RANK_PARTITION, LW_EXCLUSIVE);
+		problem = check_partition(i, owners);
+		cs_lock_release(cs_partition_lock(i), CS_RANK_PARTITION);
+	}
+	for (i = 0; i < cs_max_tables && problem == NULL; i++)
+	{
+		CsUsage		usage;
+
+		cs_store_usage(i, &usage);
+		if (usage.entries != owners[i].entries || usage.bytes != owners[i].live[0])
+			problem = "the counters of an owner are wrong";
+	}
+	pfree(owners);
+	if (problem != NULL)
+		strlcpy(msg, problem, msglen);
+	return problem == NULL;
+}

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * lock.h
+ *		The extension's LWLocks, with their order.
+ *
+ * A backend that holds a lock of one rank may take only locks of a higher
+ * rank, so it never holds two of the same.  Test builds check every
+ * acquisition.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_LOCK_H
+#define CS_LOCK_H
+
+#include "storage/lwlock.h"
+
+typedef enum CsLockRank
+{
+	CS_RANK_NONE = 0,
+	CS_RANK_SLOTS,				/* which table has which slot */
+	CS_RANK_QUEUE,				/* refresh requests */
+	CS_RANK_PARTITION			/* one partition of the store */
+} CsLockRank;
+
+#ifdef CS_TEST_POINTS
+extern int	cs_lock_ranks_held; /* bit mask */
+
+#define cs_lock_note(rank) \
+	do { \
+		if ((cs_lock_ranks_held >> (int) (rank)) != 0) \
+			elog(PANIC, "lock order: rank %d taken while ranks %#x are held", \
+				 (int) (rank), cs_lock_ranks_held); \
+		cs_lock_ranks_held |= 1 << (int) (rank); \
+	} while (0)
+#define cs_lock_forget(rank)	(cs_lock_ranks_held &= ~(1 << (int) (rank)))
+#else
+#define cs_lock_note(rank)		((void) 0)
+#define cs_lock_forget(rank)	((void) 0)
+#endif
+
+static inline void
+cs_lock_acquire(LWLock *lock, CsLockRank rank, LWLockMode mode)
+{
+	cs_lock_note(rank);
+	LWLockAcquire(lock, mode);
+}
+
+static inline void
+cs_lock_release(LWLock *lock, CsLockRank rank)
+{
+	LWLockRelease(lock);
+	cs_lock_forget(rank);
+}
+
+#endif							/* CS_LOCK_H */

@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.c
+ *		What to keep: S3-FIFO.  Another policy would be another file with
+ *		these three functions.
+ *
+ * A new entry starts in the small log.  If it was read by the time it gets to
+ * the tail it goes on to the main log, otherwise it is evicted and the ghost
+ * notes its fingerprint; should it come back soon, it starts in the main log.
+ * In the main log each read (up to CS_FREQ_MAX) buys another round.  Most keys
+ * are asked for once and leave by the small log without displacing anything.
+ *
+ * The ghost of a partition is a table of sets of eight 16-bit fingerprints, a
+ * set being a queue.  It is to remember about as many keys as the partition
+ * has entries, so only that many sets are in use; when their number changes,
+ * some fingerprints are no longer found, which does no harm.
+ *
+ * The functions here are called under the partition lock.  They decide about
+ * clean entries only; dirty ones are always kept.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "port/pg_bitutils.h"
+#include "store/partition.h"
+
+static uint16 *
+ghost_set(const CsPlace *place)
+{
+	uint64		want = cs_store.partitions[place->part].entries / CS_GHOST_WAYS;
+	uint32		used;
+
+	want = Min(Max(want, 1), cs_store.nghosts);
+	used = pg_prevpower2_32((uint32) want);
+	return (uint16 *) (cs_store.base + place->part * cs_store.partition_size +
+					   cs_store.ghost_at) +
+		(Size) (place->ghost_set & (used - 1)) * CS_GHOST_WAYS;
+}
+
+static void
+ghost_note(const CsPlace *place)
+{
+	uint16	   *set = ghost_set(place);
+
+	memmove(set + 1, set, (CS_GHOST_WAYS - 1) * sizeof(uint16));
+	set[0] = place->ghost;
+}
+
+/* Is it there?  If so, take it out. */
+static bool
+ghost_take(const CsPlace *place)
+{
+	uint16	   *set = ghost_set(place);
+	int			i;
+
+	for (i = 0; i < CS_GHOST_WAYS; i++)
+	{
+		if (set[i] == place->ghost)
+		{
+			set[i] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Where does a new entry go?  One that would take a good part of the small log
+ * would push out everything there, so it goes to the main log.
+ */
+CsLogId
+cs_policy_admit(const CsPlace *place, Size size)
+{
+	if (ghost_take(place) || size > cs_store.log_size[CS_LOG_SMALL] / 4)
+		return CS_LOG_MAIN;
+	return CS_LOG_SMALL;
+}
+
+/*
+ * Would 'want' bytes fit if only dead records went?  Changes leave dead space
+ * all over a log, and the tail comes round the faster for it; that alone must
+ * not cost live entries.  The last eighth is left, or much would be moved to
+ * gain little.
+ */
+static bool
+much_is_dead(int part, CsLogId logid, Size want)
+{
+	Size		size = cs_store.log_size[logid];
+
+	return cs_store.partitions[part].log[logid].live + want <= size / 8 * 7;
+}
+
+/*
+ * What becomes of a clean entry at the tail of its log, where 'want' bytes are
+ * needed?  Sets the frequency that it goes on with.
+ */
+CsTail
+cs_policy_tail(int part, CsLogId logid, Size size, Size want, uint8 *freq)
+{
+	CsSharedLog *mainlog = &cs_store.partitions[part].log[CS_LOG_MAIN];
+	Size		main_size = cs_store.log_size[CS_LOG_MAIN];
+
+	if (logid == CS_LOG_MAIN && *freq > 0)
+	{
+		(*freq)--;
+		return CS_TAIL_STAY;
+	}
+	if (logid == CS_LOG_SMALL &&
+		(*freq > 0 ||
+		 mainlog->head + size <= main_size ||	/* never yet full */
+		 mainlog->live < main_size / 2))
+	{
+		*freq = 0;
+		return CS_TAIL_PROMOTE;
+	}
+	return much_is_dead(part, logid, want) ? CS_TAIL_STAY : CS_TAIL_EVICT;
+}
+
+void
+cs_policy_evicted(const CsPlace *place, CsLogId logid)
+{
+	if (logid == CS_LOG_SMALL)
+		ghost_note(place);
+}

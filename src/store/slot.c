@@ -1,0 +1,298 @@
+/*-------------------------------------------------------------------------
+ *
+ * slot.c
+ *		Slots: one shared record for each table that is or was cached.
+ *
+ * A slot is made by whoever first needs it, reader or writer: a writer that
+ * had none could not mark the table, and a reader that made one afterwards
+ * would not know that a change is under way.  When there was none to be had,
+ * or slots were dropped wholesale, "lost" is set and every slot made from then
+ * on starts with px at the newest xid: nothing is filled until all
+ * transactions of that time have ended.
+ *
+ * The directory (database, relation) -> number is a shared hash table under
+ * the slots lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "port/atomics.h"
+#include "storage/shmem.h"
+#include "utils/hsearch.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "store/atomicmax.h"
+#include "store/lock.h"
+#include "store/slot.h"
+
+#define ONE_FLUX	(UINT64CONST(1) << CS_SLOT_FLUX_SHIFT)
+#define ONE_EPOCH	(UINT64CONST(1) << CS_SLOT_EPOCH_SHIFT)
+
+typedef struct CsSharedSlot
+{
+	pg_atomic_uint64 word;		/* see slot.h; never reset */
+	pg_atomic_uint64 px;		/* only grows */
+	Oid			relation;		/* slots lock; InvalidOid: free */
+	Oid			database;		/* slots lock */
+	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - 2 * sizeof(Oid)];
+} CsSharedSlot;
+
+typedef struct CsSharedSlots
+{
+	LWLock	   *lock;			/* set once */
+	bool		lost;			/* slots lock */
+	int			search;			/* slots lock; where to look for a free one */
+	CsSharedSlot slot[FLEXIBLE_ARRAY_MEMBER];
+} CsSharedSlots;
+
+typedef struct SlotName
+{
+	Oid			database;
+	Oid			relation;
+} SlotName;
+
+typedef struct SlotEntry
+{
+	SlotName	name;
+	int			slot;
+} SlotEntry;
+
+static CsSharedSlots *slots;
+static HTAB *directory;
+
+static Size
+slots_size(void)
+{
+	return add_size(offsetof(CsSharedSlots, slot) + PG_CACHE_LINE_SIZE,
+					mul_size(cs_max_tables, sizeof(CsSharedSlot)));
+}
+
+Size
+cs_slot_shmem_size(void)
+{
+	return add_size(slots_size(),
+					hash_estimate_size(cs_max_tables, sizeof(SlotEntry)));
+}
+
+void
+cs_slot_shmem_request(void)
+{
+	RequestNamedLWLockTranche("cache_strategies_slots", 1);
+}
+
+void
+cs_slot_shmem_init(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(SlotName),.entrysize = sizeof(SlotEntry)};
+	bool		found;
+
+	slots = ShmemInitStruct("cache_strategies slots", slots_size(), &found);
+	directory = ShmemInitHash("cache_strategies slot directory",
+							  cs_max_tables, cs_max_tables, &ctl,
+							  HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	if (found)
+		return;
+	memset(slots, 0, slots_size());
+	slots->lock = &GetNamedLWLockTranche("cache_strategies_slots")->lock;
+	for (int i = 0; i < cs_max_tables; i++)
+	{
+		pg_atomic_init_u64(&slots->slot[i].word, 0);
+		pg_atomic_init_u64(&slots->slot[i].px, 0);
+	}
+}
+
+/* Under the exclusive lock: a free slot for this table, or -1. */
+static int
+take_free_slot(const SlotName *name)
+{
+	for (int n = 0; n < cs_max_tables; n++)
+	{
+		int			i = (slots->search + n) % cs_max_tables;
+		CsSharedSlot *slot = &slots->slot[i];
+
+		if (OidIsValid(slot->relation))
+			continue;
+		slots->search = (i + 1) % cs_max_tables;
+		slot->database = name->database;
+		slot->relation = name->relation;
+		if (slots->lost)
+			cs_atomic_max(&slot->px,
+						  U64FromFullTransactionId(CsTransamVariables->nextXid) - 1);
+		return i;
+	}
+	slots->lost = true;
+	return -1;
+}
+
+int
+cs_slot_get(Oid database, Oid relation, bool create)
+{
+	SlotName	name = {database, relation};
+	SlotEntry  *entry;
+	int			result = -1;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
+	entry = hash_search(directory, &name, HASH_FIND, NULL);
+	if (entry != NULL)
+		result = entry->slot;
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	if (result >= 0 || !create)
+		return result;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
+	entry = hash_search(directory, &name, HASH_FIND, NULL);
+	if (entry != NULL)
+		result = entry->slot;
+	else if ((result = take_free_slot(&name)) >= 0)
+	{
+		bool		found;
+
+		/* a fixed-size table with as many elements as there are slots */
+		entry = hash_search(directory, &name, HASH_ENTER_NULL, &found);
+		if (entry != NULL)
+			entry->slot = result;
+		else
+		{
+			slots->slot[result].relation = InvalidOid;
+			slots->lost = true;
+			result = -1;
+		}
+	}
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	return result;
+}
+
+static void
+free_slot(int i)
+{
+	SlotName	name = {slots->slot[i].database, slots->slot[i].relation};
+
+	hash_search(directory, &name, HASH_REMOVE, NULL);
+	slots->slot[i].relation = InvalidOid;
+	slots->slot[i].database = InvalidOid;
+}
+
+void
+cs_slot_release(int slot, Oid database, Oid relation)
+{
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
+	if (slots->slot[slot].database == database &&
+		slots->slot[slot].relation == relation)
+		free_slot(slot);
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+}
+
+/*
+ * DROP DATABASE tells us before it has made sure that nobody is connected, so
+ * it may yet fail with writers under way: hence "lost".
+ */
+void
+cs_slot_drop_database(Oid database)
+{
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
+	for (int i = 0; i < cs_max_tables; i++)
+	{
+		if (!OidIsValid(slots->slot[i].relation) ||
+			slots->slot[i].database != database)
+			continue;
+		cs_slot_mark(i, true);
+		cs_slot_unmark(i);
+		free_slot(i);
+		slots->lost = true;
+	}
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+}
+
+int
+cs_slot_list(Oid database, int *numbers)
+{
+	int			n = 0;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
+	for (int i = 0; i < cs_max_tables; i++)
+		if (OidIsValid(slots->slot[i].relation) &&
+			slots->slot[i].database == database)
+			numbers[n++] = i;
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	return n;
+}
+
+Oid
+cs_slot_relation(int slot, Oid *database)
+{
+	Oid			relation;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
+	relation = slots->slot[slot].relation;
+	*database = slots->slot[slot].database;
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	return relation;
+}
+
+uint64
+cs_slot_peek(int slot)
+{
+	return pg_atomic_read_u64(&slots->slot[slot].word);
+}
+
+uint64
+cs_slot_read(int slot)
+{
+	uint64		word = cs_slot_peek(slot);
+
+	pg_memory_barrier();
+	return word;
+}
+
+uint64
+cs_slot_px(int slot)
+{
+	return pg_atomic_read_u64(&slots->slot[slot].px);
+}
+
+void
+cs_slot_mark(int slot, bool unknown)
+{
+	pg_atomic_uint64 *word = &slots->slot[slot].word;
+	uint64		old = pg_atomic_read_u64(word);
+	uint64		new;
+
+	do
+	{
+		new = old + ONE_EPOCH + ONE_FLUX;
+		if (unknown)
+			new &= ~UINT64CONST(3);
+	} while (!pg_atomic_compare_exchange_u64(word, &old, new));
+}
+
+void
+cs_slot_unmark(int slot)
+{
+	uint64		before PG_USED_FOR_ASSERTS_ONLY;
+
+	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].word, ONE_FLUX);
+	Assert(cs_slot_flux(before) > 0);
+}
+
+void
+cs_slot_bump(int slot)
+{
+	pg_atomic_fetch_add_u64(&slots->slot[slot].word, ONE_EPOCH);
+}
+
+void
+cs_slot_prepared(int slot, uint64 xid)
+{
+	cs_atomic_max(&slots->slot[slot].px, xid);
+}
+
+bool
+cs_slot_activate(int slot, uint64 word)
+{
+	uint64		active = (word & ~UINT64CONST(3)) | CS_SLOT_ACTIVE;
+
+	return pg_atomic_compare_exchange_u64(&slots->slot[slot].word, &word, active);
+}

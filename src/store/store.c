@@ -1,0 +1,234 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.c
+ *		The store's shared memory: how much of it, cut into what, and how full.
+ *
+ * Sizes follow from the settings, which cannot change while the server runs,
+ * so every process computes them for itself; shared memory holds no pointers.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "guc.h"
+#include "port/pg_bitutils.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "store/partition.h"
+#include "utils/memutils.h"
+
+#define CS_TRANCHE_NAME		"cache_strategies_partition"
+
+#define CS_MB				((Size) 1024 * 1024)
+
+/* Automatic number of partitions: one per so many bytes, within bounds. */
+#define CS_AUTO_PARTITION	(8 * CS_MB)
+#define CS_AUTO_MIN			4
+#define CS_AUTO_MAX			256
+
+/*
+ * No partition is smaller than this, whatever the setting, lest values of a
+ * usual size do not fit; nor larger than refs can address.
+ */
+#define CS_MIN_AUTO_SIZE	CS_MB
+#define CS_MIN_SET_SIZE		(CS_MB / 8)
+#define CS_MAX_AREA			((Size) PG_UINT32_MAX * 8)
+
+/* cs_place() takes the partition from so many bits. */
+#define CS_MAX_PARTITIONS	(1 << 16)
+
+/*
+ * One part in so many of a partition is index.  At one in 11 and with 95 % of
+ * the slots taken, index and value logs fill up together with records of 80
+ * bytes; with larger records some of the index stays empty.
+ */
+#define CS_INDEX_SHARE		11
+
+/* One byte in so many of a partition's logs is the small log. */
+#define CS_SMALL_SHARE		10
+
+/* One doorkeeper fingerprint per so many bytes of memory. */
+#define CS_SEEN_SHARE		1024
+
+#define CS_SHMEM_ALIGN		128
+
+CsStore		cs_store;
+
+#ifdef CS_TEST_POINTS
+int			cs_lock_ranks_held = 0;
+#endif
+
+static int
+choose_partitions(Size memory)
+{
+	Size		least = cs_partitions > 0 ? CS_MIN_SET_SIZE : CS_MIN_AUTO_SIZE;
+	int			n;
+
+	if (cs_partitions > 0)
+		n = pg_prevpower2_32(Min(cs_partitions, CS_MAX_PARTITIONS));
+	else
+	{
+		n = (int) Min(memory / CS_AUTO_PARTITION, CS_AUTO_MAX);
+		n = pg_prevpower2_32(Max(n, CS_AUTO_MIN));
+	}
+	while (n > 1 && memory / n < least)
+		n /= 2;
+	while (memory / n >= CS_MAX_AREA)
+		n *= 2;
+	return n;
+}
+
+/* Cut one partition of the given size. */
+static void
+cut_partition(CsStore *s, Size size)
+{
+	Size		logs;
+
+	s->partition_size = size;
+	s->nbuckets = Max(size / CS_INDEX_SHARE / CS_BUCKET_SIZE, 2);
+	s->nghosts = Max(s->nbuckets / 2, 1);
+	s->ghost_at = (Size) s->nbuckets * CS_BUCKET_SIZE;
+	s->area_at = TYPEALIGN(CS_SHMEM_ALIGN, s->ghost_at + (Size) s->nghosts *
+						   CS_GHOST_WAYS * sizeof(uint16));
+	s->area_size = size - s->area_at;
+
+	logs = s->area_size - 8;
+	s->log_at[CS_LOG_SMALL] = 8;
+	s->log_size[CS_LOG_SMALL] = TYPEALIGN_DOWN(8, logs / CS_SMALL_SHARE);
+	s->log_at[CS_LOG_MAIN] = 8 + s->log_size[CS_LOG_SMALL];
+	s->log_size[CS_LOG_MAIN] = logs - s->log_size[CS_LOG_SMALL];
+
+	/* Twice the size always fits, so one record and a filler do. */
+	s->max_record = TYPEALIGN_DOWN(8, Min(s->log_size[CS_LOG_MAIN] / 2,
+										  MaxAllocSize / 2));
+}
+
+/* Cut all of the memory; many owners in little memory get theirs on top. */
+static void
+compute_layout(CsStore *s)
+{
+	Size		memory = (Size) cs_memory_mb * CS_MB;
+	Size		owners = (Size) cs_max_tables * sizeof(CsSharedOwner);
+	Size		seen;
+
+	if (owners > memory / 4)
+		memory += owners;
+	s->npartitions = choose_partitions(memory);
+	memory -= s->npartitions * sizeof(LWLockPadded);
+	s->nseen = 1;
+	while (s->nseen <= memory / CS_SEEN_SHARE / 2 && s->nseen < (1U << 31))
+		s->nseen *= 2;
+	seen = s->nseen * sizeof(pg_atomic_uint32);
+
+	s->owners_at = s->npartitions * sizeof(CsSharedPartition);
+	s->seen_at = TYPEALIGN(CS_SHMEM_ALIGN, s->owners_at + owners);
+	s->partitions_at = TYPEALIGN(CS_SHMEM_ALIGN, s->seen_at + seen);
+	cut_partition(s, TYPEALIGN_DOWN(CS_SHMEM_ALIGN,
+									(memory - s->partitions_at) / s->npartitions));
+	s->total = s->partitions_at + s->npartitions * s->partition_size;
+}
+
+Size
+cs_store_shmem_size(void)
+{
+	compute_layout(&cs_store);
+	return cs_store.total;
+}
+
+void
+cs_store_shmem_request(void)
+{
+	RequestAddinShmemSpace(cs_store_shmem_size());
+	RequestNamedLWLockTranche(CS_TRANCHE_NAME, cs_store.npartitions);
+}
+
+/* The value logs need no initialization: their heads and tails say so. */
+static void
+init_memory(void)
+{
+	int			part;
+	uint32		i;
+
+	memset(cs_store.partitions, 0,
+		   cs_store.npartitions * sizeof(CsSharedPartition));
+	for (i = 0; i < cs_max_tables; i++)
+	{
+		CsSharedOwner *owner = &cs_store.owners[i];
+
+		pg_atomic_init_u64(&owner->entries, 0);
+		pg_atomic_init_u64(&owner->bytes, 0);
+		pg_atomic_init_u64(&owner->evictions, 0);
+		pg_atomic_init_u32(&owner->hand, i);
+	}
+	for (i = 0; i < cs_store.nseen; i++)
+		pg_atomic_init_u32(&cs_store.seen[i], 0);
+
+	for (part = 0; part < cs_store.npartitions; part++)
+	{
+		memset(cs_bucket(part, 0), 0, cs_store.area_at);
+		for (i = 0; i < cs_store.nbuckets; i++)
+			pg_atomic_init_u32(&cs_bucket(part, i)->seq, 0);
+	}
+}
+
+void
+cs_store_shmem_init(void)
+{
+	char	   *memory;
+	bool		found;
+
+	compute_layout(&cs_store);
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	memory = ShmemInitStruct("cache_strategies store", cs_store.total, &found);
+	cs_store.partitions = (CsSharedPartition *) memory;
+	cs_store.owners = (CsSharedOwner *) (memory + cs_store.owners_at);
+	cs_store.seen = (pg_atomic_uint32 *) (memory + cs_store.seen_at);
+	cs_store.base = memory + cs_store.partitions_at;
+	cs_store.locks = GetNamedLWLockTranche(CS_TRANCHE_NAME);
+	if (!found)
+		init_memory();
+	LWLockRelease(AddinShmemInitLock);
+}
+
+Size
+cs_store_max_value(void)
+{
+	return cs_store.max_record - sizeof(CsRecord);
+}
+
+void
+cs_store_usage(uint32 owner, CsUsage *usage)
+{
+	CsSharedOwner *o = &cs_store.owners[owner];
+
+	Assert(owner < cs_max_tables);
+	usage->entries = pg_atomic_read_u64(&o->entries);
+	usage->bytes = pg_atomic_read_u64(&o->bytes);
+	usage->evictions = pg_atomic_read_u64(&o->evictions);
+}
+
+/* The sum is exact for each partition, not for one moment. */
+void
+cs_store_info(CsStoreInfo *info)
+{
+	int			part;
+
+	memset(info, 0, sizeof(CsStoreInfo));
+	info->memory = cs_store.total;
+	info->value_memory = cs_store.npartitions * cs_store.area_size;
+	info->partitions = cs_store.npartitions;
+
+	for (part = 0; part < cs_store.npartitions; part++)
+	{
+		CsSharedPartition *p = &cs_store.partitions[part];
+
+		cs_lock_acquire(cs_partition_lock(part), CS_RANK_PARTITION, LW_SHARED);
+		info->usage.entries += p->entries;
+		info->usage.bytes += p->log[CS_LOG_SMALL].live + p->log[CS_LOG_MAIN].live;
+		info->usage.evictions += p->evictions;
+		cs_lock_release(cs_partition_lock(part), CS_RANK_PARTITION);
+	}
+}

@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.h
+ *		The store: bounded shared memory, key -> value, with expiry and
+ *		eviction.  It knows nothing of tables, SQL or transactions.
+ *
+ * Reading takes no lock and writes no shared cache line in the steady state:
+ * an entry is copied optimistically and the copy is believed only when the
+ * bucket's sequence word did not move meanwhile.
+ *
+ * Changing takes the key's partition lock, never more than one of them, and
+ * runs in a critical section: no palloc, no ereport, no catalogue access.  So
+ * cs_store_install() and cs_store_unlink() may be called from a COMMIT
+ * callback.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_STORE_H
+#define CS_STORE_H
+
+#include "datatype/timestamp.h"
+
+/* Owners are numbered from 0; an entry stores the number in 20 bits. */
+#define CS_OWNER_BITS	20
+#define CS_EPOCH_BITS	44
+#define CS_MAX_OWNERS	(1 << CS_OWNER_BITS)
+#define CS_EPOCH_MASK	((UINT64CONST(1) << CS_EPOCH_BITS) - 1)
+
+/* The longest key that an entry can carry. */
+#define CS_MAX_KEY_LEN	8192
+
+/* CsMeta.flags; the store interprets CS_ENTRY_DIRTY only (never evicted). */
+#define CS_ENTRY_ABSENT		0x01	/* the table has no row of this key */
+#define CS_ENTRY_SNAPSHOT	0x02	/* the value ends with a snapshot (see rowvalue.c) */
+#define CS_ENTRY_DIRTY		0x04	/* not yet in the table */
+
+/*
+ * A key.  The hash decides partition, bucket and stripe; two keys are the same
+ * when hash, owner and bytes are.
+ */
+typedef struct CsKey
+{
+	uint64		hash;
+	uint32		owner;
+	uint32		len;
+	const char *data;
+} CsKey;
+
+/* What an entry carries beside key and value. */
+typedef struct CsMeta
+{
+	uint64		epoch;			/* of the owner, when it was filled; 44 bits */
+	uint64		wxid;			/* xid of the row version, 0 when frozen */
+	TimestampTz expires;		/* 0: never */
+	uint8		flags;			/* CS_ENTRY_... */
+} CsMeta;
+
+typedef struct CsFound
+{
+	CsMeta		meta;
+	Size		len;
+	char	   *value;			/* palloc'd in the current context; NULL unless
+								 * CS_LOOKUP_HIT */
+} CsFound;
+
+typedef enum CsLookup
+{
+	CS_LOOKUP_MISS,				/* no such entry */
+	CS_LOOKUP_REFUSED,			/* there is one, but accept() did not take it;
+								 * found->meta is set */
+	CS_LOOKUP_HIT
+} CsLookup;
+
+typedef enum CsInstall
+{
+	CS_INSTALL_DONE,
+	CS_INSTALL_REFUSED,			/* check() said no */
+	CS_INSTALL_TOO_LARGE,		/* can never fit, see cs_store_max_value() */
+	CS_INSTALL_FULL				/* no room could be made (dirty entries, of which a
+								 * partition takes 3/4 of its logs, or quota) */
+} CsInstall;
+
+/* Called on a copy of the entry's header, without a lock; must not throw. */
+typedef bool (*CsAccept) (const CsMeta *meta, void *arg);
+
+/* Called under the partition lock; must not throw, allocate or lock. */
+typedef bool (*CsCheck) (void *arg);
+
+/* Usage of one owner, or of all. */
+typedef struct CsUsage
+{
+	uint64		entries;		/* linked now */
+	uint64		bytes;			/* of their values, keys and headers */
+	uint64		evictions;		/* since the server started */
+} CsUsage;
+
+/* Size and state of the store as a whole. */
+typedef struct CsStoreInfo
+{
+	Size		memory;			/* all of the store's shared memory */
+	Size		value_memory;	/* the value logs in it */
+	int			partitions;
+	CsUsage		usage;
+} CsStoreInfo;
+
+extern Size cs_store_shmem_size(void);
+extern void cs_store_shmem_request(void);
+extern void cs_store_shmem_init(void);
+
+extern CsLookup cs_store_lookup(const CsKey *key, CsAccept accept, void *arg,
+								CsFound *found);
+
+/*
+ * Link an entry, in place of one with the same key if there is one.  Unless the
+ * result is CS_INSTALL_DONE, that one is not touched, or evicted at most (never
+ * when it is dirty).  'quota' (bytes, 0 = none) bounds the owner: over it, the
+ * owner's own entries make room.  check() may be called more than once; when
+ * it says no at first, nothing is changed.
+ */
+extern CsInstall cs_store_install(const CsKey *key, const CsMeta *meta,
+								  const char *value, Size len, Size quota,
+								  CsCheck check, void *arg);
+
+/*
+ * Unlink every entry of the owner with this hash; was there one?  Takes no key
+ * bytes: to remove one too many is safe, and the caller need not keep them.
+ */
+extern bool cs_store_unlink(uint32 owner, uint64 hash);
+
+/* Was this hash asked for lately?  Notes it.  For admission on second read. */
+extern bool cs_store_seen(uint64 hash);
+
+/* The largest value plus key that can be kept. */
+extern Size cs_store_max_value(void);
+
+extern void cs_store_usage(uint32 owner, CsUsage *usage);
+extern void cs_store_info(CsStoreInfo *info);
+
+#endif							/* CS_STORE_H */

@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ *
+ * stripe.c
+ *		Stripes: who is changing, or has changed, a key of this hash?
+ *
+ * See stripe.h.  The array is cache_strategies.stripes long; sharing a stripe
+ * costs refused fills, never correctness.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "port/atomics.h"
+#include "storage/shmem.h"
+
+#include "guc.h"
+#include "store/atomicmax.h"
+#include "store/stripe.h"
+
+#define ONE_VERSION		(UINT64CONST(1) << CS_STRIPE_FLUX_BITS)
+
+typedef struct CsSharedStripe
+{
+	pg_atomic_uint64 word;		/* version << CS_STRIPE_FLUX_BITS | flux */
+	pg_atomic_uint64 px;		/* only grows */
+} CsSharedStripe;
+
+static CsSharedStripe *stripes;
+static uint32 stripe_mask;
+
+Size
+cs_stripe_shmem_size(void)
+{
+	return mul_size(cs_stripes, sizeof(CsSharedStripe));
+}
+
+void
+cs_stripe_shmem_init(void)
+{
+	bool		found;
+
+	stripes = ShmemInitStruct("cache_strategies stripes",
+							  cs_stripe_shmem_size(), &found);
+	stripe_mask = (uint32) cs_stripes - 1;
+	if (found)
+		return;
+	for (int i = 0; i < cs_stripes; i++)
+	{
+		pg_atomic_init_u64(&stripes[i].word, 0);
+		pg_atomic_init_u64(&stripes[i].px, 0);
+	}
+}
+
+uint32
+cs_stripe_of(uint64 hash)
+{
+	return (uint32) (hash >> 32) & stripe_mask;
+}
+
+/*
+ * Reading is a full barrier: what the caller does next (take a snapshot) must
+ * not be seen to happen first.
+ */
+uint64
+cs_stripe_read(uint32 stripe)
+{
+	uint64		word = pg_atomic_read_u64(&stripes[stripe].word);
+
+	pg_memory_barrier();
+	return word;
+}
+
+uint64
+cs_stripe_px(uint32 stripe)
+{
+	return pg_atomic_read_u64(&stripes[stripe].px);
+}
+
+uint64
+cs_stripe_mark(uint32 stripe)
+{
+#if defined(CS_MUTANT_NO_VERSION_BUMP)
+	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word, 1));
+#elif defined(CS_MUTANT_FLUX_FLAG)
+	pg_atomic_fetch_or_u64(&stripes[stripe].word, 1);
+	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word,
+													 ONE_VERSION));
+#else
+	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word,
+													 ONE_VERSION + 1));
+#endif
+}
+
+void
+cs_stripe_bump(uint32 stripe)
+{
+	pg_atomic_fetch_add_u64(&stripes[stripe].word, ONE_VERSION);
+}
+
+void
+cs_stripe_unmark(uint32 stripe)
+{
+#ifdef CS_MUTANT_FLUX_FLAG
+	pg_atomic_fetch_and_u64(&stripes[stripe].word, ~CS_STRIPE_FLUX_MASK);
+#else
+	uint64		before PG_USED_FOR_ASSERTS_ONLY;
+
+	before = pg_atomic_fetch_sub_u64(&stripes[stripe].word, 1);
+	Assert(cs_stripe_flux(before) > 0);
+#endif
+}
+
+void
+cs_stripe_prepared(uint32 stripe, uint64 xid)
+{
+	cs_atomic_max(&stripes[stripe].px, xid);
+}

@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ *
+ * valuelog.c
+ *		The value memory of a partition: two circular logs of records.
+ *
+ * Records are appended at the head.  Room is made at the tail, where a record
+ * is dead (no slot points at it), or is evicted, or moves: from the small log
+ * to the main log, or within a log from tail to head.  Which of it is policy.c's
+ * choice, but dirty records always move.
+ *
+ * No record straddles the end of its log; the rest of the last lap is taken by
+ * a filler.  Moving from tail to head needs no spare room, since the record
+ * frees as many bytes as it takes; source and target may then overlap.
+ *
+ * Everything here runs under the partition lock, exclusively, in a critical
+ * section, and does a bounded amount of work.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "store/partition.h"
+
+/*
+ * Moves that making room for 'size' bytes may take.  When they are used up,
+ * clean entries are evicted whatever their merit, and a dirty one means that
+ * there is no room.
+ */
+#define CS_CLEAN_MOVES(size)	(64 + (int) ((size) / 64))
+#define CS_DIRTY_MOVES(size)	(1024 + (int) ((size) / 64))
+
+/* Records that one walk for a quota looks at, per log. */
+#define CS_QUOTA_VISITS		128
+
+typedef struct CsWork
+{
+	int			clean_moves;	/* left */
+	int			dirty_moves;
+} CsWork;
+
+static bool make_room(int part, CsLogId logid, Size size, CsWork *work);
+
+Size
+cs_log_position(CsLogId logid, uint64 offset)
+{
+	return cs_store.log_at[logid] + (Size) (offset % cs_store.log_size[logid]);
+}
+
+/* Bytes to skip before 'size' bytes can follow in one piece. */
+static Size
+filler_size(CsLogId logid, uint64 head, Size size)
+{
+	Size		rest = cs_store.log_size[logid] - head % cs_store.log_size[logid];
+
+	return rest < size ? rest : 0;
+}
+
+/* Is there room for 'size' bytes as it is? */
+static bool
+has_room(int part, CsLogId logid, Size size)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[logid];
+	uint64		used = log->head - log->tail;
+
+	return used + filler_size(logid, log->head, size) + size <=
+		cs_store.log_size[logid];
+}
+
+/* Take 'size' bytes at the head; there is room.  Returns their position. */
+Size
+cs_log_append(int part, CsLogId logid, Size size)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[logid];
+	Size		skip = filler_size(logid, log->head, size);
+	Size		pos;
+
+	if (skip > 0)
+	{
+		CsRecord   *filler = cs_record(part, cs_log_position(logid, log->head));
+
+		filler->len = (uint32) skip;
+		filler->filler = true;
+		log->head += skip;
+	}
+	pos = cs_log_position(logid, log->head);
+	log->head += size;
+	Assert(log->head - log->tail <= cs_store.log_size[logid]);
+	return pos;
+}
+
+/* Move the linked record at the tail to the head of its own or another log. */
+static void
+move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[from];
+	Size		pos = cs_log_position(from, log->tail);
+	CsRecord   *rec = cs_record(part, pos);
+	Size		size = cs_record_size(rec);
+	bool		dirty = (rec->flags & CS_ENTRY_DIRTY) != 0;
+	Size		newpos;
+
+	log->tail += size;
+	newpos = cs_log_append(part, to, size);
+
+	cs_bucket_begin(slot->bucket);
+	memmove(cs_record(part, newpos), rec, size);
+	cs_index_relink(part, slot, newpos, size, dirty);
+	slot->bucket->freq[slot->n] = freq;
+	cs_bucket_end(slot->bucket);
+}
+
+/* A dirty record at the tail: it must stay, in the main log if possible. */
+static bool
+keep_dirty(int part, CsLogId logid, CsSlot *slot, Size size, CsWork *work)
+{
+	CsLogId		to = logid;
+
+	if (work->dirty_moves-- <= 0)
+		return false;
+	if (logid == CS_LOG_SMALL && make_room(part, CS_LOG_MAIN, size, work))
+		to = CS_LOG_MAIN;
+	move_tail(part, logid, to, slot, slot->bucket->freq[slot->n]);
+	return true;
+}
+
+/*
+ * Deal with the record at the tail, to get 'want' bytes.  False means that
+ * there is no hope of it.
+ */
+static bool
+pass_tail(int part, CsLogId logid, Size want, CsWork *work)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[logid];
+	Size		pos = cs_log_position(logid, log->tail);
+	CsRecord   *rec = cs_record(part, pos);
+	Size		size = cs_record_size(rec);
+	CsPlace		place;
+	CsSlot		slot;
+	uint8		freq;
+	CsTail		verdict = CS_TAIL_EVICT;
+
+	if (rec->filler)
+	{
+		log->tail += size;
+		return true;
+	}
+	cs_place_record(rec, &place);
+	if (!cs_index_linked(&place, pos, &slot))
+	{
+		log->tail += size;
+		return true;
+	}
+	if (rec->flags & CS_ENTRY_DIRTY)
+		return keep_dirty(part, logid, &slot, size, work);
+
+	freq = slot.bucket->freq[slot.n];
+	if (work->clean_moves > 0)
+		verdict = cs_policy_tail(part, logid, size, want, &freq);
+	if (verdict != CS_TAIL_EVICT)
+		work->clean_moves--;
+	if (verdict == CS_TAIL_STAY)
+	{
+		move_tail(part, logid, logid, &slot, freq);
+		return true;
+	}
+	if (verdict == CS_TAIL_PROMOTE && make_room(part, CS_LOG_MAIN, size, work))
+	{
+		move_tail(part, logid, CS_LOG_MAIN, &slot, freq);
+		return true;
+	}
+	cs_index_evict(&place, &slot);
+	log->tail += size;
+	return true;
+}
+
+/* Recurses once, from the small log to the main log. */
+static bool
+make_room(int part, CsLogId logid, Size size, CsWork *work)
+{
+	while (!has_room(part, logid, size))
+	{
+		if (!pass_tail(part, logid, size, work))
+			return false;
+	}
+	return true;
+}
+
+/* Make room for 'size' bytes in one piece at the head of the log. */
+bool
+cs_log_make_room(int part, CsLogId logid, Size size)
+{
+	CsWork		work = {CS_CLEAN_MOVES(size), CS_DIRTY_MOVES(size)};
+
+	return make_room(part, logid, size, &work);
+}
+
+/* One log's share of cs_log_evict_owner(). */
+static Size
+evict_owner(int part, CsLogId logid, uint32 owner, Size want)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[logid];
+	Size		freed = 0;
+	int			visits;
+
+	for (visits = 0; visits < CS_QUOTA_VISITS && freed < want; visits++)
+	{
+		Size		pos;
+		CsRecord   *rec;
+		CsPlace		place;
+		CsSlot		slot;
+
+		if (log->hand < log->tail || log->hand >= log->head)
+			log->hand = log->tail;
+		if (log->hand == log->head)
+			break;
+		pos = cs_log_position(logid, log->hand);
+		rec = cs_record(part, pos);
+		log->hand += cs_record_size(rec);
+		if (rec->filler || cs_stamp_owner(rec->stamp) != owner ||
+			(rec->flags & CS_ENTRY_DIRTY))
+			continue;
+		cs_place_record(rec, &place);
+		if (!cs_index_linked(&place, pos, &slot))
+			continue;
+		if (slot.bucket->freq[slot.n] > 0)
+			slot.bucket->freq[slot.n]--;
+		else
+		{
+			freed += cs_record_size(rec);
+			cs_index_evict(&place, &slot);
+		}
+	}
+	return freed;
+}
+
+/*
+ * Evict 'want' bytes of the owner's clean entries, as far as a bounded walk
+ * finds them.  The walk goes on where the last one stopped, oldest first, and
+ * gives entries that were read another chance.  Returns the bytes evicted.
+ */
+Size
+cs_log_evict_owner(int part, uint32 owner, Size want)
+{
+	Size		freed = evict_owner(part, CS_LOG_SMALL, owner, want);
+
+	if (freed < want)
+		freed += evict_owner(part, CS_LOG_MAIN, owner, want - freed);
+	return freed;
+}

@@ -1,0 +1,450 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *		From binding, key and snapshot to a row or its absence.
+ *
+ * Knows nothing of SQL functions.  The rules, with S for the caller's snapshot
+ * and F for a fresh one (proof and guards in src/README.md):
+ *
+ *		own		this transaction may have changed the table: the table under
+ *				S, and nothing is filled
+ *		hit		the entry is of the slot's epoch, and the version it holds is
+ *				visible in S
+ *		miss	token, then F, then load under F.  What was loaded is the
+ *				answer if S shows it too; else the table under S
+ *		fill	under the partition lock: the token still stands, and no
+ *				prepared transaction can be involved
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "observe/counters.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "store/stripe.h"
+#include "table/access.h"
+#include "table/loader.h"
+#include "table/rowvalue.h"
+#include "table/triggers.h"
+#include "txn/snapshot.h"
+#include "txn/testpoint.h"
+#include "txn/txn.h"
+
+const char *
+cs_access_reason_text(CsReason reason)
+{
+	switch (reason)
+	{
+		case CS_HIT:
+			return "the cached row is the one this snapshot sees";
+		case CS_HIT_ABSENT:
+			return "the cached absence is what this snapshot sees";
+		case CS_MISS_COLD:
+			return "not in the cache";
+		case CS_MISS_EXPIRED:
+			return "the entry has expired";
+		case CS_MISS_EPOCH:
+			return "the table was changed as a whole since the entry was made";
+		case CS_BYPASS_TOO_NEW:
+			return "the entry is newer than this snapshot";
+		case CS_BYPASS_FLUX:
+			return "a transaction that changes it is about to commit";
+		case CS_BYPASS_OWN:
+			return "this transaction has changed the table";
+		case CS_BYPASS_TRIGGERS:
+			return "the table's triggers are not in force, or DDL is under way";
+		case CS_BYPASS_SERIALIZABLE:
+			return "serializable transactions always read the table";
+		case CS_BYPASS_RECOVERY:
+			return "the server is in recovery";
+		case CS_BYPASS_RLS:
+			return "row-level security applies to the current role";
+		case CS_BYPASS_PARALLEL:
+			return "a parallel query is running";
+		case CS_BYPASS_SNAPSHOT:
+			return "the snapshot is not an ordinary one";
+		case CS_BYPASS_KEY:
+			return "the key is too long to be kept";
+		case CS_BYPASS_SLOT:
+			return "all of cache_strategies.max_tables are in use";
+		case CS_BYPASS_DISABLED:
+			return "cache_strategies.enabled is off";
+	}
+	return "";
+}
+
+/* ----- may the cache be used at all? ----- */
+
+/* Changes of ours that no snapshot shows to others, nor the pending list yet. */
+static bool
+is_own(const CsBinding *binding)
+{
+	if (cs_txn_has_table(binding->slot))
+		return true;
+	return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+		cs_binding_is_locked(binding, RowExclusiveLock);
+}
+
+/* The binding describes the table as it is in the slot's present epoch. */
+static bool
+is_current(const CsBinding *binding)
+{
+	uint64		word = cs_slot_peek(binding->slot);
+
+	return cs_slot_state(word) == CS_SLOT_ACTIVE &&
+		cs_slot_epoch(word) == binding->epoch;
+}
+
+static bool
+catch_up(CsAccess *access)
+{
+	/* a second round when activating has made the binding known as old */
+	for (int i = 0; i < 3 && !is_current(access->binding); i++)
+	{
+		uint64		word = cs_slot_read(access->binding->slot);
+
+		if (cs_slot_state(word) != CS_SLOT_ACTIVE &&
+			!cs_triggers_activate(access->binding))
+		{
+			/* the invalidations just absorbed may have brought a new binding */
+			CsBinding  *newer = cs_binding_require(access->binding->relid);
+
+			if (newer == access->binding)
+				return false;
+			access->binding = newer;
+			continue;
+		}
+		access->binding = cs_binding_refresh(access->binding);
+		if (access->binding->slot < 0)
+			return false;
+	}
+	return is_current(access->binding);
+}
+
+static CsReason
+find_bypass(CsAccess *access)
+{
+	CsBinding  *binding = access->binding;
+	Snapshot	snapshot = access->snapshot;
+
+	if (binding->rls &&
+		check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
+	{
+		access->plain = true;
+		return CS_BYPASS_RLS;
+	}
+	if (!cs_enabled)
+		return CS_BYPASS_DISABLED;
+	if (binding->slot < 0)
+		return CS_BYPASS_SLOT;
+	if (IsolationIsSerializable())
+		return CS_BYPASS_SERIALIZABLE;
+	if (RecoveryInProgress())
+		return CS_BYPASS_RECOVERY;
+	if (snapshot->snapshot_type != SNAPSHOT_MVCC || snapshot->takenDuringRecovery)
+		return CS_BYPASS_SNAPSHOT;
+#ifndef CS_MUTANT_NO_OWN_ON_HIT
+	if (is_own(binding))
+		return CS_BYPASS_OWN;
+#endif
+	if (!is_current(binding))
+	{
+		if (IsInParallelMode())
+			return CS_BYPASS_PARALLEL;
+		if (!catch_up(access))
+			return CS_BYPASS_TRIGGERS;
+	}
+	return CS_HIT;
+}
+
+void
+cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
+{
+	access->binding = binding;
+	access->snapshot = snapshot;
+	access->plain = false;
+	access->bypass = find_bypass(access);
+}
+
+/* ----- hits ----- */
+
+typedef struct Acceptance
+{
+	const CsAccess *access;
+	CsReason	reason;			/* why not */
+} Acceptance;
+
+static bool
+accept_entry(const CsMeta *meta, void *arg)
+{
+	Acceptance *acceptance = arg;
+	const CsAccess *access = acceptance->access;
+
+#ifndef CS_MUTANT_NO_EPOCH_CHECK
+	if (meta->epoch != access->binding->epoch)
+	{
+		acceptance->reason = CS_MISS_EPOCH;
+		return false;
+	}
+#endif
+	if (meta->expires != 0 && meta->expires <= GetCurrentTimestamp())
+	{
+		acceptance->reason = CS_MISS_EXPIRED;
+		return false;
+	}
+#ifndef CS_MUTANT_HIT_IGNORES_W
+	if ((meta->flags & CS_ENTRY_SNAPSHOT) == 0 &&
+		!cs_snapshot_sees(access->snapshot, meta->wxid))
+	{
+		acceptance->reason = CS_BYPASS_TOO_NEW;
+		return false;
+	}
+#endif
+	return true;
+}
+
+/* Take the copied entry apart and see whether it answers after all. */
+static CsReason
+use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
+		  CsAnswer *answer)
+{
+	CsRowParts	parts;
+
+	if (!cs_rowvalue_decode(access->binding, found->meta.flags, found->value,
+							found->len, &parts))
+		return CS_MISS_EPOCH;
+#ifndef CS_MUTANT_ABSENCE_UNCHECKED
+	if (parts.seen != NULL && !cs_snapshot_sees_all(access->snapshot, parts.seen))
+		return CS_BYPASS_TOO_NEW;
+#endif
+	if (parts.row != NULL && !cs_key_equal(access->binding, rowkey, parts.row))
+		return CS_BYPASS_KEY;
+	answer->row = parts.row;
+	answer->expires = found->meta.expires;
+	answer->bytes = found->len;
+	return parts.row != NULL ? CS_HIT : CS_HIT_ABSENT;
+}
+
+bool
+cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	Acceptance	acceptance = {access, CS_MISS_COLD};
+	CsFound		found;
+
+	memset(answer, 0, sizeof(*answer));
+	answer->reason = access->bypass;
+	if (access->bypass != CS_HIT)
+		return false;
+	if (rowkey->key.len > CS_MAX_KEY_LEN)
+	{
+		answer->reason = access->bypass = CS_BYPASS_KEY;
+		return false;
+	}
+	switch (cs_store_lookup(&rowkey->key, accept_entry, &acceptance, &found))
+	{
+		case CS_LOOKUP_HIT:
+			answer->reason = use_entry(access, rowkey, &found, answer);
+			break;
+		case CS_LOOKUP_REFUSED:
+			answer->reason = acceptance.reason;
+			break;
+		case CS_LOOKUP_MISS:
+			answer->reason = CS_MISS_COLD;
+			break;
+	}
+	if (cs_is_bypass(answer->reason))
+		access->bypass = answer->reason;
+	return cs_is_hit(answer->reason);
+}
+
+/* ----- misses ----- */
+
+bool
+cs_access_lock(CsAccess *access)
+{
+	uint64		generation = cs_binding_generation;
+
+	LockRelationOid(access->binding->relid, AccessShareLock);
+	AcceptInvalidationMessages();
+	return generation == cs_binding_generation;
+}
+
+void
+cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsLoaded	loaded;
+
+	cs_loader_load(access->binding, rowkey, access->snapshot, access->plain, &loaded);
+	answer->row = loaded.row;
+}
+
+/* False: a change is under way, and what is loaded now could not be kept. */
+bool
+cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
+{
+	const CsBinding *binding = access->binding;
+
+	token->slot = binding->slot;
+	token->stripe = cs_stripe_of(hash);
+	token->slot_word = cs_slot_read(token->slot);
+	token->stripe_word = cs_stripe_read(token->stripe);
+	return cs_slot_state(token->slot_word) == CS_SLOT_ACTIVE &&
+		cs_slot_epoch(token->slot_word) == binding->epoch &&
+		cs_slot_flux(token->slot_word) == 0 &&
+		cs_stripe_flux(token->stripe_word) == 0;
+}
+
+/*
+ * F must be newer than the token.  The caller's own snapshot may be older, and
+ * a row loaded under it could be outdated already.
+ */
+Snapshot
+cs_access_fresh_snapshot(const CsAccess *access)
+{
+#ifdef CS_MUTANT_STATEMENT_SNAPSHOT
+	return RegisterSnapshot(access->snapshot);
+#else
+	return RegisterSnapshot(GetLatestSnapshot());
+#endif
+}
+
+/* Does the caller's snapshot show the row that was loaded under F? */
+bool
+cs_access_shows(const CsAccess *access, TransactionId xmin)
+{
+	return cs_snapshot_sees(access->snapshot, cs_snapshot_row_xid(xmin)) &&
+		!TransactionIdIsCurrentTransactionId(xmin);
+}
+
+typedef struct FillCheck
+{
+	const CsToken *token;
+	Snapshot	fresh;
+} FillCheck;
+
+/* Under the partition lock. */
+static bool
+token_stands(void *arg)
+{
+	const FillCheck *check = arg;
+	const CsToken *token = check->token;
+
+	return cs_stripe_read(token->stripe) == token->stripe_word &&
+		cs_slot_read(token->slot) == token->slot_word &&
+		cs_snapshot_may_fill(check->fresh, Max(cs_stripe_px(token->stripe),
+											   cs_slot_px(token->slot)));
+}
+
+/*
+ * Keep what was loaded under 'fresh'.  Without xmin (an absence, or the result
+ * of a loader function) the entry carries what 'fresh' saw.
+ */
+CsFill
+cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
+			   Snapshot fresh, HeapTupleHeader row, const TransactionId *xmin)
+{
+	CsBinding  *binding = access->binding;
+	FillCheck	check = {token, fresh};
+	CsMeta		meta = {.epoch = binding->epoch};
+	CsSeen	   *seen = NULL;
+	CsRowValue	value;
+	CsInstall	installed;
+
+#ifndef CS_MUTANT_NO_OWN_ON_FILL
+	if (xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin))
+		return CS_FILL_REFUSED;
+#endif
+	if (row == NULL && (binding->options.negative_ttl <= 0 || binding->hashed))
+		return CS_FILL_NOT_TRIED;
+	if (row != NULL)
+		row = cs_rowvalue_flatten(binding, row);
+	else
+		meta.flags |= CS_ENTRY_ABSENT;
+	if (row == NULL && (meta.flags & CS_ENTRY_ABSENT) == 0)
+		return CS_FILL_NO_ROOM;
+	if (xmin != NULL)
+		meta.wxid = cs_snapshot_row_xid(*xmin);
+	else
+	{
+		meta.flags |= CS_ENTRY_SNAPSHOT;
+		seen = cs_snapshot_seen(fresh);
+	}
+	meta.expires = cs_rowvalue_expiry(binding, row == NULL);
+	cs_rowvalue_encode(binding, row, seen, &value);
+	cs_snapshot_boot();
+
+	CS_TEST_POINT("before_install");
+	installed = cs_store_install(&rowkey->key, &meta, value.data, value.len,
+								 (Size) binding->options.max_memory,
+								 token_stands, &check);
+	pfree(value.data);
+	if (installed == CS_INSTALL_DONE)
+		return CS_FILL_DONE;
+	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
+}
+
+static void
+count_fill(const CsBinding *binding, CsFill fill)
+{
+	if (fill == CS_FILL_DONE)
+		cs_counters_add(binding->slot, CS_COUNT_FILL, 1);
+	else if (fill == CS_FILL_REFUSED)
+		cs_counters_add(binding->slot, CS_COUNT_REFUSED, 1);
+	else if (fill == CS_FILL_NO_ROOM)
+		cs_counters_add(binding->slot, CS_COUNT_NO_ROOM, 1);
+}
+
+void
+cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *answer)
+{
+	CsToken		token;
+	CsLoaded	loaded;
+	Snapshot	fresh;
+	bool		shown;
+
+#ifdef CS_MUTANT_NO_OWN_ON_FILL
+	if (access->bypass == CS_BYPASS_OWN)
+		access->bypass = CS_HIT;
+#endif
+	if (access->bypass == CS_HIT && IsInParallelMode())
+		answer->reason = access->bypass = CS_BYPASS_PARALLEL;
+	if (access->bypass == CS_HIT && !cs_access_token(access, rowkey->key.hash, &token))
+		answer->reason = access->bypass = CS_BYPASS_FLUX;
+	if (access->bypass != CS_HIT)
+	{
+		cs_access_table(access, rowkey, answer);
+		return;
+	}
+
+	CS_TEST_POINT("after_token");
+	fresh = cs_access_fresh_snapshot(access);
+	CS_TEST_POINT("after_snapshot");
+	cs_loader_load(access->binding, rowkey, fresh, access->plain, &loaded);
+	if (loaded.has_xmin)
+		shown = cs_access_shows(access, loaded.xmin);
+	else
+		shown = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
+	if (fill)
+	{
+		answer->fill = cs_access_fill(access, rowkey, &token, fresh, loaded.row,
+									  loaded.has_xmin ? &loaded.xmin : NULL);
+		count_fill(access->binding, answer->fill);
+	}
+	UnregisterSnapshot(fresh);
+	if (shown)
+		answer->row = loaded.row;
+	else
+		cs_access_table(access, rowkey, answer);
+}

@@ -1,0 +1,614 @@
+/*-------------------------------------------------------------------------
+ *
+ * binding.c
+ *		What this session knows of a cached table.
+ *
+ * A session keeps a binding for each cached table it has met, made from the
+ * catalogues and from cache.bindings, and drops it when a relcache
+ * invalidation arrives for the table, one of its partitions or cache.bindings.
+ * Invalidations are only absorbed when locks are taken, so a binding also
+ * carries the epoch that its slot had when it was made: any change that
+ * matters moves the epoch before anyone can see it, and cs_binding_refresh()
+ * catches up under a lock on the table.
+ *
+ * A dropped binding may still be in use further up the call stack.  It is
+ * retired, and freed after the transaction; cs_binding_generation tells who
+ * keeps a pointer across calls that it may be one of those.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "store/slot.h"
+#include "table/binding.h"
+#include "txn/txn.h"
+
+/* Columns of cache.bindings. */
+enum
+{
+	Anum_relation = 1,
+	Anum_strategy,
+	Anum_ttl,
+	Anum_ttl_jitter,
+	Anum_negative_ttl,
+	Anum_max_memory,
+	Anum_loader,
+	Anum_refresh_ahead,
+	Natts_bindings = Anum_refresh_ahead
+};
+
+typedef struct Known
+{
+	Oid			relid;			/* hash key */
+	bool		valid;
+	CsBinding  *binding;		/* NULL: not cached */
+	CsTarget   *targets;		/* of changes of this relation */
+	int			ntargets;
+	uint64		targets_generation; /* when they were found out; 0: never */
+	MemoryContext targets_context;
+} Known;
+
+uint64		cs_binding_generation = 1;
+void		(*cs_binding_made_hook) (CsBinding *binding) = NULL;
+
+static HTAB *known;
+static CsBinding *retired;		/* in this transaction */
+static CsBinding *reapable;		/* in an earlier one */
+static Oid	catalog_relid = InvalidOid;
+static Oid	building = InvalidOid;	/* the table that build() is looking at */
+static bool building_again;		/* it changed under build()'s eyes */
+
+/* ----- forgetting ----- */
+
+static void
+retire(Known *entry)
+{
+	CsBinding  *binding = entry->binding;
+
+	entry->valid = false;
+	if (binding == NULL)
+		return;
+	entry->binding = NULL;
+	binding->next_retired = retired;
+	retired = binding;
+	cs_binding_generation++;
+}
+
+static int
+compare_oids(const void *a, const void *b)
+{
+	Oid			x = *(const Oid *) a;
+	Oid			y = *(const Oid *) b;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+static bool
+concerns(const Known *entry, Oid relid)
+{
+	if (!OidIsValid(relid) || entry->relid == relid || relid == catalog_relid)
+		return true;
+	return entry->binding != NULL && entry->binding->nparts > 0 &&
+		bsearch(&relid, entry->binding->parts, entry->binding->nparts,
+				sizeof(Oid), compare_oids) != NULL;
+}
+
+bool
+cs_relation_is_locked(Oid relid, LOCKMODE least)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	for (LOCKMODE mode = least; mode <= AccessExclusiveLock; mode++)
+		if (cs_lock_held(&tag, mode))
+			return true;
+	return false;
+}
+
+/*
+ * DDL by this very transaction is recognised by its lock: nothing that changes
+ * how rows are seen or which triggers fire does with less than these.
+ */
+static void
+relcache_callback(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS scan;
+	Known	   *entry;
+
+	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
+		cs_relation_is_locked(relid, ShareUpdateExclusiveLock))
+		cs_txn_ddl(relid);
+
+	if (known == NULL)
+		return;
+	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
+		building_again = true;
+	hash_seq_init(&scan, known);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (!concerns(entry, relid))
+			continue;
+		entry->targets_generation = 0;
+		if (entry->valid)
+			retire(entry);
+	}
+	if (relid == catalog_relid)
+		catalog_relid = InvalidOid;
+}
+
+/* Roles, memberships or schema privileges have changed. */
+static void
+acl_callback(Datum arg, int cacheid, uint32 hashvalue)
+{
+	HASH_SEQ_STATUS scan;
+	Known	   *entry;
+
+	if (known == NULL)
+		return;
+	hash_seq_init(&scan, known);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->binding != NULL)
+			entry->binding->acl_role = InvalidOid;
+}
+
+static void
+at_end(bool committed)
+{
+	CsBinding **last = &reapable;
+
+	while (*last != NULL)
+		last = &(*last)->next_retired;
+	*last = retired;
+	retired = NULL;
+}
+
+static void
+reap(void)
+{
+	while (reapable != NULL)
+	{
+		CsBinding  *binding = reapable;
+
+		reapable = binding->next_retired;
+		if (binding->load_plan != NULL)
+			SPI_freeplan(binding->load_plan);
+		if (binding->loader_plan != NULL)
+			SPI_freeplan(binding->loader_plan);
+		MemoryContextDelete(binding->context);
+	}
+}
+
+void
+cs_binding_init(void)
+{
+	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, acl_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, acl_callback, (Datum) 0);
+	cs_txn_at_end(at_end);
+}
+
+/* ----- options ----- */
+
+Oid
+cs_binding_catalog(void)
+{
+	if (!OidIsValid(catalog_relid) && IsTransactionState() &&
+		OidIsValid(get_extension_oid("cache_strategies", true)))
+	{
+		Oid			schema = get_namespace_oid("cache", true);
+
+		if (OidIsValid(schema))
+			catalog_relid = get_relname_relid("bindings", schema);
+	}
+	return catalog_relid;
+}
+
+static int64
+interval_usecs(Datum value)
+{
+	Interval   *span = DatumGetIntervalP(value);
+
+	return span->time + (span->day + span->month * INT64CONST(30)) * USECS_PER_DAY;
+}
+
+static void
+options_from_tuple(HeapTuple tuple, TupleDesc desc, CsOptions *options)
+{
+	Datum		values[Natts_bindings];
+	bool		nulls[Natts_bindings];
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	memset(options, 0, sizeof(*options));
+	options->strategy = TextDatumGetCString(values[Anum_strategy - 1]);
+	if (!nulls[Anum_ttl - 1])
+		options->ttl = interval_usecs(values[Anum_ttl - 1]);
+	if (!nulls[Anum_ttl_jitter - 1])
+		options->ttl_jitter = DatumGetFloat4(values[Anum_ttl_jitter - 1]);
+	if (!nulls[Anum_negative_ttl - 1])
+		options->negative_ttl = interval_usecs(values[Anum_negative_ttl - 1]);
+	if (!nulls[Anum_max_memory - 1])
+		options->max_memory = DatumGetInt64(values[Anum_max_memory - 1]);
+	if (!nulls[Anum_loader - 1])
+		options->loader = TextDatumGetCString(values[Anum_loader - 1]);
+	if (!nulls[Anum_refresh_ahead - 1])
+		options->refresh_ahead = DatumGetFloat4(values[Anum_refresh_ahead - 1]);
+}
+
+/*
+ * cache.bindings is an ordinary table, but it is read like a catalogue: as it
+ * is now, whatever snapshot the caller has.
+ */
+bool
+cs_binding_read_options(Oid relid, CsOptions *options)
+{
+	Relation	rel;
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			catalog = cs_binding_catalog();
+
+	if (!OidIsValid(catalog))
+		return false;
+	rel = table_open(catalog, AccessShareLock);
+	ScanKeyInit(&skey, Anum_relation, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		options_from_tuple(tuple, RelationGetDescr(rel), options);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+/* ----- making one ----- */
+
+static void
+describe_key(CsBinding *binding, Relation rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indisprimary && form->indimmediate && form->indisvalid)
+		{
+			binding->nkeys = form->indnkeyatts;
+			binding->keys = palloc0(binding->nkeys * sizeof(CsKeyColumn));
+			for (int i = 0; i < binding->nkeys; i++)
+			{
+				if (!cs_key_describe(&binding->keys[i], index->rd_opfamily[i],
+									 index->rd_opcintype[i], index->rd_indcollation[i],
+									 binding->tupdesc, form->indkey.values[i]))
+					ereport(ERROR,
+							(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							 errmsg("key column \"%s\" of table \"%s\" has type %s, which cannot be hashed",
+									NameStr(binding->keys[i].name), binding->name,
+									format_type_be(binding->keys[i].type))));
+				if (binding->keys[i].class == CS_KEY_HASHED)
+					binding->hashed = true;
+			}
+		}
+		index_close(index, AccessShareLock);
+	}
+}
+
+/* A fingerprint of everything that decides how a row's bytes are read. */
+static uint32
+shape_of(TupleDesc tupdesc)
+{
+	uint32		shape = hash_uint32(tupdesc->tdtypeid);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		shape = hash_combine(shape, hash_uint32(att->atttypid));
+		shape = hash_combine(shape, hash_uint32(att->attlen));
+		shape = hash_combine(shape, hash_uint32((att->attbyval << 16) |
+												(att->attisdropped << 8) |
+												att->attalign));
+	}
+	return shape;
+}
+
+static void
+list_parts(CsBinding *binding, Relation rel)
+{
+	List	   *all;
+	ListCell   *lc;
+
+	binding->partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	if (!binding->partitioned)
+		return;
+	all = find_all_inheritors(binding->relid, NoLock, NULL);
+	binding->parts = palloc(list_length(all) * sizeof(Oid));
+	foreach(lc, all)
+		if (lfirst_oid(lc) != binding->relid)
+			binding->parts[binding->nparts++] = lfirst_oid(lc);
+	qsort(binding->parts, binding->nparts, sizeof(Oid), compare_oids);
+}
+
+static CsBinding *
+make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "cache_strategies binding",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CsBinding  *binding = palloc0(sizeof(CsBinding));
+
+	binding->context = context;
+	binding->relid = RelationGetRelid(rel);
+	binding->rowtype = rel->rd_rel->reltype;
+	binding->owner = rel->rd_rel->relowner;
+	binding->schema = get_namespace_name(RelationGetNamespace(rel));
+	binding->name = pstrdup(RelationGetRelationName(rel));
+	binding->rls = rel->rd_rel->relrowsecurity;
+	binding->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
+	binding->shape = shape_of(binding->tupdesc);
+	binding->seed = ((uint64) MyDatabaseId << 32) | binding->relid;
+	binding->options = *options;
+	binding->options.strategy = pstrdup(options->strategy);
+	if (options->loader != NULL)
+		binding->options.loader = pstrdup(options->loader);
+	describe_key(binding, rel);
+	list_parts(binding, rel);
+	binding->slot = slot;
+	binding->epoch = slot >= 0 && cs_slot_state(word) == CS_SLOT_ACTIVE
+		? cs_slot_epoch(word) : CS_NO_EPOCH;
+	cs_binding_made_hook(binding);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	return binding;
+}
+
+static Known *
+known_entry(Oid relid)
+{
+	bool		found;
+	Known	   *entry;
+
+	if (known == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Known)};
+
+		known = hash_create("cache_strategies bindings", 64, &ctl,
+							HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(known, &relid, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) entry + sizeof(Oid), 0, sizeof(Known) - sizeof(Oid));
+	return entry;
+}
+
+/*
+ * The slot's word is read before the catalogues: if it says ACTIVE, all that
+ * happened up to its epoch has been broadcast and will be seen here.
+ */
+static CsBinding *
+build(Oid relid)
+{
+	CsOptions	options;
+	CsBinding  *binding;
+	Relation	rel;
+	int			slot;
+	uint64		word;
+
+	AcceptInvalidationMessages();
+	building_again = false;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
+		!cs_binding_read_options(relid, &options))
+		return NULL;
+	slot = cs_slot_get(MyDatabaseId, relid, true);
+	word = slot >= 0 ? cs_slot_read(slot) : 0;
+	AcceptInvalidationMessages();
+	rel = table_open(relid, NoLock);
+	binding = make_binding(rel, &options, slot, word);
+	table_close(rel, NoLock);
+	return binding;
+}
+
+CsBinding *
+cs_binding_get(Oid relid)
+{
+	Known	   *entry = known_entry(relid);
+	CsBinding  *binding;
+
+	if (entry->valid)
+		return entry->binding;
+	reap();
+	cs_txn_note_use();
+	LockRelationOid(relid, AccessShareLock);
+	building = relid;
+	for (;;)
+	{
+		binding = build(relid);
+		if (!building_again)
+			break;
+		if (binding != NULL)
+			MemoryContextDelete(binding->context);
+	}
+	building = InvalidOid;
+	retire(entry);
+	entry->binding = binding;
+	/* what is not cached now may be attached without this session noticing */
+	entry->valid = binding != NULL;
+	return binding;
+}
+
+char *
+cs_binding_qualified_name(const CsBinding *binding)
+{
+	return quote_qualified_identifier(binding->schema, binding->name);
+}
+
+CsBinding *
+cs_binding_require(Oid relid)
+{
+	CsBinding  *binding = cs_binding_get(relid);
+	char	   *name;
+
+	if (binding == NULL)
+	{
+		name = get_rel_name(relid);
+		if (name == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("relation with OID %u does not exist", relid)));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not attached to the cache", name),
+				 errhint("Use cache.attach('%s', strategy) first.", name)));
+	}
+	if (binding->nkeys == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" no longer has a primary key that the cache can use",
+						binding->name),
+				 errhint("Add a primary key that is not deferrable, or detach the table.")));
+	return binding;
+}
+
+/*
+ * Called when the slot is ACTIVE in an epoch that the binding does not know.
+ * The lock absorbs the invalidations of whatever moved it.
+ */
+CsBinding *
+cs_binding_refresh(CsBinding *binding)
+{
+	Oid			relid = binding->relid;
+	int			slot = binding->slot;
+	uint64		word = cs_slot_read(slot);
+	uint64		generation = cs_binding_generation;
+
+	LockRelationOid(relid, AccessShareLock);
+	AcceptInvalidationMessages();
+	if (generation != cs_binding_generation)
+		binding = cs_binding_require(relid);
+	if (binding->slot == slot && cs_slot_state(word) == CS_SLOT_ACTIVE)
+		binding->epoch = cs_slot_epoch(word);
+	return binding;
+}
+
+/* ----- whose changes concern which binding ----- */
+
+static void
+find_targets(Known *entry, Relation rel)
+{
+	List	   *relids = list_make1_oid(RelationGetRelid(rel));
+	ListCell   *lc;
+	MemoryContext old;
+
+	if (rel->rd_rel->relispartition)
+		relids = list_concat(relids, get_partition_ancestors(RelationGetRelid(rel)));
+	/* somebody up the stack may be using the old ones */
+	if (entry->targets_context != NULL)
+		MemoryContextSetParent(entry->targets_context, TopTransactionContext);
+	entry->targets_context = AllocSetContextCreate(CacheMemoryContext,
+												   "cache_strategies targets",
+												   ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(entry->targets_context);
+	entry->targets = palloc0(list_length(relids) * sizeof(CsTarget));
+	entry->ntargets = 0;
+	foreach(lc, relids)
+	{
+		CsBinding  *binding = cs_binding_get(lfirst_oid(lc));
+		CsTarget   *target = &entry->targets[entry->ntargets];
+
+		if (binding == NULL || binding->nkeys == 0)
+			continue;
+		target->binding = binding;
+		target->map = NULL;
+		if (binding->relid != RelationGetRelid(rel))
+			target->map = cs_build_attrmap(RelationGetDescr(rel), binding->tupdesc);
+		entry->ntargets++;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+CsTarget *
+cs_binding_targets(Relation rel, int *n)
+{
+	Known	   *entry = known_entry(RelationGetRelid(rel));
+
+	while (entry->targets_generation != cs_binding_generation)
+	{
+		uint64		generation = cs_binding_generation;
+
+		entry->targets_generation = 0;
+		find_targets(entry, rel);
+		entry = known_entry(RelationGetRelid(rel));
+		entry->targets_generation = generation;
+	}
+	*n = entry->ntargets;
+	return entry->targets;
+}
+
+/* ----- locks and privileges ----- */
+
+/* Does this transaction hold such a lock on any part of the table? */
+bool
+cs_binding_is_locked(const CsBinding *binding, LOCKMODE least)
+{
+	if (cs_relation_is_locked(binding->relid, least))
+		return true;
+	for (int i = 0; i < binding->nparts; i++)
+		if (cs_relation_is_locked(binding->parts[i], least))
+			return true;
+	return false;
+}
+
+/* What "SELECT * FROM table" would need, remembered for one role. */
+bool
+cs_binding_may_select(CsBinding *binding)
+{
+	Oid			role = GetUserId();
+
+	if (binding->acl_role != role)
+	{
+		bool		ok;
+
+		ok = cs_namespace_aclcheck(get_rel_namespace(binding->relid), role,
+								   ACL_USAGE) == ACLCHECK_OK &&
+			(pg_class_aclcheck(binding->relid, role, ACL_SELECT) == ACLCHECK_OK ||
+			 pg_attribute_aclcheck_all(binding->relid, role, ACL_SELECT,
+									   ACLMASK_ALL) == ACLCHECK_OK);
+		binding->acl_role = role;
+		binding->acl_ok = ok;
+	}
+	return binding->acl_ok;
+}
+
+void
+cs_binding_check_select(CsBinding *binding)
+{
+	if (!cs_binding_may_select(binding))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
+}

@@ -1,0 +1,118 @@
+/*-------------------------------------------------------------------------
+ *
+ * binding.h
+ *		What this session knows of a cached table: options, key, shape.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_BINDING_H
+#define CS_BINDING_H
+
+#include "access/attmap.h"
+#include "executor/spi.h"
+#include "table/key.h"
+#include "utils/rel.h"
+
+/* The options of cache.attach(), as kept in cache.bindings. */
+typedef struct CsOptions
+{
+	char	   *strategy;
+	int64		ttl;			/* microseconds; 0: none */
+	float4		ttl_jitter;		/* share of the ttl */
+	int64		negative_ttl;	/* microseconds; 0: absences are not kept */
+	int64		max_memory;		/* bytes; 0: no limit of its own */
+	char	   *loader;			/* signature; NULL: the table itself */
+	float4		refresh_ahead;	/* share of the ttl; 0: off */
+} CsOptions;
+
+/* Which triggers a strategy needs, apart from what DDL tells by itself. */
+typedef struct CsTriggerNeeds
+{
+	bool		on_insert;		/* a new row changes something in the cache */
+	bool		by_statement;	/* transition tables in place of row triggers */
+} CsTriggerNeeds;
+
+struct CsStrategy;
+
+#define CS_NO_EPOCH		PG_UINT64_MAX
+
+typedef struct CsBinding
+{
+	Oid			relid;
+	Oid			rowtype;
+	Oid			owner;
+	char	   *schema;
+	char	   *name;
+	MemoryContext context;		/* everything here, freed with it */
+	const struct CsStrategy *strategy;	/* this and needs: set by
+										 * cs_binding_made_hook */
+	CsTriggerNeeds needs;
+	CsOptions	options;
+
+	int			nkeys;
+	CsKeyColumn *keys;			/* in index order */
+	bool		hashed;			/* some key column is CS_KEY_HASHED */
+	uint64		seed;			/* of key hashes: database and relation */
+
+	TupleDesc	tupdesc;
+	uint32		shape;			/* fingerprint of it */
+	bool		partitioned;
+	bool		rls;			/* row-level security may apply to someone */
+	int			nparts;			/* partitions below, without the table itself */
+	Oid		   *parts;
+
+	int			slot;			/* -1: none to be had */
+	uint64		epoch;			/* of the slot when all this was read;
+								 * CS_NO_EPOCH: not known to be as new */
+
+	uint64		refused;		/* slot word at which activation was refused */
+
+	SPIPlanPtr	load_plan;		/* made when first needed */
+	SPIPlanPtr	loader_plan;
+
+	Oid			acl_role;		/* who may read, as found out last */
+	bool		acl_ok;
+	struct CsBinding *next_retired;
+} CsBinding;
+
+/* A cached table whose rows a trigger's relation holds. */
+typedef struct CsTarget
+{
+	CsBinding  *binding;
+	AttrMap    *map;			/* relation's columns to the binding's; NULL: same */
+} CsTarget;
+
+/* Moves when any binding may have been freed: pointers are good until then. */
+extern uint64 cs_binding_generation;
+
+extern void cs_binding_init(void);
+
+/* The strategy layer's part in making a binding; must not read catalogues. */
+extern void (*cs_binding_made_hook) (CsBinding *binding);
+
+/*
+ * The table's binding, NULL if it has none.  Takes AccessShareLock on the
+ * table when it has to be made anew.
+ */
+extern CsBinding *cs_binding_get(Oid relid);
+
+/* The same, or an error that says how to attach. */
+extern CsBinding *cs_binding_require(Oid relid);
+
+/* The bindings that see changes of this relation. */
+extern CsTarget *cs_binding_targets(Relation rel, int *n);
+
+/* Read anew what DDL or a whole-table change may have changed. */
+extern CsBinding *cs_binding_refresh(CsBinding *binding);
+
+extern bool cs_relation_is_locked(Oid relid, LOCKMODE least);
+extern bool cs_binding_is_locked(const CsBinding *binding, LOCKMODE least);
+extern bool cs_binding_may_select(CsBinding *binding);
+extern void cs_binding_check_select(CsBinding *binding);
+extern char *cs_binding_qualified_name(const CsBinding *binding);
+
+/* The options of a table, from cache.bindings; false if it is not there. */
+extern bool cs_binding_read_options(Oid relid, CsOptions *options);
+extern Oid	cs_binding_catalog(void);
+
+#endif							/* CS_BINDING_H */

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl.h
+ *		What DDL does to cached tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_DDL_H
+#define CS_DDL_H
+
+extern void cs_ddl_init(void);
+
+#endif							/* CS_DDL_H */

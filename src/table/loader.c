@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * loader.c
+ *		Loading a row from its table, or through the user's loader function.
+ *
+ * Both are plans kept with the binding.  The table is read with the caller's
+ * privileges, as his own SELECT would.  A loader function belongs to the
+ * table's owner and runs as the owner, in a security-restricted context: the
+ * caller's right to read the table has been checked by then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+
+#include "compat.h"
+#include "table/loader.h"
+
+static bool
+is_column(TupleDesc tupdesc, const char *name)
+{
+	for (int i = 0; i < tupdesc->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(tupdesc, i)->attname), name) == 0)
+			return true;
+	return false;
+}
+
+char *
+cs_loader_from(const CsBinding *binding, char **alias)
+{
+	char	   *name = pstrdup("r");
+
+	while (is_column(binding->tupdesc, name))
+		name = psprintf("%s_", name);
+	*alias = name;
+	return psprintf("FROM %s AS %s", cs_binding_qualified_name(binding), name);
+}
+
+static char *
+load_query(const CsBinding *binding)
+{
+	StringInfoData buf;
+	char	   *alias;
+	char	   *from = cs_loader_from(binding, &alias);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT %s, %s.xmin %s WHERE ", alias, alias, from);
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(&buf, "%s%s.%s %s $%d", i > 0 ? " AND " : "", alias,
+						 quote_identifier(NameStr(binding->keys[i].name)),
+						 binding->keys[i].eqop, i + 1);
+	return buf.data;
+}
+
+/* to_regprocedure() gives SQL NULL for what is not there. */
+Oid
+cs_loader_function(const char *signature)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	FmgrInfo	flinfo;
+	Datum		result;
+
+	fmgr_info(F_TO_REGPROCEDURE, &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(signature);
+	fcinfo->args[0].isnull = false;
+	result = FunctionCallInvoke(fcinfo);
+	return fcinfo->isnull ? InvalidOid : DatumGetObjectId(result);
+}
+
+static char *
+loader_query(const CsBinding *binding)
+{
+	StringInfoData buf;
+	Oid			function = cs_loader_function(binding->options.loader);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT %s(",
+					 quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+												get_func_name(function)));
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(&buf, "%s$%d", i > 0 ? ", " : "", i + 1);
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+static SPIPlanPtr
+prepare(const CsBinding *binding, const char *query)
+{
+	Oid			types[INDEX_MAX_KEYS];
+	SPIPlanPtr	plan;
+
+	for (int i = 0; i < binding->nkeys; i++)
+		types[i] = binding->keys[i].type;
+	plan = SPI_prepare(query, binding->nkeys, types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", query,
+			 SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	return plan;
+}
+
+/* Run the plan and take the first row's columns. */
+static void
+run(SPIPlanPtr plan, const CsRowKey *rowkey, Snapshot snapshot,
+	MemoryContext context, CsLoaded *loaded)
+{
+	int			rc;
+	bool		isnull;
+	Datum		value;
+	MemoryContext old;
+
+	rc = SPI_execute_snapshot(plan, (Datum *) rowkey->value, NULL, snapshot,
+							  InvalidSnapshot, true, false, 1);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "could not load a row: %s", SPI_result_code_string(rc));
+	if (SPI_processed == 0)
+		return;
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		return;
+	old = MemoryContextSwitchTo(context);
+	loaded->row = (HeapTupleHeader) pg_detoast_datum_copy((struct varlena *)
+														  DatumGetPointer(value));
+	MemoryContextSwitchTo(old);
+	if (SPI_tuptable->tupdesc->natts > 1)
+	{
+		loaded->has_xmin = true;
+		loaded->xmin = DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[0],
+														   SPI_tuptable->tupdesc,
+														   2, &isnull));
+	}
+}
+
+static void
+run_loader(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
+		   MemoryContext context, CsLoaded *loaded)
+{
+	Oid			role;
+	int			security;
+	int			nestlevel = NewGUCNestLevel();
+
+	GetUserIdAndSecContext(&role, &security);
+	SetUserIdAndSecContext(binding->owner, security |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	if (binding->loader_plan == NULL)
+	{
+		if (!OidIsValid(cs_loader_function(binding->options.loader)))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FUNCTION),
+					 errmsg("loader function %s of table \"%s\" does not exist",
+							binding->options.loader, binding->name),
+					 errhint("Attach the table again with another loader, or without one.")));
+		binding->loader_plan = prepare(binding, loader_query(binding));
+	}
+	run(binding->loader_plan, rowkey, snapshot, context, loaded);
+	AtEOXact_GUC(false, nestlevel);
+	SetUserIdAndSecContext(role, security);
+}
+
+void
+cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
+			   bool plain, CsLoaded *loaded)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	memset(loaded, 0, sizeof(*loaded));
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (binding->options.loader != NULL && !plain)
+		run_loader(binding, rowkey, snapshot, context, loaded);
+	else
+	{
+		if (binding->load_plan == NULL)
+			binding->load_plan = prepare(binding, load_query(binding));
+		run(binding->load_plan, rowkey, snapshot, context, loaded);
+	}
+	SPI_finish();
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * loader.h
+ *		Loading a row from its table, or through the user's loader function.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_LOADER_H
+#define CS_LOADER_H
+
+#include "table/binding.h"
+#include "utils/snapshot.h"
+
+typedef struct CsLoaded
+{
+	HeapTupleHeader row;		/* NULL: no such row */
+	bool		has_xmin;		/* false from a loader function */
+	TransactionId xmin;			/* of the row */
+} CsLoaded;
+
+/*
+ * Load the key's row as the snapshot shows it, into the current context.
+ * 'plain': from the table even if there is a loader function.
+ */
+extern void cs_loader_load(CsBinding *binding, const CsRowKey *rowkey,
+						   Snapshot snapshot, bool plain, CsLoaded *loaded);
+
+/* "FROM table AS alias", and the alias: a name that is not one of its columns */
+extern char *cs_loader_from(const CsBinding *binding, char **alias);
+
+/* The loader function's OID from its signature; InvalidOid if it is gone. */
+extern Oid	cs_loader_function(const char *signature);
+
+#endif							/* CS_LOADER_H */

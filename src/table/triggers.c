@@ -1,0 +1,271 @@
+/*-------------------------------------------------------------------------
+ *
+ * triggers.c
+ *		The triggers that tell the cache of changes.
+ *
+ * Row triggers fire for every row however it came to be changed: COPY, MERGE,
+ * foreign keys, logical replication (they are ENABLE ALWAYS), and in
+ * partitions, where they are cloned.  Statement triggers with transition
+ * tables are cheaper for bulk changes but do not fire in logical replication
+ * and do not see changes made through a partition, so they are used for plain
+ * tables only and a row trigger ENABLE REPLICA stands in for them there.
+ *
+ * TRUNCATE and DDL need no trigger: see ddl.c.
+ *
+ * A table is only filled and read while its slot is ACTIVE, and any DDL makes
+ * it UNKNOWN.  Whoever wants to use it then looks at the triggers anew, under
+ * locks that conflict with all DDL that could matter.  They are held for a
+ * moment and never waited for; having got them means that the last DDL has
+ * ended, and absorbed means its invalidations have been read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "parser/parse_func.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/reltrigger.h"
+
+#include "store/slot.h"
+#include "table/triggers.h"
+
+#define ROW_TRIGGER		"cache_strategies_row"
+#define REPLICA_TRIGGER "cache_strategies_replica"
+
+typedef struct StatementTrigger
+{
+	const char *name;
+	const char *event;
+	const char *referencing;
+	int16		type;
+} StatementTrigger;
+
+static const StatementTrigger statement_triggers[] = {
+	{"cache_strategies_update", "UPDATE",
+	"OLD TABLE AS cs_old NEW TABLE AS cs_new", TRIGGER_TYPE_UPDATE},
+	{"cache_strategies_delete", "DELETE",
+	"OLD TABLE AS cs_old", TRIGGER_TYPE_DELETE},
+	{"cache_strategies_insert", "INSERT",
+	"NEW TABLE AS cs_new", TRIGGER_TYPE_INSERT},
+};
+
+/* ----- making them ----- */
+
+static void
+run_utility(const char *command)
+{
+	int			rc = SPI_execute(command, false, 0);
+
+	if (rc != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute \"%s\": %s", command,
+			 SPI_result_code_string(rc));
+}
+
+static void
+create_row_trigger(const CsBinding *binding, const char *name, const char *enable)
+{
+	char	   *table = cs_binding_qualified_name(binding);
+
+	run_utility(psprintf("CREATE TRIGGER %s AFTER %sUPDATE OR DELETE ON %s "
+						 "FOR EACH ROW EXECUTE FUNCTION cache.row_changed()",
+						 name, binding->needs.on_insert ? "INSERT OR " : "", table));
+	run_utility(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", table, enable, name));
+}
+
+void
+cs_triggers_create(const CsBinding *binding)
+{
+	char	   *table = cs_binding_qualified_name(binding);
+
+	if (!binding->needs.by_statement)
+	{
+		create_row_trigger(binding, ROW_TRIGGER, "ALWAYS");
+		return;
+	}
+	create_row_trigger(binding, REPLICA_TRIGGER, "REPLICA");
+	for (int i = 0; i < lengthof(statement_triggers); i++)
+	{
+		const StatementTrigger *t = &statement_triggers[i];
+
+		if (t->type == TRIGGER_TYPE_INSERT && !binding->needs.on_insert)
+			continue;
+		run_utility(psprintf("CREATE TRIGGER %s AFTER %s ON %s REFERENCING %s "
+							 "FOR EACH STATEMENT EXECUTE FUNCTION cache.rows_changed()",
+							 t->name, t->event, table, t->referencing));
+		run_utility(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+							 table, t->name));
+	}
+}
+
+void
+cs_triggers_drop(Oid relid, const char *table)
+{
+	static const char *const names[] = {
+		ROW_TRIGGER, REPLICA_TRIGGER, "cache_strategies_update",
+		"cache_strategies_delete", "cache_strategies_insert"
+	};
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (OidIsValid(get_trigger_oid(relid, names[i], true)))
+			run_utility(psprintf("DROP TRIGGER %s ON %s", names[i], table));
+}
+
+/* ----- are they in force? ----- */
+
+static Oid
+trigger_function(const char *name)
+{
+	return LookupFuncName(list_make2(makeString("cache"), makeString(pstrdup(name))),
+						  0, NULL, true);
+}
+
+/* The events for which triggers of this kind, so enabled, see everything. */
+static int16
+events_seen(Relation rel, Oid function, int16 level, char enabled)
+{
+	int16		events = 0;
+
+	if (rel->trigdesc == NULL || !OidIsValid(function))
+		return 0;
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *t = &rel->trigdesc->triggers[i];
+
+		if (t->tgfoid != function || t->tgenabled != enabled ||
+			t->tgqual != NULL || t->tgnattr != 0 || t->tgdeferrable ||
+			!TRIGGER_FOR_AFTER(t->tgtype) ||
+			(t->tgtype & TRIGGER_TYPE_LEVEL_MASK) != level)
+			continue;
+		if (level == TRIGGER_TYPE_STATEMENT &&
+			((TRIGGER_FOR_UPDATE(t->tgtype) && (!t->tgoldtable || !t->tgnewtable)) ||
+			 (TRIGGER_FOR_DELETE(t->tgtype) && !t->tgoldtable) ||
+			 (TRIGGER_FOR_INSERT(t->tgtype) && !t->tgnewtable)))
+			continue;
+		events |= t->tgtype & (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+							   TRIGGER_TYPE_DELETE);
+	}
+	return events;
+}
+
+static bool
+sees_all_changes(const CsBinding *binding, Relation rel)
+{
+	int16		needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+	Oid			by_row = trigger_function("row_changed");
+	int16		seen;
+
+	if (binding->needs.on_insert)
+		needed |= TRIGGER_TYPE_INSERT;
+	seen = events_seen(rel, by_row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
+	if ((seen & needed) == needed)
+		return true;
+	if (!binding->needs.by_statement)
+		return false;
+	seen = events_seen(rel, trigger_function("rows_changed"),
+					   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
+	return (seen & needed) == needed &&
+		(events_seen(rel, by_row, TRIGGER_TYPE_ROW,
+					 TRIGGER_FIRES_ON_REPLICA) & needed) == needed;
+}
+
+/* One relation, root or partition. */
+static bool
+relation_in_force(const CsBinding *binding, Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		ok;
+
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		ok = binding->partitioned;
+	else
+		ok = rel->rd_rel->relkind == RELKIND_RELATION &&
+			rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
+			!rel->rd_rel->relhassubclass &&
+			sees_all_changes(binding, rel);
+	table_close(rel, NoLock);
+	return ok;
+}
+
+static bool
+all_in_force(const CsBinding *binding)
+{
+	if (!relation_in_force(binding, binding->relid))
+		return false;
+	for (int i = 0; i < binding->nparts; i++)
+		if (!relation_in_force(binding, binding->parts[i]))
+			return false;
+	return true;
+}
+
+static LOCKMODE
+root_lock(const CsBinding *binding)
+{
+	/* ATTACH and DETACH take no more than this on the parent */
+	return binding->partitioned ? ShareUpdateExclusiveLock : RowExclusiveLock;
+}
+
+/* Take all locks or none. */
+static bool
+lock_all(const CsBinding *binding)
+{
+	int			n = 0;
+
+	if (!ConditionalLockRelationOid(binding->relid, root_lock(binding)))
+		return false;
+	while (n < binding->nparts &&
+		   ConditionalLockRelationOid(binding->parts[n], RowExclusiveLock))
+		n++;
+	if (n == binding->nparts)
+		return true;
+	while (n-- > 0)
+		UnlockRelationOid(binding->parts[n], RowExclusiveLock);
+	UnlockRelationOid(binding->relid, root_lock(binding));
+	return false;
+}
+
+static void
+unlock_all(const CsBinding *binding)
+{
+	for (int i = 0; i < binding->nparts; i++)
+		UnlockRelationOid(binding->parts[i], RowExclusiveLock);
+	UnlockRelationOid(binding->relid, root_lock(binding));
+}
+
+/*
+ * The word is read before the locks: DDL that marks the slot in between makes
+ * the activation fail.
+ */
+bool
+cs_triggers_activate(CsBinding *binding)
+{
+	uint64		word = cs_slot_read(binding->slot);
+	uint64		generation = cs_binding_generation;
+	bool		ok;
+
+	if (cs_slot_state(word) == CS_SLOT_ACTIVE)
+		return true;
+	if (cs_slot_flux(word) != 0 || word == binding->refused)
+		return false;
+	if (!lock_all(binding))
+		return false;
+	AcceptInvalidationMessages();
+	/* if the table has changed since the binding was made, another time */
+	ok = generation == cs_binding_generation;
+	if (ok)
+	{
+		ok = all_in_force(binding);
+		if (!ok)
+			binding->refused = word;
+	}
+	unlock_all(binding);
+	return ok && cs_slot_activate(binding->slot, word);
+}

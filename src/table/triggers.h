@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * triggers.h
+ *		The triggers that tell the cache of changes: making them, and making
+ *		sure that they are in force.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_TRIGGERS_H
+#define CS_TRIGGERS_H
+
+#include "table/binding.h"
+
+extern void cs_triggers_create(const CsBinding *binding);
+extern void cs_triggers_drop(Oid relid, const char *qualified_name);
+
+/*
+ * Have the slot ACTIVE if the triggers see every change of the table; false if
+ * they do not, or if that cannot be said without waiting.
+ */
+extern bool cs_triggers_activate(CsBinding *binding);
+
+#endif							/* CS_TRIGGERS_H */

@@ -1,0 +1,572 @@
+/*-------------------------------------------------------------------------
+ *
+ * protocol.c
+ *		The commit protocol: marks before a change can be seen, takes them
+ *		away after.
+ *
+ *		PRE_COMMIT	mark every stripe and slot that was touched, THEN unlink
+ *					the entries; remember versions and epochs
+ *		COMMIT		publish what is still allowed to be, THEN unmark
+ *		ABORT		unmark
+ *		PREPARE		set px, THEN unmark
+ *
+ * The orders matter; src/README.md says why, and there is a build without
+ * each of them that the tests have to tell from this one.
+ *
+ * Everything that can fail happens at PRE_COMMIT, before the first mark or
+ * with the marks on record for ABORT to take back.  The COMMIT callback does
+ * not allocate, throw or look at catalogues.
+ *
+ * Other extensions' PRE_COMMIT callbacks may run SQL after ours: what arrives
+ * after our marks is marked at once ("late").
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "guc.h"
+#include "observe/counters.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "store/stripe.h"
+#include "txn/pending.h"
+#include "txn/testpoint.h"
+#include "txn/txn.h"
+
+/* A stripe that this transaction has marked. */
+typedef struct Mark
+{
+	uint32		stripe;
+	uint64		version;		/* after our mark */
+} Mark;
+
+typedef struct Marks
+{
+	Mark	   *mark;			/* sorted by stripe up to nsorted */
+	int			nsorted;
+	int			n;
+	int			max;
+} Marks;
+
+typedef enum Phase
+{
+	PHASE_OPEN,					/* user code may still run */
+	PHASE_MARKED,				/* PRE_COMMIT is done */
+	PHASE_PREPARED				/* PRE_PREPARE is done */
+} Phase;
+
+/* Late keys beyond this many mark their whole table. */
+#define MAX_LATE	1024
+
+CsResolveHook cs_txn_resolve_hook = NULL;
+
+static CsEndHook end_hooks[8];
+static int	n_end_hooks = 0;
+static Phase phase = PHASE_OPEN;
+static bool used = false;
+static Marks marks;
+static uint64 top_xid;			/* known from PRE_COMMIT on; 0: none */
+
+/* ----- marks ----- */
+
+static int
+compare_marks(const void *a, const void *b)
+{
+	uint32		x = ((const Mark *) a)->stripe;
+	uint32		y = ((const Mark *) b)->stripe;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* Room for one more mark; the only allocation that marking needs. */
+static void
+reserve_mark(void)
+{
+	if (marks.n < marks.max)
+		return;
+	marks.max = Max(64, marks.max * 2);
+	if (marks.mark == NULL)
+		marks.mark = MemoryContextAllocHuge(cs_pending_context(),
+											marks.max * sizeof(Mark));
+	else
+		marks.mark = repalloc_huge(marks.mark, marks.max * sizeof(Mark));
+}
+
+static void
+mark_table(CsPendingTable *table)
+{
+	if (table->marked || table->slot < 0)
+		return;
+	table->marked = true;
+	cs_slot_mark(table->slot, table->ddl);
+	cs_counters_add(table->slot, CS_COUNT_TABLE_INVALIDATION, 1);
+}
+
+/* List the stripes of all keys, each once, without marking them yet. */
+static void
+collect_stripes(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+	int			unique = 0;
+
+	if (cs_pending.keys == NULL)
+		return;
+	marks.max = cs_pending.keys->members + 16;
+	marks.mark = MemoryContextAllocHuge(cs_pending_context(),
+										marks.max * sizeof(Mark));
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+
+		if (!table->whole)
+			marks.mark[marks.nsorted++].stripe = cs_stripe_of(key->name.hash);
+	}
+	qsort(marks.mark, marks.nsorted, sizeof(Mark), compare_marks);
+	for (int i = 0; i < marks.nsorted; i++)
+		if (i == 0 || marks.mark[i].stripe != marks.mark[unique - 1].stripe)
+			marks.mark[unique++] = marks.mark[i];
+	marks.nsorted = unique;
+}
+
+/* Cannot fail, so that marks.n always says what ABORT has to take back. */
+static void
+mark_stripes(void)
+{
+#ifndef CS_MUTANT_NO_MARK
+	for (marks.n = 0; marks.n < marks.nsorted; marks.n++)
+		marks.mark[marks.n].version = cs_stripe_mark(marks.mark[marks.n].stripe);
+#endif
+}
+
+static Mark *
+find_mark(uint32 stripe)
+{
+	Mark		wanted = {.stripe = stripe};
+	Mark	   *found = bsearch(&wanted, marks.mark, marks.nsorted, sizeof(Mark),
+								compare_marks);
+
+	for (int i = marks.nsorted; found == NULL && i < marks.n; i++)
+		if (marks.mark[i].stripe == stripe)
+			found = &marks.mark[i];
+	return found;
+}
+
+static void
+unlink_keys(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	if (cs_pending.keys == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+
+		if (table->whole || table->slot < 0)
+			continue;
+		if (cs_store_unlink(key->name.slot, key->name.hash))
+			cs_counters_add(key->name.slot, CS_COUNT_INVALIDATION, 1);
+	}
+}
+
+/* ----- PRE_COMMIT ----- */
+
+/* What was touched is now known for good: versions and epochs to publish under. */
+static void
+remember(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+		if (table->slot >= 0)
+			table->epoch = cs_slot_epoch(cs_slot_read(table->slot));
+	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		Mark	   *mark = find_mark(cs_stripe_of(key->name.hash));
+
+		if (mark != NULL)
+			key->version = mark->version;
+	}
+}
+
+static void
+mark_all(void)
+{
+	FullTransactionId xid;
+
+	/* have the invalidations of the last command reach cs_txn_ddl() */
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		CommandCounterIncrement();
+	if (cs_pending.context == NULL)
+		return;
+	/* looking at catalogues may bring in more invalidations */
+	for (int done = 0; done < cs_pending.nddl;)
+	{
+		int			n = cs_pending.nddl;
+
+		for (; done < n; done++)
+			cs_txn_resolve_hook(cs_pending.ddl[done]);
+	}
+	xid = GetTopFullTransactionIdIfAny();
+	top_xid = U64FromFullTransactionId(xid);
+	collect_stripes();
+
+	CS_TEST_POINT("before_mark");
+#ifdef CS_MUTANT_BUMP_AFTER_UNLINK
+	unlink_keys();
+	CS_TEST_POINT("after_mark");
+#endif
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+		if (table->whole)
+			mark_table(table);
+	mark_stripes();
+	remember();
+#if !defined(CS_MUTANT_BUMP_AFTER_UNLINK) && !defined(CS_MUTANT_UNLINK_AT_COMMIT) && \
+	!defined(CS_MUTANT_NO_MARK)
+	CS_TEST_POINT("after_mark");
+	unlink_keys();
+#endif
+	CS_TEST_POINT("after_pre_commit");
+}
+
+/* ----- COMMIT: must not throw, allocate or read catalogues ----- */
+
+typedef struct PublishCheck
+{
+	uint32		stripe;
+	uint64		version;
+} PublishCheck;
+
+/* Nobody has changed a key of this stripe since our mark. */
+static bool
+is_newest(void *arg)
+{
+#ifdef CS_MUTANT_UNCONDITIONAL_PUBLISH
+	return true;
+#else
+	PublishCheck *check = arg;
+
+	return cs_stripe_version(cs_stripe_read(check->stripe)) == check->version;
+#endif
+}
+
+static void
+publish_key(const CsPendingKey *pending, const CsPendingTable *table)
+{
+	const CsPublish *publish = &pending->top->publish;
+	CsKey		key = {
+		.hash = pending->name.hash,
+		.owner = pending->name.slot,
+		.len = publish->keylen,
+		.data = publish->key
+	};
+	CsMeta		meta = {
+		.epoch = table->epoch,
+		.wxid = top_xid,
+		.expires = publish->expires,
+		.flags = publish->flags
+	};
+	PublishCheck check = {cs_stripe_of(key.hash), pending->version};
+	CsInstall	done;
+
+	done = cs_store_install(&key, &meta, publish->value, publish->len,
+							publish->quota, is_newest, &check);
+	cs_counters_add(table->slot,
+					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED, 1);
+}
+
+static void
+publish_all(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+
+		if (key->top != NULL && key->top->data != NULL && !table->whole &&
+			table->slot >= 0 && key->version != 0)
+			publish_key(key, table);
+	}
+}
+
+static void
+unmark_all(void)
+{
+	for (int i = 0; i < marks.n; i++)
+		cs_stripe_unmark(marks.mark[i].stripe);
+	marks.n = 0;
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
+		if (table->marked)
+			cs_slot_unmark(table->slot);
+		table->marked = false;
+	}
+}
+
+static void
+set_px(void)
+{
+	for (int i = 0; i < marks.n; i++)
+		cs_stripe_prepared(marks.mark[i].stripe, top_xid);
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+		if (table->marked)
+			cs_slot_prepared(table->slot, top_xid);
+}
+
+#ifdef CS_MUTANT_NO_MARK
+static void
+invalidate_late(void)
+{
+	for (int i = 0; i < marks.nsorted; i++)
+		cs_stripe_bump(marks.mark[i].stripe);
+	unlink_keys();
+}
+#endif
+
+static void
+commit(void)
+{
+	CS_TEST_POINT("commit_begin");
+#ifdef CS_MUTANT_NO_MARK
+	invalidate_late();
+#endif
+#ifdef CS_MUTANT_UNLINK_AT_COMMIT
+	unlink_keys();
+#endif
+#ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
+	unmark_all();
+	CS_TEST_POINT("commit_middle");
+	publish_all();
+#else
+	publish_all();
+	CS_TEST_POINT("commit_middle");
+	unmark_all();
+#endif
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+		if (table->dropped)
+			cs_slot_release(table->slot, table->database, table->relation);
+}
+
+/* ----- callbacks ----- */
+
+static void
+reset(bool committed)
+{
+	for (int i = 0; used && i < n_end_hooks; i++)
+		end_hooks[i] (committed);
+	cs_pending_forget();
+	memset(&marks, 0, sizeof(marks));
+	phase = PHASE_OPEN;
+	used = false;
+	top_xid = 0;
+}
+
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			mark_all();
+			phase = PHASE_MARKED;
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			mark_all();
+			phase = PHASE_PREPARED;
+			break;
+		case XACT_EVENT_COMMIT:
+			if (cs_pending.context != NULL)
+				commit();
+			reset(true);
+			break;
+		case XACT_EVENT_PREPARE:
+			if (cs_pending.context != NULL)
+			{
+				set_px();
+				unmark_all();
+			}
+			reset(true);
+			break;
+		case XACT_EVENT_ABORT:
+			if (cs_pending.context != NULL)
+			{
+				/* an error after the transaction was prepared aborts nothing */
+				if (phase == PHASE_PREPARED)
+					set_px();
+				unmark_all();
+			}
+			reset(false);
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			break;				/* workers change nothing */
+	}
+}
+
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mine,
+				 SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		cs_pending_subcommit(mine, parent);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		cs_pending_subabort(mine);
+}
+
+void
+cs_txn_init(void)
+{
+	RegisterXactCallback(xact_callback, NULL);
+	RegisterSubXactCallback(subxact_callback, NULL);
+}
+
+void
+cs_txn_at_end(CsEndHook hook)
+{
+	if (n_end_hooks == lengthof(end_hooks))
+		elog(FATAL, "too many end-of-transaction hooks");
+	end_hooks[n_end_hooks++] = hook;
+}
+
+/* ----- what the table layer calls ----- */
+
+void
+cs_txn_note_use(void)
+{
+	used = true;
+}
+
+/*
+ * After our marks: mark and unlink at once.  A stripe of ours gets a newer
+ * version, which also keeps us from publishing there.
+ */
+static void
+touch_late(int slot, uint64 hash)
+{
+	uint32		stripe = cs_stripe_of(hash);
+	CsPendingTable *table = cs_pending_table(slot, true);
+
+	if (table->whole)
+		return;
+	if (find_mark(stripe) != NULL)
+		cs_stripe_bump(stripe);
+	else if (marks.n - marks.nsorted < MAX_LATE || slot < 0)
+	{
+		reserve_mark();
+		marks.mark[marks.n].stripe = stripe;
+		marks.mark[marks.n].version = cs_stripe_mark(stripe);
+		marks.n++;
+	}
+	else
+	{
+		table->whole = true;
+		mark_table(table);
+	}
+	if (slot >= 0)
+		cs_store_unlink(slot, hash);
+}
+
+void
+cs_txn_touch_only(int slot, uint64 hash)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+		cs_pending_key(slot, hash);
+	else
+		touch_late(slot, hash);
+}
+
+void
+cs_txn_publish(int slot, uint64 hash, const CsPublish *publish)
+{
+	cs_txn_touch_only(slot, hash);
+	if (phase == PHASE_OPEN)
+		cs_pending_push(slot, hash, publish);
+}
+
+void
+cs_txn_touch(int slot, uint64 hash)
+{
+	cs_txn_publish(slot, hash, NULL);
+}
+
+void
+cs_txn_touch_table(int slot, bool ddl)
+{
+	used = true;
+	cs_pending_whole(slot, ddl);
+	if (phase != PHASE_OPEN)
+		mark_table(cs_pending_table(slot, true));
+}
+
+void
+cs_txn_drop_table(int slot, Oid database, Oid relation)
+{
+	CsPendingTable *table;
+
+	cs_txn_touch_table(slot, true);
+	table = cs_pending_table(slot, true);
+	table->dropped = true;
+	table->database = database;
+	table->relation = relation;
+}
+
+/*
+ * Late DDL cannot be resolved to a slot here, in an invalidation callback:
+ * every cached table of the database is marked.
+ */
+static void
+ddl_late(void)
+{
+	int		   *slots = MemoryContextAlloc(cs_pending_context(),
+										   cs_max_tables * sizeof(int));
+	int			n = cs_slot_list(MyDatabaseId, slots);
+
+	for (int i = 0; i < n; i++)
+		cs_txn_touch_table(slots[i], true);
+	pfree(slots);
+}
+
+void
+cs_txn_ddl(Oid relation)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+		cs_pending_add_ddl(relation);
+	else
+		ddl_late();
+}
+
+bool
+cs_txn_has_table(int slot)
+{
+	return cs_pending_table(slot, false) != NULL;
+}
+
+/* Nothing that can still be said of single keys would matter. */
+bool
+cs_txn_is_whole(int slot)
+{
+	CsPendingTable *table = cs_pending_table(slot, false);
+
+	return table != NULL && table->whole;
+}

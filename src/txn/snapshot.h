@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * snapshot.h
+ *		Which versions does a snapshot see?  In 64-bit xids, so that answers
+ *		stay right across time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_SNAPSHOT_H
+#define CS_SNAPSHOT_H
+
+#include "utils/snapshot.h"
+
+/* What is kept of the snapshot under which an absence was seen. */
+typedef struct CsSeen
+{
+	uint64		xmax;
+	uint32		nxip;			/* running then, ascending */
+	TransactionId xip[FLEXIBLE_ARRAY_MEMBER];
+} CsSeen;
+
+#define cs_seen_size(nxip)	(offsetof(CsSeen, xip) + (nxip) * sizeof(TransactionId))
+
+extern Size cs_snapshot_shmem_size(void);
+extern void cs_snapshot_shmem_init(void);
+extern void cs_snapshot_boot(void);
+
+extern uint64 cs_snapshot_widen(TransactionId xid);
+extern uint64 cs_snapshot_row_xid(TransactionId xmin);
+extern bool cs_snapshot_sees(Snapshot snapshot, uint64 xid);
+extern bool cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen);
+extern CsSeen *cs_snapshot_seen(Snapshot snapshot);
+extern bool cs_snapshot_may_fill(Snapshot fresh, uint64 px);
+
+#endif							/* CS_SNAPSHOT_H */

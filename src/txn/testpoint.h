@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * testpoint.h
+ *		Named places where a test can hold a session up.
+ *
+ * Only in builds with -DCS_TEST_POINTS.  A session stops at the points listed
+ * in cache_strategies.test_points: it takes and gives back the advisory lock
+ * hashtext(name), so whoever holds that lock decides when it goes on, and
+ * isolationtester sees it wait.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_TESTPOINT_H
+#define CS_TESTPOINT_H
+
+#ifdef CS_TEST_POINTS
+extern void cs_testpoint_reach(const char *name);
+#define CS_TEST_POINT(name) cs_testpoint_reach(name)
+#else
+#define CS_TEST_POINT(name) ((void) 0)
+#endif
+
+#endif							/* CS_TESTPOINT_H */

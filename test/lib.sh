@@ -1,0 +1,272 @@
+# shellcheck shell=bash
+#
+# What test/run, test/dev and test/compat share: private copies of PostgreSQL,
+# builds in them, and clusters that run from them.
+#
+# Nothing outside $WORK is written.  Layout of $WORK:
+#
+#   BUILD/src     the sources and objects of one build
+#   BUILD/usr     a copy of the PostgreSQL installation with that build in it
+#   cluster/NAME  data directory, socket and log of one server
+#   log/          output of what was run
+
+PGMAJOR=${PGMAJOR:-15}
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+LIBDIR=usr/lib/postgresql/$PGMAJOR
+SHAREDIR=usr/share/postgresql/$PGMAJOR
+
+# Settings of an outer make or of the user's own server are not ours.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+unset PGHOST PGPORT PGUSER PGDATABASE PGDATA PGSERVICE PGOPTIONS PGPASSWORD
+unset PGAPPNAME PGCLIENTENCODING PGTZ PGDATESTYLE PG_CONFIG DESTDIR
+export LC_ALL=C.UTF-8
+umask 022
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# A prefix that runs a command as the user of the servers: PostgreSQL refuses
+# to run as root.
+if [ "$(id -u)" = 0 ]; then
+	OWNER=postgres
+	AS_PG=(setpriv --reuid=postgres --regid=postgres --init-groups --
+		env HOME="${TMPDIR:-/tmp}" USER=postgres LOGNAME=postgres)
+else
+	OWNER=$(id -un)
+	AS_PG=(env)
+fi
+
+LIMIT=()						# a timeout in front of it
+
+as_pg() { "${LIMIT[@]}" "${AS_PG[@]}" "$@"; }
+
+# --- prerequisites ---------------------------------------------------------
+
+# The Debian packages that provide what is missing.
+missing_packages() {
+	command -v gcc >/dev/null || echo gcc libc6-dev
+	[ -e /usr/include/stdio.h ] || echo libc6-dev
+	command -v make >/dev/null || echo make
+	command -v prove >/dev/null || echo perl
+	perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl
+	[ -x "/$LIBDIR/bin/postgres" ] || echo "postgresql-$PGMAJOR"
+	[ -e "/$LIBDIR/lib/pgxs/src/makefiles/pgxs.mk" ] || echo "postgresql-server-dev-$PGMAJOR"
+	[ -e "/$SHAREDIR/extension/pgtap.control" ] || echo "postgresql-$PGMAJOR-pgtap"
+}
+
+install_missing() {
+	local packages
+	mapfile -t packages < <(missing_packages | tr ' ' '\n' | sort -u)
+	[ ${#packages[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] ||
+		die "Missing packages: ${packages[*]}. Install them, or run this as root."
+	command -v apt-get >/dev/null ||
+		die "Missing: ${packages[*]} (Debian names), and there is no apt-get to install them."
+	say "installing ${packages[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	if ! { apt-get -q update && apt-get -qy install --no-install-recommends "${packages[@]}"; } \
+		>"$WORK/log/apt" 2>&1; then
+		tail -n 30 "$WORK/log/apt" >&2
+		die "apt-get failed"
+	fi
+}
+
+# --- builds ----------------------------------------------------------------
+
+# The files of the project, without what a build in place left there.
+source_files() {
+	(cd "$ROOT" && find . \( -path ./.git -o -path ./results -o -path ./test/unit/build -o -name tmp_check -o -name output_iso \) -prune -o \
+		-type f ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.bc' -printf '%P\n' | sort)
+}
+
+# sync_sources DIR: make DIR's copy of the sources current.  Only files whose
+# content differs are written, so that make rebuilds what it must.
+sync_sources() {
+	local dir=$1 file
+	mkdir -p "$dir"
+	while IFS= read -r file; do
+		cmp -s "$ROOT/$file" "$dir/$file" && continue
+		mkdir -p "$dir/$(dirname "$file")"
+		cp --preserve=mode "$ROOT/$file" "$dir/$file"
+	done < <(source_files)
+	while IFS= read -r file; do
+		[ -e "$ROOT/$file" ] || rm -f "$dir/$file" "$dir/${file%.c}.o" "$dir/${file%.c}.d"
+	done < <(cd "$dir" && find src sql expected test -type f \( -name '*.[ch]' -o -name '*.sql' \
+		-o -name '*.out' -o -name '*.spec' -o -name '*.pl' \) ! -path '*/results/*' 2>/dev/null)
+	chown -R "$OWNER" "$dir"
+}
+
+# PostgreSQL finds its files relative to the place of its binaries, so a copy of
+# the binaries, libraries and shared files is an installation of its own.
+make_prefix() {
+	local prefix=$1
+	[ ! -e "$prefix/usr" ] || return 0
+	mkdir -p "$prefix/$LIBDIR" "$prefix/$SHAREDIR" "$prefix/usr/include"
+	cp -a "/$LIBDIR/." "$prefix/$LIBDIR"
+	cp -a "/$SHAREDIR/." "$prefix/$SHAREDIR"
+	ln -s /usr/include/postgresql "$prefix/usr/include/postgresql"
+	chown -R "$OWNER" "$prefix"
+}
+
+bindir() { echo "$WORK/$1/$LIBDIR/bin"; }
+pgxsdir() { echo "$WORK/$1/$LIBDIR/lib/pgxs/src"; }
+
+# build_flags BUILD: what the preprocessor is told.
+build_flags() {
+	case $1 in
+		points) echo -DCS_TEST_POINTS ;;
+		mutant-*) echo "-DCS_TEST_POINTS -DCS_MUTANT_${1#mutant-}" ;;
+	esac
+}
+
+# make_install BUILD LOG: compile what changed and install it.
+make_install() {
+	as_pg make -j"$(nproc)" -C "$WORK/$1/src" install with_llvm=no WERROR="${WERROR:-}" \
+		PG_CONFIG="$(bindir "$1")/pg_config" EXTRA_CPPFLAGS="$(build_flags "$1")" >"$2" 2>&1
+}
+
+# build BUILD: "normal" or "points" (with -DCS_TEST_POINTS).
+build() {
+	make_prefix "$WORK/$1"
+	sync_sources "$WORK/$1/src"
+	make_install "$1" "$WORK/log/build-$1"
+}
+
+# build_mutant NAME: starts from the objects of "points"; compiles what names it.
+build_mutant() {
+	local dir=$WORK/mutant-$1 files
+	make_prefix "$dir"
+	cp -a "$WORK/points/src" "$dir/src"
+	mapfile -t files < <(grep -rlw --include='*.[ch]' "CS_MUTANT_$1" "$dir/src/src")
+	if [ ${#files[@]} = 0 ]; then
+		say "nothing in src/ names CS_MUTANT_$1" >"$WORK/log/build-mutant-$1"
+		return 1
+	fi
+	touch "${files[@]}"
+	WERROR='' make_install "mutant-$1" "$WORK/log/build-mutant-$1"
+}
+
+# --- clusters --------------------------------------------------------------
+
+cluster_dir() { echo "$WORK/cluster/$1"; }
+
+# One initdb; every cluster is a copy of its result.
+make_template() {
+	[ ! -e "$WORK/cluster/template/PG_VERSION" ] || return 0
+	as_pg mkdir -p "$WORK/cluster"
+	as_pg "$(bindir "$1")/initdb" -N -A trust -U postgres -E UTF8 --locale=C.UTF-8 \
+		-D "$WORK/cluster/template" >"$WORK/log/initdb" 2>&1 ||
+		{ tail "$WORK/log/initdb" >&2; return 1; }
+}
+
+# cluster_init NAME BUILD
+cluster_init() {
+	local dir
+	dir=$(cluster_dir "$1")
+	make_template "$2"
+	rm -rf "$dir"
+	as_pg mkdir -p "$dir"
+	as_pg cp -a "$WORK/cluster/template" "$dir/data"
+	as_pg tee -a "$dir/data/postgresql.conf" >/dev/null <<-CONF
+		listen_addresses = ''
+		unix_socket_directories = '$dir'
+	CONF
+	as_pg tee -a "$dir/data/postgresql.conf" <"$ROOT/test/regress.conf" >/dev/null
+}
+
+# cluster_start NAME BUILD, and cluster_stop NAME BUILD
+cluster_start() {
+	local dir
+	dir=$(cluster_dir "$1")
+	as_pg "$(bindir "$2")/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >"$WORK/log/pg_ctl" 2>&1 ||
+		{ tail -n 20 "$dir/log" >&2; return 1; }
+}
+
+cluster_stop() {
+	as_pg "$(bindir "$2")/pg_ctl" -D "$(cluster_dir "$1")/data" -m fast -w -t 60 stop >"$WORK/log/pg_ctl" 2>&1
+}
+
+# in_cluster NAME BUILD: the environment in which clients find the server.
+in_cluster() {
+	echo "PATH=$(bindir "$2"):$PATH PGHOST=$(cluster_dir "$1") PGPORT=5432 PGUSER=postgres PGDATABASE=postgres"
+}
+
+# processes_in_work exe|cwd: the processes whose program or whose current
+# directory is under $WORK.
+processes_in_work() {
+	local proc
+	for proc in /proc/[0-9]*; do
+		[[ $(readlink "$proc/$1" 2>/dev/null) != "$WORK"/* ]] || echo "${proc#/proc/}"
+	done
+}
+
+# Stop whatever server still runs from $WORK, clusters of TAP tests included.
+stop_servers() {
+	local pids
+	for _ in $(seq 50); do
+		mapfile -t pids < <(processes_in_work exe)
+		[ ${#pids[@]} -gt 0 ] || return 0
+		kill -QUIT "${pids[@]}" 2>/dev/null || true
+		sleep 0.1
+	done
+}
+
+# --- running the tests of one kind -----------------------------------------
+
+# regress_names and isolation_names: the tests there are.
+regress_names() {
+	(cd "$ROOT" && find sql -maxdepth 1 -name '*.sql' ! -name '*--*' -printf '%f\n' 2>/dev/null) |
+		sed 's/\.sql$//' | sort
+}
+
+isolation_names() {
+	(cd "$ROOT" && find test/isolation/specs -maxdepth 1 -name '*.spec' -printf '%f\n' 2>/dev/null) |
+		sed 's/\.spec$//' | sort
+}
+
+# Both print what pg_regress prints: regress CLUSTER BUILD NAME...
+# The extension is there already when a test starts.
+regress() {
+	local cluster=$1 build=$2
+	shift 2
+	# shellcheck disable=SC2046
+	as_pg env -C "$WORK/$build/src" $(in_cluster "$cluster" "$build") \
+		"$(pgxsdir "$build")/test/regress/pg_regress" --bindir="$(bindir "$build")" \
+		--host="$(cluster_dir "$cluster")" --port=5432 --user=postgres --dbname=regression \
+		--load-extension=cache_strategies "$@"
+}
+
+isolation() {
+	local cluster=$1 build=$2
+	shift 2
+	# shellcheck disable=SC2046
+	as_pg env -C "$WORK/$build/src/test/isolation" $(in_cluster "$cluster" "$build") \
+		"$(pgxsdir "$build")/test/isolation/pg_isolation_regress" --bindir="$(bindir "$build")" \
+		--host="$(cluster_dir "$cluster")" --port=5432 --user=postgres --dbname=isolation \
+		--load-extension=cache_strategies "$@"
+}
+
+# tap BUILD FILE: one TAP file; it makes its own clusters.
+tap() {
+	local src=$WORK/$1/src name
+	name=$(basename "$2" .pl)
+	as_pg mkdir -p "$WORK/tap/$1/$name"
+	as_pg env -C "$src" PATH="$(bindir "$1"):$PATH" PERL5LIB="$(pgxsdir "$1")/test/perl:$src/test/t" \
+		TESTDIR="$WORK/tap/$1/$name" TESTDATADIR="$WORK/tap/$1/$name/tmp_check" \
+		TESTLOGDIR="$WORK/tap/$1/$name/tmp_check/log" PGPORT=65432 PG_TEST_PORT_DIR="$WORK/tap/ports" \
+		PG_REGRESS="$(pgxsdir "$1")/test/regress/pg_regress" \
+		prove -v "$2"
+}
+
+# pgtap CLUSTER BUILD FILE: one pgTAP file, in a database of its own.
+pgtap() {
+	local cluster=$1 build=$2 file=$3 db
+	db=pgtap_$(basename "$file" .sql)
+	# shellcheck disable=SC2046,SC2016
+	as_pg env -C "$WORK/$build/src" $(in_cluster "$cluster" "$build") bash -c '
+		set -e
+		dropdb --if-exists "$1" 2>/dev/null
+		createdb "$1"
+		psql -Xq -d "$1" -c "CREATE EXTENSION pgtap"
+		prove -v -e "psql -XqAt -v ON_ERROR_STOP=1 -d $1 -f" "$2"' bash "$db" "$file"
+}

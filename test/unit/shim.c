@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * shim.c
+ *		What the store needs of a server: memory, locks, shared memory.
+ *
+ * LWLocks are pthread locks here, and a backend is a thread.  Allocating while
+ * a lock is held, or in a critical section, is an error.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "guc.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "unit.h"
+
+#define SHIM_LOCKS	1024
+
+int			cs_memory_mb = 1;
+int			cs_partitions = 0;
+int			cs_max_tables = 1;
+
+volatile uint32 CritSectionCount = 0;
+LWLockPadded *MainLWLockArray = NULL;
+bool		shim_noise = false;
+
+static LWLockPadded lwlocks[SHIM_LOCKS];
+static pthread_rwlock_t locks[SHIM_LOCKS];
+static char *shared = NULL;
+static Size requested;
+static __thread int locks_held = 0;
+
+void
+shim_new_store(int memory_mb, int partitions, int tables)
+{
+	int			i;
+
+	cs_memory_mb = memory_mb;
+	cs_partitions = partitions;
+	cs_max_tables = tables;
+	for (i = 0; i < SHIM_LOCKS; i++)
+		pthread_rwlock_init(&locks[i], NULL);
+	MainLWLockArray = lwlocks;
+	cs_store_shmem_request();
+	cs_store_shmem_init();
+	if (cs_store_shmem_size() > memory_mb * UNIT_MB)
+		fail("%zu bytes of %d MB", cs_store_shmem_size(), memory_mb);
+}
+
+void
+RequestAddinShmemSpace(Size size)
+{
+	requested = size;
+}
+
+/* Full of garbage, since a server does not promise zeroes either. */
+void *
+ShmemInitStruct(const char *name, Size size, bool *foundPtr)
+{
+	if (size > requested)
+		fail("%zu bytes of shared memory, %zu requested", size, requested);
+	free(shared);
+	if (posix_memalign((void **) &shared, 128, size) != 0)
+		fail("out of memory");
+	memset(shared, 0x5a, size);
+	*foundPtr = false;
+	return shared;
+}
+
+/* The first locks stand for the server's own. */
+void
+RequestNamedLWLockTranche(const char *tranche_name, int num_lwlocks)
+{
+	if (num_lwlocks > SHIM_LOCKS / 2)
+		fail("%d locks requested", num_lwlocks);
+}
+
+LWLockPadded *
+GetNamedLWLockTranche(const char *tranche_name)
+{
+	return lwlocks + SHIM_LOCKS / 2;
+}
+
+bool
+LWLockAcquire(LWLock *lock, LWLockMode mode)
+{
+	pthread_rwlock_t *l = &locks[(LWLockPadded *) lock - lwlocks];
+
+	if (mode == LW_SHARED)
+		pthread_rwlock_rdlock(l);
+	else
+		pthread_rwlock_wrlock(l);
+	locks_held++;
+	return true;
+}
+
+void
+LWLockRelease(LWLock *lock)
+{
+	locks_held--;
+	pthread_rwlock_unlock(&locks[(LWLockPadded *) lock - lwlocks]);
+}
+
+/* Give way, once in a while. */
+void
+shim_overtake(void)
+{
+	static __thread uint64 random = 0;
+
+	if (shim_noise && unit_random(&random) % 16 == 0)
+		sched_yield();
+}
+
+/* Between the header and the value: a good moment for being overtaken. */
+void *
+palloc(Size size)
+{
+	if (locks_held > 0)
+		fail("palloc while a lock is held");
+	shim_overtake();
+	return malloc(size);
+}
+
+void *
+palloc0(Size size)
+{
+	if (locks_held > 0)
+		fail("palloc while a lock is held");
+	return calloc(1, size);
+}
+
+void
+pfree(void *pointer)
+{
+	free(pointer);
+}
+
+size_t
+strlcpy(char *dst, const char *src, size_t siz)
+{
+	size_t		len = strlen(src);
+
+	if (siz > 0)
+	{
+		size_t		n = Min(len, siz - 1);
+
+		memcpy(dst, src, n);
+		dst[n] = '\0';
+	}
+	return len;
+}
+
+bool
+errstart(int elevel, const char *domain)
+{
+	fail("error raised");
+}
+
+bool
+errstart_cold(int elevel, const char *domain)
+{
+	fail("error raised");
+}
+
+void
+errfinish(const char *filename, int lineno, const char *funcname)
+{
+}
+
+int
+errmsg_internal(const char *fmt,...)
+{
+	return 0;
+}
+
+void
+ExceptionalCondition(const char *conditionName, const char *errorType,
+					 const char *fileName, int lineNumber)
+{
+	unit_fail(fileName, lineNumber, "assertion failed: %s", conditionName);
+}

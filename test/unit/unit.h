@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * unit.h
+ *		The unit tests of the store and what they share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_UNIT_H
+#define CS_UNIT_H
+
+#include "store/partition.h"
+
+#define UNIT_MB		((Size) 1024 * 1024)
+
+/* Bytes of the pool that values are cut from. */
+#define POOL_SIZE	(2 * UNIT_MB)
+
+#define fail(...) unit_fail(__FILE__, __LINE__, __VA_ARGS__)
+#define expect(cond) \
+	do { if (!(cond)) fail("expected: %s", #cond); } while (0)
+
+extern char unit_pool[POOL_SIZE];
+
+extern void unit_fail(const char *file, int line, const char *fmt,...)
+			pg_attribute_printf(3, 4) pg_attribute_noreturn();
+extern void unit_ok(const char *name, const char *fmt,...) pg_attribute_printf(2, 3);
+extern void unit_consistent(void);
+extern uint64 unit_random(uint64 *state);
+extern double unit_clock(void);
+
+/* shim.c: start over with an empty store; noise: yield at bad moments */
+extern void shim_new_store(int memory_mb, int partitions, int tables);
+extern bool shim_noise;
+extern void shim_overtake(void);
+
+extern void test_model(void);
+extern void test_collide(void);
+extern void test_quota(void);
+extern void test_torn(void);
+extern void test_threads(void);
+extern void test_overhead(void);
+extern void test_zipf(void);
+
+#endif							/* CS_UNIT_H */
