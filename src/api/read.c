@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "access/parallel.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"

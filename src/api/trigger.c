@@ -113,7 +113,7 @@ cs_row_changed(PG_FUNCTION_ARGS)
 	int			n;
 
 	if (!cs_shmem_ready())
-		PG_RETURN_NULL();
+		return PointerGetDatum(NULL);
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
 		!TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
@@ -131,7 +131,7 @@ cs_row_changed(PG_FUNCTION_ARGS)
 	superseded = new != NULL && n > 0 && is_superseded(new);
 	for (int i = 0; i < n; i++)
 		report(&targets[i], old, new, superseded);
-	PG_RETURN_NULL();
+	return PointerGetDatum(NULL);
 }
 
 /* Every row of a transition table, as old or as new. */
@@ -170,7 +170,7 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 	int			n;
 
 	if (!cs_shmem_ready())
-		PG_RETURN_NULL();
+		return PointerGetDatum(NULL);
 	if (!TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event) ||
 		!TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
@@ -180,7 +180,7 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 	targets = cs_binding_targets(trigdata->tg_relation, &n);
 	report_table(trigdata->tg_oldtable, trigdata->tg_relation, true, targets, n);
 	report_table(trigdata->tg_newtable, trigdata->tg_relation, false, targets, n);
-	PG_RETURN_NULL();
+	return PointerGetDatum(NULL);
 }
 
 /* ----- cache.bindings ----- */
@@ -203,5 +203,5 @@ cs_bindings_changed(PG_FUNCTION_ARGS)
 	tell_sessions(trigdata->tg_trigslot);
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		tell_sessions(trigdata->tg_newslot);
-	PG_RETURN_NULL();
+	return PointerGetDatum(NULL);
 }
