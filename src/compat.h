@@ -11,6 +11,7 @@
 
 #include "access/transam.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 
 #if PG_VERSION_NUM < 150000
@@ -20,9 +21,11 @@
 #if PG_VERSION_NUM >= 170000
 #define CsTransamVariables	TransamVariables
 #define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)
+#define cs_my_procno()		((int) MyProcNumber)
 #else
 #define CsTransamVariables	ShmemVariableCache
 #define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode))
+#define cs_my_procno()		(MyProc->pgprocno)
 #endif
 
 #if PG_VERSION_NUM >= 160000

@@ -24,6 +24,7 @@ int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
 #ifdef CS_TEST_POINTS
 char	   *cs_test_points = NULL;
+int			cs_test_delay = 0;
 #endif
 
 static bool
@@ -88,6 +89,10 @@ cs_guc_define(void)
 							   "Places at which this session stops for an advisory lock.",
 							   NULL, &cs_test_points, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.test_delay",
+							"Longest random delay at places where a test can stop a session.",
+							NULL, &cs_test_delay, 0, 0, 1000000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 #endif
 	MarkGUCPrefixReserved("cache_strategies");
 }

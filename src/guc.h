@@ -18,6 +18,7 @@ extern int	cs_bulk_threshold;
 extern int	cs_load_timeout;	/* ms */
 #ifdef CS_TEST_POINTS
 extern char *cs_test_points;
+extern int	cs_test_delay;		/* us */
 #endif
 
 extern void cs_guc_define(void);

@@ -375,7 +375,11 @@ cs_attach(PG_FUNCTION_ARGS)
 	relid = PG_GETARG_OID(ARG_RELATION);
 
 	/* look first, so that nobody can lock what he does not own */
-	rel = relation_open(relid, AccessShareLock);
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
 	check_relation(rel);
 	relation_close(rel, NoLock);
 	LockRelationOid(relid, ShareRowExclusiveLock);
@@ -406,7 +410,7 @@ cs_detach(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	char	   *name = get_rel_name(relid);
 	char	   *table;
-	Statement	s = {.query = "DELETE FROM cache.bindings WHERE relation = $1"};
+	Statement	s = {.query = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
 
 	cs_shmem_require();
 	PreventCommandIfReadOnly("cache.detach()");

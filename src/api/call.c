@@ -15,15 +15,18 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "api/call.h"
 #include "strategy/strategy.h"
+#include "worker/queue.h"
 
 Oid
 cs_call_relation(Oid rowtype)
@@ -171,4 +174,18 @@ cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
 	}
 	cs_key_make(binding, rowkey);
 	return true;
+}
+
+void
+cs_call_refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey,
+					   const CsAnswer *answer)
+{
+	const CsOptions *options = &binding->options;
+	int64		left;
+
+	if (options->refresh_ahead <= 0 || answer->expires == 0 || answer->row == NULL)
+		return;
+	left = answer->expires - GetCurrentTimestamp();
+	if (left < options->ttl * options->refresh_ahead)
+		cs_queue_put(MyDatabaseId, binding->relid, &rowkey->key);
 }

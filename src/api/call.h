@@ -48,4 +48,8 @@ extern Snapshot cs_call_snapshot(void);
 extern bool cs_call_row_key(const CsBinding *binding, HeapTupleHeader row,
 							CsRowKey *rowkey);
 
+/* A hit in the last part of the entry's life has it reloaded meanwhile. */
+extern void cs_call_refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey,
+								   const CsAnswer *answer);
+
 #endif							/* CS_CALL_H */

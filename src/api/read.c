@@ -20,7 +20,6 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 #include "api/call.h"
 #include "observe/counters.h"
@@ -28,27 +27,12 @@
 #include "strategy/strategy.h"
 #include "table/loader.h"
 #include "txn/txn.h"
-#include "worker/queue.h"
 
 PG_FUNCTION_INFO_V1(cs_read);
 PG_FUNCTION_INFO_V1(cs_lookup);
 PG_FUNCTION_INFO_V1(cs_fill);
 
 /* ----- read ----- */
-
-/* A hit in the last part of the entry's life has it reloaded meanwhile. */
-static void
-refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey, const CsAnswer *answer)
-{
-	const CsOptions *options = &binding->options;
-	int64		left;
-
-	if (options->refresh_ahead <= 0 || answer->expires == 0 || answer->row == NULL)
-		return;
-	left = answer->expires - GetCurrentTimestamp();
-	if (left < options->ttl * options->refresh_ahead)
-		cs_queue_put(MyDatabaseId, binding->relid, &rowkey->key);
-}
 
 /* False: the key is one that no row can have. */
 static bool
@@ -72,7 +56,7 @@ read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 		call->generation = 0;	/* the table has changed: once more */
 	}
 	if (answer->reason == CS_HIT)
-		refresh_if_due(access.binding, &rowkey, answer);
+		cs_call_refresh_if_due(access.binding, &rowkey, answer);
 	return true;
 }
 

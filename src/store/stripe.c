@@ -70,6 +70,14 @@ cs_stripe_read(uint32 stripe)
 	return word;
 }
 
+void
+cs_stripe_copy(uint64 *words)
+{
+	for (int i = 0; i < cs_stripes; i++)
+		words[i] = pg_atomic_read_u64(&stripes[i].word);
+	pg_memory_barrier();
+}
+
 uint64
 cs_stripe_px(uint32 stripe)
 {

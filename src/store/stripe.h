@@ -33,6 +33,9 @@ extern uint32 cs_stripe_of(uint64 hash);
 extern uint64 cs_stripe_read(uint32 stripe);
 extern uint64 cs_stripe_px(uint32 stripe);
 
+/* All words, of which there are cache_strategies.stripes; a full barrier */
+extern void cs_stripe_copy(uint64 *words);
+
 /* flux + 1 and version + 1 in one step; returns the new version */
 extern uint64 cs_stripe_mark(uint32 stripe);
 

@@ -33,6 +33,9 @@ typedef struct CsStrategy
 	/* The cache had no answer: find one, and keep it or not. */
 	void		(*miss) (CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 
+	/* May what is loaded for this key be kept?  NULL: always. */
+	bool		(*admits) (const CsRowKey *rowkey);
+
 	/* A row was changed. */
 	void		(*changed) (const CsBinding *binding, const CsChange *change);
 } CsStrategy;

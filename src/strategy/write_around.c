@@ -23,10 +23,16 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 	needs->by_statement = !binding->partitioned;
 }
 
+static bool
+admits(const CsRowKey *rowkey)
+{
+	return cs_store_seen(rowkey->key.hash);
+}
+
 static void
 miss(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
-	if (cs_store_seen(rowkey->key.hash))
+	if (admits(rowkey))
 		cs_strategy_load_once(access, rowkey, answer);
 	else
 		cs_access_table(access, rowkey, answer);
@@ -36,5 +42,6 @@ const CsStrategy cs_write_around = {
 	.name = "write_around",
 	.needs = needs,
 	.miss = miss,
+	.admits = admits,
 	.changed = cs_strategy_invalidate
 };

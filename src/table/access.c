@@ -245,6 +245,13 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 
 	memset(answer, 0, sizeof(*answer));
 	answer->reason = access->bypass;
+#ifdef CS_MUTANT_NO_OWN_ON_FILL
+	if (access->bypass == CS_BYPASS_OWN)
+	{
+		access->bypass = CS_HIT;
+		return false;
+	}
+#endif
 	if (access->bypass != CS_HIT)
 		return false;
 	if (rowkey->key.len > CS_MAX_KEY_LEN)
@@ -395,8 +402,8 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
 }
 
-static void
-count_fill(const CsBinding *binding, CsFill fill)
+void
+cs_access_count_fill(const CsBinding *binding, CsFill fill)
 {
 	if (fill == CS_FILL_DONE)
 		cs_counters_add(binding->slot, CS_COUNT_FILL, 1);
@@ -414,10 +421,6 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 	Snapshot	fresh;
 	bool		shown;
 
-#ifdef CS_MUTANT_NO_OWN_ON_FILL
-	if (access->bypass == CS_BYPASS_OWN)
-		access->bypass = CS_HIT;
-#endif
 	if (access->bypass == CS_HIT && IsInParallelMode())
 		answer->reason = access->bypass = CS_BYPASS_PARALLEL;
 	if (access->bypass == CS_HIT && !cs_access_token(access, rowkey->key.hash, &token))
@@ -440,7 +443,7 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 	{
 		answer->fill = cs_access_fill(access, rowkey, &token, fresh, loaded.row,
 									  loaded.has_xmin ? &loaded.xmin : NULL);
-		count_fill(access->binding, answer->fill);
+		cs_access_count_fill(access->binding, answer->fill);
 	}
 	UnregisterSnapshot(fresh);
 	if (shown)

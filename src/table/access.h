@@ -100,6 +100,7 @@ extern Snapshot cs_access_fresh_snapshot(const CsAccess *access);
 extern CsFill cs_access_fill(CsAccess *access, const CsRowKey *rowkey,
 							 const CsToken *token, Snapshot fresh,
 							 HeapTupleHeader row, const TransactionId *xmin);
+extern void cs_access_count_fill(const CsBinding *binding, CsFill fill);
 extern bool cs_access_shows(const CsAccess *access, TransactionId xmin);
 
 extern const char *cs_access_reason_text(CsReason reason);

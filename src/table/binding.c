@@ -195,8 +195,12 @@ reap(void)
 		reapable = binding->next_retired;
 		if (binding->load_plan != NULL)
 			SPI_freeplan(binding->load_plan);
+		if (binding->many_plan != NULL)
+			SPI_freeplan(binding->many_plan);
 		if (binding->loader_plan != NULL)
 			SPI_freeplan(binding->loader_plan);
+		for (CsPlan *kept = binding->plans; kept != NULL; kept = kept->next)
+			SPI_freeplan(kept->plan);
 		MemoryContextDelete(binding->context);
 	}
 }
@@ -383,6 +387,7 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 	binding->slot = slot;
 	binding->epoch = slot >= 0 && cs_slot_state(word) == CS_SLOT_ACTIVE
 		? cs_slot_epoch(word) : CS_NO_EPOCH;
+	binding->refused = PG_UINT64_MAX;	/* a new slot's word is 0 */
 	cs_binding_made_hook(binding);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);

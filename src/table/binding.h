@@ -32,6 +32,15 @@ typedef struct CsTriggerNeeds
 	bool		by_statement;	/* transition tables in place of row triggers */
 } CsTriggerNeeds;
 
+/* A plan kept for later: what for, and for which columns. */
+typedef struct CsPlan
+{
+	struct CsPlan *next;
+	int			kind;
+	Bitmapset  *columns;
+	SPIPlanPtr	plan;
+} CsPlan;
+
 struct CsStrategy;
 
 #define CS_NO_EPOCH		PG_UINT64_MAX
@@ -68,7 +77,9 @@ typedef struct CsBinding
 	uint64		refused;		/* slot word at which activation was refused */
 
 	SPIPlanPtr	load_plan;		/* made when first needed */
+	SPIPlanPtr	many_plan;
 	SPIPlanPtr	loader_plan;
+	CsPlan	   *plans;			/* of the functions that write */
 
 	Oid			acl_role;		/* who may read, as found out last */
 	bool		acl_ok;

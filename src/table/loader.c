@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -94,14 +95,38 @@ loader_query(const CsBinding *binding)
 	return buf.data;
 }
 
+/* One array per key column goes in, and the number of its key comes with a row. */
+static char *
+many_query(const CsBinding *binding)
+{
+	StringInfoData buf;
+	char	   *alias;
+	char	   *from = cs_loader_from(binding, &alias);
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT %s, %s.xmin, k.n %s JOIN ROWS FROM (",
+					 alias, alias, from);
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(&buf, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
+	appendStringInfoString(&buf, ") WITH ORDINALITY AS k (");
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(&buf, "k%d, ", i + 1);
+	appendStringInfoString(&buf, "n) ON ");
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(&buf, "%s%s.%s %s k.k%d", i > 0 ? " AND " : "", alias,
+						 quote_identifier(NameStr(binding->keys[i].name)),
+						 binding->keys[i].eqop, i + 1);
+	return buf.data;
+}
+
 static SPIPlanPtr
-prepare(const CsBinding *binding, const char *query)
+prepare(const CsBinding *binding, const char *query, bool arrays)
 {
 	Oid			types[INDEX_MAX_KEYS];
 	SPIPlanPtr	plan;
 
 	for (int i = 0; i < binding->nkeys; i++)
-		types[i] = binding->keys[i].type;
+		types[i] = arrays ? get_array_type(binding->keys[i].type) : binding->keys[i].type;
 	plan = SPI_prepare(query, binding->nkeys, types);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", query,
@@ -110,36 +135,45 @@ prepare(const CsBinding *binding, const char *query)
 	return plan;
 }
 
-/* Run the plan and take the first row's columns. */
+/* Take a result row apart: the table's row and, unless a loader made it, xmin. */
 static void
-run(SPIPlanPtr plan, const CsRowKey *rowkey, Snapshot snapshot,
-	MemoryContext context, CsLoaded *loaded)
+take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded)
 {
-	int			rc;
 	bool		isnull;
-	Datum		value;
+	Datum		value = SPI_getbinval(table->vals[n], table->tupdesc, 1, &isnull);
 	MemoryContext old;
 
-	rc = SPI_execute_snapshot(plan, (Datum *) rowkey->value, NULL, snapshot,
-							  InvalidSnapshot, true, false, 1);
-	if (rc != SPI_OK_SELECT)
-		elog(ERROR, "could not load a row: %s", SPI_result_code_string(rc));
-	if (SPI_processed == 0)
-		return;
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (isnull)
 		return;
 	old = MemoryContextSwitchTo(context);
 	loaded->row = (HeapTupleHeader) pg_detoast_datum_copy((struct varlena *)
 														  DatumGetPointer(value));
 	MemoryContextSwitchTo(old);
-	if (SPI_tuptable->tupdesc->natts > 1)
+	if (table->tupdesc->natts > 1)
 	{
 		loaded->has_xmin = true;
-		loaded->xmin = DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[0],
-														   SPI_tuptable->tupdesc,
-														   2, &isnull));
+		loaded->xmin = DatumGetTransactionId(SPI_getbinval(table->vals[n],
+														   table->tupdesc, 2, &isnull));
 	}
+}
+
+static void
+execute(SPIPlanPtr plan, Datum *values, Snapshot snapshot, long limit)
+{
+	int			rc = SPI_execute_snapshot(plan, values, NULL, snapshot,
+										  InvalidSnapshot, true, false, limit);
+
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "could not load a row: %s", SPI_result_code_string(rc));
+}
+
+static void
+run(SPIPlanPtr plan, const CsRowKey *rowkey, Snapshot snapshot,
+	MemoryContext context, CsLoaded *loaded)
+{
+	execute(plan, (Datum *) rowkey->value, snapshot, 1);
+	if (SPI_processed > 0)
+		take_row(SPI_tuptable, 0, context, loaded);
 }
 
 static void
@@ -161,7 +195,7 @@ run_loader(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 					 errmsg("loader function %s of table \"%s\" does not exist",
 							binding->options.loader, binding->name),
 					 errhint("Attach the table again with another loader, or without one.")));
-		binding->loader_plan = prepare(binding, loader_query(binding));
+		binding->loader_plan = prepare(binding, loader_query(binding), false);
 	}
 	run(binding->loader_plan, rowkey, snapshot, context, loaded);
 	AtEOXact_GUC(false, nestlevel);
@@ -182,8 +216,62 @@ cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 	else
 	{
 		if (binding->load_plan == NULL)
-			binding->load_plan = prepare(binding, load_query(binding));
+			binding->load_plan = prepare(binding, load_query(binding), false);
 		run(binding->load_plan, rowkey, snapshot, context, loaded);
+	}
+	SPI_finish();
+}
+
+/* ----- many at once ----- */
+
+/* An array type, for one, has no array type. */
+bool
+cs_loader_can_batch(const CsBinding *binding)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		if (!OidIsValid(get_array_type(binding->keys[i].type)))
+			return false;
+	return true;
+}
+
+static Datum
+column_array(const CsBinding *binding, int column, CsRowKey *const *keys, int n)
+{
+	Oid			type = binding->keys[column].type;
+	Datum	   *values = palloc(n * sizeof(Datum));
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	for (int i = 0; i < n; i++)
+		values[i] = keys[i]->value[column];
+	return PointerGetDatum(construct_array(values, n, type, typlen, typbyval, typalign));
+}
+
+void
+cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
+					Snapshot snapshot, CsLoaded *loaded)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum		arrays[INDEX_MAX_KEYS];
+
+	memset(loaded, 0, n * sizeof(CsLoaded));
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (binding->many_plan == NULL)
+		binding->many_plan = prepare(binding, many_query(binding), true);
+	for (int i = 0; i < binding->nkeys; i++)
+		arrays[i] = column_array(binding, i, keys, n);
+	execute(binding->many_plan, arrays, snapshot, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int64		key = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+													  SPI_tuptable->tupdesc, 3, &isnull));
+
+		if (loaded[key - 1].row == NULL)
+			take_row(SPI_tuptable, i, context, &loaded[key - 1]);
 	}
 	SPI_finish();
 }

@@ -25,6 +25,14 @@ typedef struct CsLoaded
 extern void cs_loader_load(CsBinding *binding, const CsRowKey *rowkey,
 						   Snapshot snapshot, bool plain, CsLoaded *loaded);
 
+/*
+ * The same for many keys with one query, always from the table: loaded[i]
+ * is for keys[i].  Only if cs_loader_can_batch().
+ */
+extern bool cs_loader_can_batch(const CsBinding *binding);
+extern void cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
+								Snapshot snapshot, CsLoaded *loaded);
+
 /* "FROM table AS alias", and the alias: a name that is not one of its columns */
 extern char *cs_loader_from(const CsBinding *binding, char **alias);
 

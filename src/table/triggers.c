@@ -25,6 +25,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -189,7 +190,8 @@ relation_in_force(const CsBinding *binding, Oid relid)
 	else
 		ok = rel->rd_rel->relkind == RELKIND_RELATION &&
 			rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
-			!rel->rd_rel->relhassubclass &&
+			(!rel->rd_rel->relhassubclass ||
+			 find_inheritance_children(relid, NoLock) == NIL) &&
 			sees_all_changes(binding, rel);
 	table_close(rel, NoLock);
 	return ok;

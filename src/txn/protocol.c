@@ -254,7 +254,7 @@ typedef struct PublishCheck
 static bool
 is_newest(void *arg)
 {
-#ifdef CS_MUTANT_UNCONDITIONAL_PUBLISH
+#if defined(CS_MUTANT_UNCONDITIONAL_PUBLISH) || defined(CS_MUTANT_FLUX_BEFORE_INSTALL)
 	return true;
 #else
 	PublishCheck *check = arg;
@@ -262,6 +262,23 @@ is_newest(void *arg)
 	return cs_stripe_version(cs_stripe_read(check->stripe)) == check->version;
 #endif
 }
+
+#ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
+/* Compare now, install after the marks are gone. */
+static void
+compare_early(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+		if (cs_stripe_version(cs_stripe_read(cs_stripe_of(key->name.hash))) != key->version)
+			key->version = 0;
+}
+#endif
 
 static void
 publish_key(const CsPendingKey *pending, const CsPendingTable *table)
@@ -352,6 +369,7 @@ commit(void)
 	unlink_keys();
 #endif
 #ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
+	compare_early();
 	unmark_all();
 	CS_TEST_POINT("commit_middle");
 	publish_all();
@@ -362,7 +380,12 @@ commit(void)
 #endif
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 		if (table->dropped)
+		{
+			/* the next table to get the slot begins at zero */
+			cs_counters_flush();
+			cs_counters_reset(table->slot);
 			cs_slot_release(table->slot, table->database, table->relation);
+		}
 }
 
 /* ----- callbacks ----- */

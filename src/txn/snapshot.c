@@ -67,6 +67,13 @@ cs_snapshot_boot(void)
 		pg_atomic_compare_exchange_u64(&boot->xid, &unset, next_xid());
 }
 
+/* 0 while it is not known. */
+uint64
+cs_snapshot_boot_xid(void)
+{
+	return pg_atomic_read_u64(&boot->xid);
+}
+
 /* For a normal xid of a transaction that has begun. */
 uint64
 cs_snapshot_widen(TransactionId xid)

@@ -24,6 +24,7 @@ typedef struct CsSeen
 extern Size cs_snapshot_shmem_size(void);
 extern void cs_snapshot_shmem_init(void);
 extern void cs_snapshot_boot(void);
+extern uint64 cs_snapshot_boot_xid(void);
 
 extern uint64 cs_snapshot_widen(TransactionId xid);
 extern uint64 cs_snapshot_row_xid(TransactionId xmin);

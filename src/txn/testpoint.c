@@ -16,10 +16,13 @@
 #ifdef CS_TEST_POINTS
 
 #include "common/hashfn.h"
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 
 #include "guc.h"
+
+#define DELAY_ONE_IN	8
 
 static bool
 is_listed(const char *name)
@@ -44,6 +47,8 @@ cs_testpoint_reach(const char *name)
 	LOCKTAG		tag;
 	int64		key;
 
+	if (cs_test_delay > 0 && pg_prng_uint32(&pg_global_prng_state) % DELAY_ONE_IN == 0)
+		pg_usleep(pg_prng_uint32(&pg_global_prng_state) % cs_test_delay);
 	if (!is_listed(name))
 		return;
 	key = (int32) DatumGetUInt32(hash_any((const unsigned char *) name,

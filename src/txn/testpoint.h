@@ -6,7 +6,8 @@
  * Only in builds with -DCS_TEST_POINTS.  A session stops at the points listed
  * in cache_strategies.test_points: it takes and gives back the advisory lock
  * hashtext(name), so whoever holds that lock decides when it goes on, and
- * isolationtester sees it wait.
+ * isolationtester sees it wait.  With cache_strategies.test_delay, sessions also
+ * dawdle at random points, so that a test under load meets what is rare.
  *
  *-------------------------------------------------------------------------
  */

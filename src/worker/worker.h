@@ -11,4 +11,8 @@
 
 extern void cs_worker_init(void);
 
+/* Entry points, found by name; the argument of the latter is the database. */
+extern PGDLLEXPORT void cs_launcher_main(Datum arg);
+extern PGDLLEXPORT void cs_refresh_main(Datum arg);
+
 #endif							/* CS_WORKER_H */

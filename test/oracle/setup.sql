@@ -104,6 +104,34 @@ BEGIN
 	WHERE x.got IS DISTINCT FROM x.want;
 END $$;
 
+-- Two rows of two tables that everybody writes and reads.
+CREATE FUNCTION check_hot() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM mismatch('hot', key::text, x.got::text, x.want::text) FROM (
+		SELECT key, cache.read(NULL::w, key) AS got,
+			(SELECT t FROM w t WHERE id = key) AS want
+		FROM (SELECT 1 + i % 2 AS key FROM generate_series(1, 10) i OFFSET 0) q OFFSET 0) x
+	WHERE x.got IS DISTINCT FROM x.want;
+	PERFORM mismatch('hot', key::text, x.got::text, x.want::text) FROM (
+		SELECT key, cache.read(NULL::a, key) AS got,
+			(SELECT t FROM a t WHERE id = key) AS want
+		FROM (SELECT 1 + i % 2 AS key FROM generate_series(1, 10) i OFFSET 0) q OFFSET 0) x
+	WHERE x.got IS DISTINCT FROM x.want;
+END $$;
+
+CREATE FUNCTION change_hot() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL lock_timeout = '20ms';
+	IF random() < 0.5 THEN
+		UPDATE w SET n = n + 1 WHERE id = 1 + floor(random() * 2)::int;
+	ELSE
+		UPDATE a SET n = n + 1 WHERE id = 1 + floor(random() * 2)::int;
+	END IF;
+	PERFORM check_hot();
+EXCEPTION
+	WHEN deadlock_detected OR lock_not_available THEN NULL;
+END $$;
+
 -- Every table, ten keys each: 90 comparisons.
 CREATE FUNCTION check_all() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

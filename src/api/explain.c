@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain.c
+ *		cache.explain(): how cache.read() would answer now, and why.
+ *
+ * It looks where cache.read() looks, and stops before anything is loaded,
+ * kept or counted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "api/call.h"
+#include "shmem.h"
+#include "table/access.h"
+
+PG_FUNCTION_INFO_V1(cs_explain);
+
+/* Columns of the result. */
+enum
+{
+	EXPLAIN_OUTCOME,
+	EXPLAIN_REASON,
+	EXPLAIN_STRATEGY,
+	EXPLAIN_BYTES,
+	EXPLAIN_EXPIRES,
+	N_EXPLAIN
+};
+
+static const char *
+outcome_of(CsReason reason)
+{
+	if (reason == CS_HIT)
+		return "hit";
+	if (reason == CS_HIT_ABSENT)
+		return "absent";
+	return cs_is_bypass(reason) ? "bypass" : "miss";
+}
+
+/* A miss that could not be kept is a bypass; loading would find that out. */
+static CsReason
+reason_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
+{
+	CsToken		token;
+
+	if (cs_is_hit(reason) || cs_is_bypass(reason))
+		return reason;
+	if (IsInParallelMode())
+		return CS_BYPASS_PARALLEL;
+	if (!cs_access_token(access, rowkey->key.hash, &token))
+		return CS_BYPASS_FLUX;
+	return reason;
+}
+
+static void
+describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
+{
+	CsAnswer	answer;
+	CsReason	reason;
+
+	cs_access_lookup(access, rowkey, &answer);
+	reason = reason_of_miss(access, rowkey, answer.reason);
+	values[EXPLAIN_OUTCOME] = CStringGetTextDatum(outcome_of(reason));
+	values[EXPLAIN_REASON] = CStringGetTextDatum(cs_access_reason_text(reason));
+	values[EXPLAIN_BYTES] = Int64GetDatum((int64) answer.bytes);
+	nulls[EXPLAIN_BYTES] = !cs_is_hit(reason);
+	values[EXPLAIN_EXPIRES] = TimestampTzGetDatum(answer.expires);
+	nulls[EXPLAIN_EXPIRES] = answer.expires == 0;
+}
+
+Datum
+cs_explain(PG_FUNCTION_ARGS)
+{
+	Datum		values[N_EXPLAIN] = {0};
+	bool		nulls[N_EXPLAIN] = {0};
+	TupleDesc	tupdesc;
+	CsCall	   *call;
+	CsAccess	access;
+	CsRowKey	rowkey;
+
+	cs_shmem_require();
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	call = cs_call_begin(fcinfo, 1);
+	cs_binding_check_select(call->binding);
+	cs_access_begin(&access, call->binding, cs_call_snapshot());
+	if (access.binding != call->binding)
+		cs_call_rebind(call, fcinfo, 1, access.binding);
+	values[EXPLAIN_STRATEGY] = CStringGetTextDatum(access.binding->options.strategy);
+	if (cs_call_key(call, fcinfo, 1, &rowkey))
+		describe(&access, &rowkey, values, nulls);
+	else
+	{
+		values[EXPLAIN_OUTCOME] = CStringGetTextDatum("none");
+		values[EXPLAIN_REASON] = CStringGetTextDatum("no row can have this key");
+		nulls[EXPLAIN_BYTES] = nulls[EXPLAIN_EXPIRES] = true;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}

@@ -1,0 +1,469 @@
+/*-------------------------------------------------------------------------
+ *
+ * read_many.c
+ *		cache.read_many(): the rows of many keys in one pass.
+ *
+ * Each key is answered exactly as cache.read() would answer it.  The keys are
+ * taken in batches; of each, those that miss are loaded with one query:
+ *
+ *		missed	no usable entry: tokens for all, then one fresh snapshot,
+ *				then the query; what it finds is kept
+ *		direct	not to be answered or not to be kept by the cache, or found
+ *				under the fresh snapshot to be newer than the caller's: one
+ *				more query, under the caller's snapshot
+ *
+ * Until something has to be loaded nothing is locked, and a change of the
+ * table's shape is noticed at the first lock.  All starts anew then, so that
+ * the rows returned are all of one shape.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
+
+#include "api/call.h"
+#include "shmem.h"
+#include "strategy/strategy.h"
+#include "table/loader.h"
+#include "txn/snapshot.h"
+#include "txn/testpoint.h"
+#include "txn/txn.h"
+
+PG_FUNCTION_INFO_V1(cs_read_many);
+
+#define BATCH_KEYS	1024
+
+/* How an element of the array becomes a key. */
+typedef struct KeyReader
+{
+	MemoryContext context;
+	bool		records;		/* an element is a row of the key's values */
+	Oid			rowtype;		/* what tupdesc is of */
+	int32		rowtypmod;
+	TupleDesc	tupdesc;		/* of the record last seen; NULL: none yet */
+	AttrNumber	attnum[INDEX_MAX_KEYS]; /* of the values in it */
+	CsKeyArg	args[INDEX_MAX_KEYS];
+} KeyReader;
+
+typedef struct Many
+{
+	FunctionCallInfo fcinfo;
+	Oid			element_type;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			nelements;
+	Tuplestorestate *rows;
+	MemoryContext batch_context;	/* reset after each batch */
+
+	CsAccess	access;
+	CsReason	bypass;			/* of the access, before any key */
+	uint64		generation;		/* of bindings, when this pass began */
+	bool		singly;			/* the rows cannot be loaded with one query */
+	KeyReader	reader;
+} Many;
+
+/* All arrays but these keys' are lists of numbers of keys. */
+typedef struct Batch
+{
+	int			n;
+	CsRowKey   *keys;			/* hold pointers into themselves: stay in place */
+	HeapTupleHeader *rows;		/* the answers; NULL: none */
+	CsReason   *reasons;
+	int		   *missed;
+	int			nmissed;
+	CsToken    *tokens;			/* of the missed */
+	int		   *direct;
+	int			ndirect;
+} Batch;
+
+/* ----- keys from the array ----- */
+
+static void
+begin_keys(Many *many)
+{
+	const CsBinding *binding = many->access.binding;
+	KeyReader  *reader = &many->reader;
+
+	reader->tupdesc = NULL;
+	reader->records = type_is_rowtype(many->element_type) &&
+		!(binding->nkeys == 1 && type_is_rowtype(binding->keys[0].type));
+	if (reader->records)
+		return;
+	if (binding->nkeys > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("each key of table \"%s\" must be a row of %d values",
+						binding->name, binding->nkeys),
+				 errdetail("The primary key is (%s).", cs_key_names(binding)),
+				 errhint("Write the keys as ARRAY[ROW(...), ROW(...)].")));
+	cs_key_arg_prepare(binding, 0, many->element_type, &reader->args[0],
+					   reader->context);
+}
+
+/* Records of an array may differ in type, but hardly ever do. */
+static void
+prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 typmod)
+{
+	MemoryContext old;
+	int			n = 0;
+
+	if (reader->tupdesc != NULL && reader->rowtype == rowtype &&
+		reader->rowtypmod == typmod)
+		return;
+	old = MemoryContextSwitchTo(reader->context);
+	reader->tupdesc = lookup_rowtype_tupdesc_copy(rowtype, typmod);
+	MemoryContextSwitchTo(old);
+	reader->rowtype = rowtype;
+	reader->rowtypmod = typmod;
+	for (int i = 0; i < reader->tupdesc->natts; i++)
+	{
+		if (TupleDescAttr(reader->tupdesc, i)->attisdropped)
+			continue;
+		if (n < binding->nkeys)
+			reader->attnum[n] = i + 1;
+		n++;
+	}
+	if (n != binding->nkeys)
+		cs_key_count_error(binding, n);
+	for (int i = 0; i < n; i++)
+		cs_key_arg_prepare(binding, i,
+						   TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
+						   &reader->args[i], reader->context);
+}
+
+static bool
+key_from_record(KeyReader *reader, const CsBinding *binding, Datum element,
+				CsRowKey *rowkey)
+{
+	HeapTupleHeader record = DatumGetHeapTupleHeader(element);
+	HeapTupleData tuple;
+
+	prepare_record(reader, binding, HeapTupleHeaderGetTypeId(record),
+				   HeapTupleHeaderGetTypMod(record));
+	tuple.t_len = HeapTupleHeaderGetDatumLength(record);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = record;
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+		Datum		given = heap_getattr(&tuple, reader->attnum[i], reader->tupdesc,
+										 &isnull);
+
+		if (isnull || !cs_key_arg_value(&binding->keys[i], &reader->args[i], given,
+										&rowkey->value[i]))
+			return false;
+	}
+	return true;
+}
+
+/* False: no row can have this key. */
+static bool
+make_key(Many *many, int element, CsRowKey *rowkey)
+{
+	const CsBinding *binding = many->access.binding;
+	Datum		given = many->elements[element];
+
+	if (many->nulls[element])
+		return false;
+	if (many->reader.records)
+	{
+		if (!key_from_record(&many->reader, binding, given, rowkey))
+			return false;
+	}
+	else if (!cs_key_arg_value(&binding->keys[0], &many->reader.args[0], given,
+							   &rowkey->value[0]))
+		return false;
+	cs_key_make(binding, rowkey);
+	return true;
+}
+
+static Batch *
+make_batch(Many *many, int first, int n)
+{
+	Batch	   *batch = palloc0(sizeof(Batch));
+
+	batch->keys = palloc(n * sizeof(CsRowKey));
+	batch->rows = palloc0(n * sizeof(HeapTupleHeader));
+	batch->reasons = palloc0(n * sizeof(CsReason));
+	batch->missed = palloc(n * sizeof(int));
+	batch->tokens = palloc(n * sizeof(CsToken));
+	batch->direct = palloc(n * sizeof(int));
+	for (int i = 0; i < n; i++)
+		if (make_key(many, first + i, &batch->keys[batch->n]))
+			batch->n++;
+	return batch;
+}
+
+/* ----- answers ----- */
+
+static void
+look_up(Many *many, Batch *batch)
+{
+	CsAccess   *access = &many->access;
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		CsAnswer	answer;
+
+		access->bypass = many->bypass;
+		if (cs_access_lookup(access, &batch->keys[i], &answer))
+		{
+			batch->rows[i] = answer.row;
+			cs_call_refresh_if_due(access->binding, &batch->keys[i], &answer);
+		}
+		else if (access->bypass == CS_HIT)
+			batch->missed[batch->nmissed++] = i;
+		else
+			batch->direct[batch->ndirect++] = i;
+		batch->reasons[i] = answer.reason;
+	}
+	access->bypass = many->bypass;
+}
+
+/* Take tokens, and sort out what could not be kept. */
+static void
+take_tokens(Many *many, Batch *batch)
+{
+	const CsStrategy *strategy = cs_strategy_of(many->access.binding);
+	int			n = 0;
+
+	for (int j = 0; j < batch->nmissed; j++)
+	{
+		int			i = batch->missed[j];
+		const CsRowKey *key = &batch->keys[i];
+		bool		keep = true;
+
+		if (strategy->admits != NULL && !strategy->admits(key))
+			keep = false;
+		else if (IsInParallelMode())
+		{
+			batch->reasons[i] = CS_BYPASS_PARALLEL;
+			keep = false;
+		}
+		else if (!cs_access_token(&many->access, key->key.hash, &batch->tokens[n]))
+		{
+			batch->reasons[i] = CS_BYPASS_FLUX;
+			keep = false;
+		}
+		if (keep)
+			batch->missed[n++] = i;
+		else
+			batch->direct[batch->ndirect++] = i;
+	}
+	batch->nmissed = n;
+}
+
+static CsLoaded *
+load(Many *many, Batch *batch, const int *which, int n, Snapshot snapshot)
+{
+	CsRowKey  **keys = palloc(n * sizeof(CsRowKey *));
+	CsLoaded   *loaded = palloc(n * sizeof(CsLoaded));
+
+	for (int j = 0; j < n; j++)
+		keys[j] = &batch->keys[which[j]];
+	cs_loader_load_many(many->access.binding, keys, n, snapshot, loaded);
+	pfree(keys);
+	return loaded;
+}
+
+static void
+load_missed(Many *many, Batch *batch)
+{
+	CsAccess   *access = &many->access;
+	CsLoaded   *loaded;
+	Snapshot	fresh;
+	bool		shows_absences;
+
+	if (batch->nmissed == 0)
+		return;
+	CS_TEST_POINT("after_token");
+	fresh = cs_access_fresh_snapshot(access);
+	CS_TEST_POINT("after_snapshot");
+	loaded = load(many, batch, batch->missed, batch->nmissed, fresh);
+	shows_absences = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
+	for (int j = 0; j < batch->nmissed; j++)
+	{
+		int			i = batch->missed[j];
+		CsLoaded   *l = &loaded[j];
+
+		cs_access_count_fill(access->binding,
+							 cs_access_fill(access, &batch->keys[i], &batch->tokens[j],
+											fresh, l->row, l->has_xmin ? &l->xmin : NULL));
+		if (l->has_xmin ? cs_access_shows(access, l->xmin) : shows_absences)
+			batch->rows[i] = l->row;
+		else
+			batch->direct[batch->ndirect++] = i;
+	}
+	UnregisterSnapshot(fresh);
+}
+
+static void
+load_direct(Many *many, Batch *batch)
+{
+	CsLoaded   *loaded;
+
+	if (batch->ndirect == 0)
+		return;
+	loaded = load(many, batch, batch->direct, batch->ndirect, many->access.snapshot);
+	for (int j = 0; j < batch->ndirect; j++)
+		batch->rows[batch->direct[j]] = loaded[j].row;
+}
+
+/* False: the table has changed, begin again. */
+static bool
+answer_together(Many *many, Batch *batch)
+{
+	look_up(many, batch);
+	if (batch->nmissed + batch->ndirect > 0)
+	{
+		if (!cs_access_lock(&many->access))
+			return false;
+		take_tokens(many, batch);
+		load_missed(many, batch);
+		load_direct(many, batch);
+	}
+	for (int i = 0; i < batch->n; i++)
+		cs_strategy_count(many->access.binding, batch->reasons[i]);
+	return true;
+}
+
+static bool
+answer_singly(Many *many, Batch *batch)
+{
+	for (int i = 0; i < batch->n; i++)
+	{
+		CsAnswer	answer;
+
+		many->access.bypass = many->bypass;
+		if (!cs_strategy_read(&many->access, &batch->keys[i], &answer))
+			return false;
+		batch->rows[i] = answer.row;
+		if (answer.reason == CS_HIT)
+			cs_call_refresh_if_due(many->access.binding, &batch->keys[i], &answer);
+	}
+	return true;
+}
+
+/* ----- all of it ----- */
+
+static void
+begin_pass(Many *many)
+{
+	CsCall	   *call = cs_call_begin(many->fcinfo, -1);
+	CsAccess   *access = &many->access;
+
+	cs_binding_check_select(call->binding);
+	cs_access_begin(access, call->binding, cs_call_snapshot());
+	if (access->binding != call->binding)
+		cs_call_rebind(call, many->fcinfo, -1, access->binding);
+	cs_txn_note_use();
+	many->bypass = access->bypass;
+	many->generation = cs_binding_generation;
+	many->singly = (access->binding->options.loader != NULL && !access->plain) ||
+		!cs_loader_can_batch(access->binding);
+	begin_keys(many);
+}
+
+static bool
+read_batch(Many *many, int first, int n)
+{
+	Batch	   *batch = make_batch(many, first, n);
+
+	/* casts may have run anything */
+	if (cs_binding_generation != many->generation)
+		return false;
+	if (!(many->singly ? answer_singly : answer_together) (many, batch))
+		return false;
+	for (int i = 0; i < batch->n; i++)
+	{
+		HeapTupleData tuple;
+
+		if (batch->rows[i] == NULL)
+			continue;
+		tuple.t_len = HeapTupleHeaderGetDatumLength(batch->rows[i]);
+		ItemPointerSetInvalid(&tuple.t_self);
+		tuple.t_tableOid = InvalidOid;
+		tuple.t_data = batch->rows[i];
+		tuplestore_puttuple(many->rows, &tuple);
+	}
+	return true;
+}
+
+static bool
+read_all(Many *many)
+{
+	bool		ok = true;
+
+	begin_pass(many);
+	for (int first = 0; ok && first < many->nelements; first += BATCH_KEYS)
+	{
+		MemoryContext old = MemoryContextSwitchTo(many->batch_context);
+
+		CHECK_FOR_INTERRUPTS();
+		ok = read_batch(many, first, Min(BATCH_KEYS, many->nelements - first));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(many->batch_context);
+	}
+	return ok;
+}
+
+static void
+begin_many(Many *many, FunctionCallInfo fcinfo)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	memset(many, 0, sizeof(*many));
+	many->fcinfo = fcinfo;
+	many->rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
+	many->element_type = ARR_ELEMTYPE(array);
+	get_typlenbyvalalign(many->element_type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, many->element_type, typlen, typbyval, typalign,
+					  &many->elements, &many->nulls, &many->nelements);
+	many->reader.context = CurrentMemoryContext;
+	many->batch_context = AllocSetContextCreate(CurrentMemoryContext,
+												"cache_strategies batch",
+												ALLOCSET_DEFAULT_SIZES);
+}
+
+/* Have the executor compare what it expects with the shape of these rows. */
+static void
+set_shape(ReturnSetInfo *rsinfo, const CsBinding *binding)
+{
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+
+	FreeTupleDesc(rsinfo->setDesc);
+	rsinfo->setDesc = CreateTupleDescCopy(binding->tupdesc);
+	MemoryContextSwitchTo(old);
+}
+
+Datum
+cs_read_many(PG_FUNCTION_ARGS)
+{
+	Many		many;
+
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (PG_ARGISNULL(1))
+		return (Datum) 0;
+	begin_many(&many, fcinfo);
+	while (!read_all(&many))
+		tuplestore_clear(many.rows);
+	set_shape((ReturnSetInfo *) fcinfo->resultinfo, many.access.binding);
+	MemoryContextDelete(many.batch_context);
+	return (Datum) 0;
+}

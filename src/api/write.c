@@ -1,0 +1,533 @@
+/*-------------------------------------------------------------------------
+ *
+ * write.c
+ *		cache.write(), cache.remove() and cache.increment(): plain DML by key,
+ *		run as the caller.
+ *
+ * The cache is kept exact by the table's own triggers, so nothing here knows
+ * of it.  Plans are kept with the binding: a table has as many as there are
+ * sets of columns that were written, which for most is one.
+ *
+ * A row is written whole: its NULLs as well.  Left out are the columns that
+ * only the table can fill: generated ones, and identity and key columns that
+ * are NULL in the given row and have a default.  A row without its key is
+ * inserted and never updates another, whatever key the default gives it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/ruleutils.h"
+
+#include "api/call.h"
+#include "shmem.h"
+#include "table/loader.h"
+
+PG_FUNCTION_INFO_V1(cs_write);
+PG_FUNCTION_INFO_V1(cs_remove);
+PG_FUNCTION_INFO_V1(cs_increment);
+
+/* What a statement returned. */
+typedef struct Returned
+{
+	bool		found;			/* it changed, or saw, a row */
+	bool		isnull;
+	Datum		value;			/* first column, in the caller's context */
+} Returned;
+
+/* CsPlan.kind */
+enum
+{
+	PLAN_WRITE,
+	PLAN_READ_BACK,
+	PLAN_REMOVE,
+	PLAN_INCREMENT
+};
+
+/* ----- plans ----- */
+
+static SPIPlanPtr
+find_plan(const CsBinding *binding, int kind, const Bitmapset *columns)
+{
+	for (CsPlan *kept = binding->plans; kept != NULL; kept = kept->next)
+		if (kept->kind == kind && bms_equal(kept->columns, columns))
+			return kept->plan;
+	return NULL;
+}
+
+static SPIPlanPtr
+keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
+		  const char *query, int nargs, Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+	MemoryContext old;
+	CsPlan	   *kept;
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", query,
+			 SPI_result_code_string(SPI_result));
+	old = MemoryContextSwitchTo(binding->context);
+	kept = palloc(sizeof(CsPlan));
+	kept->kind = kind;
+	kept->columns = bms_copy(columns);
+	kept->plan = plan;
+	MemoryContextSwitchTo(old);
+	SPI_keepplan(plan);
+	kept->next = binding->plans;
+	binding->plans = kept;
+	return plan;
+}
+
+static void
+run(SPIPlanPtr plan, Datum *values, const char *nulls, Returned *returned)
+{
+	int			rc = SPI_execute_plan(plan, values, nulls, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "could not write a row: %s", SPI_result_code_string(rc));
+	memset(returned, 0, sizeof(*returned));
+	returned->found = SPI_processed > 0;
+	if (!returned->found || SPI_tuptable == NULL)
+		return;
+	returned->value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+									1, &returned->isnull);
+	if (!returned->isnull)
+		returned->value = SPI_datumTransfer(returned->value, false, -1);
+}
+
+static void
+connect_spi(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+static const char *
+column_name(const CsBinding *binding, AttrNumber attnum)
+{
+	return quote_identifier(NameStr(TupleDescAttr(binding->tupdesc, attnum - 1)->attname));
+}
+
+/* " WHERE key = $1 AND ..." */
+static void
+append_where(StringInfo buf, const CsBinding *binding, const char *alias)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(buf, " %s %s.%s %s $%d", i > 0 ? "AND" : "WHERE", alias,
+						 column_name(binding, binding->keys[i].attnum),
+						 binding->keys[i].eqop, i + 1);
+}
+
+/* "verb FROM table AS alias WHERE key = ...", for SELECT and DELETE */
+static SPIPlanPtr
+key_plan(CsBinding *binding, int kind)
+{
+	SPIPlanPtr	plan = find_plan(binding, kind, NULL);
+	Oid			types[INDEX_MAX_KEYS];
+	StringInfoData buf;
+	char	   *alias;
+	char	   *from;
+
+	if (plan != NULL)
+		return plan;
+	from = cs_loader_from(binding, &alias);
+	initStringInfo(&buf);
+	if (kind == PLAN_REMOVE)
+		appendStringInfo(&buf, "DELETE %s", from);
+	else
+		appendStringInfo(&buf, "SELECT %s %s", alias, from);
+	append_where(&buf, binding, alias);
+	for (int i = 0; i < binding->nkeys; i++)
+		types[i] = binding->keys[i].type;
+	return keep_plan(binding, kind, NULL, buf.data, binding->nkeys, types);
+}
+
+/* ----- write ----- */
+
+static bool
+is_key(const CsBinding *binding, AttrNumber attnum)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		if (binding->keys[i].attnum == attnum)
+			return true;
+	return false;
+}
+
+/* The columns that the statement gives a value, as attribute numbers. */
+static Bitmapset *
+given_columns(const CsBinding *binding, const bool *nulls)
+{
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < binding->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
+
+		if (att->attisdropped || att->attgenerated != '\0')
+			continue;
+		if (nulls[i] && att->attidentity != '\0')
+			continue;
+		if (nulls[i] && is_key(binding, att->attnum) &&
+			(att->atthasdef || get_typdefault(att->atttypid) != NULL))
+			continue;
+		columns = bms_add_member(columns, att->attnum);
+	}
+	return columns;
+}
+
+static bool
+key_is_given(const CsBinding *binding, const Bitmapset *columns)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		AttrNumber	attnum = binding->keys[i].attnum;
+
+		if (!bms_is_member(attnum, columns) &&
+			TupleDescAttr(binding->tupdesc, attnum - 1)->attgenerated == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* A table of which nothing can be set: its key is GENERATED ALWAYS AS IDENTITY. */
+static bool
+is_only_identity(const CsBinding *binding)
+{
+	for (int i = 0; i < binding->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
+
+		if (!att->attisdropped && att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Set something to what it is, for a table with nothing else to set: a row that
+ * is updated is returned.
+ */
+static void
+append_idle_set(StringInfo buf, const CsBinding *binding, const char *alias)
+{
+	for (int i = 0; i < binding->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
+		const char *name = quote_identifier(NameStr(att->attname));
+
+		if (att->attisdropped || att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
+			continue;
+		if (att->attgenerated != '\0')
+			appendStringInfo(buf, "%s = DEFAULT", name);
+		else
+			appendStringInfo(buf, "%s = %s.%s", name, alias, name);
+		break;
+	}
+}
+
+/* The primary key, and no unique index of another collation. */
+static void
+append_arbiter(StringInfo buf, const CsBinding *binding)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		const CsKeyColumn *column = &binding->keys[i];
+
+		appendStringInfo(buf, "%s%s", i > 0 ? ", " : "",
+						 column_name(binding, column->attnum));
+		if (OidIsValid(column->collation))
+			appendStringInfo(buf, " COLLATE %s", generate_collation_name(column->collation));
+	}
+}
+
+static void
+append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *columns,
+				const char *alias)
+{
+	StringInfoData set;
+	int			attnum = -1;
+
+	initStringInfo(&set);
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+	{
+		const char *name = column_name(binding, attnum);
+
+		if (!is_key(binding, attnum) &&
+			TupleDescAttr(binding->tupdesc, attnum - 1)->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
+			appendStringInfo(&set, "%s%s = EXCLUDED.%s", set.len > 0 ? ", " : "",
+							 name, name);
+	}
+	if (set.len == 0)
+		append_idle_set(&set, binding, alias);
+	appendStringInfoString(buf, " ON CONFLICT (");
+	append_arbiter(buf, binding);
+	if (is_only_identity(binding))
+		appendStringInfoString(buf, ") DO NOTHING");
+	else
+		appendStringInfo(buf, ") DO UPDATE SET %s", set.data);
+}
+
+static SPIPlanPtr
+write_plan(CsBinding *binding, const Bitmapset *columns)
+{
+	SPIPlanPtr	plan = find_plan(binding, PLAN_WRITE, columns);
+	Oid			types[MaxTupleAttributeNumber];
+	StringInfoData names;
+	StringInfoData values;
+	StringInfoData buf;
+	char	   *alias;
+	int			attnum = -1;
+	int			n = 0;
+
+	if (plan != NULL)
+		return plan;
+	initStringInfo(&names);
+	initStringInfo(&values);
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+	{
+		/* of the base type, so that domains are checked */
+		types[n] = getBaseType(TupleDescAttr(binding->tupdesc, attnum - 1)->atttypid);
+		appendStringInfo(&names, "%s%s", n > 0 ? ", " : "",
+						 column_name(binding, attnum));
+		appendStringInfo(&values, "%s$%d", n > 0 ? ", " : "", n + 1);
+		n++;
+	}
+	(void) cs_loader_from(binding, &alias);
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "INSERT INTO %s AS %s", cs_binding_qualified_name(binding),
+					 alias);
+	if (n > 0)
+		appendStringInfo(&buf, " (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
+						 names.data, values.data);
+	else
+		appendStringInfoString(&buf, " DEFAULT VALUES");
+	if (key_is_given(binding, columns))
+		append_conflict(&buf, binding, columns, alias);
+	appendStringInfo(&buf, " RETURNING %s", alias);
+	return keep_plan(binding, PLAN_WRITE, columns, buf.data, n, types);
+}
+
+/* The row was there already and nothing of it could be set: as it is. */
+static void
+read_back(CsBinding *binding, const Datum *values, Returned *returned)
+{
+	Datum		key[INDEX_MAX_KEYS];
+
+	for (int i = 0; i < binding->nkeys; i++)
+		key[i] = values[binding->keys[i].attnum - 1];
+	run(key_plan(binding, PLAN_READ_BACK), key, NULL, returned);
+}
+
+static void
+write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
+{
+	int			natts = binding->tupdesc->natts;
+	Datum	   *values = palloc(natts * sizeof(Datum));
+	bool	   *nulls = palloc(natts * sizeof(bool));
+	Datum	   *params = palloc(natts * sizeof(Datum));
+	char	   *param_nulls = palloc(natts);
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row),.t_data = row};
+	Bitmapset  *columns;
+	int			attnum = -1;
+	int			n = 0;
+
+	heap_deform_tuple(&tuple, binding->tupdesc, values, nulls);
+	columns = given_columns(binding, nulls);
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+	{
+		params[n] = values[attnum - 1];
+		param_nulls[n++] = nulls[attnum - 1] ? 'n' : ' ';
+	}
+	connect_spi();
+	run(write_plan(binding, columns), params, param_nulls, returned);
+	if (!returned->found && is_only_identity(binding) && key_is_given(binding, columns))
+		read_back(binding, values, returned);
+	SPI_finish();
+}
+
+Datum
+cs_write(PG_FUNCTION_ARGS)
+{
+	CsCall	   *call;
+	Returned	returned;
+
+	cs_shmem_require();
+	call = cs_call_begin(fcinfo, -1);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the row to write must not be NULL")));
+	write_row(call->binding, PG_GETARG_HEAPTUPLEHEADER(0), &returned);
+	if (!returned.found || returned.isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(returned.value);
+}
+
+/* ----- remove ----- */
+
+Datum
+cs_remove(PG_FUNCTION_ARGS)
+{
+	CsCall	   *call;
+	CsRowKey	rowkey;
+	Returned	returned;
+
+	cs_shmem_require();
+	call = cs_call_begin(fcinfo, 1);
+	if (!cs_call_key(call, fcinfo, 1, &rowkey))
+		PG_RETURN_BOOL(false);
+	connect_spi();
+	run(key_plan(call->binding, PLAN_REMOVE), rowkey.value, NULL, &returned);
+	SPI_finish();
+	PG_RETURN_BOOL(returned.found);
+}
+
+/* ----- increment ----- */
+
+static const char *
+numeric_type_name(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return "int2";
+		case INT4OID:
+			return "int4";
+		case INT8OID:
+			return "int8";
+		case NUMERICOID:
+			return "numeric";
+		case FLOAT4OID:
+			return "float4";
+		case FLOAT8OID:
+			return "float8";
+		default:
+			return NULL;
+	}
+}
+
+static Form_pg_attribute
+find_column(const CsBinding *binding, const char *name)
+{
+	for (int i = 0; i < binding->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
+
+		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
+			return att;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of table \"%s\" does not exist",
+					name, binding->name)));
+}
+
+static bool
+is_whole(Numeric delta)
+{
+	Datum		whole;
+
+	if (numeric_is_nan(delta) || numeric_is_inf(delta))
+		return false;
+	whole = DirectFunctionCall2(numeric_trunc, NumericGetDatum(delta), Int32GetDatum(0));
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(delta), whole));
+}
+
+/* Can this column be incremented, and by this much? */
+static void
+check_increment(const CsBinding *binding, Form_pg_attribute att, Numeric delta)
+{
+	const char *name = NameStr(att->attname);
+	Oid			type = getBaseType(att->atttypid);
+
+	if (is_key(binding, att->attnum))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+				 errmsg("column \"%s\" is part of the primary key of table \"%s\" and cannot be incremented",
+						name, binding->name)));
+	if (att->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("column \"%s\" of table \"%s\" is a generated column and cannot be incremented",
+						name, binding->name)));
+	if (numeric_type_name(type) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" is of type %s and cannot be incremented",
+						name, binding->name, format_type_be(att->atttypid)),
+				 errdetail("Only columns of a numeric type can.")));
+	if ((type == INT2OID || type == INT4OID || type == INT8OID) && !is_whole(delta))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of table \"%s\" is of type %s and cannot be incremented by %s",
+						name, binding->name, format_type_be(att->atttypid),
+						numeric_normalize(delta)),
+				 errdetail("The increment must be a whole number.")));
+}
+
+static SPIPlanPtr
+increment_plan(CsBinding *binding, Form_pg_attribute att)
+{
+	Bitmapset  *columns = bms_make_singleton(att->attnum);
+	SPIPlanPtr	plan = find_plan(binding, PLAN_INCREMENT, columns);
+	Oid			types[INDEX_MAX_KEYS + 1];
+	const char *name = column_name(binding, att->attnum);
+	StringInfoData buf;
+	char	   *alias;
+
+	if (plan != NULL)
+		return plan;
+	(void) cs_loader_from(binding, &alias);
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "UPDATE %s AS %s SET %s = %s.%s OPERATOR(pg_catalog.+) "
+					 "CAST($%d AS pg_catalog.%s)",
+					 cs_binding_qualified_name(binding), alias, name, alias, name,
+					 binding->nkeys + 1, numeric_type_name(getBaseType(att->atttypid)));
+	append_where(&buf, binding, alias);
+	appendStringInfo(&buf, " RETURNING CAST(%s.%s AS pg_catalog.numeric)", alias, name);
+	for (int i = 0; i < binding->nkeys; i++)
+		types[i] = binding->keys[i].type;
+	types[binding->nkeys] = NUMERICOID;
+	return keep_plan(binding, PLAN_INCREMENT, columns, buf.data,
+					 binding->nkeys + 1, types);
+}
+
+Datum
+cs_increment(PG_FUNCTION_ARGS)
+{
+	CsCall	   *call;
+	CsRowKey	rowkey;
+	Form_pg_attribute att;
+	Datum		params[INDEX_MAX_KEYS + 1];
+	Returned	returned;
+
+	cs_shmem_require();
+	call = cs_call_begin(fcinfo, 3);
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("column_name and delta must not be NULL")));
+	att = find_column(call->binding, NameStr(*PG_GETARG_NAME(1)));
+	check_increment(call->binding, att, PG_GETARG_NUMERIC(2));
+	if (!cs_call_key(call, fcinfo, 3, &rowkey))
+		PG_RETURN_NULL();
+	memcpy(params, rowkey.value, call->binding->nkeys * sizeof(Datum));
+	params[call->binding->nkeys] = PG_GETARG_DATUM(2);
+	connect_spi();
+	run(increment_plan(call->binding, att), params, NULL, &returned);
+	SPI_finish();
+	if (!returned.found || returned.isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(returned.value);
+}

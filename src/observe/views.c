@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * views.c
+ *		The functions behind cache.stats and cache.table_stats: sizes and
+ *		counts, no contents, so anyone may look.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+#include "guc.h"
+#include "observe/counters.h"
+#include "shmem.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "txn/snapshot.h"
+
+PG_FUNCTION_INFO_V1(cs_store_info_row);
+PG_FUNCTION_INFO_V1(cs_table_counters);
+PG_FUNCTION_INFO_V1(cs_stats_reset);
+
+/* Columns of cache.store_info() */
+enum
+{
+	INFO_MEMORY,
+	INFO_VALUE_MEMORY,
+	INFO_PARTITIONS,
+	INFO_MAX_VALUE,
+	INFO_ENTRIES,
+	INFO_BYTES,
+	INFO_EVICTIONS,
+	INFO_TABLES,
+	INFO_FILLS_WAIT_FOR,
+	N_INFO
+};
+
+/* Columns of cache.table_counters(); the counts come after them. */
+enum
+{
+	TABLE_RELATION,
+	TABLE_STATE,
+	TABLE_ENTRIES,
+	TABLE_BYTES,
+	TABLE_EVICTIONS,
+	TABLE_COUNTS,
+	N_TABLE = TABLE_COUNTS + CS_N_COUNTS
+};
+
+/* This database's slots. */
+static int *
+list_slots(int *n)
+{
+	int		   *slots = palloc(cs_max_tables * sizeof(int));
+
+	*n = cs_slot_list(MyDatabaseId, slots);
+	return slots;
+}
+
+/*
+ * Nothing is filled while a transaction from before the server's start may
+ * still be pending; false if that is not so.
+ */
+static bool
+fills_wait(uint64 *boot_xid)
+{
+	Snapshot	snapshot;
+
+	cs_snapshot_boot();
+	*boot_xid = cs_snapshot_boot_xid();
+	if (*boot_xid == 0)
+		return false;			/* in recovery, where nothing is filled at all */
+	snapshot = IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
+	return cs_snapshot_widen(snapshot->xmin) < *boot_xid;
+}
+
+Datum
+cs_store_info_row(PG_FUNCTION_ARGS)
+{
+	Datum		values[N_INFO];
+	bool		nulls[N_INFO] = {0};
+	TupleDesc	tupdesc;
+	CsStoreInfo info;
+	uint64		boot_xid;
+	int			ntables;
+
+	cs_shmem_require();
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	cs_store_info(&info);
+	pfree(list_slots(&ntables));
+	values[INFO_MEMORY] = Int64GetDatum((int64) info.memory);
+	values[INFO_VALUE_MEMORY] = Int64GetDatum((int64) info.value_memory);
+	values[INFO_PARTITIONS] = Int32GetDatum(info.partitions);
+	values[INFO_MAX_VALUE] = Int64GetDatum((int64) cs_store_max_value());
+	values[INFO_ENTRIES] = Int64GetDatum((int64) info.usage.entries);
+	values[INFO_BYTES] = Int64GetDatum((int64) info.usage.bytes);
+	values[INFO_EVICTIONS] = Int64GetDatum((int64) info.usage.evictions);
+	values[INFO_TABLES] = Int32GetDatum(ntables);
+	nulls[INFO_FILLS_WAIT_FOR] = !fills_wait(&boot_xid);
+	values[INFO_FILLS_WAIT_FOR] =
+		FullTransactionIdGetDatum(FullTransactionIdFromU64(boot_xid));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}
+
+static void
+put_slot(ReturnSetInfo *result, int slot)
+{
+	Datum		values[N_TABLE];
+	bool		nulls[N_TABLE] = {0};
+	uint64		counts[CS_N_COUNTS];
+	CsUsage		usage;
+	Oid			database;
+	Oid			relation = cs_slot_relation(slot, &database);
+	bool		active = cs_slot_state(cs_slot_peek(slot)) == CS_SLOT_ACTIVE;
+
+	if (!OidIsValid(relation) || database != MyDatabaseId)
+		return;					/* given back meanwhile */
+	cs_store_usage((uint32) slot, &usage);
+	cs_counters_read(slot, counts);
+	values[TABLE_RELATION] = ObjectIdGetDatum(relation);
+	values[TABLE_STATE] = CStringGetTextDatum(active ? "active" : "unknown");
+	values[TABLE_ENTRIES] = Int64GetDatum((int64) usage.entries);
+	values[TABLE_BYTES] = Int64GetDatum((int64) usage.bytes);
+	values[TABLE_EVICTIONS] = Int64GetDatum((int64) usage.evictions);
+	for (int c = 0; c < CS_N_COUNTS; c++)
+		values[TABLE_COUNTS + c] = Int64GetDatum((int64) counts[c]);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+cs_table_counters(PG_FUNCTION_ARGS)
+{
+	int		   *slots;
+	int			n;
+
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, 0);
+	cs_counters_flush();
+	slots = list_slots(&n);
+	for (int i = 0; i < n; i++)
+		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i]);
+	PG_RETURN_NULL();
+}
+
+/* What other sessions have counted and not yet added up comes after. */
+Datum
+cs_stats_reset(PG_FUNCTION_ARGS)
+{
+	int		   *slots;
+	int			n;
+
+	cs_shmem_require();
+	cs_counters_flush();
+	slots = list_slots(&n);
+	for (int i = 0; i < n; i++)
+		cs_counters_reset(slots[i]);
+	PG_RETURN_VOID();
+}

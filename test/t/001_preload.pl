@@ -1,0 +1,214 @@
+
+# Servers in which the library is not preloaded, and settings.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', 'autovacuum = off');
+$node->start;
+
+# ----- not preloaded -----
+
+add_extension($node);
+is( $node->safe_psql(
+		'postgres', q(SELECT count(*) FROM pg_extension WHERE extname = 'cache_strategies')),
+	'1', 'CREATE EXTENSION works without the library preloaded');
+
+$node->safe_psql(
+	'postgres', q(
+	CREATE TABLE t (id int PRIMARY KEY, v text, n int);
+	INSERT INTO t VALUES (1, 'one', 1);
+));
+
+my %calls = (
+	'cache.attach' => q(SELECT cache.attach('t')),
+	'cache.detach' => q(SELECT cache.detach('t')),
+	'cache.read' => q(SELECT cache.read(NULL::t, 1)),
+	'cache.read_many' => q(SELECT cache.read_many(NULL::t, ARRAY[1])),
+	'cache.lookup' => q(SELECT cache.lookup(NULL::t, 1)),
+	'cache.fill' => q(SELECT cache.fill(t) FROM t),
+	'cache.warm' => q(SELECT cache.warm('t')),
+	'cache.write' => q(SELECT cache.write(t) FROM t),
+	'cache.remove' => q(SELECT cache.remove(NULL::t, 1)),
+	'cache.increment' => q(SELECT cache.increment(NULL::t, 'n', 1, 1)),
+	'cache.invalidate of a table' => q(SELECT cache.invalidate('t')),
+	'cache.invalidate of a key' => q(SELECT cache.invalidate(NULL::t, 1)),
+	'cache.explain' => q(SELECT cache.explain(NULL::t, 1)),
+	'cache.stats_reset' => q(SELECT cache.stats_reset()),
+	'cache.stats' => q(SELECT * FROM cache.stats),
+	'cache.table_counters' => q(SELECT * FROM cache.table_counters()),
+	'cache.table_stats' => q(SELECT * FROM cache.table_stats),
+	'cache.progress' => q(SELECT * FROM cache.progress));
+
+sub all_refused
+{
+	my ($when) = @_;
+
+	foreach my $what (sort keys %calls)
+	{
+		# with nothing attached, this view has nothing to ask the library for
+		next if $what eq 'cache.table_stats' && $when eq 'not preloaded';
+
+		my ($rc, $out, $err) =
+		  $node->psql('postgres', "\\set VERBOSITY verbose\n$calls{$what}");
+
+		like(
+			$err,
+			qr/ERROR:  55000: cache_strategies must be loaded via shared_preload_libraries\nHINT:  Add cache_strategies to shared_preload_libraries and restart the server\./,
+			"$when: $what says what is missing");
+	}
+}
+all_refused('not preloaded');
+
+# The list above is complete: views and functions that users call.
+my $functions = $node->safe_psql(
+	'postgres', q(
+	SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc
+	WHERE pronamespace = 'cache'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+		AND proname NOT IN ('store_info', 'warm_progress')));
+my %names = map { /cache\.(\w+)/ ? ($1 => 1) : () } grep { !/stats$|progress/ } keys %calls;
+is($functions, join(' ', sort(keys %names)), 'every function was tried');
+
+# The settings are unknown to this server, so anything goes and nothing happens.
+is( $node->safe_psql('postgres', q(SET cache_strategies.enabled = off; SELECT 1)),
+	'1', 'settings are placeholders without the library');
+
+# ----- attached, then restarted without the library -----
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strategies'");
+$node->restart;
+create_tables($node);
+$node->safe_psql('postgres', q(
+	CREATE TABLE parted (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+	CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
+	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (100);
+	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+	SELECT cache.attach('parted', 'write_through');
+));
+tables_warmed($node, 1, 'preloaded');
+warmed($node, 'parted', 1, 'preloaded');
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->restart;
+all_refused('no longer preloaded');
+foreach my $table (@strategies, 'parted')
+{
+	$node->safe_psql(
+		'postgres', qq(
+		INSERT INTO $table VALUES (21, 'inserted');
+		UPDATE $table SET v = 'updated' WHERE id = 1;
+		UPDATE $table SET id = 22 WHERE id = 2;
+		DELETE FROM $table WHERE id = 3;
+	));
+	is( $node->safe_psql(
+			'postgres', qq(
+			SELECT string_agg(id || '=' || v, ' ' ORDER BY id) FROM $table
+			WHERE id IN (1, 2, 3, 21, 22))),
+		'1=updated 21=inserted 22=row 2',
+		"$table can be written without the library");
+}
+$node->safe_psql('postgres', 'TRUNCATE parted_high; DROP TABLE t');
+is( $node->safe_psql('postgres', q(SELECT count(*) FROM parted)),
+	'7', 'TRUNCATE works without the library');
+
+# What was written meanwhile is seen afterwards.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strategies'");
+$node->restart;
+tables_exact($node, 'preloaded again');
+exact($node, 'parted', 'preloaded again');
+tables_warmed($node, 1, 'preloaded again');
+
+# ----- settings -----
+
+# PostgreSQL warns of bad values of an extension's settings in postgresql.conf
+# and starts with the default.
+my @settings = qw(memory partitions stripes max_tables refresh_queue);
+my %default = (memory => '128MB', partitions => 0, stripes => 65536,
+	max_tables => 1024, refresh_queue => 1024);
+my $range = qr/is outside the valid range for parameter/;
+
+sub warned_of
+{
+	my ($name, $value, $message) = @_;
+	my $before = -s $node->logfile;
+
+	$node->append_conf('postgresql.conf', "cache_strategies.$name = $value");
+	$node->restart;
+	like(
+		slurp_file($node->logfile, $before),
+		qr/WARNING:  .*$message.*"cache_strategies\.$name"|WARNING:  .*"cache_strategies\.$name".*\n.*$message/,
+		"$name = $value is told of in the log");
+	is($node->safe_psql('postgres', "SHOW cache_strategies.$name"),
+		$default{$name}, "and the default of $name is in force");
+	$node->adjust_conf('postgresql.conf', "cache_strategies.$name", undef);
+}
+
+warned_of('stripes', 1000, qr/The value must be a power of two\./);
+warned_of('partitions', 3, qr/The value must be a power of two\./);
+warned_of('stripes', 0, $range);
+warned_of('memory', 0, $range);
+warned_of('memory', -1, $range);
+warned_of('memory', "'1 furlong'", qr/invalid value for parameter/);
+warned_of('max_tables', 0, $range);
+warned_of('partitions', 2048, $range);
+warned_of('refresh_queue', -1, $range);
+
+# The smallest and odd sizes work.
+foreach my $settings (
+	[ 'memory = 1MB', 'stripes = 1', 'max_tables = 4' ],
+	[ 'memory = 1025kB', 'partitions = 64', 'stripes = 2' ],
+	[ 'memory = 3MB', 'partitions = 1', 'refresh_queue = 0' ],
+	[ 'memory = 64MB', 'partitions = 1024', 'stripes = 1048576' ])
+{
+	my $all = join(', ', @$settings);
+
+	$node->adjust_conf('postgresql.conf', "cache_strategies.$_", undef) foreach @settings;
+	$node->append_conf('postgresql.conf', "cache_strategies.$_") foreach @$settings;
+	$node->restart;
+	$node->safe_psql('postgres', 'UPDATE write_through SET n = n + 1');
+	exact($node, 'write_through', $all);
+	exact($node, 'cache_aside', $all);
+	warmed($node, 'cache_aside', 5, $all);
+}
+
+# Values are checked in sessions, names are reserved.
+my ($rc, $out, $err);
+($rc, $out, $err) = $node->psql('postgres', 'SET cache_strategies.enabeld = off');
+like($err, qr/invalid configuration parameter name "cache_strategies\.enabeld"/, 'a misspelt setting is an error');
+($rc, $out, $err) = $node->psql('postgres', 'SET cache_strategies.memory = 2');
+like($err, qr/cannot be changed without restarting the server/, 'memory cannot be set in a session');
+($rc, $out, $err) = $node->psql('postgres', 'SET cache_strategies.bulk_threshold = 0');
+like($err, qr/outside the valid range/, 'bulk_threshold must be more than zero');
+($rc, $out, $err) = $node->psql('postgres', 'SET cache_strategies.load_timeout = -5');
+like($err, qr/outside the valid range/, 'load_timeout must not be negative');
+is( $node->safe_psql('postgres', q(SET cache_strategies.load_timeout = '2s'; SHOW cache_strategies.load_timeout)),
+	'2s', 'load_timeout has a unit');
+
+$node->stop;
+
+# A misspelt name in postgresql.conf is told of in the log, and does no harm.
+$node->append_conf('postgresql.conf', 'cache_strategies.memroy = 5');
+my $before = -s $node->logfile;
+$node->start;
+like(
+	slurp_file($node->logfile, $before),
+	qr/invalid configuration parameter name "cache_strategies\.memroy"/,
+	'a misspelt name in postgresql.conf is told of');
+is($node->safe_psql('postgres', 'SELECT cache.read(NULL::cache_aside, 5)'),
+	'(5,"row 5",0)', 'and does no harm');
+
+# Loading it into a session is no substitute.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->restart;
+($rc, $out, $err) = $node->psql('postgres', q(LOAD 'cache_strategies'; SELECT cache.read(NULL::cache_aside, 5)));
+like($err, qr/must be loaded via shared_preload_libraries/, 'LOAD does not replace preloading');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,171 @@
+
+# What the TAP tests have in common: clusters with the extension, one table per
+# strategy, and two questions.  Is what cache.read() returns what the table
+# holds?  Does the cache hold a row?
+
+package CacheTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(
+  @strategies
+  new_node
+  add_extension
+  create_tables
+  exact
+  tables_exact
+  cached
+  warmed
+  tables_warmed
+  stop_at
+  wait_stopped
+  session_pid
+);
+
+# Each has a table of its name in create_tables().
+our @strategies = qw(cache_aside read_through write_through write_around);
+
+# new_node(NAME, SETTING...): a running cluster with the library preloaded.
+sub new_node
+{
+	my ($name, @settings) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(allows_streaming => 'logical');
+	$node->append_conf('postgresql.conf', join("\n",
+			"shared_preload_libraries = 'cache_strategies'",
+			"max_prepared_transactions = 20",
+			"autovacuum = off",
+			@settings) . "\n");
+	$node->start;
+	return $node;
+}
+
+sub add_extension
+{
+	my ($node, $db) = @_;
+
+	$node->safe_psql($db // 'postgres', 'CREATE EXTENSION cache_strategies');
+}
+
+# One table per strategy with the rows 1 to 20, attached unless told otherwise.
+sub create_tables
+{
+	my ($node, %args) = @_;
+	my $sql = '';
+
+	foreach my $name (@strategies)
+	{
+		$sql .= qq(
+			CREATE TABLE $name (id int PRIMARY KEY, v text, n int NOT NULL DEFAULT 0);
+		);
+		$sql .= qq(
+			INSERT INTO $name SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+		) unless $args{empty};
+		$sql .= qq(
+			SELECT cache.attach('$name', '$name', negative_ttl => '1 hour');
+		) unless $args{detached};
+	}
+	$node->safe_psql($args{db} // 'postgres', $sql);
+}
+
+# The keys for which cache.read() and SELECT disagree in one statement.
+sub differences
+{
+	my ($node, $db, $table, $first, $last) = @_;
+
+	return $node->safe_psql(
+		$db, qq(
+		SELECT string_agg(format('%s: cache %s, table %s', k,
+			coalesce(c, 'none'), coalesce(t, 'none')), '; ' ORDER BY k)
+		FROM (SELECT k, cache.read(NULL::$table, k)::text AS c,
+				(SELECT x::text FROM $table x WHERE x.id = k) AS t
+			FROM generate_series($first, $last) k OFFSET 0) s
+		WHERE c IS DISTINCT FROM t));
+}
+
+# exact(NODE, TABLE, TEST NAME, db =>, first =>, last =>): asked twice, so that
+# what the first round has filled is compared too.
+sub exact
+{
+	my ($node, $table, $name, %args) = @_;
+	my @what = ($node, $args{db} // 'postgres', $table,
+		$args{first} // 0, $args{last} // 25);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(differences(@what) . differences(@what), '', "$name: $table is read exactly");
+}
+
+sub tables_exact
+{
+	my ($node, $name, %args) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	exact($node, $_, $name, %args) foreach @strategies;
+}
+
+# cached(NODE, TABLE, KEY): what the cache holds; undef when nothing.
+sub cached
+{
+	my ($node, $table, $key, $db) = @_;
+	my $row = $node->safe_psql($db // 'postgres',
+		"SELECT cache.lookup(NULL::$table, $key)");
+
+	return $row eq '' ? undef : $row;
+}
+
+# Read until the row is in the cache; write_around lets it in on its second
+# read, and triggers have to be looked at by the first after DDL.
+sub warmed
+{
+	my ($node, $table, $key, $name, %args) = @_;
+	my $read = "SELECT cache.read(NULL::$table, $key);";
+	my $rows = $node->safe_psql($args{db} // 'postgres', $read x 3);
+	my ($row) = split /\n/, $rows;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(cached($node, $table, $key, $args{db}), $row,
+		"$name: $table keeps what was read");
+}
+
+sub tables_warmed
+{
+	my ($node, $key, $name, %args) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	warmed($node, $_, $key, $name, %args) foreach @strategies;
+}
+
+# stop_at(GATE SESSION, POINT): from now on sessions that name the point in
+# cache_strategies.test_points stop there.
+sub stop_at
+{
+	my ($gate, $point) = @_;
+
+	$gate->query_safe("SELECT pg_advisory_lock(hashtext('$point'))");
+}
+
+sub wait_stopped
+{
+	my ($node, $pid) = @_;
+
+	$node->poll_query_until('postgres', qq(
+		SELECT count(*) = 1 FROM pg_locks
+		WHERE locktype = 'advisory' AND NOT granted AND pid = $pid))
+	  or die "session $pid did not reach the test point";
+}
+
+sub session_pid
+{
+	my ($session) = @_;
+
+	return $session->query_safe('SELECT pg_backend_pid()');
+}
+
+1;
