@@ -309,8 +309,13 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 	token->stripe_word = cs_stripe_read(token->stripe);
 	return cs_slot_state(token->slot_word) == CS_SLOT_ACTIVE &&
 		cs_slot_epoch(token->slot_word) == binding->epoch &&
+#ifndef CS_MUTANT_TOKEN_IGNORES_SLOT_FLUX
 		cs_slot_flux(token->slot_word) == 0 &&
-		cs_stripe_flux(token->stripe_word) == 0;
+#endif
+#ifndef CS_MUTANT_TOKEN_IGNORES_FLUX
+		cs_stripe_flux(token->stripe_word) == 0 &&
+#endif
+		true;
 }
 
 /*
@@ -331,6 +336,9 @@ cs_access_fresh_snapshot(const CsAccess *access)
 bool
 cs_access_shows(const CsAccess *access, TransactionId xmin)
 {
+#ifdef CS_MUTANT_LOADED_UNCHECKED
+	return true;
+#endif
 	return cs_snapshot_sees(access->snapshot, cs_snapshot_row_xid(xmin)) &&
 		!TransactionIdIsCurrentTransactionId(xmin);
 }
@@ -348,7 +356,10 @@ token_stands(void *arg)
 	const FillCheck *check = arg;
 	const CsToken *token = check->token;
 
-	return cs_stripe_read(token->stripe) == token->stripe_word &&
+	return
+#ifndef CS_MUTANT_TOKEN_UNCHECKED
+		cs_stripe_read(token->stripe) == token->stripe_word &&
+#endif
 		cs_slot_read(token->slot) == token->slot_word &&
 		cs_snapshot_may_fill(check->fresh, Max(cs_stripe_px(token->stripe),
 											   cs_slot_px(token->slot)));

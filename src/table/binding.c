@@ -138,9 +138,11 @@ relcache_callback(Datum arg, Oid relid)
 	HASH_SEQ_STATUS scan;
 	Known	   *entry;
 
+#ifndef CS_MUTANT_DDL_UNNOTICED
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
 		cs_relation_is_locked(relid, ShareUpdateExclusiveLock))
 		cs_txn_ddl(relid);
+#endif
 
 	if (known == NULL)
 		return;
@@ -435,6 +437,8 @@ build(Oid relid)
 	word = slot >= 0 ? cs_slot_read(slot) : 0;
 	AcceptInvalidationMessages();
 	rel = table_open(relid, NoLock);
+	if (slot >= 0 && rel->rd_createSubid != InvalidSubTransactionId)
+		cs_txn_create_table(slot, MyDatabaseId, relid);
 	binding = make_binding(rel, &options, slot, word);
 	table_close(rel, NoLock);
 	return binding;

@@ -321,7 +321,8 @@ choose_coercion(const CsKeyColumn *column, Oid given, CsKeyArg *arg, Oid *functi
 		else
 			return false;
 	}
-	if ((column->type == BPCHAROID || column->type == NAMEOID) && is_text(given))
+	if ((column->type == BPCHAROID && given == TEXTOID) ||
+		(column->type == NAMEOID && is_text(given)))
 		arg->coercion = CS_COERCE_TEXT;
 	return true;
 }

@@ -95,7 +95,11 @@ loader_query(const CsBinding *binding)
 	return buf.data;
 }
 
-/* One array per key column goes in, and the number of its key comes with a row. */
+/*
+ * One array per key column goes in, and the number of its key comes out with a
+ * row.  LIMIT has each key looked up by itself: a plain join looks cheaper as
+ * a scan of the whole table, with the planner's costs, long before it is.
+ */
 static char *
 many_query(const CsBinding *binding)
 {
@@ -104,18 +108,19 @@ many_query(const CsBinding *binding)
 	char	   *from = cs_loader_from(binding, &alias);
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "SELECT %s, %s.xmin, k.n %s JOIN ROWS FROM (",
-					 alias, alias, from);
+	appendStringInfoString(&buf, "SELECT l.r, l.x, k.n FROM ROWS FROM (");
 	for (int i = 0; i < binding->nkeys; i++)
 		appendStringInfo(&buf, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
 	appendStringInfoString(&buf, ") WITH ORDINALITY AS k (");
 	for (int i = 0; i < binding->nkeys; i++)
 		appendStringInfo(&buf, "k%d, ", i + 1);
-	appendStringInfoString(&buf, "n) ON ");
+	appendStringInfo(&buf, "n), LATERAL (SELECT %s, %s.xmin %s WHERE ",
+					 alias, alias, from);
 	for (int i = 0; i < binding->nkeys; i++)
 		appendStringInfo(&buf, "%s%s.%s %s k.k%d", i > 0 ? " AND " : "", alias,
 						 quote_identifier(NameStr(binding->keys[i].name)),
 						 binding->keys[i].eqop, i + 1);
+	appendStringInfoString(&buf, " LIMIT 1) AS l (r, x)");
 	return buf.data;
 }
 
@@ -224,12 +229,13 @@ cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 
 /* ----- many at once ----- */
 
-/* An array type, for one, has no array type. */
+/* An array type has no array type, and unnest() takes rows apart. */
 bool
 cs_loader_can_batch(const CsBinding *binding)
 {
 	for (int i = 0; i < binding->nkeys; i++)
-		if (!OidIsValid(get_array_type(binding->keys[i].type)))
+		if (!OidIsValid(get_array_type(binding->keys[i].type)) ||
+			type_is_rowtype(binding->keys[i].type))
 			return false;
 	return true;
 }
@@ -270,8 +276,7 @@ cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 		int64		key = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
 													  SPI_tuptable->tupdesc, 3, &isnull));
 
-		if (loaded[key - 1].row == NULL)
-			take_row(SPI_tuptable, i, context, &loaded[key - 1]);
+		take_row(SPI_tuptable, i, context, &loaded[key - 1]);
 	}
 	SPI_finish();
 }

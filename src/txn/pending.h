@@ -47,8 +47,9 @@ typedef struct CsPendingTable
 	bool		whole;			/* all of it; its keys are not listed */
 	bool		ddl;			/* leave it UNKNOWN */
 	bool		marked;
-	bool		dropped;
-	Oid			database;		/* if dropped */
+	bool		dropped;		/* by this transaction */
+	bool		created;		/* by this transaction */
+	Oid			database;		/* if dropped or created */
 	Oid			relation;
 	int			nkeys;
 	uint64		epoch;			/* after our marks */

@@ -291,7 +291,11 @@ publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 		.data = publish->key
 	};
 	CsMeta		meta = {
+#ifdef CS_MUTANT_PUBLISH_EPOCH_NOW
+		.epoch = cs_slot_epoch(cs_slot_read(table->slot)),
+#else
 		.epoch = table->epoch,
+#endif
 		.wxid = top_xid,
 		.expires = publish->expires,
 		.flags = publish->flags
@@ -358,6 +362,25 @@ invalidate_late(void)
 }
 #endif
 
+/*
+ * Tables that are gone: dropped by a transaction that has committed, or created
+ * by one that has not.  Nobody else holds a lock on them, so nobody marks them.
+ */
+static void
+release_slots(bool committed)
+{
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
+		if (!(committed ? table->dropped : table->created))
+			continue;
+		cs_slot_bump(table->slot);
+		/* the next table to get the slot begins at zero */
+		cs_counters_flush();
+		cs_counters_reset(table->slot);
+		cs_slot_release(table->slot, table->database, table->relation);
+	}
+}
+
 static void
 commit(void)
 {
@@ -378,14 +401,25 @@ commit(void)
 	CS_TEST_POINT("commit_middle");
 	unmark_all();
 #endif
-	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
-		if (table->dropped)
-		{
-			/* the next table to get the slot begins at zero */
-			cs_counters_flush();
-			cs_counters_reset(table->slot);
-			cs_slot_release(table->slot, table->database, table->relation);
-		}
+	release_slots(true);
+	CS_TEST_POINT("commit_end");
+}
+
+/* The other end: someone else will make the changes visible. */
+static void
+prepare(void)
+{
+#ifdef CS_MUTANT_PX_AFTER_UNMARK
+	for (int i = 0; i < marks.n; i++)
+		cs_stripe_unmark(marks.mark[i].stripe);
+	CS_TEST_POINT("prepare_middle");
+	set_px();
+	marks.n = 0;
+#else
+	set_px();
+	CS_TEST_POINT("prepare_middle");
+#endif
+	unmark_all();
 }
 
 /* ----- callbacks ----- */
@@ -422,10 +456,7 @@ xact_callback(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_PREPARE:
 			if (cs_pending.context != NULL)
-			{
-				set_px();
-				unmark_all();
-			}
+				prepare();
 			reset(true);
 			break;
 		case XACT_EVENT_ABORT:
@@ -435,6 +466,7 @@ xact_callback(XactEvent event, void *arg)
 				if (phase == PHASE_PREPARED)
 					set_px();
 				unmark_all();
+				release_slots(false);
 			}
 			reset(false);
 			break;
@@ -549,6 +581,16 @@ cs_txn_drop_table(int slot, Oid database, Oid relation)
 	cs_txn_touch_table(slot, true);
 	table = cs_pending_table(slot, true);
 	table->dropped = true;
+	table->database = database;
+	table->relation = relation;
+}
+
+void
+cs_txn_create_table(int slot, Oid database, Oid relation)
+{
+	CsPendingTable *table = cs_pending_table(slot, true);
+
+	table->created = true;
 	table->database = database;
 	table->relation = relation;
 }

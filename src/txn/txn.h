@@ -57,6 +57,9 @@ extern void cs_txn_touch_table(int slot, bool ddl);
 /* The table is gone when this transaction commits */
 extern void cs_txn_drop_table(int slot, Oid database, Oid relation);
 
+/* The table is gone unless this transaction commits */
+extern void cs_txn_create_table(int slot, Oid database, Oid relation);
+
 /* DDL on a relation, bound or not; called from invalidation callbacks */
 extern void cs_txn_ddl(Oid relation);
 

@@ -203,14 +203,14 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 
 # ----- the same in the middle of a load -----
 
+# Of a key that was read before, so that write_around lets it in at once.
+
 sub start_reader
 {
 	my ($point, $table) = @_;
 	my $reader = $node->background_psql('postgres', on_error_stop => 0);
 	my $pid = session_pid($reader);
 
-	# write_around lets a key in on its second read
-	$reader->query_safe("SELECT cache.read(NULL::$table, 4)") if $table eq 'write_around';
 	$reader->query_until(qr/started/,
 		"\\echo started\nSET cache_strategies.test_points = '$point';\nSELECT cache.read(NULL::$table, 4);\n");
 	wait_stopped($node, $pid);

@@ -1,0 +1,329 @@
+
+# PREPARE TRANSACTION: nobody sees the changes before COMMIT PREPARED, whoever
+# issues that; everybody sees them after it; nothing that could become stale is
+# kept in between.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main');
+add_extension($node);
+create_tables($node);
+
+sub sql { return $node->safe_psql('postgres', join("\n", @_)); }
+
+# Nothing of the table can be kept for this key now.
+sub not_kept
+{
+	my ($table, $key, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	sql("SELECT cache.read(NULL::$table, $key);" x 3);
+	is(cached($node, $table, $key), undef, "$name: $table is not filled");
+}
+
+# ----- row changes, finished from another session -----
+
+foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
+{
+	foreach my $table (@strategies)
+	{
+		my $name = "$finish, row changes";
+		my $old = sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t");
+		my $new;
+
+		warmed($node, $table, $_, "$name, before") foreach (1 .. 4);
+		sql(qq(
+			BEGIN;
+			UPDATE $table SET v = 'prepared', n = n + 1 WHERE id = 1;
+			DELETE FROM $table WHERE id = 2;
+			UPDATE $table SET id = 23 WHERE id = 3;
+			INSERT INTO $table VALUES (24, 'inserted');
+			PREPARE TRANSACTION 'p';
+		));
+		# keys 23 and 24 are cached absences for some of the strategies
+		exact($node, $table, "$name, prepared");
+		is(sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t"),
+			$old, "$name: nobody sees what is prepared in $table");
+		not_kept($table, $_, "$name, prepared") foreach (1, 2, 3);
+		ok(defined cached($node, $table, 4), "$name: other keys of $table stay cached");
+
+		sql("$finish 'p'");
+		exact($node, $table, $name);
+		$new = sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t");
+		if ($finish eq 'ROLLBACK PREPARED')
+		{
+			is($new, $old, "$name: $table is as before");
+		}
+		else
+		{
+			is(sql("SELECT string_agg(id || ' ' || v, ', ' ORDER BY id) FROM $table WHERE id IN (1, 2, 3, 23, 24)"),
+				'1 prepared, 23 row 3, 24 inserted', "$name: $table has the changes");
+		}
+		warmed($node, $table, 1, $name);
+		warmed($node, $table, 23, $name) if $finish eq 'COMMIT PREPARED';
+		sql(qq(
+			UPDATE $table SET v = 'row 1', n = 0 WHERE id = 1;
+			INSERT INTO $table VALUES (2, 'row 2') ON CONFLICT DO NOTHING;
+			UPDATE $table SET id = 3 WHERE id = 23;
+			DELETE FROM $table WHERE id = 24;
+		));
+		exact($node, $table, "$name, and changed back");
+	}
+}
+
+# ----- changes of whole tables -----
+
+foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
+{
+	foreach my $table (@strategies)
+	{
+		foreach my $change ('bulk', 'TRUNCATE', 'TRUNCATE and INSERT', 'ALTER TABLE')
+		{
+			my $name = "$finish, $change";
+			my %changes = (
+				'bulk' => "SET cache_strategies.bulk_threshold = 2; BEGIN; UPDATE $table SET v = v || '.'",
+				'TRUNCATE' => "BEGIN; TRUNCATE $table",
+				'TRUNCATE and INSERT' =>
+				  "BEGIN; TRUNCATE $table; INSERT INTO $table SELECT i, 'new ' || i FROM generate_series(1, 10) i",
+				'ALTER TABLE' => "BEGIN; UPDATE $table SET n = n + 1; ALTER TABLE $table ADD extra_" . lc($finish =~ s/ .*//r) . " int DEFAULT 7");
+
+			warmed($node, $table, 5, "$name, before");
+			sql("$changes{$change}; PREPARE TRANSACTION 'p'");
+			if ($change eq 'bulk')
+			{
+				exact($node, $table, "$name, prepared");
+				not_kept($table, 5, "$name, prepared");
+				not_kept($table, 6, "$name, prepared");
+			}
+			else
+			{
+				# the prepared transaction holds AccessExclusiveLock: a read
+				# waits for it like a SELECT, and no hit gets past it
+				my ($rc, $out, $err) = $node->psql('postgres',
+					"SET lock_timeout = '50ms'; SELECT cache.read(NULL::$table, 5)");
+				like($err, qr/canceling statement due to lock timeout/,
+					"$name: a read of $table waits");
+			}
+			sql("$finish 'p'");
+			exact($node, $table, $name);
+			sql("INSERT INTO $table SELECT i, 'row ' || i FROM generate_series(1, 20) i ON CONFLICT DO NOTHING");
+			warmed($node, $table, 5, $name);
+			exact($node, $table, "$name, and filled");
+		}
+	}
+}
+
+# ----- prepared in one session, snapshots in others -----
+
+foreach my $table (@strategies)
+{
+	my $reader = $node->background_psql('postgres');
+	my $row = sql("SELECT t FROM $table t WHERE id = 7");
+
+	# a snapshot older than the prepared transaction's end
+	$reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	is($reader->query_safe("SELECT cache.read(NULL::$table, 7)"), $row, "$table: an old snapshot");
+	sql("BEGIN; UPDATE $table SET v = 'seven' WHERE id = 7; PREPARE TRANSACTION 'p'");
+	is($reader->query_safe("SELECT cache.read(NULL::$table, 7)"), $row, "$table: it sees the row while prepared");
+	sql("COMMIT PREPARED 'p'");
+	is($reader->query_safe("SELECT cache.read(NULL::$table, 7)"), $row, "$table: and after COMMIT PREPARED");
+	exact($node, $table, 'with an old snapshot about', first => 7, last => 7);
+	is($reader->query_safe("SELECT cache.read(NULL::$table, 7)"), $row, "$table: and after others have filled");
+	$reader->query_safe('COMMIT');
+	is($reader->query_safe("SELECT (cache.read(NULL::$table, 7)).v"), 'seven', "$table: a new snapshot sees the change");
+	$reader->quit;
+	warmed($node, $table, 7, 'with an old snapshot gone');
+}
+
+# A read that began to load before PREPARE, and ends after COMMIT PREPARED, does
+# not leave what it loaded in the cache.
+foreach my $table (@strategies)
+{
+	foreach my $point ('after_token', 'after_snapshot', 'before_install')
+	{
+		my $gate = $node->background_psql('postgres');
+		my $reader = $node->background_psql('postgres');
+		my $pid = session_pid($reader);
+
+		warmed($node, $table, 8, "before a load at $point");
+		sql("SELECT cache.invalidate('$table')");
+		stop_at($gate, $point);
+		$reader->query_until(qr/started/,
+			"\\echo started\nSET cache_strategies.test_points = '$point';\nSELECT cache.read(NULL::$table, 8);\n");
+		wait_stopped($node, $pid);
+		sql("BEGIN; UPDATE $table SET n = n + 1 WHERE id = 8; PREPARE TRANSACTION 'p'");
+		sql("COMMIT PREPARED 'p'") if $point ne 'before_install';
+		$gate->quit;
+		$reader->quit;
+		is(cached($node, $table, 8), undef, "a load at $point is not kept in $table");
+		sql("COMMIT PREPARED 'p'") if $point eq 'before_install';
+		exact($node, $table, "a load at $point", first => 8, last => 8);
+		warmed($node, $table, 8, "after a load at $point");
+	}
+}
+
+# The other way round: the load begins while the transaction is prepared.
+foreach my $table (@strategies)
+{
+	foreach my $point ('after_token', 'after_snapshot', 'before_install')
+	{
+		my $gate = $node->background_psql('postgres');
+		my $reader = $node->background_psql('postgres');
+		my $pid = session_pid($reader);
+
+		sql("BEGIN; UPDATE $table SET n = n + 1 WHERE id = 8; PREPARE TRANSACTION 'p'");
+		stop_at($gate, $point);
+		$reader->query_until(qr/started/,
+			"\\echo started\nSET cache_strategies.test_points = '$point';\nSELECT cache.read(NULL::$table, 8);\n");
+		wait_stopped($node, $pid);
+		sql("COMMIT PREPARED 'p'");
+		$gate->quit;
+		$reader->quit;
+		exact($node, $table, "a load at $point begun while prepared", first => 8, last => 8);
+		warmed($node, $table, 8, "after a load at $point begun while prepared");
+	}
+}
+
+# ----- savepoints, errors, and other objects -----
+
+sql(q(
+	BEGIN;
+	UPDATE write_through SET v = 'kept' WHERE id = 9;
+	SAVEPOINT s;
+	UPDATE write_through SET v = 'undone' WHERE id IN (9, 10);
+	ROLLBACK TO s;
+	PREPARE TRANSACTION 'p';
+));
+exact($node, 'write_through', 'with a savepoint, prepared');
+sql("COMMIT PREPARED 'p'");
+exact($node, 'write_through', 'with a savepoint');
+is(sql('SELECT (cache.read(NULL::write_through, 9)).v || (cache.read(NULL::write_through, 10)).v'),
+	'keptrow 10', 'what was kept is committed, what was undone is not');
+
+# A PREPARE that fails is an abort.
+warmed($node, $_, 11, 'before a PREPARE that fails') foreach @strategies;
+sql("BEGIN; UPDATE cache_aside SET n = n + 1 WHERE id = 12; PREPARE TRANSACTION 'same'");
+foreach my $table (@strategies)
+{
+	my ($rc, $out, $err) = $node->psql('postgres',
+		"BEGIN; UPDATE $table SET v = 'never' WHERE id = 11; PREPARE TRANSACTION 'same'");
+
+	like($err, qr/transaction identifier "same" is already in use/, "$table: the identifier is in use");
+	exact($node, $table, 'after a PREPARE that failed');
+	warmed($node, $table, 11, 'after a PREPARE that failed');
+}
+{
+	my ($rc, $out, $err) = $node->psql('postgres',
+		"BEGIN; CREATE TEMP TABLE x (i int); UPDATE write_through SET v = 'never' WHERE id = 11; PREPARE TRANSACTION 'temp'");
+
+	like($err, qr/cannot PREPARE a transaction that has operated on temporary objects/,
+		'PREPARE fails after the marks are made');
+	exact($node, 'write_through', 'after a PREPARE that failed late');
+	warmed($node, 'write_through', 11, 'after a PREPARE that failed late');
+}
+sql("COMMIT PREPARED 'same'");
+
+# DROP of another table, and of an attached one, with changes elsewhere.
+foreach my $finish ('ROLLBACK PREPARED', 'COMMIT PREPARED')
+{
+	sql(qq(
+		CREATE TABLE IF NOT EXISTS other (id int);
+		CREATE TABLE IF NOT EXISTS attached (id int PRIMARY KEY, v text);
+		INSERT INTO attached VALUES (1, 'one') ON CONFLICT DO NOTHING;
+		SELECT cache.attach('attached', 'write_through');
+	));
+	warmed($node, 'attached', 1, "$finish of a DROP, before");
+	sql(qq(
+		BEGIN;
+		DROP TABLE other;
+		UPDATE write_around SET n = n + 1 WHERE id = 13;
+		DROP TABLE attached;
+		PREPARE TRANSACTION 'p';
+	));
+	exact($node, 'write_around', "$finish of a DROP, prepared");
+	not_kept('write_around', 13, "$finish of a DROP, prepared");
+	sql("$finish 'p'");
+	exact($node, 'write_around', "$finish of a DROP");
+	warmed($node, 'write_around', 13, "$finish of a DROP");
+	if ($finish eq 'ROLLBACK PREPARED')
+	{
+		is(sql('SELECT cache.read(NULL::attached, 1)'), '(1,one)', 'the table is still there');
+		sql("UPDATE attached SET v = 'two'");
+		is(sql('SELECT cache.read(NULL::attached, 1)'), '(1,two)', 'and still read exactly');
+		warmed($node, 'attached', 1, $finish);
+	}
+	else
+	{
+		is(sql("SELECT count(*) FROM cache.bindings WHERE relation::text LIKE '%attached%' OR relation NOT IN (SELECT oid FROM pg_class)"),
+			'0', 'the dropped table has no binding left');
+	}
+}
+
+# Attach and detach, prepared.
+sql(q(
+	CREATE TABLE later (id int PRIMARY KEY, v text);
+	INSERT INTO later VALUES (1, 'one');
+	BEGIN; SELECT cache.attach('later', 'write_through'); PREPARE TRANSACTION 'p';
+));
+{
+	my ($rc, $out, $err) = $node->psql('postgres', 'SELECT cache.read(NULL::later, 1)');
+
+	like($err, qr/table "later" is not attached to the cache/, 'a prepared attach is not in force');
+}
+sql("COMMIT PREPARED 'p'; UPDATE later SET v = 'two'");
+is(sql('SELECT cache.read(NULL::later, 1)'), '(1,two)', 'a committed one is');
+warmed($node, 'later', 1, 'after a prepared attach');
+sql("BEGIN; SELECT cache.detach('later'); UPDATE later SET v = 'three'; PREPARE TRANSACTION 'p'");
+is(sql('SELECT cache.read(NULL::later, 1)'), '(1,two)', 'a prepared detach is not in force');
+is(cached($node, 'later', 1), undef, 'but nothing is kept meanwhile');
+sql("ROLLBACK PREPARED 'p'");
+is(sql('SELECT cache.read(NULL::later, 1)'), '(1,two)', 'a detach that was rolled back');
+warmed($node, 'later', 1, 'a detach that was rolled back');
+
+# ----- many at once, finished in another order -----
+
+my @ids = (1 .. 16);
+foreach my $table (@strategies)
+{
+	sql("UPDATE $table SET n = 0") if $table ne $strategies[0];
+	sql('UPDATE cache_aside SET n = 0');
+}
+foreach my $i (@ids)
+{
+	sql('BEGIN;', (map { "UPDATE $_ SET n = $i WHERE id = $i;" } @strategies), "PREPARE TRANSACTION 'p$i'");
+}
+foreach my $table (@strategies)
+{
+	exact($node, $table, 'many prepared');
+	is(sql("SELECT sum((cache.read(NULL::$table, i)).n) FROM generate_series(1, 20) i"), '0', "$table: none is seen");
+}
+my %done;
+foreach my $i (sort { ($a * 7) % 17 <=> ($b * 7) % 17 } @ids)
+{
+	my $commit = $i % 3 != 0;
+
+	sql(($commit ? 'COMMIT' : 'ROLLBACK') . " PREPARED 'p$i'");
+	$done{$i} = $commit ? $i : 0;
+	foreach my $table (@strategies)
+	{
+		is( sql("SELECT string_agg((cache.read(NULL::$table, i))::text, ' ') FROM generate_series(1, 20) i"),
+			sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t WHERE id <= 20"),
+			"many prepared, $i finished: $table is read exactly");
+	}
+}
+foreach my $table (@strategies)
+{
+	is( sql("SELECT string_agg((cache.read(NULL::$table, i)).n::text, ' ') FROM generate_series(1, 16) i"),
+		join(' ', map { $done{$_} } @ids), "many prepared: $table has what was committed");
+	warmed($node, $table, $_, 'all finished') foreach (1, 3, 16);
+}
+
+$node->stop;
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|terminated by signal/, 'nothing crashed');
+done_testing();
