@@ -75,7 +75,7 @@ SELECT (cache.read(NULL::shape, 1)).b;
 ROLLBACK;
 SELECT (cache.read(NULL::shape, 1)).b;
 -- a prepared read follows
-PREPARE get AS SELECT r::text FROM cache.read(NULL::shape, $1) r;
+PREPARE get(int) AS SELECT r::text FROM cache.read(NULL::shape, $1) r;
 EXECUTE get(1);
 ALTER TABLE shape DROP COLUMN e, ADD COLUMN f text DEFAULT 'f';
 EXECUTE get(1);
@@ -118,7 +118,6 @@ INSERT INTO large (id, doc) SELECT 4, jsonb_object_agg('key ' || i, repeat('valu
 INSERT INTO large (id, lz) SELECT 5, decode(string_agg(md5(i::text), ''), 'hex') FROM generate_series(1, 3000) i;
 SELECT id, (cache.explain(NULL::large, id)).outcome, octet_length(r::text) > 6000 AS large,
 	record_image_eq(r, cache.read(NULL::large, id)) AS exact FROM large r ORDER BY id;
-SELECT id, (cache.explain(NULL::large, id)).bytes > pg_column_size(r.*) AS unpacked FROM large r ORDER BY id;
 -- and as loaded by a reader
 SELECT cache.invalidate('large');
 SELECT id, c.* FROM large, check_row('large', id::text) c ORDER BY id;
@@ -162,13 +161,13 @@ BEGIN
 		string_agg(format('c%s %s', i, (ARRAY['int', 'text', 'bigint', 'bool', 'numeric', 'char(3)'])[i % 6 + 1]), ', ') || ')'
 		FROM generate_series(1, 1599) i);
 END $$;
-INSERT INTO wide (id, c1, c1599, c800, c3) VALUES (1, 'first', 7, 5, true);
+INSERT INTO wide (id, c1, c1596, c800, c3) VALUES (1, 'first', 7, 5, true);
 SELECT cache.attach('wide', 'write_through');
 SELECT * FROM check_row('wide', '1');
 UPDATE wide SET c1 = 'changed' WHERE id = 1;
 SELECT * FROM check_row('wide', '1');
-SELECT c1, c1599, c800, c3, c2 FROM cache.read(NULL::wide, 1);
-SELECT (cache.write(r)).c1599 FROM wide r;
+SELECT c1, c1596, c800, c3, c2 FROM cache.read(NULL::wide, 1);
+SELECT (cache.write(r)).c1596, cache.increment(NULL::wide, 'c1596', 1, 1) FROM wide r;
 SELECT * FROM check_row('wide', '1');
 -- and one that has nothing but its key
 CREATE TABLE narrow (id int PRIMARY KEY);

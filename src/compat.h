@@ -47,6 +47,12 @@
 #define cs_proc_ownercheck(proc, role)	pg_proc_ownercheck((proc), (role))
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define cs_noreturn	pg_noreturn
+#else
+#define cs_noreturn	pg_attribute_noreturn()
+#endif
+
 /* Columns that are computed when read are missing from a trigger's tuples. */
 #if PG_VERSION_NUM >= 180000
 #define cs_has_virtual_columns(tupdesc) \

@@ -10,6 +10,7 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "store/store.h"
 
@@ -81,7 +82,7 @@ extern void cs_key_arg_prepare(const struct CsBinding *binding, int column,
 /* The column's value; false if no row can have it. */
 extern bool cs_key_arg_value(const CsKeyColumn *column, CsKeyArg *arg,
 							 Datum given, Datum *value);
-extern void cs_key_count_error(const struct CsBinding *binding, int given) pg_attribute_noreturn();
+cs_noreturn extern void cs_key_count_error(const struct CsBinding *binding, int given);
 extern char *cs_key_names(const struct CsBinding *binding);
 
 #endif							/* CS_KEY_H */
