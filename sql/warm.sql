@@ -102,6 +102,15 @@ GRANT SELECT ON warmed TO warm_reader;
 SET ROLE warm_reader;
 SELECT cache.warm('warmed', 5);
 RESET ROLE;
+-- the columns, but not the system's
+GRANT SELECT (id, v) ON warm_toast TO warm_reader;
+SELECT cache.invalidate('warm_toast'::regclass);
+SET ROLE warm_reader;
+SELECT cache.warm('warm_toast');
+SELECT count(*) FROM cache.read_many(NULL::warm_toast, ARRAY[3, 4]);
+RESET ROLE;
+SELECT count(*), bool_and(t = r) FROM warm_toast t, cache.read(NULL::warm_toast, t.id) r;
+SELECT counted('warm_toast');
 ALTER TABLE warmed ENABLE ROW LEVEL SECURITY;
 CREATE POLICY even ON warmed TO warm_reader USING (id % 2 = 0);
 SET ROLE warm_reader;

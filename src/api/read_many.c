@@ -77,7 +77,7 @@ typedef struct Many
 typedef struct Batch
 {
 	int			n;
-	CsRowKey   *keys;			/* hold pointers into themselves: stay in place */
+	CsRowKey   *keys;			/* point into themselves: stay in place */
 	HeapTupleHeader *rows;		/* the answers; NULL: none */
 	CsReason   *reasons;
 	int		   *missed;

@@ -86,7 +86,7 @@ fill_by_key(Warm *warm, const CsRowKey *rowkey)
 }
 
 static bool
-fill_row(Warm *warm, HeapTupleHeader row, TransactionId xmin)
+fill_row(Warm *warm, HeapTupleHeader row, const TransactionId *xmin)
 {
 	CsRowKey	rowkey;
 	CsToken		token;
@@ -99,7 +99,7 @@ fill_row(Warm *warm, HeapTupleHeader row, TransactionId xmin)
 		!copied_token(warm, rowkey.key.hash, &token) ||
 		cs_stripe_read(token.stripe) != token.stripe_word)
 		return fill_by_key(warm, &rowkey);
-	fill = cs_access_fill(&warm->access, &rowkey, &token, warm->fresh, row, &xmin);
+	fill = cs_access_fill(&warm->access, &rowkey, &token, warm->fresh, row, xmin);
 	cs_access_count_fill(warm->access.binding, fill);
 	return fill == CS_FILL_DONE;
 }
@@ -133,10 +133,12 @@ fill_fetched(Warm *warm, SPITupleTable *table, uint64 n)
 		MemoryContext old = MemoryContextSwitchTo(warm->row_context);
 		bool		isnull;
 		Datum		row = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
-		Datum		xmin = SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull);
+		TransactionId xmin = DatumGetTransactionId(SPI_getbinval(table->vals[i],
+																 table->tupdesc, 2,
+																 &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		if (fill_row(warm, DatumGetHeapTupleHeader(row), DatumGetTransactionId(xmin)))
+		if (fill_row(warm, DatumGetHeapTupleHeader(row), isnull ? NULL : &xmin))
 			warm->filled++;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(warm->row_context);
@@ -146,12 +148,17 @@ fill_fetched(Warm *warm, SPITupleTable *table, uint64 n)
 	return go_on;
 }
 
+/* Rows come without xmin for those who may not see it (see loader.c). */
 static Portal
 open_scan(const Warm *warm)
 {
+	CsBinding  *binding = warm->access.binding;
+	bool		with_xmin = cs_binding_may_select(binding) && binding->acl_xmin;
 	char	   *alias;
-	char	   *from = cs_loader_from(warm->access.binding, &alias);
-	char	   *query = psprintf("SELECT %s, %s.xmin %s", alias, alias, from);
+	char	   *from = cs_loader_from(binding, &alias);
+	char	   *query = psprintf("SELECT %s, %s %s", alias,
+								 with_xmin ? psprintf("%s.xmin", alias) :
+								 "CAST(NULL AS pg_catalog.xid)", from);
 	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
 	Portal		portal;
 

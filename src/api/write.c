@@ -10,7 +10,9 @@
  *
  * A row is written whole: its NULLs as well.  Left out are the columns that
  * only the table can fill: generated ones, and identity and key columns that
- * are NULL in the given row and have a default.  A row without its key is
+ * are NULL in the given row and have a default.  GENERATED ALWAYS AS IDENTITY
+ * is given to new rows and left alone in those that are there, and so is the
+ * spelling of a key that is equal but not the same.  A row without its key is
  * inserted and never updates another, whatever key the default gives it.
  *
  *-------------------------------------------------------------------------

@@ -195,10 +195,13 @@ reap(void)
 		CsBinding  *binding = reapable;
 
 		reapable = binding->next_retired;
-		if (binding->load_plan != NULL)
-			SPI_freeplan(binding->load_plan);
-		if (binding->many_plan != NULL)
-			SPI_freeplan(binding->many_plan);
+		for (int i = 0; i < 2; i++)
+		{
+			if (binding->load_plan[i] != NULL)
+				SPI_freeplan(binding->load_plan[i]);
+			if (binding->many_plan[i] != NULL)
+				SPI_freeplan(binding->many_plan[i]);
+		}
 		if (binding->loader_plan != NULL)
 			SPI_freeplan(binding->loader_plan);
 		for (CsPlan *kept = binding->plans; kept != NULL; kept = kept->next)
@@ -602,15 +605,16 @@ cs_binding_may_select(CsBinding *binding)
 
 	if (binding->acl_role != role)
 	{
+		bool		whole = pg_class_aclcheck(binding->relid, role, ACL_SELECT) == ACLCHECK_OK;
 		bool		ok;
 
 		ok = cs_namespace_aclcheck(get_rel_namespace(binding->relid), role,
 								   ACL_USAGE) == ACLCHECK_OK &&
-			(pg_class_aclcheck(binding->relid, role, ACL_SELECT) == ACLCHECK_OK ||
-			 pg_attribute_aclcheck_all(binding->relid, role, ACL_SELECT,
-									   ACLMASK_ALL) == ACLCHECK_OK);
+			(whole || pg_attribute_aclcheck_all(binding->relid, role, ACL_SELECT,
+												ACLMASK_ALL) == ACLCHECK_OK);
 		binding->acl_role = role;
 		binding->acl_ok = ok;
+		binding->acl_xmin = ok && whole;
 	}
 	return binding->acl_ok;
 }

@@ -74,15 +74,18 @@ typedef struct CsBinding
 	uint64		epoch;			/* of the slot when all this was read;
 								 * CS_NO_EPOCH: not known to be as new */
 
-	uint64		refused;		/* slot word at which activation was refused */
+	uint64		refused;		/* slot word at which its triggers were found
+								 * not to be in force */
+	TimestampTz refused_until;	/* when to look at them again all the same */
 
-	SPIPlanPtr	load_plan;		/* made when first needed */
-	SPIPlanPtr	many_plan;
+	SPIPlanPtr	load_plan[2];	/* made when first needed; without and with xmin */
+	SPIPlanPtr	many_plan[2];
 	SPIPlanPtr	loader_plan;
 	CsPlan	   *plans;			/* of the functions that write */
 
 	Oid			acl_role;		/* who may read, as found out last */
 	bool		acl_ok;
+	bool		acl_xmin;		/* system columns as well */
 	struct CsBinding *next_retired;
 } CsBinding;
 

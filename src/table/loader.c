@@ -47,15 +47,32 @@ cs_loader_from(const CsBinding *binding, char **alias)
 	return psprintf("FROM %s AS %s", cs_binding_qualified_name(binding), name);
 }
 
+/*
+ * Who was granted the columns, but not the table, cannot see xmin.  What he
+ * loads is kept with the snapshot it was loaded under.
+ */
+static bool
+may_see_xmin(CsBinding *binding)
+{
+	return cs_binding_may_select(binding) && binding->acl_xmin;
+}
+
 static char *
-load_query(const CsBinding *binding)
+xmin_column(const char *alias, bool with_xmin)
+{
+	return with_xmin ? psprintf("%s.xmin", alias) : "CAST(NULL AS pg_catalog.xid)";
+}
+
+static char *
+load_query(const CsBinding *binding, bool with_xmin)
 {
 	StringInfoData buf;
 	char	   *alias;
 	char	   *from = cs_loader_from(binding, &alias);
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "SELECT %s, %s.xmin %s WHERE ", alias, alias, from);
+	appendStringInfo(&buf, "SELECT %s, %s %s WHERE ", alias,
+					 xmin_column(alias, with_xmin), from);
 	for (int i = 0; i < binding->nkeys; i++)
 		appendStringInfo(&buf, "%s%s.%s %s $%d", i > 0 ? " AND " : "", alias,
 						 quote_identifier(NameStr(binding->keys[i].name)),
@@ -101,7 +118,7 @@ loader_query(const CsBinding *binding)
  * a scan of the whole table, with the planner's costs, long before it is.
  */
 static char *
-many_query(const CsBinding *binding)
+many_query(const CsBinding *binding, bool with_xmin)
 {
 	StringInfoData buf;
 	char	   *alias;
@@ -114,8 +131,8 @@ many_query(const CsBinding *binding)
 	appendStringInfoString(&buf, ") WITH ORDINALITY AS k (");
 	for (int i = 0; i < binding->nkeys; i++)
 		appendStringInfo(&buf, "k%d, ", i + 1);
-	appendStringInfo(&buf, "n), LATERAL (SELECT %s, %s.xmin %s WHERE ",
-					 alias, alias, from);
+	appendStringInfo(&buf, "n), LATERAL (SELECT %s, %s %s WHERE ",
+					 alias, xmin_column(alias, with_xmin), from);
 	for (int i = 0; i < binding->nkeys; i++)
 		appendStringInfo(&buf, "%s%s.%s %s k.k%d", i > 0 ? " AND " : "", alias,
 						 quote_identifier(NameStr(binding->keys[i].name)),
@@ -156,9 +173,9 @@ take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded
 	MemoryContextSwitchTo(old);
 	if (table->tupdesc->natts > 1)
 	{
-		loaded->has_xmin = true;
 		loaded->xmin = DatumGetTransactionId(SPI_getbinval(table->vals[n],
 														   table->tupdesc, 2, &isnull));
+		loaded->has_xmin = !isnull;
 	}
 }
 
@@ -220,9 +237,11 @@ cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 		run_loader(binding, rowkey, snapshot, context, loaded);
 	else
 	{
-		if (binding->load_plan == NULL)
-			binding->load_plan = prepare(binding, load_query(binding), false);
-		run(binding->load_plan, rowkey, snapshot, context, loaded);
+		bool		xmin = may_see_xmin(binding);
+
+		if (binding->load_plan[xmin] == NULL)
+			binding->load_plan[xmin] = prepare(binding, load_query(binding, xmin), false);
+		run(binding->load_plan[xmin], rowkey, snapshot, context, loaded);
 	}
 	SPI_finish();
 }
@@ -260,16 +279,17 @@ cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 					Snapshot snapshot, CsLoaded *loaded)
 {
 	MemoryContext context = CurrentMemoryContext;
+	bool		xmin = may_see_xmin(binding);
 	Datum		arrays[INDEX_MAX_KEYS];
 
 	memset(loaded, 0, n * sizeof(CsLoaded));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (binding->many_plan == NULL)
-		binding->many_plan = prepare(binding, many_query(binding), true);
+	if (binding->many_plan[xmin] == NULL)
+		binding->many_plan[xmin] = prepare(binding, many_query(binding, xmin), true);
 	for (int i = 0; i < binding->nkeys; i++)
 		arrays[i] = column_array(binding, i, keys, n);
-	execute(binding->many_plan, arrays, snapshot, 0);
+	execute(binding->many_plan[xmin], arrays, snapshot, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;

@@ -23,6 +23,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
@@ -40,6 +41,9 @@
 #include "table/triggers.h"
 
 #define ROW_TRIGGER		"cache_strategies_row"
+/* A table whose triggers are not in force is not looked at again before. */
+#define LOOK_AGAIN_MS	500
+
 #define REPLICA_TRIGGER "cache_strategies_replica"
 
 typedef struct StatementTrigger
@@ -261,7 +265,9 @@ cs_triggers_activate(CsBinding *binding)
 
 	if (cs_slot_state(word) == CS_SLOT_ACTIVE)
 		return true;
-	if (cs_slot_flux(word) != 0 || word == binding->refused)
+	if (cs_slot_flux(word) != 0 ||
+		(word == binding->refused &&
+		 GetCurrentStatementStartTimestamp() < binding->refused_until))
 		return false;
 	if (!lock_all(binding))
 		return false;
@@ -272,7 +278,12 @@ cs_triggers_activate(CsBinding *binding)
 	{
 		ok = all_in_force(binding);
 		if (!ok)
+		{
 			binding->refused = word;
+			binding->refused_until =
+				TimestampTzPlusMilliseconds(GetCurrentStatementStartTimestamp(),
+											LOOK_AGAIN_MS);
+		}
 	}
 	unlock_all(binding);
 	return ok && cs_slot_activate(binding->slot, word);

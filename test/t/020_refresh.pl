@@ -14,9 +14,8 @@ my $node = new_node('main', 'restart_after_crash = on', 'max_worker_processes = 
 	'max_logical_replication_workers = 0', 'log_min_messages = info');
 add_extension($node);
 
-# Tables whose every hit is late enough for a refresh: the entries live for an
-# hour, of which all but the first milliseconds count as the last part.
-my $always = q(ttl => '1 hour', refresh_ahead => 0.999999);
+# Tables of which every hit is late enough for a refresh.
+my $always = q(ttl => '1 hour', refresh_ahead => 1);
 
 # How the launcher and the workers are seen.
 sub processes
@@ -186,7 +185,6 @@ make_database('busy');
 $node->safe_psql('busy', qq(
 	SELECT cache.attach('t', 'read_through', loader => 'slow', $always);
 	SELECT cache.read(NULL::t, 1);
-	SELECT pg_sleep(0.01);
 	SELECT cache.read(NULL::t, 1);
 ));
 wait_for_processes('worker', 1, 'a worker is loading', 'busy');
@@ -208,8 +206,7 @@ foreach my $db (qw(db_1 db_2 db_3))
 	$node->safe_psql($db, qq(
 		SELECT cache.attach('t', 'read_through', loader => 'slow', $always);
 		SELECT cache.read(NULL::t, 1);
-		SELECT pg_sleep(0.01);
-		SELECT cache.read(NULL::t, 1);
+			SELECT cache.read(NULL::t, 1);
 	));
 }
 wait_for_processes('worker', 2, 'two databases have their workers');

@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+#
+# The steps of the demo; demo/run has the functions.
+
+title "cache_aside: pgbench_accounts"
+text "A read that misses loads the row and keeps it. A plain UPDATE takes it out at commit."
+step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+step A pgbench_accounts '' "SELECT abalance FROM pgbench_accounts WHERE aid = 42"
+step A pgbench_accounts '' "UPDATE pgbench_accounts SET abalance = 500 WHERE aid = 42"
+step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+
+part "A transaction reads its own uncommitted change from the table; the others go on with what is" \
+	"committed; a rollback leaves no trace."
+command A pgbench_accounts "BEGIN"
+inside A pgbench_accounts '' "UPDATE pgbench_accounts SET abalance = -1 WHERE aid = 42"
+inside A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+step B pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+command A pgbench_accounts "ROLLBACK"
+step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
+
+part "By hand: look up, load, fill. A fill is refused if a writer came in between."
+step A pgbench_accounts 77 "SELECT abalance FROM cache.lookup(NULL::pgbench_accounts, 77)"
+quietly A "CREATE TEMP TABLE loaded AS SELECT * FROM pgbench_accounts WHERE aid = 77"
+statement A "SELECT * FROM pgbench_accounts WHERE aid = 77      -- kept by the application"
+step B pgbench_accounts '' "UPDATE pgbench_accounts SET abalance = 7 WHERE aid = 77"
+step A pgbench_accounts '' "SELECT cache.fill(ROW(aid, bid, abalance, filler)::pgbench_accounts) FROM loaded"
+text "Once more, and nobody writes."
+step A pgbench_accounts 77 "SELECT abalance FROM cache.lookup(NULL::pgbench_accounts, 77)"
+step A pgbench_accounts '' "SELECT cache.fill(a) FROM pgbench_accounts a WHERE aid = 77"
+step A pgbench_accounts 77 "SELECT abalance FROM cache.lookup(NULL::pgbench_accounts, 77)"
+
+part "Many at once: what misses is loaded with one query. Then the same rows from the cache, and plain."
+many="ARRAY(SELECT i * 97 FROM generate_series(1, 1000) i)"
+step A pgbench_accounts '' "SELECT sum(bid) FROM cache.read_many(NULL::pgbench_accounts, $many)"
+step A pgbench_accounts '' "SELECT sum(bid) FROM cache.read_many(NULL::pgbench_accounts, $many)"
+step A pgbench_accounts '' "SELECT sum(bid) FROM pgbench_accounts WHERE aid = ANY ($many)"
+part "Ahead of its readers."
+step A pgbench_accounts '' "SELECT cache.warm('pgbench_accounts', 100000)"
+step A pgbench_accounts 5000 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 5000)"
+
+title "read_through: documents of 100 kB"
+text "As before for one session. What is different: when several miss the same key, one loads."
+step A documents 42 "SELECT body->>'title' FROM cache.read(NULL::documents, 42)"
+step A documents 42 "SELECT body->>'title' FROM cache.read(NULL::documents, 42)"
+step A documents '' "SELECT body->>'title' FROM documents WHERE id = 42"
+step A documents '' "UPDATE documents SET body = body || '{\"title\": \"New\"}' WHERE id = 42"
+step A documents 42 "SELECT body->>'title' FROM cache.read(NULL::documents, 42)"
+
+part "Absence is kept too (negative_ttl), and ends when the row is inserted."
+step A documents 999 "SELECT body->>'title' FROM cache.read(NULL::documents, 999)"
+step A documents 999 "SELECT body->>'title' FROM cache.read(NULL::documents, 999)"
+step B documents '' "INSERT INTO documents VALUES (999, '{\"title\": \"Here\"}')"
+step A documents 999 "SELECT body->>'title' FROM cache.read(NULL::documents, 999)"
+
+# crowd STRATEGY: 8 sessions read one cold document at the same moment.
+crowd() {
+	local before after waiting pids=()
+	quietly A "SELECT cache.attach('documents', '$1', ttl => '10 min', negative_ttl => '1 min', loader => 'slow_document')" \
+		"SELECT cache.read(NULL::documents, 1)" "SELECT pg_advisory_lock(1)"
+	for _ in 1 2 3 4 5 6 7 8; do
+		psql_ -v ON_ERROR_STOP=1 -c "SELECT cache.read(NULL::documents, 1) IS NOT NULL" \
+			-c "SELECT pg_advisory_lock_shared(1)" \
+			-c "SELECT cache.read(NULL::documents, 50) IS NOT NULL" >/dev/null &
+		pids+=($!)
+	done
+	waiting=0
+	while [ "$waiting" -lt 8 ]; do
+		waiting=$(ask A "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+	done
+	before=$(ask A "SELECT demo.counts('documents')")
+	quietly A "SELECT pg_advisory_unlock(1)"
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	after=$(ask A "SELECT demo.counts('documents')")
+	printf '%*s%-14s [%s]\n' 6 '' "$1" "$(ask A "SELECT demo.diff('$before', '$after')")"
+}
+part "8 sessions read document 50, cold, at the same moment, through a loader function that takes 0.2 s." \
+	"Counted over all of them, with read_through and, to compare, with cache_aside:"
+quietly A "CREATE FUNCTION slow_document(int) RETURNS documents LANGUAGE plpgsql STABLE AS
+	\$\$ DECLARE r documents; BEGIN PERFORM pg_sleep(0.2); SELECT * INTO r FROM documents WHERE id = \$1; RETURN r; END \$\$"
+crowd read_through
+crowd cache_aside
+
+part "Expired is gone, swept or not: attached again with a ttl of 0.3 s."
+step A documents '' "SELECT cache.attach('documents', 'read_through', ttl => '0.3 s')"
+quietly A "SELECT cache.read(NULL::documents, 1)"
+step A documents 43 "SELECT body->>'price' FROM cache.read(NULL::documents, 43)"
+step A documents 43 "SELECT body->>'price' FROM cache.read(NULL::documents, 43)"
+command A documents "SELECT pg_sleep(0.3)"
+step A documents 43 "SELECT body->>'price' FROM cache.read(NULL::documents, 43)"
+
+title "write_through: pgbench_tellers"
+text "A changed row is in the cache when it is committed: the read after a write is a hit."
+step A pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+step A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 100 WHERE tid = 7"
+step A pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+
+part "B's snapshot is older than A's next commit: B goes on seeing what it saw, from the table."
+command B pgbench_tellers "BEGIN ISOLATION LEVEL REPEATABLE READ"
+inside B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+step A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 200 WHERE tid = 7"
+step A pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+inside B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+command B pgbench_tellers "COMMIT"
+step B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+
+part "Several changes of a transaction: the last that was not rolled back is published."
+command A pgbench_tellers "BEGIN"
+inside A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 300 WHERE tid = 7"
+command A pgbench_tellers "SAVEPOINT s"
+inside A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 999 WHERE tid = 7"
+command A pgbench_tellers "ROLLBACK TO SAVEPOINT s"
+command A pgbench_tellers "COMMIT"
+step B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
+
+part "Writing by key."
+step A pgbench_tellers '' "SELECT tid FROM cache.write(ROW(1001, 1, 10, NULL)::pgbench_tellers)"
+step A pgbench_tellers 1001 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 1001)"
+step A pgbench_tellers '' "SELECT cache.increment(NULL::pgbench_tellers, 'tbalance', 5, 1001)"
+step A pgbench_tellers 1001 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 1001)"
+step A pgbench_tellers '' "SELECT cache.remove(NULL::pgbench_tellers, 1001)"
+step A pgbench_tellers 1001 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 1001)"
+
+part "DDL drops what is cached of the table; rows of the old shape are never returned."
+step A pgbench_tellers '' "ALTER TABLE pgbench_tellers ADD COLUMN note text DEFAULT 'added later'"
+step A pgbench_tellers 7 "SELECT note FROM cache.read(NULL::pgbench_tellers, 7)"
+step A pgbench_tellers 7 "SELECT note FROM cache.read(NULL::pgbench_tellers, 7)"
+step B pgbench_tellers '' "TRUNCATE pgbench_tellers"
+step A pgbench_tellers 7 "SELECT note FROM cache.read(NULL::pgbench_tellers, 7)"
+quietly A "ALTER TABLE pgbench_tellers DROP COLUMN note" \
+	"INSERT INTO pgbench_tellers SELECT * FROM plain.pgbench_tellers" \
+	"SELECT cache.read(NULL::pgbench_tellers, 1)"
+
+title "write_around: events"
+text "Writes go past the cache: rows are inserted without a trigger, and nothing is filled. UPDATE and" \
+	"DELETE have one trigger per statement."
+step A events '' "INSERT INTO events (at, kind, payload) SELECT * FROM demo.new_events"
+part "100,000 rows inserted, 50,000 updated, each by one statement: into a table that is not attached," \
+	"into one attached with write_around, and into one attached with write_through, which has a row" \
+	"trigger. Medians of 6 in turn, in milliseconds, and as a ratio."
+printf '\n'
+quietly A "SELECT cache.attach('demo.events_through', 'write_through')" "CALL demo.measure_bulk()"
+table "WITH m AS (SELECT tab, array_position('{plain.events,public.events,demo.events_through}', tab) AS ord,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE what = 'insert')::numeric AS ins,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE what = 'update')::numeric AS upd
+		FROM demo.bulk GROUP BY tab)
+	SELECT 'events', 'insert', '', 'update', '' UNION ALL
+	SELECT * FROM (SELECT ('{not attached,write_around,write_through}'::text[])[ord],
+		round(ins)::text, round(ins / first_value(ins) OVER w, 2)::text,
+		round(upd)::text, round(upd / first_value(upd) OVER w, 2)::text
+	FROM m WINDOW w AS (ORDER BY ord) ORDER BY ord) x" 2,3,4,5
+printf '\n'
+text "A key is let in on its second read, so that reading once through a large table pushes nothing out."
+step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"
+step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"
+step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"
+step A events '' "UPDATE events SET kind = 'bot' WHERE id BETWEEN 4000 AND 5000"
+step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"
+part "A transaction that changes more than cache_strategies.bulk_threshold rows drops the whole table's" \
+	"entries instead of one by one."
+step A events '' "UPDATE events SET kind = 'old' WHERE id <= 20000"
+step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"

@@ -1,0 +1,189 @@
+
+# pg_dump, pg_restore and pg_upgrade keep what is attached, and how.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main');
+my $dir = $node->basedir;
+
+$node->safe_psql('postgres', 'CREATE DATABASE source');
+add_extension($node, 'source');
+create_tables($node, db => 'source');
+$node->safe_psql('source', q(
+	CREATE ROLE app LOGIN;
+	CREATE SCHEMA "Odd Name" AUTHORIZATION app;
+	SET ROLE app;
+	CREATE TABLE "Odd Name"."Big Table" (a int, b text, v jsonb, PRIMARY KEY (a, b));
+	INSERT INTO "Odd Name"."Big Table" SELECT i, 'k' || i, jsonb_build_object('i', i) FROM generate_series(1, 5) i;
+	CREATE FUNCTION "Odd Name"."load it"(int, text) RETURNS "Odd Name"."Big Table" STABLE
+		LANGUAGE sql AS $$ SELECT t FROM "Odd Name"."Big Table" t WHERE a = $1 AND b = $2 $$;
+	SELECT cache.attach('"Odd Name"."Big Table"', 'read_through', ttl => '2 hours', ttl_jitter => 0.25,
+		negative_ttl => '90 s', max_memory => '200kB', loader => '"Odd Name"."load it"', refresh_ahead => 0.5);
+	RESET ROLE;
+	CREATE TABLE parted (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+	CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
+	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (100);
+	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+	SELECT cache.attach('parted', 'write_around');
+	CREATE TABLE dropped (id int PRIMARY KEY);
+	SELECT cache.attach('dropped');
+	DROP TABLE dropped;
+	CREATE TABLE detached (id int PRIMARY KEY);
+	SELECT cache.attach('detached');
+	SELECT cache.detach('detached');
+));
+
+my $bindings = q(SELECT * FROM cache.bindings ORDER BY relation::text);
+my $triggers = q(
+	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
+	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc)
+	ORDER BY tgrelid::regclass::text, tgname);
+my $registered = q(SELECT extconfig::regclass[], extcondition, extnamespace::regnamespace FROM pg_extension WHERE extname = 'cache_strategies');
+my $expected_bindings = $node->safe_psql('source', $bindings);
+my $expected_triggers = $node->safe_psql('source', $triggers);
+
+is( $expected_bindings, join("\n",
+		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,text)|0.5),
+		q(cache_aside|cache_aside|||01:00:00|||),
+		q(parted|write_around||||||),
+		q(read_through|read_through|||01:00:00|||),
+		q(write_around|write_around|||01:00:00|||),
+		q(write_through|write_through|||01:00:00|||)),
+	'what is attached, and how');
+is( $node->safe_psql('source', qq(SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger
+		WHERE tgrelid = 'write_around'::regclass AND tgname LIKE 'cache%')),
+	'AARA', 'write_around has three triggers ENABLE ALWAYS and one ENABLE REPLICA');
+
+# The database has what the source had, and its cache works.
+sub check_copy
+{
+	my ($server, $db, $name) = @_;
+	my $odd = q("Odd Name"."Big Table");
+
+	is($server->safe_psql($db, $bindings), $expected_bindings, "$name: cache.bindings");
+	is($server->safe_psql($db, $triggers), $expected_triggers, "$name: triggers");
+	is($server->safe_psql($db, $registered), '{cache.bindings}|{""}|cache', "$name: the extension's configuration table");
+	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'O')),
+		'1', "$name: the event trigger");
+
+	foreach my $table (@strategies, 'parted')
+	{
+		exact($server, $table, $name, db => $db);
+		warmed($server, $table, 1, $name, db => $db);
+		$server->safe_psql($db, qq(
+			UPDATE $table SET v = 'changed' WHERE id = 1;
+			DELETE FROM $table WHERE id = 2;
+			INSERT INTO $table VALUES (22, 'inserted')));
+		is( $server->safe_psql($db, "SELECT string_agg((cache.read(NULL::$table, i)).v, ' ' ORDER BY i) FROM unnest(ARRAY[1, 2, 22]) i"),
+			'changed inserted', "$name: changes of $table are seen");
+		$server->safe_psql($db, "SET session_replication_role = replica; UPDATE $table SET v = 'applied' WHERE id = 1");
+		exact($server, $table, "$name, and changed", db => $db);
+	}
+	is($server->safe_psql($db, "SET ROLE app; SELECT cache.read(NULL::$odd, 2, 'k2');" x 2),
+		qq{(2,k2,"{""i"": 2}")\n} . q{(2,k2,"{""i"": 2}")}, "$name: composite key and loader");
+	is($server->safe_psql($db, "SELECT outcome FROM cache.explain(NULL::$odd, 2, 'k2')"), 'hit', "$name: and it is cached");
+	# drop and attach again: ownership and names came through
+	is( $server->safe_psql($db, qq(
+			SET ROLE app; SELECT cache.detach('$odd'); SELECT cache.attach('$odd', 'cache_aside');
+			SELECT strategy FROM cache.bindings WHERE relation = '$odd'::regclass)),
+		"\n\ncache_aside", "$name: the owner detaches and attaches");
+}
+
+sub restored
+{
+	my ($name, $restore) = @_;
+	my $db = 'copy';
+
+	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0");
+	$restore->($db);
+	check_copy($node, $db, $name);
+	$node->safe_psql('postgres', "DROP DATABASE $db");
+}
+
+my @dump = ('pg_dump', '-h', $node->host, '-p', $node->port);
+my @restore = ('pg_restore', '-h', $node->host, '-p', $node->port, '--exit-on-error');
+
+$node->run_log([ @dump, '-f', "$dir/plain.sql", 'source' ]);
+restored('plain', sub {
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-f', "$dir/plain.sql", $_[0] ],
+		'plain: restored');
+});
+unlike(slurp_file("$dir/plain.sql"), qr/\bdropped\b/, 'a dropped table leaves nothing in the dump');
+
+$node->run_log([ @dump, '-Fc', '-f', "$dir/custom.dump", 'source' ]);
+restored('custom', sub {
+	$node->command_ok([ @restore, '-d', $_[0], "$dir/custom.dump" ], 'custom: restored');
+});
+restored('custom, in one transaction', sub {
+	$node->command_ok([ @restore, '-1', '-d', $_[0], "$dir/custom.dump" ], 'custom, in one transaction: restored');
+});
+restored('custom, two jobs', sub {
+	$node->command_ok([ @restore, '-j', '2', '-d', $_[0], "$dir/custom.dump" ], 'custom, two jobs: restored');
+});
+restored('by sections', sub {
+	foreach my $section ('pre-data', 'data', 'post-data')
+	{
+		$node->command_ok([ @restore, "--section=$section", '-d', $_[0], "$dir/custom.dump" ], "by sections: $section restored");
+	}
+});
+restored('data with --disable-triggers', sub {
+	$node->command_ok([ @restore, '--schema-only', '-d', $_[0], "$dir/custom.dump" ], 'schema restored');
+	$node->command_ok([ @restore, '--data-only', '--disable-triggers', '-d', $_[0], "$dir/custom.dump" ], 'data restored with triggers disabled');
+});
+$node->run_log([ @dump, '-Fd', '-j', '2', '-f', "$dir/directory", '--inserts', 'source' ]);
+restored('directory, as INSERTs', sub {
+	$node->command_ok([ @restore, '-j', '2', '-d', $_[0], "$dir/directory" ], 'directory: restored');
+});
+
+# A restore over what is there: --clean.
+$node->safe_psql('postgres', 'CREATE DATABASE again TEMPLATE template0');
+$node->command_ok([ @restore, '-d', 'again', "$dir/custom.dump" ], 'restored once');
+warmed($node, $_, 1, 'restored once', db => 'again') foreach @strategies;
+$node->safe_psql('again', "UPDATE $_ SET v = 'gone'") foreach @strategies;
+my $session = $node->background_psql('again');
+$session->query_safe("SELECT cache.read(NULL::cache_aside, 1)");
+$node->command_ok([ @restore, '--clean', '--if-exists', '-d', 'again', "$dir/custom.dump" ], 'restored with --clean');
+is($session->query_safe("SELECT cache.read(NULL::cache_aside, 1)"), '(1,"row 1",0)', 'with --clean: an old session sees the restored rows');
+$session->quit;
+check_copy($node, 'again', 'with --clean');
+$node->safe_psql('postgres', 'DROP DATABASE again');
+
+# A table by itself brings its triggers but no binding: attach it again.
+$node->safe_psql('postgres', 'CREATE DATABASE single TEMPLATE template0');
+add_extension($node, 'single');
+$node->run_log([ @dump, '-t', 'write_through', '-f', "$dir/table.sql", 'source' ]);
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-f', "$dir/table.sql", 'single' ],
+	'one table: restored');
+$node->safe_psql('single', "UPDATE write_through SET v = 'x' WHERE id = 1; SELECT cache.attach('write_through', 'write_through')");
+exact($node, 'write_through', 'one table', db => 'single');
+warmed($node, 'write_through', 1, 'one table', db => 'single');
+$node->safe_psql('postgres', 'DROP DATABASE single');
+
+# The owner of a table, who is no superuser, dumps it by name.
+$node->command_ok([ @dump, '-U', 'app', '-n', 'Odd Name', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps his schema');
+like(slurp_file("$dir/app.sql"), qr/ENABLE ALWAYS TRIGGER cache_strategies_row/, 'with its triggers');
+
+# ----- pg_upgrade -----
+
+my $new = PostgreSQL::Test::Cluster->new('new');
+$new->init;
+$new->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strategies'\nautovacuum = off");
+$node->stop;
+
+my $bindir = $node->config_data('--bindir');
+my $upgrade_dir = PostgreSQL::Test::Utils::tempdir;
+chdir $upgrade_dir or die "could not enter $upgrade_dir";
+command_ok([ 'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir, '-d', $node->data_dir, '-D', $new->data_dir,
+		'-s', $new->host, '-p', $node->port, '-P', $new->port ], 'pg_upgrade');
+$new->start;
+check_copy($new, 'source', 'upgraded');
+$new->stop;
+unlike(slurp_file($_->logfile), qr/PANIC|TRAP:|terminated by signal/, $_->name . ': nothing crashed')
+  foreach ($node, $new);
+done_testing();
