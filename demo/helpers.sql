@@ -72,7 +72,7 @@ END $$;
 -- One line of the demo: time, result, outcome, counts, reason.
 CREATE FUNCTION demo.line(us numeric, result text, outcome text, counted text, reason text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT concat_ws(E'\t', us, left(result, 24), outcome, counted, reason)
+	SELECT concat_ws(E'\t', us, rtrim(left(result, 20)), outcome, counted, reason)
 $$;
 
 -- A statement inside a transaction that goes on.

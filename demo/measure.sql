@@ -79,15 +79,15 @@ DECLARE
 	began timestamptz;
 	tab text;
 BEGIN
-	FOR i IN 0..5 LOOP
+	FOR i IN 0..8 LOOP
 		FOR j IN 0..2 LOOP
 			tab := tabs[1 + (i + j) % 3];
 			began := clock_timestamp();
-			EXECUTE format('INSERT INTO %s (at, kind, payload) SELECT * FROM demo.new_events', tab);
+			EXECUTE format('INSERT INTO %s (at, kind, payload) SELECT * FROM demo.new_events LIMIT 50000', tab);
 			COMMIT;
 			INSERT INTO demo.bulk VALUES (tab, 'insert', demo.microseconds(began) / 1000);
 			began := clock_timestamp();
-			EXECUTE format('UPDATE %s SET kind = ''old'' WHERE id BETWEEN %s AND %s', tab, i * 50000 + 1, i * 50000 + 50000);
+			EXECUTE format('UPDATE %s SET kind = ''old'' WHERE id BETWEEN %s AND %s', tab, i * 25000 + 1, i * 25000 + 25000);
 			COMMIT;
 			INSERT INTO demo.bulk VALUES (tab, 'update', demo.microseconds(began) / 1000);
 			COMMIT;

@@ -67,3 +67,8 @@ CREATE TABLE demo.events_through (LIKE events INCLUDING ALL);
 
 -- 100,000 reads of 10,000 accounts, in no order.
 CREATE TABLE demo.keys AS SELECT 1 + i * 7919 % 10000 AS k FROM generate_series(1, 100000) i;
+
+-- No vacuum in the middle of a measurement.
+ALTER TABLE events SET (autovacuum_enabled = off);
+ALTER TABLE plain.events SET (autovacuum_enabled = off);
+ALTER TABLE demo.events_through SET (autovacuum_enabled = off);

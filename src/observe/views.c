@@ -54,13 +54,13 @@ enum
 	N_TABLE = TABLE_COUNTS + CS_N_COUNTS
 };
 
-/* This database's slots. */
+/* The slots of one database, or of all. */
 static int *
-list_slots(int *n)
+list_slots(Oid database, int *n)
 {
 	int		   *slots = palloc(cs_max_tables * sizeof(int));
 
-	*n = cs_slot_list(MyDatabaseId, slots);
+	*n = cs_slot_list(database, slots);
 	return slots;
 }
 
@@ -95,7 +95,7 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	cs_store_info(&info);
-	pfree(list_slots(&ntables));
+	pfree(list_slots(InvalidOid, &ntables));
 	values[INFO_MEMORY] = Int64GetDatum((int64) info.memory);
 	values[INFO_VALUE_MEMORY] = Int64GetDatum((int64) info.value_memory);
 	values[INFO_PARTITIONS] = Int32GetDatum(info.partitions);
@@ -145,7 +145,7 @@ cs_table_counters(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
 	cs_counters_flush();
-	slots = list_slots(&n);
+	slots = list_slots(MyDatabaseId, &n);
 	for (int i = 0; i < n; i++)
 		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i]);
 	PG_RETURN_NULL();
@@ -160,7 +160,7 @@ cs_stats_reset(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	cs_counters_flush();
-	slots = list_slots(&n);
+	slots = list_slots(MyDatabaseId, &n);
 	for (int i = 0; i < n; i++)
 		cs_counters_reset(slots[i]);
 	PG_RETURN_VOID();

@@ -24,8 +24,10 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "observe/counters.h"
 #include "store/atomicmax.h"
 #include "store/lock.h"
+#include "store/store.h"
 #include "store/slot.h"
 
 #define ONE_FLUX	(UINT64CONST(1) << CS_SLOT_FLUX_SHIFT)
@@ -118,6 +120,8 @@ take_free_slot(const SlotName *name)
 		slots->search = (i + 1) % cs_max_tables;
 		slot->database = name->database;
 		slot->relation = name->relation;
+		cs_counters_reset(i);
+		cs_store_reset_evictions((uint32) i);
 		if (slots->lost)
 			cs_atomic_max(&slot->px,
 						  U64FromFullTransactionId(CsTransamVariables->nextXid) - 1);
@@ -214,7 +218,7 @@ cs_slot_list(Oid database, int *numbers)
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
 	for (int i = 0; i < cs_max_tables; i++)
 		if (OidIsValid(slots->slot[i].relation) &&
-			slots->slot[i].database == database)
+			(!OidIsValid(database) || slots->slot[i].database == database))
 			numbers[n++] = i;
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 	return n;

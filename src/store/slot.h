@@ -49,7 +49,10 @@ extern int	cs_slot_get(Oid database, Oid relation, bool create);
 extern void cs_slot_release(int slot, Oid database, Oid relation);
 extern void cs_slot_drop_database(Oid database);
 
-/* The database's slots, into an array of cache_strategies.max_tables */
+/*
+ * The slots of a database, or of all (InvalidOid), into an array of
+ * cache_strategies.max_tables
+ */
 extern int	cs_slot_list(Oid database, int *slots);
 extern Oid	cs_slot_relation(int slot, Oid *database);
 

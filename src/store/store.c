@@ -210,6 +210,12 @@ cs_store_usage(uint32 owner, CsUsage *usage)
 	usage->evictions = pg_atomic_read_u64(&o->evictions);
 }
 
+void
+cs_store_reset_evictions(uint32 owner)
+{
+	pg_atomic_write_u64(&cs_store.owners[owner].evictions, 0);
+}
+
 /* The sum is exact for each partition, not for one moment. */
 void
 cs_store_info(CsStoreInfo *info)

@@ -136,6 +136,7 @@ extern bool cs_store_seen(uint64 hash);
 extern Size cs_store_max_value(void);
 
 extern void cs_store_usage(uint32 owner, CsUsage *usage);
+extern void cs_store_reset_evictions(uint32 owner);
 extern void cs_store_info(CsStoreInfo *info);
 
 #endif							/* CS_STORE_H */

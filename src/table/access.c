@@ -77,6 +77,8 @@ cs_access_reason_text(CsReason reason)
 			return "the snapshot is not an ordinary one";
 		case CS_BYPASS_KEY:
 			return "the key is too long to be kept";
+		case CS_BYPASS_HASH:
+			return "another key that has the same hash is cached";
 		case CS_BYPASS_SLOT:
 			return "all of cache_strategies.max_tables are in use";
 		case CS_BYPASS_DISABLED:
@@ -230,7 +232,7 @@ use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
 		return CS_BYPASS_TOO_NEW;
 #endif
 	if (parts.row != NULL && !cs_key_equal(access->binding, rowkey, parts.row))
-		return CS_BYPASS_KEY;
+		return CS_BYPASS_HASH;
 	answer->row = parts.row;
 	answer->expires = found->meta.expires;
 	answer->bytes = found->len;

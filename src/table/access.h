@@ -30,6 +30,7 @@ typedef enum CsReason
 	CS_BYPASS_PARALLEL,
 	CS_BYPASS_SNAPSHOT,			/* not an ordinary MVCC snapshot */
 	CS_BYPASS_KEY,				/* key too long to keep */
+	CS_BYPASS_HASH,				/* its place is taken by a key of the same hash */
 	CS_BYPASS_SLOT,				/* cache_strategies.max_tables are in use */
 	CS_BYPASS_DISABLED			/* cache_strategies.enabled is off */
 } CsReason;

@@ -508,6 +508,22 @@ cs_binding_require(Oid relid)
 	return binding;
 }
 
+/* The slot has not been given to another table since. */
+bool
+cs_binding_owns_slot(const CsBinding *binding)
+{
+	Oid			database;
+
+	return cs_slot_relation(binding->slot, &database) == binding->relid &&
+		database == MyDatabaseId;
+}
+
+void
+cs_binding_forget(Oid relid)
+{
+	retire(known_entry(relid));
+}
+
 /*
  * Called when the slot is ACTIVE in an epoch that the binding does not know.
  * The lock absorbs the invalidations of whatever moved it.
@@ -522,6 +538,8 @@ cs_binding_refresh(CsBinding *binding)
 
 	LockRelationOid(relid, AccessShareLock);
 	AcceptInvalidationMessages();
+	if (!cs_binding_owns_slot(binding))
+		cs_binding_forget(relid);
 	if (generation != cs_binding_generation)
 		binding = cs_binding_require(relid);
 	if (binding->slot == slot && cs_slot_state(word) == CS_SLOT_ACTIVE)

@@ -116,6 +116,9 @@ extern CsBinding *cs_binding_require(Oid relid);
 /* The bindings that see changes of this relation. */
 extern CsTarget *cs_binding_targets(Relation rel, int *n);
 
+extern bool cs_binding_owns_slot(const CsBinding *binding);
+extern void cs_binding_forget(Oid relid);
+
 /* Read anew what DDL or a whole-table change may have changed. */
 extern CsBinding *cs_binding_refresh(CsBinding *binding);
 

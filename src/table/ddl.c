@@ -42,6 +42,18 @@ touch(Oid relid)
 		cs_txn_touch_table(slot, true);
 }
 
+/* A detached table's slot goes like that of a dropped one. */
+static void
+forget_detached(Oid relid)
+{
+	int			slot = cs_slot_get(MyDatabaseId, relid, false);
+	CsOptions	options;
+
+	if (slot >= 0 && cs_relation_is_locked(relid, ShareRowExclusiveLock) &&
+		!cs_binding_read_options(relid, &options))
+		cs_txn_drop_table(slot, MyDatabaseId, relid);
+}
+
 /*
  * ShareUpdateExclusiveLock is also what ANALYZE and VACUUM take.  On a plain
  * table nothing that matters does with so little, except giving it children.
@@ -76,6 +88,7 @@ resolve(Oid relid)
 	if (!matters(relid, relkind))
 		return;
 	touch(relid);
+	forget_detached(relid);
 	if (!get_rel_relispartition(relid))
 		return;
 	ancestors = get_partition_ancestors(relid);

@@ -269,6 +269,11 @@ cs_triggers_activate(CsBinding *binding)
 		(word == binding->refused &&
 		 GetCurrentStatementStartTimestamp() < binding->refused_until))
 		return false;
+	if (!cs_binding_owns_slot(binding))
+	{
+		cs_binding_forget(binding->relid);
+		return false;
+	}
 	if (!lock_all(binding))
 		return false;
 	AcceptInvalidationMessages();

@@ -363,8 +363,9 @@ invalidate_late(void)
 #endif
 
 /*
- * Tables that are gone: dropped by a transaction that has committed, or created
- * by one that has not.  Nobody else holds a lock on them, so nobody marks them.
+ * Tables that are not cached any more: dropped or detached by a transaction that
+ * has committed, or created by one that has not.  It holds a lock that keeps
+ * writers away, so nobody marks them.
  */
 static void
 release_slots(bool committed)
@@ -374,9 +375,6 @@ release_slots(bool committed)
 		if (!(committed ? table->dropped : table->created))
 			continue;
 		cs_slot_bump(table->slot);
-		/* the next table to get the slot begins at zero */
-		cs_counters_flush();
-		cs_counters_reset(table->slot);
 		cs_slot_release(table->slot, table->database, table->relation);
 	}
 }

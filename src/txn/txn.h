@@ -54,7 +54,7 @@ extern void cs_txn_touch_only(int slot, uint64 hash);
 /* Any key may have changed; 'ddl': the triggers have to be looked at again */
 extern void cs_txn_touch_table(int slot, bool ddl);
 
-/* The table is gone when this transaction commits */
+/* The table is no longer cached when this transaction commits */
 extern void cs_txn_drop_table(int slot, Oid database, Oid relation);
 
 /* The table is gone unless this transaction commits */
