@@ -218,7 +218,7 @@ SELECT outcome FROM cache.explain(NULL::unlogged, 1);
 
 -- loader functions
 CREATE ROLE regress_cs_other;
-CREATE FUNCTION load_a(int) RETURNS a LANGUAGE sql STABLE AS $$ SELECT (id, v || ', loaded')::a FROM a WHERE id = $1 $$;
+CREATE FUNCTION load_a(int) RETURNS a LANGUAGE sql STABLE AS $$ SELECT (id, v || ', loaded')::public.a FROM public.a WHERE id = $1 $$;
 CREATE FUNCTION load_volatile(int) RETURNS a LANGUAGE sql VOLATILE AS $$ SELECT a FROM a WHERE id = $1 $$;
 CREATE FUNCTION load_set(int) RETURNS SETOF a LANGUAGE sql STABLE AS $$ SELECT a FROM a WHERE id = $1 $$;
 CREATE FUNCTION load_text(int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT v FROM a WHERE id = $1 $$;

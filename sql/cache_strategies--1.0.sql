@@ -50,6 +50,7 @@ REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
 
 CREATE EVENT TRIGGER cache_strategies_drop ON sql_drop
 	EXECUTE FUNCTION cache.tables_dropped();
+ALTER EVENT TRIGGER cache_strategies_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of cache.bindings';
 
 -- ----- attaching -----

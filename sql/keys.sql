@@ -304,3 +304,13 @@ DROP DOMAIN short_code, code, positive;
 DROP TYPE mood, pair;
 DROP PROCEDURE check_keys;
 DROP FUNCTION try;
+
+-- character(n) is compared with varchar and name in ways that a cast does not follow
+CREATE TABLE keys_varchar (id varchar PRIMARY KEY);
+INSERT INTO keys_varchar VALUES ('abc');
+SELECT cache.attach('keys_varchar');
+SELECT cache.read(NULL::keys_varchar, 'abc'::char(5));
+CREATE TABLE keys_name (id name PRIMARY KEY);
+SELECT cache.attach('keys_name');
+SELECT cache.read(NULL::keys_name, 'abc'::char(5));
+DROP TABLE keys_varchar, keys_name;

@@ -190,7 +190,7 @@ SELECT counted('parted');
 CREATE TABLE loaded (id int PRIMARY KEY, v text);
 INSERT INTO loaded VALUES (1, 'one'), (2, 'two');
 CREATE FUNCTION load_it(int) RETURNS loaded LANGUAGE sql STABLE AS
-	$$ SELECT id, upper(v) FROM loaded WHERE id = $1 $$;
+	$$ SELECT id, upper(v) FROM public.loaded WHERE id = $1 $$;
 SELECT cache.attach('loaded', 'read_through', loader => 'load_it');
 SELECT * FROM cache.read_many(NULL::loaded, ARRAY[2, 3, 1, NULL]);
 SELECT * FROM cache.read_many(NULL::loaded, ARRAY[2, 3, 1, NULL]);

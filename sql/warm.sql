@@ -69,7 +69,7 @@ SELECT bytes <= 1024 * 1024 AND bytes > 700 * 1024 AS share_used FROM cache.tabl
 CREATE TABLE warm_loaded (id int PRIMARY KEY, v text);
 INSERT INTO warm_loaded VALUES (1, 'one'), (2, 'two');
 CREATE FUNCTION warm_load(int) RETURNS warm_loaded LANGUAGE sql STABLE AS
-	$$ SELECT id, upper(v) FROM warm_loaded WHERE id = $1 $$;
+	$$ SELECT id, upper(v) FROM public.warm_loaded WHERE id = $1 $$;
 SELECT cache.attach('warm_loaded', 'read_through', loader => 'warm_load');
 SELECT cache.warm('warm_loaded');
 SELECT counted('warm_loaded');

@@ -18,7 +18,6 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -177,10 +176,10 @@ check_interval(FunctionCallInfo fcinfo, int arg, const char *option)
 		return;
 	span = PG_GETARG_INTERVAL_P(arg);
 	days = span->day + span->month * INT64CONST(30);
-	if (span->time + days * USECS_PER_DAY <= 0)
-		bad_option(option, "It must be longer than zero.");
 	if (days > 36500)
 		bad_option(option, "It must not be longer than 100 years.");
+	if (days < -36500 || span->time + days * USECS_PER_DAY <= 0)
+		bad_option(option, "It must be longer than zero.");
 }
 
 static void
@@ -208,44 +207,23 @@ check_max_memory(FunctionCallInfo fcinfo)
 	return bytes;
 }
 
-static void
-bad_loader(Oid function, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-			 errmsg("function %s cannot be the loader of this table",
-					format_procedure(function)),
-			 errdetail("%s", detail)));
-}
-
 /* It stands in for the table's own SELECT, and runs as the table's owner. */
 static void
 check_loader(const CsBinding *binding, Oid function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Form_pg_proc proc;
-	bool		fits;
+	const char *reason;
 
-	if (!HeapTupleIsValid(tuple))
+	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("function with OID %u does not exist", function)));
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	if (proc->prokind != PROKIND_FUNCTION || proc->proretset ||
-		proc->prorettype != binding->rowtype)
-		bad_loader(function, psprintf("It must return one row of type %s.",
-									  format_type_be(binding->rowtype)));
-	fits = proc->pronargs == binding->nkeys;
-	for (int i = 0; fits && i < binding->nkeys; i++)
-		fits = getBaseType(proc->proargtypes.values[i]) == binding->keys[i].type;
-	if (!fits)
-		bad_loader(function, psprintf("It must take the primary key (%s), with the types of its columns.",
-									  cs_key_names(binding)));
-	if (proc->provolatile == PROVOLATILE_VOLATILE)
-		bad_loader(function, "It must be STABLE or IMMUTABLE.");
-	if (proc->proowner != binding->owner)
-		bad_loader(function, "It must have the same owner as the table, as whom it runs.");
-	ReleaseSysCache(tuple);
+	reason = cs_loader_check(binding, function);
+	if (reason != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function %s cannot be the loader of this table",
+						format_procedure(function)),
+				 errdetail("%s", reason)));
 }
 
 static void

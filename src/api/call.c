@@ -94,10 +94,10 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 {
 	CsCall	   *call = fcinfo->flinfo->fn_extra;
 
+	/* what the locks of a SELECT would do: see a REVOKE that has just ended */
+	AcceptInvalidationMessages();
 	if (call == NULL)
 	{
-		/* once for each execution of a statement, as its locks would do it */
-		AcceptInvalidationMessages();
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
 		call->relid = cs_call_relation(get_fn_expr_argtype(fcinfo->flinfo, 0));
 		fcinfo->flinfo->fn_extra = call;

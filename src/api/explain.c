@@ -88,7 +88,6 @@ cs_explain(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	call = cs_call_begin(fcinfo, 1);
-	cs_binding_check_select(call->binding);
 	cs_access_begin(&access, call->binding, cs_call_snapshot());
 	if (access.binding != call->binding)
 		cs_call_rebind(call, fcinfo, 1, access.binding);

@@ -45,7 +45,6 @@ read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 	{
 		CsCall	   *call = cs_call_begin(fcinfo, 1);
 
-		cs_binding_check_select(call->binding);
 		cs_access_begin(&access, call->binding, cs_call_snapshot());
 		if (access.binding != call->binding)
 			cs_call_rebind(call, fcinfo, 1, access.binding);
@@ -126,7 +125,6 @@ cs_lookup(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	call = cs_call_begin(fcinfo, 1);
-	cs_binding_check_select(call->binding);
 	cs_access_begin(&access, call->binding, cs_call_snapshot());
 	if (access.binding != call->binding)
 		cs_call_rebind(call, fcinfo, 1, access.binding);
@@ -189,13 +187,14 @@ cs_fill(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	call = cs_call_begin(fcinfo, -1);
-	cs_binding_check_select(call->binding);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the row to fill must not be NULL")));
 	row = PG_GETARG_HEAPTUPLEHEADER(0);
 	cs_access_begin(&access, call->binding, cs_call_snapshot());
+	if (access.binding != call->binding)
+		cs_call_rebind(call, fcinfo, -1, access.binding);
 	if (!cs_call_row_key(access.binding, row, &rowkey))
 		PG_RETURN_BOOL(false);
 	cs_txn_note_use();

@@ -364,7 +364,6 @@ begin_pass(Many *many)
 	CsCall	   *call = cs_call_begin(many->fcinfo, -1);
 	CsAccess   *access = &many->access;
 
-	cs_binding_check_select(call->binding);
 	cs_access_begin(access, call->binding, cs_call_snapshot());
 	if (access->binding != call->binding)
 		cs_call_rebind(call, many->fcinfo, -1, access->binding);

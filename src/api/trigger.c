@@ -18,12 +18,14 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "shmem.h"
+#include "store/slot.h"
 #include "strategy/strategy.h"
 #include "txn/txn.h"
 
@@ -189,13 +191,21 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 /* ----- cache.bindings ----- */
 
 static void
-tell_sessions(TupleTableSlot *slot)
+tell_sessions(TupleTableSlot *row)
 {
 	bool		isnull;
-	Oid			relid = DatumGetObjectId(slot_getattr(slot, 1, &isnull));
+	Oid			relid = DatumGetObjectId(slot_getattr(row, 1, &isnull));
+	int			slot;
 
-	if (!isnull && get_rel_relkind(relid) != '\0')
-		CacheInvalidateRelcacheByRelid(relid);
+	if (isnull || get_rel_relkind(relid) == '\0')
+		return;
+	CacheInvalidateRelcacheByRelid(relid);
+	if (!cs_shmem_ready())
+		return;
+	/* other options may need other triggers */
+	slot = cs_slot_get(MyDatabaseId, relid, false);
+	if (slot >= 0)
+		cs_txn_touch_table(slot, true);
 }
 
 Datum

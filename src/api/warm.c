@@ -168,6 +168,8 @@ open_scan(const Warm *warm)
 	PushActiveSnapshot(warm->fresh);
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 	PopActiveSnapshot();
+	if (!cs_loader_reads_table(plan, binding))
+		cs_binding_renamed_error(binding);
 	return portal;
 }
 
@@ -241,7 +243,6 @@ begin_warm(Warm *warm, Oid relid)
 	{
 		CsBinding  *binding = cs_strategy_require(relid);
 
-		cs_binding_check_select(binding);
 		cs_access_begin(access, binding, cs_call_snapshot());
 		if (access->bypass != CS_HIT)
 			refuse(access->binding, access->bypass);

@@ -92,12 +92,16 @@ keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
 }
 
 static void
-run(SPIPlanPtr plan, Datum *values, const char *nulls, Returned *returned)
+run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
+	Returned *returned)
 {
 	int			rc = SPI_execute_plan(plan, values, nulls, false, 0);
 
 	if (rc < 0)
 		elog(ERROR, "could not write a row: %s", SPI_result_code_string(rc));
+	/* the error undoes what was written to the wrong one */
+	if (!cs_loader_reads_table(plan, binding))
+		cs_binding_renamed_error(binding);
 	memset(returned, 0, sizeof(*returned));
 	returned->found = SPI_processed > 0;
 	if (!returned->found || SPI_tuptable == NULL)
@@ -328,7 +332,7 @@ read_back(CsBinding *binding, const Datum *values, Returned *returned)
 
 	for (int i = 0; i < binding->nkeys; i++)
 		key[i] = values[binding->keys[i].attnum - 1];
-	run(key_plan(binding, PLAN_READ_BACK), key, NULL, returned);
+	run(binding, key_plan(binding, PLAN_READ_BACK), key, NULL, returned);
 }
 
 static void
@@ -352,7 +356,7 @@ write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
 		param_nulls[n++] = nulls[attnum - 1] ? 'n' : ' ';
 	}
 	connect_spi();
-	run(write_plan(binding, columns), params, param_nulls, returned);
+	run(binding, write_plan(binding, columns), params, param_nulls, returned);
 	if (!returned->found && is_only_identity(binding) && key_is_given(binding, columns))
 		read_back(binding, values, returned);
 	SPI_finish();
@@ -390,7 +394,7 @@ cs_remove(PG_FUNCTION_ARGS)
 	if (!cs_call_key(call, fcinfo, 1, &rowkey))
 		PG_RETURN_BOOL(false);
 	connect_spi();
-	run(key_plan(call->binding, PLAN_REMOVE), rowkey.value, NULL, &returned);
+	run(call->binding, key_plan(call->binding, PLAN_REMOVE), rowkey.value, NULL, &returned);
 	SPI_finish();
 	PG_RETURN_BOOL(returned.found);
 }
@@ -527,7 +531,7 @@ cs_increment(PG_FUNCTION_ARGS)
 	memcpy(params, rowkey.value, call->binding->nkeys * sizeof(Datum));
 	params[call->binding->nkeys] = PG_GETARG_DATUM(2);
 	connect_spi();
-	run(increment_plan(call->binding, att), params, NULL, &returned);
+	run(call->binding, increment_plan(call->binding, att), params, NULL, &returned);
 	SPI_finish();
 	if (!returned.found || returned.isnull)
 		PG_RETURN_NULL();

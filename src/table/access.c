@@ -171,13 +171,19 @@ find_bypass(CsAccess *access)
 	return CS_HIT;
 }
 
+/* What was found out about a binding does not hold for a newer one. */
 void
 cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 {
 	access->binding = binding;
 	access->snapshot = snapshot;
-	access->plain = false;
-	access->bypass = find_bypass(access);
+	do
+	{
+		binding = access->binding;
+		cs_binding_check_select(binding);
+		access->plain = false;
+		access->bypass = find_bypass(access);
+	} while (access->binding != binding);
 }
 
 /* ----- hits ----- */
@@ -383,7 +389,13 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	CsInstall	installed;
 
 #ifndef CS_MUTANT_NO_OWN_ON_FILL
-	if (xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin))
+	/* making the key, or loading, may have run code that changed the table */
+	if (is_own(binding) ||
+		(xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin)))
+		return CS_FILL_REFUSED;
+	/* a loader function may have read other tables that we have changed */
+	if (xmin == NULL && binding->options.loader != NULL &&
+		TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return CS_FILL_REFUSED;
 #endif
 	if (row == NULL && (binding->options.negative_ttl <= 0 || binding->hashed))

@@ -74,8 +74,8 @@ typedef struct CsToken
 } CsToken;
 
 /*
- * Begin a read.  May replace the binding by a newer one, so keys are made
- * afterwards.
+ * Begin a read: an error if the current role may not SELECT the table.  May
+ * replace the binding by a newer one, so keys are made afterwards.
  */
 extern void cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot);
 

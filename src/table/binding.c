@@ -44,6 +44,7 @@
 #include "compat.h"
 #include "store/slot.h"
 #include "table/binding.h"
+#include "table/ddl.h"
 #include "txn/txn.h"
 
 /* Columns of cache.bindings. */
@@ -140,7 +141,8 @@ relcache_callback(Datum arg, Oid relid)
 
 #ifndef CS_MUTANT_DDL_UNNOTICED
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
-		cs_relation_is_locked(relid, ShareUpdateExclusiveLock))
+		cs_relation_is_locked(relid, ShareUpdateExclusiveLock) &&
+		!(cs_txn_is_late() && cs_ddl_is_temporary(relid)))
 		cs_txn_ddl(relid);
 #endif
 
@@ -161,7 +163,24 @@ relcache_callback(Datum arg, Oid relid)
 		catalog_relid = InvalidOid;
 }
 
-/* Roles, memberships or schema privileges have changed. */
+/* A schema was renamed, or its privileges have changed. */
+static void
+schema_callback(Datum arg, int cacheid, uint32 hashvalue)
+{
+	HASH_SEQ_STATUS scan;
+	Known	   *entry;
+
+	building_again = true;
+	if (known == NULL)
+		return;
+	hash_seq_init(&scan, known);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->binding != NULL &&
+			(hashvalue == 0 || hashvalue == entry->binding->schema_hash))
+			retire(entry);
+}
+
+/* Roles or memberships have changed. */
 static void
 acl_callback(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -202,8 +221,6 @@ reap(void)
 			if (binding->many_plan[i] != NULL)
 				SPI_freeplan(binding->many_plan[i]);
 		}
-		if (binding->loader_plan != NULL)
-			SPI_freeplan(binding->loader_plan);
 		for (CsPlan *kept = binding->plans; kept != NULL; kept = kept->next)
 			SPI_freeplan(kept->plan);
 		MemoryContextDelete(binding->context);
@@ -216,7 +233,7 @@ cs_binding_init(void)
 	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, acl_callback, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, acl_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_callback, (Datum) 0);
 	cs_txn_at_end(at_end);
 }
 
@@ -358,9 +375,16 @@ list_parts(CsBinding *binding, Relation rel)
 		return;
 	all = find_all_inheritors(binding->relid, NoLock, NULL);
 	binding->parts = palloc(list_length(all) * sizeof(Oid));
+	binding->nodes = palloc(list_length(all) * sizeof(Oid));
 	foreach(lc, all)
+	{
 		if (lfirst_oid(lc) != binding->relid)
 			binding->parts[binding->nparts++] = lfirst_oid(lc);
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+			binding->nodes[binding->nnodes++] = lfirst_oid(lc);
+		(void) find_inheritance_children_extended(lfirst_oid(lc), false, NoLock,
+												  &binding->detaching, NULL);
+	}
 	qsort(binding->parts, binding->nparts, sizeof(Oid), compare_oids);
 }
 
@@ -377,7 +401,8 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 	binding->relid = RelationGetRelid(rel);
 	binding->rowtype = rel->rd_rel->reltype;
 	binding->owner = rel->rd_rel->relowner;
-	binding->schema = get_namespace_name(RelationGetNamespace(rel));
+	binding->schema_hash = GetSysCacheHashValue1(NAMESPACEOID,
+												 ObjectIdGetDatum(RelationGetNamespace(rel)));
 	binding->name = pstrdup(RelationGetRelationName(rel));
 	binding->rls = rel->rd_rel->relrowsecurity;
 	binding->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
@@ -437,6 +462,11 @@ build(Oid relid)
 		!cs_binding_read_options(relid, &options))
 		return NULL;
 	slot = cs_slot_get(MyDatabaseId, relid, true);
+	if (slot < 0)
+	{
+		cs_ddl_reclaim_slots();
+		slot = cs_slot_get(MyDatabaseId, relid, true);
+	}
 	word = slot >= 0 ? cs_slot_read(slot) : 0;
 	AcceptInvalidationMessages();
 	rel = table_open(relid, NoLock);
@@ -475,10 +505,26 @@ cs_binding_get(Oid relid)
 	return binding;
 }
 
+/* As it is now: a schema can be renamed without anybody noticing. */
 char *
 cs_binding_qualified_name(const CsBinding *binding)
 {
-	return quote_qualified_identifier(binding->schema, binding->name);
+	char	   *name = get_rel_name(binding->relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(binding->relid));
+
+	if (name == NULL || schema == NULL)
+		cs_binding_renamed_error(binding);
+	return quote_qualified_identifier(schema, name);
+}
+
+void
+cs_binding_renamed_error(const CsBinding *binding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("table \"%s\" or its schema was renamed or dropped concurrently",
+					binding->name),
+			 errhint("Try again.")));
 }
 
 CsBinding *

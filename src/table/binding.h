@@ -50,7 +50,7 @@ typedef struct CsBinding
 	Oid			relid;
 	Oid			rowtype;
 	Oid			owner;
-	char	   *schema;
+	uint32		schema_hash;	/* of its schema, in syscache invalidations */
 	char	   *name;
 	MemoryContext context;		/* everything here, freed with it */
 	const struct CsStrategy *strategy;	/* this and needs: set by
@@ -69,6 +69,10 @@ typedef struct CsBinding
 	bool		rls;			/* row-level security may apply to someone */
 	int			nparts;			/* partitions below, without the table itself */
 	Oid		   *parts;
+	int			nnodes;			/* partitioned tables: this and those below */
+	Oid		   *nodes;
+	bool		detaching;		/* DETACH CONCURRENTLY has not ended: which
+								 * partitions there are depends on the snapshot */
 
 	int			slot;			/* -1: none to be had */
 	uint64		epoch;			/* of the slot when all this was read;
@@ -80,7 +84,6 @@ typedef struct CsBinding
 
 	SPIPlanPtr	load_plan[2];	/* made when first needed; without and with xmin */
 	SPIPlanPtr	many_plan[2];
-	SPIPlanPtr	loader_plan;
 	CsPlan	   *plans;			/* of the functions that write */
 
 	Oid			acl_role;		/* who may read, as found out last */
@@ -127,6 +130,7 @@ extern bool cs_binding_is_locked(const CsBinding *binding, LOCKMODE least);
 extern bool cs_binding_may_select(CsBinding *binding);
 extern void cs_binding_check_select(CsBinding *binding);
 extern char *cs_binding_qualified_name(const CsBinding *binding);
+cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);
 
 /* The options of a table, from cache.bindings; false if it is not there. */
 extern bool cs_binding_read_options(Oid relid, CsOptions *options);

@@ -23,13 +23,25 @@
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
+#include "guc.h"
 #include "store/slot.h"
 #include "table/binding.h"
 #include "table/ddl.h"
 #include "txn/txn.h"
+
+/* Temporary relations that are remembered; more are forgotten and cost hits. */
+#define MAX_TEMPORARY	10000
+
+/* When all slots are in use, how often to look for some that nobody needs. */
+#define RECLAIM_MS		10000
+
+static HTAB *temp_relations;
 
 static object_access_hook_type prev_object_access_hook = NULL;
 
@@ -67,13 +79,49 @@ matters(Oid relid, char relkind)
 	return relkind == RELKIND_RELATION && has_subclass(relid);
 }
 
+/*
+ * ON COMMIT actions on temporary tables come after PRE_COMMIT, where it is too
+ * late to ask what a relation is.  Every temporary table of this session has
+ * been through resolve() when it was made, so they are remembered.
+ */
+static void
+note_temporary(Oid relid, bool temporary)
+{
+	if (temp_relations != NULL && hash_get_num_entries(temp_relations) > MAX_TEMPORARY)
+	{
+		hash_destroy(temp_relations);
+		temp_relations = NULL;
+	}
+	if (temp_relations == NULL && temporary)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Oid)};
+
+		temp_relations = hash_create("cache_strategies temporary relations", 64, &ctl,
+									 HASH_ELEM | HASH_BLOBS);
+	}
+	if (temp_relations != NULL)
+		hash_search(temp_relations, &relid, temporary ? HASH_ENTER : HASH_REMOVE, NULL);
+}
+
+bool
+cs_ddl_is_temporary(Oid relid)
+{
+	return temp_relations != NULL &&
+		hash_search(temp_relations, &relid, HASH_FIND, NULL) != NULL;
+}
+
 static void
 resolve(Oid relid)
 {
 	char		relkind = get_rel_relkind(relid);
+	bool		temporary = relkind != '\0' &&
+		get_rel_persistence(relid) == RELPERSISTENCE_TEMP;
 	List	   *ancestors;
 	ListCell   *lc;
 
+	note_temporary(relid, temporary);
+	if (temporary)
+		return;
 	if (relkind == '\0')
 	{
 		int			slot = cs_slot_get(MyDatabaseId, relid, false);
@@ -94,6 +142,42 @@ resolve(Oid relid)
 	ancestors = get_partition_ancestors(relid);
 	foreach(lc, ancestors)
 		touch(lfirst_oid(lc));
+}
+
+/*
+ * Slots of tables that went without our callbacks: dropped, or created and
+ * rolled back, by a transaction that was prepared.  Nobody has a table that
+ * does not exist and whose OID can be locked.
+ */
+void
+cs_ddl_reclaim_slots(void)
+{
+	static TimestampTz last = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	int		   *slots;
+	int			n;
+
+	if (now - last < RECLAIM_MS * INT64CONST(1000))
+		return;
+	last = now;
+	slots = palloc(cs_max_tables * sizeof(int));
+	n = cs_slot_list(MyDatabaseId, slots);
+	for (int i = 0; i < n; i++)
+	{
+		Oid			database;
+		Oid			relid = cs_slot_relation(slots[i], &database);
+
+		if (!OidIsValid(relid) || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
+			!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+			continue;
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		{
+			cs_slot_bump(slots[i]);
+			cs_slot_release(slots[i], MyDatabaseId, relid);
+		}
+		UnlockRelationOid(relid, AccessExclusiveLock);
+	}
+	pfree(slots);
 }
 
 static void

@@ -10,4 +10,10 @@
 
 extern void cs_ddl_init(void);
 
+/* Is this a temporary relation of this session?  Must not read catalogues. */
+extern bool cs_ddl_is_temporary(Oid relid);
+
+/* All slots are in use: give back those that nobody needs. */
+extern void cs_ddl_reclaim_slots(void);
+
 #endif							/* CS_DDL_H */

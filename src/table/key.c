@@ -19,12 +19,14 @@
 #include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/tupmacs.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "table/binding.h"
@@ -49,10 +51,18 @@ is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
 static char *
 operator_name(Oid operator)
 {
-	char	   *schema = get_namespace_name(get_func_namespace(get_opcode(operator)));
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *name;
 
-	return psprintf("OPERATOR(%s.%s)", quote_identifier(schema),
-					get_opname(operator));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	name = psprintf("OPERATOR(%s.%s)",
+					quote_identifier(get_namespace_name(form->oprnamespace)),
+					NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return name;
 }
 
 bool
@@ -306,6 +316,8 @@ choose_coercion(const CsKeyColumn *column, Oid given, CsKeyArg *arg, Oid *functi
 		arg->coercion = CS_COERCE_NONE;
 	else if (column->type == FLOAT4OID)
 		return false;			/* compared as float8, which no key could be */
+	else if (given == BPCHAROID && (column->type == VARCHAROID || column->type == NAMEOID))
+		return false;			/* compared without blanks, or as text */
 	else if (integer_width(given) > integer_width(column->type) &&
 			 integer_width(column->type) > 0)
 		arg->coercion = CS_COERCE_NARROW;

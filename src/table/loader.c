@@ -3,7 +3,7 @@
  * loader.c
  *		Loading a row from its table, or through the user's loader function.
  *
- * Both are plans kept with the binding.  The table is read with the caller's
+ * The table is read by plans kept with the binding, with the caller's
  * privileges, as his own SELECT would.  A loader function belongs to the
  * table's owner and runs as the owner, in a security-restricted context: the
  * caller's right to read the table has been checked by then.
@@ -12,6 +12,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -22,10 +25,16 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/regproc.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "table/loader.h"
+
+/* How often a load may meet another table under the name of ours. */
+#define MAX_RENAMES	5
 
 static bool
 is_column(TupleDesc tupdesc, const char *name)
@@ -96,22 +105,6 @@ cs_loader_function(const char *signature)
 	return fcinfo->isnull ? InvalidOid : DatumGetObjectId(result);
 }
 
-static char *
-loader_query(const CsBinding *binding)
-{
-	StringInfoData buf;
-	Oid			function = cs_loader_function(binding->options.loader);
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "SELECT %s(",
-					 quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-												get_func_name(function)));
-	for (int i = 0; i < binding->nkeys; i++)
-		appendStringInfo(&buf, "%s$%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfoChar(&buf, ')');
-	return buf.data;
-}
-
 /*
  * One array per key column goes in, and the number of its key comes out with a
  * row.  LIMIT has each key looked up by itself: a plain join looks cheaper as
@@ -146,10 +139,16 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 {
 	Oid			types[INDEX_MAX_KEYS];
 	SPIPlanPtr	plan;
+	int			options = 0;
 
+#ifndef CS_MUTANT_DETACHING_PLAN
+	/* a plan made for one snapshot would show another one the wrong partitions */
+	if (binding->detaching)
+		options = CURSOR_OPT_CUSTOM_PLAN;
+#endif
 	for (int i = 0; i < binding->nkeys; i++)
 		types[i] = arrays ? get_array_type(binding->keys[i].type) : binding->keys[i].type;
-	plan = SPI_prepare(query, binding->nkeys, types);
+	plan = SPI_prepare_cursor(query, binding->nkeys, types, options);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", query,
 			 SPI_result_code_string(SPI_result));
@@ -157,7 +156,7 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	return plan;
 }
 
-/* Take a result row apart: the table's row and, unless a loader made it, xmin. */
+/* Take a result row apart: the table's row and, where it may be seen, xmin. */
 static void
 take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded)
 {
@@ -179,28 +178,160 @@ take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded
 	}
 }
 
-static void
-execute(SPIPlanPtr plan, Datum *values, Snapshot snapshot, long limit)
+/*
+ * Has the plan read the table that is meant?  It names it, and names can change
+ * hands without a lock on the table: ALTER SCHEMA RENAME.
+ */
+bool
+cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding)
 {
-	int			rc = SPI_execute_snapshot(plan, values, NULL, snapshot,
-										  InvalidSnapshot, true, false, limit);
+	ListCell   *lc;
 
-	if (rc != SPI_OK_SELECT)
-		elog(ERROR, "could not load a row: %s", SPI_result_code_string(rc));
+	foreach(lc, SPI_plan_get_plan_sources(plan))
+		if (!list_member_oid(((CachedPlanSource *) lfirst(lc))->relationOids,
+							 binding->relid))
+			return false;
+	return true;
+}
+
+/*
+ * Execute a plan of the binding, made when first needed, and made again as long
+ * as it turns out to have read another table.
+ */
+static void
+execute(CsBinding *binding, SPIPlanPtr *plan, bool many, bool with_xmin,
+		Datum *values, Snapshot snapshot)
+{
+	for (int i = 0; i < MAX_RENAMES; i++)
+	{
+		int			rc;
+
+		if (*plan == NULL)
+			*plan = prepare(binding, many ? many_query(binding, with_xmin) :
+							load_query(binding, with_xmin), many);
+		rc = SPI_execute_snapshot(*plan, values, NULL, snapshot, InvalidSnapshot,
+								  true, false, many ? 0 : 1);
+		if (rc != SPI_OK_SELECT)
+			elog(ERROR, "could not load a row: %s", SPI_result_code_string(rc));
+		if (cs_loader_reads_table(*plan, binding))
+			return;
+		SPI_freeplan(*plan);
+		*plan = NULL;
+	}
+	cs_binding_renamed_error(binding);
 }
 
 static void
-run(SPIPlanPtr plan, const CsRowKey *rowkey, Snapshot snapshot,
-	MemoryContext context, CsLoaded *loaded)
+load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
+				CsLoaded *loaded)
 {
-	execute(plan, (Datum *) rowkey->value, snapshot, 1);
+	MemoryContext context = CurrentMemoryContext;
+	bool		xmin = may_see_xmin(binding);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	execute(binding, &binding->load_plan[xmin], false, xmin,
+			(Datum *) rowkey->value, snapshot);
 	if (SPI_processed > 0)
 		take_row(SPI_tuptable, 0, context, loaded);
+	SPI_finish();
+}
+
+/* ----- the loader function ----- */
+
+/*
+ * The function to call.  It was checked when the table was attached, but it may
+ * have been replaced since, and what runs as the owner must be the owner's.
+ */
+static Oid
+find_loader(const CsBinding *binding)
+{
+	Oid			function = cs_loader_function(binding->options.loader);
+	const char *reason;
+
+	if (!OidIsValid(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("loader function %s of table \"%s\" does not exist",
+						binding->options.loader, binding->name),
+				 errhint("Attach the table again with another loader, or without one.")));
+	reason = cs_loader_check(binding, function);
+	if (reason != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function %s can no longer be the loader of table \"%s\"",
+						binding->options.loader, binding->name),
+				 errdetail("%s", reason)));
+	if (cs_proc_aclcheck(function, binding->owner, ACL_EXECUTE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
+	return function;
+}
+
+const char *
+cs_loader_check(const CsBinding *binding, Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc proc;
+	const char *reason = NULL;
+	bool		fits;
+
+	if (!HeapTupleIsValid(tuple))
+		return "It does not exist.";
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	fits = proc->pronargs == binding->nkeys;
+	for (int i = 0; fits && i < binding->nkeys; i++)
+		fits = getBaseType(proc->proargtypes.values[i]) == binding->keys[i].type;
+	if (proc->prokind != PROKIND_FUNCTION || proc->proretset ||
+		proc->prorettype != binding->rowtype)
+		reason = psprintf("It must return one row of type %s.",
+						  format_type_be(binding->rowtype));
+	else if (!fits)
+		reason = psprintf("It must take the primary key (%s), with the types of its columns.",
+						  cs_key_names(binding));
+	else if (proc->provolatile == PROVOLATILE_VOLATILE)
+		reason = "It must be STABLE or IMMUTABLE.";
+	else if (proc->proowner != binding->owner)
+		reason = "It must have the same owner as the table, as whom it runs.";
+	ReleaseSysCache(tuple);
+	return reason;
 }
 
 static void
-run_loader(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
-		   MemoryContext context, CsLoaded *loaded)
+call_loader(CsBinding *binding, const CsRowKey *rowkey, CsLoaded *loaded)
+{
+	LOCAL_FCINFO(fcinfo, FUNC_MAX_ARGS);
+	FmgrInfo	flinfo;
+	Datum		result;
+
+	fmgr_info(find_loader(binding), &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, binding->nkeys, DEFAULT_COLLATION_OID,
+							 NULL, NULL);
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		fcinfo->args[i].value = rowkey->value[i];
+		fcinfo->args[i].isnull = false;
+	}
+	result = FunctionCallInvoke(fcinfo);
+	if (fcinfo->isnull)
+		return;
+	loaded->row = (HeapTupleHeader) pg_detoast_datum_copy((struct varlena *)
+														  DatumGetPointer(result));
+	if (HeapTupleHeaderGetTypeId(loaded->row) != binding->rowtype)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("loader function %s returned a row of type %s instead of %s",
+						binding->options.loader,
+						format_type_be(HeapTupleHeaderGetTypeId(loaded->row)),
+						format_type_be(binding->rowtype))));
+}
+
+/*
+ * As the owner, with a search_path in which nobody else can put anything: what
+ * the function does must not depend on who reads, as all get what it returned.
+ */
+static void
+load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
+				 CsLoaded *loaded)
 {
 	Oid			role;
 	int			security;
@@ -209,17 +340,11 @@ run_loader(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 	GetUserIdAndSecContext(&role, &security);
 	SetUserIdAndSecContext(binding->owner, security |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	if (binding->loader_plan == NULL)
-	{
-		if (!OidIsValid(cs_loader_function(binding->options.loader)))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("loader function %s of table \"%s\" does not exist",
-							binding->options.loader, binding->name),
-					 errhint("Attach the table again with another loader, or without one.")));
-		binding->loader_plan = prepare(binding, loader_query(binding), false);
-	}
-	run(binding->loader_plan, rowkey, snapshot, context, loaded);
+	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+					  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	PushActiveSnapshot(snapshot);
+	call_loader(binding, rowkey, loaded);
+	PopActiveSnapshot();
 	AtEOXact_GUC(false, nestlevel);
 	SetUserIdAndSecContext(role, security);
 }
@@ -228,22 +353,11 @@ void
 cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 			   bool plain, CsLoaded *loaded)
 {
-	MemoryContext context = CurrentMemoryContext;
-
 	memset(loaded, 0, sizeof(*loaded));
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	if (binding->options.loader != NULL && !plain)
-		run_loader(binding, rowkey, snapshot, context, loaded);
+		load_by_function(binding, rowkey, snapshot, loaded);
 	else
-	{
-		bool		xmin = may_see_xmin(binding);
-
-		if (binding->load_plan[xmin] == NULL)
-			binding->load_plan[xmin] = prepare(binding, load_query(binding, xmin), false);
-		run(binding->load_plan[xmin], rowkey, snapshot, context, loaded);
-	}
-	SPI_finish();
+		load_from_table(binding, rowkey, snapshot, loaded);
 }
 
 /* ----- many at once ----- */
@@ -285,11 +399,9 @@ cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 	memset(loaded, 0, n * sizeof(CsLoaded));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (binding->many_plan[xmin] == NULL)
-		binding->many_plan[xmin] = prepare(binding, many_query(binding, xmin), true);
 	for (int i = 0; i < binding->nkeys; i++)
 		arrays[i] = column_array(binding, i, keys, n);
-	execute(binding->many_plan[xmin], arrays, snapshot, 0);
+	execute(binding, &binding->many_plan[xmin], true, xmin, arrays, snapshot);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;

@@ -36,6 +36,15 @@ extern void cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n
 /* "FROM table AS alias", and the alias: a name that is not one of its columns */
 extern char *cs_loader_from(const CsBinding *binding, char **alias);
 
+/* Why this function cannot be the table's loader; NULL: it can. */
+extern const char *cs_loader_check(const CsBinding *binding, Oid function);
+
+/*
+ * Has this plan, now that it was executed, read the binding's table and not
+ * another one of its name?
+ */
+extern bool cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding);
+
 /* The loader function's OID from its signature; InvalidOid if it is gone. */
 extern Oid	cs_loader_function(const char *signature);
 

@@ -22,20 +22,23 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "parser/parse_func.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/reltrigger.h"
+#include "utils/syscache.h"
 
 #include "store/slot.h"
 #include "table/triggers.h"
@@ -84,6 +87,9 @@ create_row_trigger(const CsBinding *binding, const char *name, const char *enabl
 						 "FOR EACH ROW EXECUTE FUNCTION cache.row_changed()",
 						 name, binding->needs.on_insert ? "INSERT OR " : "", table));
 	run_utility(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", table, enable, name));
+	/* by name, and a schema can be renamed: is it on the right table? */
+	if (!OidIsValid(get_trigger_oid(binding->relid, name, true)))
+		cs_binding_renamed_error(binding);
 }
 
 void
@@ -126,11 +132,14 @@ cs_triggers_drop(Oid relid, const char *table)
 
 /* ----- are they in force? ----- */
 
+/* Whatever rights the current role has in our schema. */
 static Oid
 trigger_function(const char *name)
 {
-	return LookupFuncName(list_make2(makeString("cache"), makeString(pstrdup(name))),
-						  0, NULL, true);
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(get_namespace_oid("cache", true)));
 }
 
 /* The events for which triggers of this kind, so enabled, see everything. */
@@ -161,6 +170,46 @@ events_seen(Relation rel, Oid function, int16 level, char enabled)
 	return events;
 }
 
+/*
+ * Has the relation children, or parents?  In the catalogue as it is now: what
+ * relcache and syscache say may be older than a marked and ended change, and a
+ * table can get a child under a lock that does not conflict with ours.
+ */
+static bool
+is_inherited(Oid relid, AttrNumber column, Oid index)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+static bool
+has_children(Oid relid)
+{
+#ifdef CS_MUTANT_CHILDREN_FROM_CACHE
+	return find_inheritance_children(relid, NoLock) != NIL;
+#endif
+	return is_inherited(relid, Anum_pg_inherits_inhparent, InheritsParentIndexId);
+}
+
+/* A change made through a parent fires the parent's statement triggers only. */
+static bool
+has_parents(Oid relid)
+{
+#ifdef CS_MUTANT_PARENTS_IGNORED
+	return false;
+#endif
+	return is_inherited(relid, Anum_pg_inherits_inhrelid, InheritsRelidSeqnoIndexId);
+}
+
 static bool
 sees_all_changes(const CsBinding *binding, Relation rel)
 {
@@ -173,7 +222,7 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 	seen = events_seen(rel, by_row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
 	if ((seen & needed) == needed)
 		return true;
-	if (!binding->needs.by_statement)
+	if (!binding->needs.by_statement || has_parents(RelationGetRelid(rel)))
 		return false;
 	seen = events_seen(rel, trigger_function("rows_changed"),
 					   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
@@ -194,8 +243,7 @@ relation_in_force(const CsBinding *binding, Oid relid)
 	else
 		ok = rel->rd_rel->relkind == RELKIND_RELATION &&
 			rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
-			(!rel->rd_rel->relhassubclass ||
-			 find_inheritance_children(relid, NoLock) == NIL) &&
+			!has_children(relid) &&
 			sees_all_changes(binding, rel);
 	table_close(rel, NoLock);
 	return ok;
@@ -212,44 +260,59 @@ all_in_force(const CsBinding *binding)
 	return true;
 }
 
-static LOCKMODE
-root_lock(const CsBinding *binding)
+/*
+ * The n-th lock that is needed.  ATTACH and DETACH take no more than
+ * ShareUpdateExclusiveLock on the parent, so that is for those that can be one.
+ */
+static Oid
+lock_needed(const CsBinding *binding, int n, LOCKMODE *mode)
 {
-	/* ATTACH and DETACH take no more than this on the parent */
-	return binding->partitioned ? ShareUpdateExclusiveLock : RowExclusiveLock;
-}
-
-/* Take all locks or none. */
-static bool
-lock_all(const CsBinding *binding)
-{
-	int			n = 0;
-
 #ifdef CS_MUTANT_ACTIVATE_WITHOUT_LOCKS
-	return true;
+	*mode = AccessShareLock;
+	return n == 0 ? binding->relid : n <= binding->nparts ? binding->parts[n - 1]
+		: binding->nodes[n - 1 - binding->nparts];
 #endif
-	if (!ConditionalLockRelationOid(binding->relid, root_lock(binding)))
-		return false;
-	while (n < binding->nparts &&
-		   ConditionalLockRelationOid(binding->parts[n], RowExclusiveLock))
-		n++;
-	if (n == binding->nparts)
-		return true;
-	while (n-- > 0)
-		UnlockRelationOid(binding->parts[n], RowExclusiveLock);
-	UnlockRelationOid(binding->relid, root_lock(binding));
-	return false;
+	*mode = RowExclusiveLock;
+	if (n == 0)
+		return binding->relid;
+	if (n <= binding->nparts)
+		return binding->parts[n - 1];
+#ifndef CS_MUTANT_WEAK_PARTITION_LOCK
+	*mode = ShareUpdateExclusiveLock;
+#endif
+	return binding->nodes[n - 1 - binding->nparts];
 }
 
 static void
-unlock_all(const CsBinding *binding)
+unlock(const CsBinding *binding, int n)
 {
-#ifdef CS_MUTANT_ACTIVATE_WITHOUT_LOCKS
-	return;
-#endif
-	for (int i = 0; i < binding->nparts; i++)
-		UnlockRelationOid(binding->parts[i], RowExclusiveLock);
-	UnlockRelationOid(binding->relid, root_lock(binding));
+	while (n-- > 0)
+	{
+		LOCKMODE	mode;
+		Oid			relid = lock_needed(binding, n, &mode);
+
+		UnlockRelationOid(relid, mode);
+	}
+}
+
+/* Take all locks or none; returns how many, or 0. */
+static int
+lock_all(const CsBinding *binding)
+{
+	int			total = 1 + binding->nparts + binding->nnodes;
+
+	for (int n = 0; n < total; n++)
+	{
+		LOCKMODE	mode;
+		Oid			relid = lock_needed(binding, n, &mode);
+
+		if (!ConditionalLockRelationOid(relid, mode))
+		{
+			unlock(binding, n);
+			return 0;
+		}
+	}
+	return total;
 }
 
 /*
@@ -261,6 +324,7 @@ cs_triggers_activate(CsBinding *binding)
 {
 	uint64		word = cs_slot_read(binding->slot);
 	uint64		generation = cs_binding_generation;
+	int			locks;
 	bool		ok;
 
 	if (cs_slot_state(word) == CS_SLOT_ACTIVE)
@@ -274,7 +338,7 @@ cs_triggers_activate(CsBinding *binding)
 		cs_binding_forget(binding->relid);
 		return false;
 	}
-	if (!lock_all(binding))
+	if ((locks = lock_all(binding)) == 0)
 		return false;
 	AcceptInvalidationMessages();
 	/* if the table has changed since the binding was made, another time */
@@ -290,6 +354,6 @@ cs_triggers_activate(CsBinding *binding)
 											LOOK_AGAIN_MS);
 		}
 	}
-	unlock_all(binding);
+	unlock(binding, locks);
 	return ok && cs_slot_activate(binding->slot, word);
 }

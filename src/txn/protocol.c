@@ -620,6 +620,12 @@ cs_txn_ddl(Oid relation)
 }
 
 bool
+cs_txn_is_late(void)
+{
+	return phase != PHASE_OPEN;
+}
+
+bool
 cs_txn_has_table(int slot)
 {
 	return cs_pending_table(slot, false) != NULL;

@@ -67,6 +67,9 @@ extern bool cs_txn_has_table(int slot);
 extern bool cs_txn_is_whole(int slot);
 extern bool cs_txn_has_key(int slot, uint64 hash);
 
+/* PRE_COMMIT is over: what is changed now is marked at once */
+extern bool cs_txn_is_late(void);
+
 /* Have the end hooks called even if nothing was changed */
 extern void cs_txn_note_use(void);
 

@@ -69,7 +69,7 @@ sub check_copy
 	is($server->safe_psql($db, $bindings), $expected_bindings, "$name: cache.bindings");
 	is($server->safe_psql($db, $triggers), $expected_triggers, "$name: triggers");
 	is($server->safe_psql($db, $registered), '{cache.bindings}|{""}|cache', "$name: the extension's configuration table");
-	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'O')),
+	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A')),
 		'1', "$name: the event trigger");
 
 	foreach my $table (@strategies, 'parted')
@@ -184,7 +184,7 @@ warmed($node, 'write_through', 1, 'one table', db => 'single');
 $node->safe_psql('postgres', 'DROP DATABASE single');
 
 # The owner of a table, who is no superuser, dumps it by name.
-$node->command_ok([ @dump, '-U', 'app', '-n', 'Odd Name', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps his schema');
+$node->command_ok([ @dump, '-U', 'app', '-n', '"Odd Name"', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps his schema');
 like(slurp_file("$dir/app.sql"), qr/ENABLE ALWAYS TRIGGER cache_strategies_row/, 'with its triggers');
 
 # ----- pg_upgrade -----

@@ -162,6 +162,7 @@ my $slots = sql('three', 'SELECT tables FROM cache.stats');
 my @drops = (
 	[ 'DROP TABLE', 'DROP TABLE app.a, app.b; DROP SCHEMA app' ],
 	[ 'DROP SCHEMA CASCADE', 'DROP SCHEMA app CASCADE' ],
+	[ 'DROP as a replica', 'SET session_replication_role = replica; DROP TABLE app.a, app.b; DROP SCHEMA app' ],
 	[ 'DROP OWNED', "ALTER SCHEMA app OWNER TO leaver; ALTER TABLE app.a OWNER TO leaver; ALTER TABLE app.b OWNER TO leaver; DROP OWNED BY leaver CASCADE" ],
 	[ 'detach', "SELECT cache.detach('app.a'), cache.detach('app.b'); DROP SCHEMA app CASCADE" ]);
 sql('three', 'CREATE ROLE leaver');

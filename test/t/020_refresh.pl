@@ -52,7 +52,7 @@ $node->safe_psql('postgres', qq(
 	CREATE TABLE "Items" ("Id" text, id int, made text, PRIMARY KEY ("Id", id));
 	INSERT INTO "Items" VALUES ('a', 1, 'from the table'), ('b', 2, 'from the table');
 	CREATE FUNCTION load_item(text, int) RETURNS "Items" LANGUAGE sql STABLE AS
-	\$\$ SELECT "Id", id, clock_timestamp() || ' ' || current_user FROM "Items" WHERE "Id" = \$1 AND id = \$2 \$\$;
+	\$\$ SELECT "Id", id, clock_timestamp() || ' ' || current_user FROM public."Items" WHERE "Id" = \$1 AND id = \$2 \$\$;
 	CREATE ROLE owner;
 	GRANT CREATE ON SCHEMA public TO owner;
 	ALTER TABLE "Items" OWNER TO owner;
@@ -104,12 +104,12 @@ $node->safe_psql('postgres', qq(
 	INSERT INTO broken VALUES (1, 'row 1');
 	CREATE FUNCTION load_broken(int) RETURNS broken LANGUAGE plpgsql STABLE AS \$\$
 	DECLARE
-		r broken;
+		r public.broken;
 	BEGIN
 		IF (SELECT backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid()) LIKE 'cache%' THEN
 			RAISE EXCEPTION 'not in the worker';
 		END IF;
-		SELECT * INTO r FROM broken WHERE id = \$1;
+		SELECT * INTO r FROM public.broken WHERE id = \$1;
 		RETURN r;
 	END \$\$;
 	SELECT cache.attach('broken', 'read_through', loader => 'load_broken', $always);
@@ -160,12 +160,12 @@ sub make_database
 		INSERT INTO t VALUES (1, 'row 1');
 		CREATE FUNCTION slow(int) RETURNS t LANGUAGE plpgsql STABLE AS \$\$
 		DECLARE
-			r t;
+			r public.t;
 		BEGIN
 			IF (SELECT backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid()) LIKE 'cache%' THEN
 				PERFORM pg_sleep(600);
 			END IF;
-			SELECT * INTO r FROM t WHERE id = \$1;
+			SELECT * INTO r FROM public.t WHERE id = \$1;
 			RETURN r;
 		END \$\$;
 		SELECT cache.attach('t', 'read_through', $always);

@@ -75,19 +75,30 @@ sub create_tables
 	$node->safe_psql($args{db} // 'postgres', $sql);
 }
 
+# The answers to queries of one line each, asked in one session.
+sub answers
+{
+	my ($node, $db, @queries) = @_;
+	my @lines = split /\n/, $node->safe_psql($db // 'postgres', join(";\n", @queries)), -1;
+
+	push @lines, '' while @lines < @queries;
+	return @lines;
+}
+
 # The keys for which cache.read() and SELECT disagree in one statement.
 sub differences
 {
-	my ($node, $db, $table, $first, $last) = @_;
+	my ($table, %args) = @_;
+	my $first = $args{first} // 0;
+	my $last = $args{last} // 25;
 
-	return $node->safe_psql(
-		$db, qq(
+	return qq(
 		SELECT string_agg(format('%s: cache %s, table %s', k,
 			coalesce(c, 'none'), coalesce(t, 'none')), '; ' ORDER BY k)
 		FROM (SELECT k, cache.read(NULL::$table, k)::text AS c,
 				(SELECT x::text FROM $table x WHERE x.id = k) AS t
 			FROM generate_series($first, $last) k OFFSET 0) s
-		WHERE c IS DISTINCT FROM t));
+		WHERE c IS DISTINCT FROM t);
 }
 
 # exact(NODE, TABLE, TEST NAME, db =>, first =>, last =>): asked twice, so that
@@ -95,11 +106,9 @@ sub differences
 sub exact
 {
 	my ($node, $table, $name, %args) = @_;
-	my @what = ($node, $args{db} // 'postgres', $table,
-		$args{first} // 0, $args{last} // 25);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return is(differences(@what) . differences(@what), '', "$name: $table is read exactly");
+	return all_exact($node, [$table], $name, %args);
 }
 
 sub tables_exact
@@ -107,7 +116,21 @@ sub tables_exact
 	my ($node, $name, %args) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	exact($node, $_, $name, %args) foreach @strategies;
+	all_exact($node, \@strategies, $name, %args);
+}
+
+sub all_exact
+{
+	my ($node, $tables, $name, %args) = @_;
+	my @found = answers($node, $args{db}, map { (differences($_, %args)) x 2 } @$tables);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	foreach my $table (@$tables)
+	{
+		my ($first, $second) = splice(@found, 0, 2);
+
+		is($first . $second, '', "$name: $table is read exactly");
+	}
 }
 
 # cached(NODE, TABLE, KEY): what the cache holds; undef when nothing.
@@ -125,13 +148,9 @@ sub cached
 sub warmed
 {
 	my ($node, $table, $key, $name, %args) = @_;
-	my $read = "SELECT cache.read(NULL::$table, $key);";
-	my $rows = $node->safe_psql($args{db} // 'postgres', $read x 3);
-	my ($row) = split /\n/, $rows;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return is(cached($node, $table, $key, $args{db}), $row,
-		"$name: $table keeps what was read");
+	all_warmed($node, [$table], $key, $name, %args);
 }
 
 sub tables_warmed
@@ -139,7 +158,27 @@ sub tables_warmed
 	my ($node, $key, $name, %args) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	warmed($node, $_, $key, $name, %args) foreach @strategies;
+	all_warmed($node, \@strategies, $key, $name, %args);
+}
+
+sub all_warmed
+{
+	my ($node, $tables, $key, $name, %args) = @_;
+	my @found = answers(
+		$node,
+		$args{db},
+		map {
+			(   ("SELECT cache.read(NULL::$_, $key)") x 3,
+				"SELECT coalesce(cache.lookup(NULL::$_, $key)::text, 'nothing')")
+		} @$tables);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	foreach my $table (@$tables)
+	{
+		my @rows = splice(@found, 0, 4);
+
+		is($rows[3], $rows[0], "$name: $table keeps what was read");
+	}
 }
 
 # stop_at(GATE SESSION, POINT): from now on sessions that name the point in
