@@ -5,12 +5,15 @@
 SESSIONS=$(mktemp -d)
 declare -A TO FROM PID
 
+# Further arguments are psql's.
+# shellcheck disable=SC2120
 psql_() { psql -XqAt -F $'\t' -v ON_ERROR_STOP=0 -v VERBOSITY=terse "$@" 2>&1; }
 
 # open NAME
 open() {
 	local in out
 	mkfifo "$SESSIONS/$1.in" "$SESSIONS/$1.out"
+	# shellcheck disable=SC2119
 	psql_ <"$SESSIONS/$1.in" >"$SESSIONS/$1.out" &
 	PID[$1]=$!
 	exec {in}>"$SESSIONS/$1.in" {out}<"$SESSIONS/$1.out"

@@ -13,11 +13,11 @@ step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accoun
 
 part "A transaction reads its own uncommitted change from the table; the others go on with what is" \
 	"committed; a rollback leaves no trace."
-command A pgbench_accounts "BEGIN"
+control A pgbench_accounts "BEGIN"
 inside A pgbench_accounts '' "UPDATE pgbench_accounts SET abalance = -1 WHERE aid = 42"
 inside A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
 step B pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
-command A pgbench_accounts "ROLLBACK"
+control A pgbench_accounts "ROLLBACK"
 step A pgbench_accounts 42 "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 42)"
 
 part "By hand: look up, load, fill. A fill is refused if a writer came in between."
@@ -73,7 +73,7 @@ crowd() {
 	quietly A "SELECT pg_advisory_unlock(1)"
 	for pid in "${pids[@]}"; do wait "$pid"; done
 	after=$(ask A "SELECT demo.counts('documents')")
-	printf '%*s%-14s [%s]\n' $INDENT '' "$1" "$(ask A "SELECT demo.diff('$before', '$after')")"
+	printf '%*s%-14s [%s]\n' "$INDENT" '' "$1" "$(ask A "SELECT demo.diff('$before', '$after')")"
 }
 part "8 sessions read document 50, cold, at the same moment, through a loader function that takes 0.2 s." \
 	"Counted over all of them, with read_through and, to compare, with cache_aside:"
@@ -87,7 +87,7 @@ step A documents '' "SELECT cache.attach('documents', 'read_through', ttl => '0.
 quietly A "SELECT cache.read(NULL::documents, 1)"
 step A documents 43 "SELECT body->>'price' FROM cache.read(NULL::documents, 43)"
 step A documents 43 "SELECT body->>'price' FROM cache.read(NULL::documents, 43)"
-command A documents "SELECT pg_sleep(0.3)"
+control A documents "SELECT pg_sleep(0.3)"
 step A documents 43 "SELECT body->>'price' FROM cache.read(NULL::documents, 43)"
 
 title "write_through: pgbench_tellers"
@@ -97,21 +97,21 @@ step A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 100 WHERE tid =
 step A pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
 
 part "B's snapshot is older than A's next commit: B goes on seeing what it saw, from the table."
-command B pgbench_tellers "BEGIN ISOLATION LEVEL REPEATABLE READ"
+control B pgbench_tellers "BEGIN ISOLATION LEVEL REPEATABLE READ"
 inside B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
 step A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 200 WHERE tid = 7"
 step A pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
 inside B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
-command B pgbench_tellers "COMMIT"
+control B pgbench_tellers "COMMIT"
 step B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
 
 part "Several changes of a transaction: the last that was not rolled back is published."
-command A pgbench_tellers "BEGIN"
+control A pgbench_tellers "BEGIN"
 inside A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 300 WHERE tid = 7"
-command A pgbench_tellers "SAVEPOINT s"
+control A pgbench_tellers "SAVEPOINT s"
 inside A pgbench_tellers '' "UPDATE pgbench_tellers SET tbalance = 999 WHERE tid = 7"
-command A pgbench_tellers "ROLLBACK TO SAVEPOINT s"
-command A pgbench_tellers "COMMIT"
+control A pgbench_tellers "ROLLBACK TO SAVEPOINT s"
+control A pgbench_tellers "COMMIT"
 step B pgbench_tellers 7 "SELECT tbalance FROM cache.read(NULL::pgbench_tellers, 7)"
 
 part "Writing by key."

@@ -189,7 +189,7 @@ sql(q(
 	INSERT INTO source VALUES (1, 'first');
 	CREATE TABLE derived (id int PRIMARY KEY, v text);
 	CREATE FUNCTION load_derived(int) RETURNS derived STABLE LANGUAGE sql
-		AS 'SELECT (id, v)::derived FROM source WHERE id = $1';
+		AS 'SELECT (id, v)::public.derived FROM public.source WHERE id = $1';
 	SELECT cache.attach('derived', 'read_through', ttl => '700 ms', loader => 'load_derived');
 ));
 is(sql('SELECT (cache.read(NULL::derived, 1)).v'), 'first', 'a loaded value');

@@ -209,12 +209,12 @@ $node->safe_psql('postgres', q(
 	INSERT INTO loaded VALUES (1, 'table');
 	CREATE TABLE answer (v text);
 	CREATE FUNCTION load_it(int) RETURNS loaded LANGUAGE plpgsql STABLE AS $$
-	DECLARE r loaded;
+	DECLARE r public.loaded;
 	BEGIN
-		IF NOT EXISTS (SELECT FROM answer) THEN
+		IF NOT EXISTS (SELECT FROM public.answer) THEN
 			RAISE EXCEPTION 'no answer for %', $1;
 		END IF;
-		SELECT $1, v INTO r FROM answer;
+		SELECT $1, v INTO r FROM public.answer;
 		RETURN r;
 	END $$;
 	SELECT cache.attach('loaded', 'read_through', loader => 'load_it');
