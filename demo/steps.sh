@@ -78,7 +78,7 @@ crowd() {
 part "8 sessions read document 50, cold, at the same moment, through a loader function that takes 0.2 s." \
 	"Counted over all of them, with read_through and, to compare, with cache_aside:"
 quietly A "CREATE FUNCTION slow_document(int) RETURNS documents LANGUAGE plpgsql STABLE AS
-	\$\$ DECLARE r documents; BEGIN PERFORM pg_sleep(0.2); SELECT * INTO r FROM documents WHERE id = \$1; RETURN r; END \$\$"
+	\$\$ DECLARE r public.documents; BEGIN PERFORM pg_sleep(0.2); SELECT * INTO r FROM public.documents WHERE id = \$1; RETURN r; END \$\$"
 crowd read_through
 crowd cache_aside
 
@@ -138,7 +138,7 @@ text "Writes go past the cache: rows are inserted without a trigger, and nothing
 step A events '' "INSERT INTO events (at, kind, payload) SELECT * FROM demo.new_events"
 part "50,000 rows inserted, 25,000 updated, each by one statement: in a table that is not attached, in" \
 	"one attached with write_around, and in one attached with write_through, which has a row trigger." \
-	"The best of 9 in turn, in milliseconds, and as a ratio."
+	"The best of 9 in turn, in milliseconds, and as a ratio; a tenth more or less is noise."
 printf '\n'
 quietly A "SELECT cache.attach('demo.events_through', 'write_through')" "CALL demo.measure_bulk()"
 table "WITH m AS (SELECT tab, array_position('{plain.events,public.events,demo.events_through}', tab) AS ord,

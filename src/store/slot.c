@@ -266,7 +266,11 @@ cs_slot_mark(int slot, bool unknown)
 
 	do
 	{
+#ifdef CS_MUTANT_SLOT_FLUX_FLAG
+		new = (old & ~(ONE_EPOCH - ONE_FLUX)) + ONE_EPOCH + ONE_FLUX;
+#else
 		new = old + ONE_EPOCH + ONE_FLUX;
+#endif
 		if (unknown)
 			new &= ~UINT64CONST(3);
 	} while (!pg_atomic_compare_exchange_u64(word, &old, new));
@@ -275,10 +279,14 @@ cs_slot_mark(int slot, bool unknown)
 void
 cs_slot_unmark(int slot)
 {
+#ifdef CS_MUTANT_SLOT_FLUX_FLAG
+	pg_atomic_fetch_and_u64(&slots->slot[slot].word, ~(ONE_EPOCH - ONE_FLUX));
+#else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
 	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].word, ONE_FLUX);
 	Assert(cs_slot_flux(before) > 0);
+#endif
 }
 
 void
@@ -290,7 +298,9 @@ cs_slot_bump(int slot)
 void
 cs_slot_prepared(int slot, uint64 xid)
 {
+#ifndef CS_MUTANT_NO_SLOT_PX
 	cs_atomic_max(&slots->slot[slot].px, xid);
+#endif
 }
 
 bool

@@ -25,7 +25,8 @@ sub start_reader
 	my $reader = { session => $session, pid => session_pid($session) };
 	my $settings = join('', map { "SET $_ = '$args{$_}';\n" } sort keys %args);
 
-	$session->query_until(qr/started/,
+	# the answer of one who need not wait may come along with this
+	$reader->{text} = $session->query_until(qr/started/,
 		"${settings}\\echo started\nSELECT 'got ' || coalesce(cache.read(NULL::$table, $key)::text, 'none');\n");
 	return $reader;
 }
@@ -78,7 +79,7 @@ sub still_following
 sub answer
 {
 	my ($reader) = @_;
-	my $text = $reader->{session}->query_until(qr/ended/,
+	my $text = $reader->{text} . $reader->{session}->query_until(qr/ended/,
 		"\\if :ERROR\n\\echo got :LAST_ERROR_MESSAGE\n\\endif\n\\echo ended\n");
 
 	return $text =~ /^got (.*)$/m ? $1 : $text;
