@@ -346,8 +346,8 @@ cs_attach(PG_FUNCTION_ARGS)
 	int64		max_memory;
 
 	cs_shmem_require();
-	PreventCommandIfReadOnly("cache.attach()");
 	PreventCommandDuringRecovery("cache.attach()");
+	PreventCommandIfReadOnly("cache.attach()");
 	check_arguments(fcinfo);
 	max_memory = check_max_memory(fcinfo);
 	relid = PG_GETARG_OID(ARG_RELATION);
@@ -391,8 +391,8 @@ cs_detach(PG_FUNCTION_ARGS)
 	Statement	s = {.query = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
 
 	cs_shmem_require();
-	PreventCommandIfReadOnly("cache.detach()");
 	PreventCommandDuringRecovery("cache.detach()");
+	PreventCommandIfReadOnly("cache.detach()");
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -407,7 +407,8 @@ cs_detach(PG_FUNCTION_ARGS)
 	if (change_bindings(&s) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" is not attached to the cache", name)));
+				 errmsg("table \"%s\" is not attached to the cache", name),
+				 errhint("Attached tables are in cache.bindings.")));
 	cs_triggers_drop(relid, table);
 	SPI_finish();
 	PG_RETURN_VOID();

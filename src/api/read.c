@@ -170,7 +170,7 @@ redeem(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row)
 		return false;
 	fresh = cs_access_fresh_snapshot(access);
 	if (is_tables_row(access, rowkey, row, fresh, &loaded))
-		filled = cs_access_fill(access, rowkey, &token, fresh, loaded.row,
+		filled = cs_access_fill(access, rowkey, &token, fresh, &loaded.row,
 								loaded.has_xmin ? &loaded.xmin : NULL) == CS_FILL_DONE;
 	UnregisterSnapshot(fresh);
 	return filled;

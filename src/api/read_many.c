@@ -300,7 +300,7 @@ load_missed(Many *many, Batch *batch)
 
 		cs_access_count_fill(access->binding,
 							 cs_access_fill(access, &batch->keys[i], &batch->tokens[j],
-											fresh, l->row, l->has_xmin ? &l->xmin : NULL));
+											fresh, &l->row, l->has_xmin ? &l->xmin : NULL));
 		if (l->has_xmin ? cs_access_shows(access, l->xmin) : shows_absences)
 			batch->rows[i] = l->row;
 		else

@@ -99,7 +99,7 @@ fill_row(Warm *warm, HeapTupleHeader row, const TransactionId *xmin)
 		!copied_token(warm, rowkey.key.hash, &token) ||
 		cs_stripe_read(token.stripe) != token.stripe_word)
 		return fill_by_key(warm, &rowkey);
-	fill = cs_access_fill(&warm->access, &rowkey, &token, warm->fresh, row, xmin);
+	fill = cs_access_fill(&warm->access, &rowkey, &token, warm->fresh, &row, xmin);
 	cs_access_count_fill(warm->access.binding, fill);
 	return fill == CS_FILL_DONE;
 }

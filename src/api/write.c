@@ -125,16 +125,6 @@ column_name(const CsBinding *binding, AttrNumber attnum)
 	return quote_identifier(NameStr(TupleDescAttr(binding->tupdesc, attnum - 1)->attname));
 }
 
-/* " WHERE key = $1 AND ..." */
-static void
-append_where(StringInfo buf, const CsBinding *binding, const char *alias)
-{
-	for (int i = 0; i < binding->nkeys; i++)
-		appendStringInfo(buf, " %s %s.%s %s $%d", i > 0 ? "AND" : "WHERE", alias,
-						 column_name(binding, binding->keys[i].attnum),
-						 binding->keys[i].eqop, i + 1);
-}
-
 /* "verb FROM table AS alias WHERE key = ...", for SELECT and DELETE */
 static SPIPlanPtr
 key_plan(CsBinding *binding, int kind)
@@ -153,7 +143,8 @@ key_plan(CsBinding *binding, int kind)
 		appendStringInfo(&buf, "DELETE %s", from);
 	else
 		appendStringInfo(&buf, "SELECT %s %s", alias, from);
-	append_where(&buf, binding, alias);
+	appendStringInfoString(&buf, " WHERE ");
+	cs_loader_append_match(&buf, binding, alias, "$");
 	for (int i = 0; i < binding->nkeys; i++)
 		types[i] = binding->keys[i].type;
 	return keep_plan(binding, kind, NULL, buf.data, binding->nkeys, types);
@@ -500,7 +491,8 @@ increment_plan(CsBinding *binding, Form_pg_attribute att)
 					 "CAST($%d AS pg_catalog.%s)",
 					 cs_binding_qualified_name(binding), alias, name, alias, name,
 					 binding->nkeys + 1, numeric_type_name(getBaseType(att->atttypid)));
-	append_where(&buf, binding, alias);
+	appendStringInfoString(&buf, " WHERE ");
+	cs_loader_append_match(&buf, binding, alias, "$");
 	appendStringInfo(&buf, " RETURNING CAST(%s.%s AS pg_catalog.numeric)", alias, name);
 	for (int i = 0; i < binding->nkeys; i++)
 		types[i] = binding->keys[i].type;

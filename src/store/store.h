@@ -33,7 +33,8 @@
 
 /* CsMeta.flags; the store interprets CS_ENTRY_DIRTY only (never evicted). */
 #define CS_ENTRY_ABSENT		0x01	/* the table has no row of this key */
-#define CS_ENTRY_SNAPSHOT	0x02	/* the value ends with a snapshot (see rowvalue.c) */
+#define CS_ENTRY_SNAPSHOT	0x02	/* the value ends with a snapshot (see
+									 * rowvalue.c) */
 #define CS_ENTRY_DIRTY		0x04	/* not yet in the table */
 
 /*
@@ -61,8 +62,8 @@ typedef struct CsFound
 {
 	CsMeta		meta;
 	Size		len;
-	char	   *value;			/* palloc'd in the current context; NULL unless
-								 * CS_LOOKUP_HIT */
+	char	   *value;			/* palloc'd in the current context; NULL
+								 * unless CS_LOOKUP_HIT */
 } CsFound;
 
 typedef enum CsLookup
@@ -78,8 +79,9 @@ typedef enum CsInstall
 	CS_INSTALL_DONE,
 	CS_INSTALL_REFUSED,			/* check() said no */
 	CS_INSTALL_TOO_LARGE,		/* can never fit, see cs_store_max_value() */
-	CS_INSTALL_FULL				/* no room could be made (dirty entries, of which a
-								 * partition takes 3/4 of its logs, or quota) */
+	CS_INSTALL_FULL				/* no room could be made (dirty entries, of
+								 * which a partition takes 3/4 of its logs, or
+								 * quota) */
 } CsInstall;
 
 /* Called on a copy of the entry's header, without a lock; must not throw. */

@@ -19,7 +19,8 @@ typedef struct CsChange
 	const CsRowKey *old;		/* NULL: inserted */
 	const CsRowKey *new;		/* NULL: deleted */
 	TupleTableSlot *newslot;	/* the new row, as its relation has it */
-	AttrMap    *map;			/* from that relation to the binding's; or NULL */
+	AttrMap    *map;			/* from that relation to the binding's; or
+								 * NULL */
 	bool		superseded;		/* this transaction changed the row once more */
 } CsChange;
 

@@ -75,7 +75,11 @@ publish_row(const CsBinding *binding, const CsChange *change)
 		cs_txn_touch_only(binding->slot, change->new->key.hash);
 		return;
 	}
-	/* the trigger's tuple lacks virtual columns, and a loader has its own idea */
+
+	/*
+	 * the trigger's tuple lacks virtual columns, and a loader has its own
+	 * idea
+	 */
 	if (!cs_has_virtual_columns(binding->tupdesc) && binding->options.loader == NULL)
 		row = cs_rowvalue_from_slot(binding, change->newslot, change->map);
 	if (row != NULL)

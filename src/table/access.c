@@ -373,13 +373,30 @@ token_stands(void *arg)
 											   cs_slot_px(token->slot)));
 }
 
+/* Is there, or may there be, a change of our own in what was loaded? */
+static bool
+may_be_own(const CsBinding *binding, const TransactionId *xmin)
+{
+#ifdef CS_MUTANT_NO_OWN_ON_FILL
+	return false;
+#endif
+	/* making the key, or loading, may have run code that changed the table */
+	if (is_own(binding) ||
+		(xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin)))
+		return true;
+	/* a loader function may have read other tables that we have changed */
+	return xmin == NULL && binding->options.loader != NULL &&
+		TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
 /*
  * Keep what was loaded under 'fresh'.  Without xmin (an absence, or the result
- * of a loader function) the entry carries what 'fresh' saw.
+ * of a loader function) the entry carries what 'fresh' saw.  The row is replaced
+ * by the flat one that is kept, so that nobody has to flatten it again.
  */
 CsFill
 cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
-			   Snapshot fresh, HeapTupleHeader row, const TransactionId *xmin)
+			   Snapshot fresh, HeapTupleHeader *row, const TransactionId *xmin)
 {
 	CsBinding  *binding = access->binding;
 	FillCheck	check = {token, fresh};
@@ -388,24 +405,22 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	CsRowValue	value;
 	CsInstall	installed;
 
-#ifndef CS_MUTANT_NO_OWN_ON_FILL
-	/* making the key, or loading, may have run code that changed the table */
-	if (is_own(binding) ||
-		(xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin)))
+	if (may_be_own(binding, xmin))
 		return CS_FILL_REFUSED;
-	/* a loader function may have read other tables that we have changed */
-	if (xmin == NULL && binding->options.loader != NULL &&
-		TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		return CS_FILL_REFUSED;
-#endif
-	if (row == NULL && (binding->options.negative_ttl <= 0 || binding->hashed))
-		return CS_FILL_NOT_TRIED;
-	if (row != NULL)
-		row = cs_rowvalue_flatten(binding, row);
-	else
+	if (*row == NULL)
+	{
+		if (binding->options.negative_ttl <= 0 || binding->hashed)
+			return CS_FILL_NOT_TRIED;
 		meta.flags |= CS_ENTRY_ABSENT;
-	if (row == NULL && (meta.flags & CS_ENTRY_ABSENT) == 0)
-		return CS_FILL_NO_ROOM;
+	}
+	else
+	{
+		HeapTupleHeader flat = cs_rowvalue_flatten(binding, *row);
+
+		if (flat == NULL)
+			return CS_FILL_NO_ROOM;
+		*row = flat;
+	}
 	if (xmin != NULL)
 		meta.wxid = cs_snapshot_row_xid(*xmin);
 	else
@@ -413,8 +428,8 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 		meta.flags |= CS_ENTRY_SNAPSHOT;
 		seen = cs_snapshot_seen(fresh);
 	}
-	meta.expires = cs_rowvalue_expiry(binding, row == NULL);
-	cs_rowvalue_encode(binding, row, seen, &value);
+	meta.expires = cs_rowvalue_expiry(binding, *row == NULL);
+	cs_rowvalue_encode(binding, *row, seen, &value);
 	cs_snapshot_boot();
 
 	CS_TEST_POINT("before_install");
@@ -466,7 +481,7 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 		shown = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
 	if (fill)
 	{
-		answer->fill = cs_access_fill(access, rowkey, &token, fresh, loaded.row,
+		answer->fill = cs_access_fill(access, rowkey, &token, fresh, &loaded.row,
 									  loaded.has_xmin ? &loaded.xmin : NULL);
 		cs_access_count_fill(access->binding, answer->fill);
 	}

@@ -30,7 +30,8 @@ typedef enum CsReason
 	CS_BYPASS_PARALLEL,
 	CS_BYPASS_SNAPSHOT,			/* not an ordinary MVCC snapshot */
 	CS_BYPASS_KEY,				/* key too long to keep */
-	CS_BYPASS_HASH,				/* its place is taken by a key of the same hash */
+	CS_BYPASS_HASH,				/* its place is taken by a key of the same
+								 * hash */
 	CS_BYPASS_SLOT,				/* cache_strategies.max_tables are in use */
 	CS_BYPASS_DISABLED			/* cache_strategies.enabled is off */
 } CsReason;
@@ -51,7 +52,8 @@ typedef struct CsAccess
 {
 	CsBinding  *binding;
 	Snapshot	snapshot;		/* what the caller sees */
-	CsReason	bypass;			/* why the cache is left out; CS_HIT: it is not */
+	CsReason	bypass;			/* why the cache is left out; CS_HIT: it is
+								 * not */
 	bool		plain;			/* load from the table, not by the loader */
 } CsAccess;
 
@@ -100,7 +102,7 @@ extern bool cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 extern Snapshot cs_access_fresh_snapshot(const CsAccess *access);
 extern CsFill cs_access_fill(CsAccess *access, const CsRowKey *rowkey,
 							 const CsToken *token, Snapshot fresh,
-							 HeapTupleHeader row, const TransactionId *xmin);
+							 HeapTupleHeader *row, const TransactionId *xmin);
 extern void cs_access_count_fill(const CsBinding *binding, CsFill fill);
 extern bool cs_access_shows(const CsAccess *access, TransactionId xmin);
 

@@ -72,7 +72,8 @@ typedef struct CsBinding
 	int			nnodes;			/* partitioned tables: this and those below */
 	Oid		   *nodes;
 	bool		detaching;		/* DETACH CONCURRENTLY has not ended: which
-								 * partitions there are depends on the snapshot */
+								 * partitions there are depends on the
+								 * snapshot */
 
 	int			slot;			/* -1: none to be had */
 	uint64		epoch;			/* of the slot when all this was read;
@@ -82,7 +83,8 @@ typedef struct CsBinding
 								 * not to be in force */
 	TimestampTz refused_until;	/* when to look at them again all the same */
 
-	SPIPlanPtr	load_plan[2];	/* made when first needed; without and with xmin */
+	SPIPlanPtr	load_plan[2];	/* made when first needed; without and with
+								 * xmin */
 	SPIPlanPtr	many_plan[2];
 	CsPlan	   *plans;			/* of the functions that write */
 
@@ -96,7 +98,8 @@ typedef struct CsBinding
 typedef struct CsTarget
 {
 	CsBinding  *binding;
-	AttrMap    *map;			/* relation's columns to the binding's; NULL: same */
+	AttrMap    *map;			/* relation's columns to the binding's; NULL:
+								 * same */
 } CsTarget;
 
 /* Moves when any binding may have been freed: pointers are good until then. */

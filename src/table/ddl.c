@@ -115,7 +115,7 @@ resolve(Oid relid)
 {
 	char		relkind = get_rel_relkind(relid);
 	bool		temporary = relkind != '\0' &&
-		get_rel_persistence(relid) == RELPERSISTENCE_TEMP;
+	get_rel_persistence(relid) == RELPERSISTENCE_TEMP;
 	List	   *ancestors;
 	ListCell   *lc;
 

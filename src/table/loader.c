@@ -72,6 +72,17 @@ xmin_column(const char *alias, bool with_xmin)
 	return with_xmin ? psprintf("%s.xmin", alias) : "CAST(NULL AS pg_catalog.xid)";
 }
 
+/* "alias.a = <prefix>1 AND alias.b = <prefix>2", as the primary key compares. */
+void
+cs_loader_append_match(StringInfo buf, const CsBinding *binding, const char *alias,
+					   const char *prefix)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		appendStringInfo(buf, "%s%s.%s %s %s%d", i > 0 ? " AND " : "", alias,
+						 quote_identifier(NameStr(binding->keys[i].name)),
+						 binding->keys[i].eqop, prefix, i + 1);
+}
+
 static char *
 load_query(const CsBinding *binding, bool with_xmin)
 {
@@ -82,10 +93,7 @@ load_query(const CsBinding *binding, bool with_xmin)
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "SELECT %s, %s %s WHERE ", alias,
 					 xmin_column(alias, with_xmin), from);
-	for (int i = 0; i < binding->nkeys; i++)
-		appendStringInfo(&buf, "%s%s.%s %s $%d", i > 0 ? " AND " : "", alias,
-						 quote_identifier(NameStr(binding->keys[i].name)),
-						 binding->keys[i].eqop, i + 1);
+	cs_loader_append_match(&buf, binding, alias, "$");
 	return buf.data;
 }
 
@@ -126,10 +134,7 @@ many_query(const CsBinding *binding, bool with_xmin)
 		appendStringInfo(&buf, "k%d, ", i + 1);
 	appendStringInfo(&buf, "n), LATERAL (SELECT %s, %s %s WHERE ",
 					 alias, xmin_column(alias, with_xmin), from);
-	for (int i = 0; i < binding->nkeys; i++)
-		appendStringInfo(&buf, "%s%s.%s %s k.k%d", i > 0 ? " AND " : "", alias,
-						 quote_identifier(NameStr(binding->keys[i].name)),
-						 binding->keys[i].eqop, i + 1);
+	cs_loader_append_match(&buf, binding, alias, "k.k");
 	appendStringInfoString(&buf, " LIMIT 1) AS l (r, x)");
 	return buf.data;
 }
@@ -142,7 +147,11 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	int			options = 0;
 
 #ifndef CS_MUTANT_DETACHING_PLAN
-	/* a plan made for one snapshot would show another one the wrong partitions */
+
+	/*
+	 * a plan made for one snapshot would show another one the wrong
+	 * partitions
+	 */
 	if (binding->detaching)
 		options = CURSOR_OPT_CUSTOM_PLAN;
 #endif
@@ -190,7 +199,7 @@ cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding)
 	foreach(lc, SPI_plan_get_plan_sources(plan))
 		if (!list_member_oid(((CachedPlanSource *) lfirst(lc))->relationOids,
 							 binding->relid))
-			return false;
+		return false;
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #ifndef CS_LOADER_H
 #define CS_LOADER_H
 
+#include "lib/stringinfo.h"
 #include "table/binding.h"
 #include "utils/snapshot.h"
 
@@ -35,6 +36,10 @@ extern void cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n
 
 /* "FROM table AS alias", and the alias: a name that is not one of its columns */
 extern char *cs_loader_from(const CsBinding *binding, char **alias);
+
+/* The condition that a row has the key given by parameters or columns */
+extern void cs_loader_append_match(StringInfo buf, const CsBinding *binding,
+								   const char *alias, const char *prefix);
 
 /* Why this function cannot be the table's loader; NULL: it can. */
 extern const char *cs_loader_check(const CsBinding *binding, Oid function);

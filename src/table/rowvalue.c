@@ -132,8 +132,7 @@ cs_rowvalue_encode(const CsBinding *binding, HeapTupleHeader row,
 	if (row != NULL)
 		trailer.rowlen = HeapTupleHeaderGetDatumLength(row);
 	value->len = MAXALIGN(trailer.rowlen) + seenlen + sizeof(Trailer);
-	value->data = place = MemoryContextAllocExtended(CurrentMemoryContext, value->len,
-													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	value->data = place = MemoryContextAllocHuge(CurrentMemoryContext, value->len);
 	if (row != NULL)
 		memcpy(place, row, trailer.rowlen);
 	place += MAXALIGN(trailer.rowlen);

@@ -62,8 +62,8 @@ like($err, qr/table "fresh" is not attached to the cache/, 'standby: a table det
 
 # What would write is refused, and says so.
 my %refused = (
-	q(SELECT cache.attach('fresh')) => qr/cannot execute cache\.attach\(\) in a read-only transaction/,
-	q(SELECT cache.detach('cache_aside')) => qr/cannot execute cache\.detach\(\) in a read-only transaction/,
+	q(SELECT cache.attach('fresh')) => qr/cannot execute cache\.attach\(\) during recovery/,
+	q(SELECT cache.detach('cache_aside')) => qr/cannot execute cache\.detach\(\) during recovery/,
 	q(SELECT cache.write(t) FROM cache_aside t LIMIT 1) => qr/in a read-only transaction|during recovery/,
 	q(SELECT cache.remove(NULL::cache_aside, 1)) => qr/in a read-only transaction|during recovery/,
 	q(SELECT cache.increment(NULL::cache_aside, 'n', 1, 1)) => qr/in a read-only transaction|during recovery/);

@@ -24,7 +24,7 @@ typedef struct ModelEntry
 	Size		len;
 	Size		offset;			/* into the pool */
 	CsMeta		meta;
-} ModelEntry;
+}			ModelEntry;
 
 typedef struct Model
 {
@@ -36,7 +36,7 @@ typedef struct Model
 	int64		installs;
 	int64		full;
 	ModelEntry	entry[KEYS];
-} Model;
+}			Model;
 
 static Model m;
 
@@ -44,7 +44,7 @@ typedef struct KeyBytes
 {
 	CsKey		key;
 	char		data[64];
-} KeyBytes;
+}			KeyBytes;
 
 /* Runs of keys share a hash: of 16 the first 'same_hash', or all of 64. */
 static int
@@ -56,7 +56,7 @@ first_of_run(int id)
 }
 
 static void
-make_key(int id, KeyBytes *k)
+make_key(int id, KeyBytes * k)
 {
 	uint64		state = first_of_run(id);
 
@@ -106,7 +106,7 @@ accept_odd_epochs(const CsMeta *meta, void *arg)
 }
 
 static void
-set_dirty(ModelEntry *e, bool dirty)
+set_dirty(ModelEntry * e, bool dirty)
 {
 	m.ndirty += dirty - (e->present && (e->meta.flags & CS_ENTRY_DIRTY) != 0);
 }

@@ -26,6 +26,7 @@ static const struct
 	const char *name;
 	void		(*run) (void);
 }			tests[] =
+
 {
 	{"model", test_model},
 	{"collide", test_collide},
