@@ -213,7 +213,7 @@ zipf_reads(void)
 		upto[i] = sum += pow(i + 1, -0.99);
 	for (i = 0; i < ZIPF_READS; i++)
 	{
-		double		u = (unit_random(&random) >> 11) * 0x1 p - 53 * sum;
+		double		u = (unit_random(&random) >> 11) / 9007199254740992.0 * sum;
 		int			low = 0;
 		int			high = ZIPF_KEYS - 1;
 
