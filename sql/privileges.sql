@@ -265,3 +265,20 @@ INSERT INTO vault.other VALUES (1);
 DROP SCHEMA vault CASCADE;
 DROP FUNCTION try, reads, rows_read, writes, as_owner, as_reader;
 DROP ROLE regress_cs_owner, regress_cs_reader, regress_cs_group, regress_cs_bypass;
+
+-- Who owns the database is a member of pg_database_owner.
+CREATE ROLE regress_cs_dbowner;
+CREATE TABLE of_dbowner (id int PRIMARY KEY, v text);
+INSERT INTO of_dbowner VALUES (1, 'one');
+SELECT cache.attach('of_dbowner');
+GRANT SELECT ON of_dbowner TO pg_database_owner;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO regress_cs_dbowner', current_database()); END $$;
+SET ROLE regress_cs_dbowner;
+SELECT cache.read(NULL::of_dbowner, 1), cache.read(NULL::of_dbowner, 1);
+RESET ROLE;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_database()); END $$;
+SET ROLE regress_cs_dbowner;
+SELECT cache.read(NULL::of_dbowner, 1);
+RESET ROLE;
+DROP TABLE of_dbowner;
+DROP ROLE regress_cs_dbowner;

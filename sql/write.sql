@@ -253,3 +253,19 @@ DROP TABLE w, numbers, by_default, by_always, by_sequence, by_domain, by_part, b
 DROP DOMAIN smaller, small, numbered, even;
 DROP SEQUENCE numbering;
 DROP FUNCTION round_trip, adjust;
+
+-- A rule may have the write end elsewhere.
+CREATE TABLE write_ruled (id int PRIMARY KEY, v text);
+INSERT INTO write_ruled VALUES (1, 'one');
+SELECT cache.attach('write_ruled');
+CREATE RULE write_rule AS ON DELETE TO write_ruled DO INSTEAD NOTHING;
+SELECT cache.remove(NULL::write_ruled, 1);
+SELECT cache.write((1, 'two')::write_ruled);
+UPDATE write_ruled SET v = 'two';
+SELECT cache.read(NULL::write_ruled, 1);
+
+-- A domain over the row type has its own idea of what a row is.
+CREATE DOMAIN write_checked AS write_ruled CHECK ((VALUE).v <> 'two');
+SELECT cache.read(NULL::write_checked, 1);
+DROP DOMAIN write_checked;
+DROP TABLE write_ruled;

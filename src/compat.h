@@ -47,6 +47,15 @@
 #define cs_proc_ownercheck(proc, role)	pg_proc_ownercheck((proc), (role))
 #endif
 
+/* Take a lock if that needs neither waiting nor memory that is not there. */
+#if PG_VERSION_NUM >= 180000
+#define cs_lock_try(tag, mode, local) \
+	LockAcquireExtended((tag), (mode), false, true, false, (local), false)
+#else
+#define cs_lock_try(tag, mode, local) \
+	LockAcquireExtended((tag), (mode), false, true, false, (local))
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define cs_noreturn	pg_noreturn
 #else

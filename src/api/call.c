@@ -26,12 +26,13 @@
 
 #include "api/call.h"
 #include "strategy/strategy.h"
+#include "txn/testpoint.h"
 #include "worker/queue.h"
 
 Oid
 cs_call_relation(Oid rowtype)
 {
-	Oid			relid = OidIsValid(rowtype) ? get_typ_typrelid(getBaseType(rowtype)) : InvalidOid;
+	Oid			relid = OidIsValid(rowtype) ? get_typ_typrelid(rowtype) : InvalidOid;
 
 	if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
 		ereport(ERROR,
@@ -83,10 +84,14 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 void
 cs_call_rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
 {
+	uint64		generation = cs_binding_generation;
+
 	call->generation = 0;
 	call->binding = binding;
 	prepare_args(call, fcinfo, first_key);
-	call->generation = cs_binding_generation;
+	CS_TEST_POINT("after_prepare");
+	/* reading catalogues may have brought in that the table has changed */
+	call->generation = binding->retired ? 0 : generation;
 }
 
 CsCall *
@@ -96,6 +101,7 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 
 	/* what the locks of a SELECT would do: see a REVOKE that has just ended */
 	AcceptInvalidationMessages();
+	cs_binding_check_slots();
 	if (call == NULL)
 	{
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
@@ -103,7 +109,11 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 		fcinfo->flinfo->fn_extra = call;
 	}
 	if (call->generation != cs_binding_generation)
-		cs_call_rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
+	{
+		do
+			cs_call_rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
+		while (call->binding->retired);
+	}
 	return call;
 }
 

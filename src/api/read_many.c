@@ -68,7 +68,6 @@ typedef struct Many
 
 	CsAccess	access;
 	CsReason	bypass;			/* of the access, before any key */
-	uint64		generation;		/* of bindings, when this pass began */
 	bool		singly;			/* the rows cannot be loaded with one query */
 	KeyReader	reader;
 } Many;
@@ -369,7 +368,6 @@ begin_pass(Many *many)
 		cs_call_rebind(call, many->fcinfo, -1, access->binding);
 	cs_txn_note_use();
 	many->bypass = access->bypass;
-	many->generation = cs_binding_generation;
 	many->singly = (access->binding->options.loader != NULL && !access->plain) ||
 		!cs_loader_can_batch(access->binding);
 	begin_keys(many);
@@ -381,7 +379,7 @@ read_batch(Many *many, int first, int n)
 	Batch	   *batch = make_batch(many, first, n);
 
 	/* casts may have run anything */
-	if (cs_binding_generation != many->generation)
+	if (many->access.binding->retired)
 		return false;
 	if (!(many->singly ? answer_singly : answer_together) (many, batch))
 		return false;

@@ -113,8 +113,14 @@ run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
 }
 
 static void
-connect_spi(void)
+connect_spi(const CsBinding *binding)
 {
+	if (binding->rules)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" has rules, which may write elsewhere",
+						binding->name),
+				 errhint("Write to it with plain SQL.")));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }
@@ -346,7 +352,7 @@ write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
 		params[n] = values[attnum - 1];
 		param_nulls[n++] = nulls[attnum - 1] ? 'n' : ' ';
 	}
-	connect_spi();
+	connect_spi(binding);
 	run(binding, write_plan(binding, columns), params, param_nulls, returned);
 	if (!returned->found && is_only_identity(binding) && key_is_given(binding, columns))
 		read_back(binding, values, returned);
@@ -384,7 +390,7 @@ cs_remove(PG_FUNCTION_ARGS)
 	call = cs_call_begin(fcinfo, 1);
 	if (!cs_call_key(call, fcinfo, 1, &rowkey))
 		PG_RETURN_BOOL(false);
-	connect_spi();
+	connect_spi(call->binding);
 	run(call->binding, key_plan(call->binding, PLAN_REMOVE), rowkey.value, NULL, &returned);
 	SPI_finish();
 	PG_RETURN_BOOL(returned.found);
@@ -522,7 +528,7 @@ cs_increment(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	memcpy(params, rowkey.value, call->binding->nkeys * sizeof(Datum));
 	params[call->binding->nkeys] = PG_GETARG_DATUM(2);
-	connect_spi();
+	connect_spi(call->binding);
 	run(call->binding, increment_plan(call->binding, att), params, NULL, &returned);
 	SPI_finish();
 	if (!returned.found || returned.isnull)

@@ -45,6 +45,8 @@ typedef struct CsSharedSlot
 typedef struct CsSharedSlots
 {
 	LWLock	   *lock;			/* set once */
+	pg_atomic_uint64 generation;	/* moves when a slot is given out or taken
+									 * back */
 	bool		lost;			/* slots lock */
 	int			search;			/* slots lock; where to look for a free one */
 	CsSharedSlot slot[FLEXIBLE_ARRAY_MEMBER];
@@ -99,6 +101,7 @@ cs_slot_shmem_init(void)
 		return;
 	memset(slots, 0, slots_size());
 	slots->lock = &GetNamedLWLockTranche("cache_strategies_slots")->lock;
+	pg_atomic_init_u64(&slots->generation, 0);
 	for (int i = 0; i < cs_max_tables; i++)
 	{
 		pg_atomic_init_u64(&slots->slot[i].word, 0);
@@ -120,6 +123,7 @@ take_free_slot(const SlotName *name)
 		slots->search = (i + 1) % cs_max_tables;
 		slot->database = name->database;
 		slot->relation = name->relation;
+		pg_atomic_fetch_add_u64(&slots->generation, 1);
 		cs_counters_reset(i);
 		cs_store_reset_evictions((uint32) i);
 		if (slots->lost)
@@ -169,14 +173,18 @@ cs_slot_get(Oid database, Oid relation, bool create)
 	return result;
 }
 
+/* Every free slot is UNKNOWN, and its entries are of an earlier epoch. */
 static void
 free_slot(int i)
 {
 	SlotName	name = {slots->slot[i].database, slots->slot[i].relation};
 
+	cs_slot_mark(i, true);
+	cs_slot_unmark(i);
 	hash_search(directory, &name, HASH_REMOVE, NULL);
 	slots->slot[i].relation = InvalidOid;
 	slots->slot[i].database = InvalidOid;
+	pg_atomic_fetch_add_u64(&slots->generation, 1);
 }
 
 void
@@ -202,8 +210,6 @@ cs_slot_drop_database(Oid database)
 		if (!OidIsValid(slots->slot[i].relation) ||
 			slots->slot[i].database != database)
 			continue;
-		cs_slot_mark(i, true);
-		cs_slot_unmark(i);
 		free_slot(i);
 		slots->lost = true;
 	}
@@ -234,6 +240,15 @@ cs_slot_relation(int slot, Oid *database)
 	*database = slots->slot[slot].database;
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 	return relation;
+}
+
+uint64
+cs_slot_generation(void)
+{
+	uint64		generation = pg_atomic_read_u64(&slots->generation);
+
+	pg_read_barrier();
+	return generation;
 }
 
 uint64

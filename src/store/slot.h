@@ -45,7 +45,10 @@ extern void cs_slot_shmem_init(void);
 /* The table's slot, or -1: there is none, and none is free */
 extern int	cs_slot_get(Oid database, Oid relation, bool create);
 
-/* Give it back; its epoch must have moved.  Does not throw. */
+/* Moves whenever a table gets or loses its slot */
+extern uint64 cs_slot_generation(void);
+
+/* Give it back.  Does not throw. */
 extern void cs_slot_release(int slot, Oid database, Oid relation);
 extern void cs_slot_drop_database(Oid database);
 

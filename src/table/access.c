@@ -179,11 +179,13 @@ cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 	access->snapshot = snapshot;
 	do
 	{
+		if (access->binding->retired)
+			access->binding = cs_binding_require(access->binding->relid);
 		binding = access->binding;
 		cs_binding_check_select(binding);
 		access->plain = false;
 		access->bypass = find_bypass(access);
-	} while (access->binding != binding);
+	} while (access->binding != binding || binding->retired);
 }
 
 /* ----- hits ----- */
@@ -289,11 +291,9 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 bool
 cs_access_lock(CsAccess *access)
 {
-	uint64		generation = cs_binding_generation;
-
 	LockRelationOid(access->binding->relid, AccessShareLock);
 	AcceptInvalidationMessages();
-	return generation == cs_binding_generation;
+	return !access->binding->retired;
 }
 
 void

@@ -79,6 +79,9 @@ static HTAB *known;
 static CsBinding *retired;		/* in this transaction */
 static CsBinding *reapable;		/* in an earlier one */
 static Oid	catalog_relid = InvalidOid;
+static bool stale_entries = false;	/* some entries may be of tables that are
+									 * gone */
+static uint64 slots_known = 0;	/* directory of slots that the bindings are of */
 static Oid	building = InvalidOid;	/* the table that build() is looking at */
 static bool building_again;		/* it changed under build()'s eyes */
 
@@ -93,6 +96,9 @@ retire(Known *entry)
 	if (binding == NULL)
 		return;
 	entry->binding = NULL;
+#ifndef CS_MUTANT_RETIRED_UNNOTICED
+	binding->retired = true;
+#endif
 	binding->next_retired = retired;
 	retired = binding;
 	cs_binding_generation++;
@@ -146,20 +152,21 @@ relcache_callback(Datum arg, Oid relid)
 		cs_txn_ddl(relid);
 #endif
 
-	if (known == NULL)
-		return;
 	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
 		building_again = true;
+	if (known == NULL)
+		return;
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		if (!concerns(entry, relid))
 			continue;
 		entry->targets_generation = 0;
+		stale_entries = true;
 		if (entry->valid)
 			retire(entry);
 	}
-	if (relid == catalog_relid)
+	if (!OidIsValid(relid) || relid == catalog_relid)
 		catalog_relid = InvalidOid;
 }
 
@@ -195,11 +202,32 @@ acl_callback(Datum arg, int cacheid, uint32 hashvalue)
 			entry->binding->acl_role = InvalidOid;
 }
 
+/* Entries that are of no use as they are; nobody up the stack can have them. */
+static void
+forget_stale(void)
+{
+	HASH_SEQ_STATUS scan;
+	Known	   *entry;
+
+	stale_entries = false;
+	hash_seq_init(&scan, known);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->valid || entry->targets_generation != 0)
+			continue;
+		if (entry->targets_context != NULL)
+			MemoryContextDelete(entry->targets_context);
+		hash_search(known, &entry->relid, HASH_REMOVE, NULL);
+	}
+}
+
 static void
 at_end(bool committed)
 {
 	CsBinding **last = &reapable;
 
+	if (stale_entries && known != NULL)
+		forget_stale();
 	while (*last != NULL)
 		last = &(*last)->next_retired;
 	*last = retired;
@@ -233,6 +261,8 @@ cs_binding_init(void)
 	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, acl_callback, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
+	/* who owns the database is a member of pg_database_owner */
+	CacheRegisterSyscacheCallback(DATABASEOID, acl_callback, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_callback, (Datum) 0);
 	cs_txn_at_end(at_end);
 }
@@ -405,6 +435,7 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 												 ObjectIdGetDatum(RelationGetNamespace(rel)));
 	binding->name = pstrdup(RelationGetRelationName(rel));
 	binding->rls = rel->rd_rel->relrowsecurity;
+	binding->rules = rel->rd_rel->relhasrules;
 	binding->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	binding->shape = shape_of(binding->tupdesc);
 	binding->seed = ((uint64) MyDatabaseId << 32) | binding->relid;
@@ -554,6 +585,32 @@ cs_binding_require(Oid relid)
 	return binding;
 }
 
+/*
+ * Have no binding with a slot that is no longer the table's, or without one
+ * though the table has one now.  A writer would mark and unlink in the wrong
+ * place.  Asked before each use; a slot that is made after that begins with px
+ * at the newest xid ("lost", in slot.c), and the writer has its xid already.
+ */
+void
+cs_binding_check_slots(void)
+{
+	uint64		generation = cs_slot_generation();
+	HASH_SEQ_STATUS scan;
+	Known	   *entry;
+
+#ifdef CS_MUTANT_SLOTS_UNCHECKED
+	return;
+#endif
+	if (generation == slots_known || known == NULL)
+		return;
+	slots_known = generation;
+	hash_seq_init(&scan, known);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->binding != NULL &&
+			entry->binding->slot != cs_slot_get(MyDatabaseId, entry->relid, false))
+			retire(entry);
+}
+
 /* The slot has not been given to another table since. */
 bool
 cs_binding_owns_slot(const CsBinding *binding)
@@ -580,13 +637,12 @@ cs_binding_refresh(CsBinding *binding)
 	Oid			relid = binding->relid;
 	int			slot = binding->slot;
 	uint64		word = cs_slot_read(slot);
-	uint64		generation = cs_binding_generation;
 
 	LockRelationOid(relid, AccessShareLock);
 	AcceptInvalidationMessages();
 	if (!cs_binding_owns_slot(binding))
 		cs_binding_forget(relid);
-	if (generation != cs_binding_generation)
+	if (binding->retired)
 		binding = cs_binding_require(relid);
 	if (binding->slot == slot && cs_slot_state(word) == CS_SLOT_ACTIVE)
 		binding->epoch = cs_slot_epoch(word);
@@ -634,6 +690,7 @@ cs_binding_targets(Relation rel, int *n)
 {
 	Known	   *entry = known_entry(RelationGetRelid(rel));
 
+	cs_binding_check_slots();
 	while (entry->targets_generation != cs_binding_generation)
 	{
 		uint64		generation = cs_binding_generation;

@@ -66,6 +66,7 @@ typedef struct CsBinding
 	TupleDesc	tupdesc;
 	uint32		shape;			/* fingerprint of it */
 	bool		partitioned;
+	bool		rules;			/* writing it may write elsewhere */
 	bool		rls;			/* row-level security may apply to someone */
 	int			nparts;			/* partitions below, without the table itself */
 	Oid		   *parts;
@@ -88,6 +89,8 @@ typedef struct CsBinding
 	SPIPlanPtr	many_plan[2];
 	CsPlan	   *plans;			/* of the functions that write */
 
+	bool		retired;		/* the table has changed since; usable until
+								 * the end of the transaction */
 	Oid			acl_role;		/* who may read, as found out last */
 	bool		acl_ok;
 	bool		acl_xmin;		/* system columns as well */
@@ -122,6 +125,7 @@ extern CsBinding *cs_binding_require(Oid relid);
 /* The bindings that see changes of this relation. */
 extern CsTarget *cs_binding_targets(Relation rel, int *n);
 
+extern void cs_binding_check_slots(void);
 extern bool cs_binding_owns_slot(const CsBinding *binding);
 extern void cs_binding_forget(Oid relid);
 

@@ -147,7 +147,8 @@ resolve(Oid relid)
 /*
  * Slots of tables that went without our callbacks: dropped, or created and
  * rolled back, by a transaction that was prepared.  Nobody has a table that
- * does not exist and whose OID can be locked.
+ * does not exist and whose OID can be locked: whoever creates it holds
+ * AccessExclusiveLock.
  */
 void
 cs_ddl_reclaim_slots(void)
@@ -168,14 +169,13 @@ cs_ddl_reclaim_slots(void)
 		Oid			relid = cs_slot_relation(slots[i], &database);
 
 		if (!OidIsValid(relid) || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
-			!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+			!ConditionalLockRelationOid(relid, AccessShareLock))
 			continue;
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		{
-			cs_slot_bump(slots[i]);
 			cs_slot_release(slots[i], MyDatabaseId, relid);
 		}
-		UnlockRelationOid(relid, AccessExclusiveLock);
+		UnlockRelationOid(relid, AccessShareLock);
 	}
 	pfree(slots);
 }

@@ -374,7 +374,6 @@ release_slots(bool committed)
 	{
 		if (!(committed ? table->dropped : table->created))
 			continue;
-		cs_slot_bump(table->slot);
 		cs_slot_release(table->slot, table->database, table->relation);
 	}
 }
