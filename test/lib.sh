@@ -250,8 +250,8 @@ isolation() {
 tap() {
 	local src=$WORK/$1/src name
 	name=$(basename "$2" .pl)
-	as_pg mkdir -p "$WORK/tap/$1/$name"
-	as_pg env -C "$src" PATH="$(bindir "$1"):$PATH" PERL5LIB="$(pgxsdir "$1")/test/perl:$src/test/t" \
+	as_pg mkdir -p "$WORK/tap/$1/$name" "$WORK/tmp"
+	as_pg env -C "$src" TMPDIR="$WORK/tmp" PATH="$(bindir "$1"):$PATH" PERL5LIB="$(pgxsdir "$1")/test/perl:$src/test/t" \
 		TESTDIR="$WORK/tap/$1/$name" TESTDATADIR="$WORK/tap/$1/$name/tmp_check" \
 		TESTLOGDIR="$WORK/tap/$1/$name/tmp_check/log" PGPORT=65432 PG_TEST_PORT_DIR="$WORK/tap/ports" \
 		PG_REGRESS="$(pgxsdir "$1")/test/regress/pg_regress" \
