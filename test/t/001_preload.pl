@@ -78,7 +78,7 @@ is($functions, join(' ', sort(keys %names)), 'every function was tried');
 
 # The settings are unknown to this server, so anything goes and nothing happens.
 is( $node->safe_psql('postgres', q(SET cache_strategies.enabled = off; SELECT 1)),
-	'1', 'settings are placeholders without the library');
+	'1', 'settings mean nothing without the library');
 
 # ----- attached, then restarted without the library -----
 
