@@ -274,6 +274,9 @@ is(sql('few', 'SELECT tables FROM cache.stats'), '2', 'two slots are in use');
 	sql('few', "COMMIT PREPARED 'late'");
 	exact($node, $late, 'a slot of its own, and a late COMMIT PREPARED', db => 'few');
 	warmed($node, $late, $_, 'a slot of its own', db => 'few') foreach (1, 5, 6);
+	# the writer met the table when it had none, and writes again
+	$writer->query_safe("UPDATE $late SET v = 'once more' WHERE id IN (1, 5)");
+	exact($node, $late, 'a slot that the writer did not know', db => 'few');
 	sql('few', "UPDATE $late SET n = n + 1");
 	exact($node, $late, 'a slot of its own, and changed', db => 'few');
 	$writer->quit;
