@@ -81,8 +81,8 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 						   &call->args[i], fcinfo->flinfo->fn_mcxt);
 }
 
-void
-cs_call_rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
+static void
+rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
 {
 	uint64		generation = cs_binding_generation;
 
@@ -111,10 +111,18 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 	if (call->generation != cs_binding_generation)
 	{
 		do
-			cs_call_rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
+			rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
 		while (call->binding->retired);
 	}
 	return call;
+}
+
+void
+cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsAccess *access)
+{
+	cs_access_begin(access, call->binding, cs_call_snapshot());
+	if (access->binding != call->binding)
+		rebind(call, fcinfo, first_key, access->binding);
 }
 
 static bool
@@ -169,10 +177,7 @@ cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
 {
 	HeapTupleData tuple;
 
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = row;
+	tuple = cs_row_tuple(row);
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		bool		isnull;

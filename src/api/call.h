@@ -30,9 +30,9 @@ typedef struct CsCall
  */
 extern CsCall *cs_call_begin(FunctionCallInfo fcinfo, int first_key);
 
-/* Go on with a newer binding of the same table. */
-extern void cs_call_rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key,
-						   CsBinding *binding);
+/* Begin a read; the call goes on with the binding that the access has. */
+extern void cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key,
+						   CsAccess *access);
 
 /* The key that was given; false if no row can have it. */
 extern bool cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key,

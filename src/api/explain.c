@@ -88,9 +88,7 @@ cs_explain(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	call = cs_call_begin(fcinfo, 1);
-	cs_access_begin(&access, call->binding, cs_call_snapshot());
-	if (access.binding != call->binding)
-		cs_call_rebind(call, fcinfo, 1, access.binding);
+	cs_call_access(call, fcinfo, 1, &access);
 	values[EXPLAIN_STRATEGY] = CStringGetTextDatum(access.binding->options.strategy);
 	if (cs_call_key(call, fcinfo, 1, &rowkey))
 		describe(&access, &rowkey, values, nulls);

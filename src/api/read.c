@@ -45,9 +45,7 @@ read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 	{
 		CsCall	   *call = cs_call_begin(fcinfo, 1);
 
-		cs_access_begin(&access, call->binding, cs_call_snapshot());
-		if (access.binding != call->binding)
-			cs_call_rebind(call, fcinfo, 1, access.binding);
+		cs_call_access(call, fcinfo, 1, &access);
 		if (!cs_call_key(call, fcinfo, 1, &rowkey))
 			return false;
 		if (cs_strategy_read(&access, &rowkey, answer))
@@ -125,9 +123,7 @@ cs_lookup(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	call = cs_call_begin(fcinfo, 1);
-	cs_access_begin(&access, call->binding, cs_call_snapshot());
-	if (access.binding != call->binding)
-		cs_call_rebind(call, fcinfo, 1, access.binding);
+	cs_call_access(call, fcinfo, 1, &access);
 	if (!cs_call_key(call, fcinfo, 1, &rowkey))
 		PG_RETURN_NULL();
 	cs_txn_note_use();
@@ -192,9 +188,7 @@ cs_fill(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the row to fill must not be NULL")));
 	row = PG_GETARG_HEAPTUPLEHEADER(0);
-	cs_access_begin(&access, call->binding, cs_call_snapshot());
-	if (access.binding != call->binding)
-		cs_call_rebind(call, fcinfo, -1, access.binding);
+	cs_call_access(call, fcinfo, -1, &access);
 	if (!cs_call_row_key(access.binding, row, &rowkey))
 		PG_RETURN_BOOL(false);
 	cs_txn_note_use();

@@ -150,10 +150,7 @@ key_from_record(KeyReader *reader, const CsBinding *binding, Datum element,
 
 	prepare_record(reader, binding, HeapTupleHeaderGetTypeId(record),
 				   HeapTupleHeaderGetTypMod(record));
-	tuple.t_len = HeapTupleHeaderGetDatumLength(record);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = record;
+	tuple = cs_row_tuple(record);
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		bool		isnull;
@@ -363,9 +360,7 @@ begin_pass(Many *many)
 	CsCall	   *call = cs_call_begin(many->fcinfo, -1);
 	CsAccess   *access = &many->access;
 
-	cs_access_begin(access, call->binding, cs_call_snapshot());
-	if (access->binding != call->binding)
-		cs_call_rebind(call, many->fcinfo, -1, access->binding);
+	cs_call_access(call, many->fcinfo, -1, access);
 	cs_txn_note_use();
 	many->bypass = access->bypass;
 	many->singly = (access->binding->options.loader != NULL && !access->plain) ||
@@ -389,10 +384,7 @@ read_batch(Many *many, int first, int n)
 
 		if (batch->rows[i] == NULL)
 			continue;
-		tuple.t_len = HeapTupleHeaderGetDatumLength(batch->rows[i]);
-		ItemPointerSetInvalid(&tuple.t_self);
-		tuple.t_tableOid = InvalidOid;
-		tuple.t_data = batch->rows[i];
+		tuple = cs_row_tuple(batch->rows[i]);
 		tuplestore_puttuple(many->rows, &tuple);
 	}
 	return true;

@@ -340,7 +340,7 @@ write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
 	bool	   *nulls = palloc(natts * sizeof(bool));
 	Datum	   *params = palloc(natts * sizeof(Datum));
 	char	   *param_nulls = palloc(natts);
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row),.t_data = row};
+	HeapTupleData tuple = cs_row_tuple(row);
 	Bitmapset  *columns;
 	int			attnum = -1;
 	int			n = 0;

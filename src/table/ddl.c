@@ -45,20 +45,21 @@ static HTAB *temp_relations;
 
 static object_access_hook_type prev_object_access_hook = NULL;
 
-static void
+/* Returns the slot, -1 if it has none. */
+static int
 touch(Oid relid)
 {
 	int			slot = cs_slot_get(MyDatabaseId, relid, false);
 
 	if (slot >= 0)
 		cs_txn_touch_table(slot, true);
+	return slot;
 }
 
 /* A detached table's slot goes like that of a dropped one. */
 static void
-forget_detached(Oid relid)
+forget_detached(Oid relid, int slot)
 {
-	int			slot = cs_slot_get(MyDatabaseId, relid, false);
 	CsOptions	options;
 
 	if (slot >= 0 && cs_relation_is_locked(relid, ShareRowExclusiveLock) &&
@@ -135,13 +136,12 @@ resolve(Oid relid)
 		return;
 	if (!matters(relid, relkind))
 		return;
-	touch(relid);
-	forget_detached(relid);
+	forget_detached(relid, touch(relid));
 	if (!get_rel_relispartition(relid))
 		return;
 	ancestors = get_partition_ancestors(relid);
 	foreach(lc, ancestors)
-		touch(lfirst_oid(lc));
+		(void) touch(lfirst_oid(lc));
 }
 
 /*

@@ -217,10 +217,7 @@ cs_key_equal(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 
 	if (!binding->hashed)
 		return true;
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = row;
+	tuple = cs_row_tuple(row);
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		CsKeyColumn *column = &binding->keys[i];

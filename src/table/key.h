@@ -8,7 +8,7 @@
 #ifndef CS_KEY_H
 #define CS_KEY_H
 
-#include "access/htup.h"
+#include "access/htup_details.h"
 #include "access/tupdesc.h"
 #include "compat.h"
 #include "fmgr.h"
@@ -48,6 +48,19 @@ typedef struct CsRowKey
 } CsRowKey;
 
 struct CsBinding;
+
+/* A row, as the functions that take tuples want it. */
+static inline HeapTupleData
+cs_row_tuple(HeapTupleHeader row)
+{
+	HeapTupleData tuple;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	return tuple;
+}
 
 /* Describe a column of the primary key; false if its type cannot be a key. */
 extern bool cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype,

@@ -89,10 +89,7 @@ cs_rowvalue_flatten(const CsBinding *binding, HeapTupleHeader row)
 	Datum	   *values;
 	bool	   *nulls;
 
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = row;
+	tuple = cs_row_tuple(row);
 	if (!has_toast(binding->tupdesc, &tuple))
 		return row;
 	values = palloc(binding->tupdesc->natts * sizeof(Datum));
