@@ -35,13 +35,19 @@ ask() {
 	return 1
 }
 
+# close NAME: it can be opened again.
+close() {
+	local in=${TO[$1]} out=${FROM[$1]}
+	exec {in}>&-
+	wait "${PID[$1]}" || true
+	exec {out}<&-
+	rm "$SESSIONS/$1.in" "$SESSIONS/$1.out"
+	unset "PID[$1]"
+}
+
 # Whatever happens, no psql and no pipe is left behind.
 close_all() {
-	local name fd
-	for name in "${!PID[@]}"; do
-		fd=${TO[$name]}
-		exec {fd}>&-
-		wait "${PID[$name]}" || true
-	done
+	local name
+	for name in "${!PID[@]}"; do close "$name"; done
 	rm -rf "$SESSIONS"
 }

@@ -162,3 +162,58 @@ part "A transaction that changes more than cache_strategies.bulk_threshold rows 
 	"entries instead of one by one."
 step A events '' "UPDATE events SET kind = 'old' WHERE id <= 20000"
 step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"
+
+title "write_back: pages"
+text "Increments, and UPDATEs that set no other columns than those with a merge rule, are kept in shared" \
+	"memory and in a journal. A worker writes them to the table, here once a minute, otherwise once a" \
+	"second. A read shows the latest state; the table does not have it yet."
+step A pages 7 "SELECT views FROM cache.read(NULL::pages, 7)"
+step A pages '' "SELECT cache.increment(NULL::pages, 'views', 1, 7)"
+step B pages '' "SELECT cache.increment(NULL::pages, 'views', 10, 7)"
+step A pages '' "UPDATE pages SET views = views + 100, seen = now() WHERE id = 7"
+step A pages '' "SELECT views FROM pages WHERE id = 7"
+step B pages 7 "SELECT views FROM cache.read(NULL::pages, 7)"
+
+part "What a transaction has deferred is its own until it commits."
+control A pages "BEGIN"
+inside A pages '' "SELECT cache.increment(NULL::pages, 'views', 1000, 7)"
+step B pages 7 "SELECT views FROM cache.read(NULL::pages, 7)"
+control A pages "ROLLBACK"
+step A pages 7 "SELECT views FROM cache.read(NULL::pages, 7)"
+
+part "Other columns go to the table at once, and meet what is deferred in the read."
+step A pages '' "UPDATE pages SET title = 'Seven' WHERE id = 7"
+step B pages 7 "SELECT title || ': ' || views FROM cache.read(NULL::pages, 7)"
+
+# status: what cache.flush_status says.
+status() {
+	table "SELECT 'deferred', 'dirty entries', 'rows flushed', 'coalesced', 'journal bytes', 'dead letters' UNION ALL
+		SELECT deferred::text, dirty_entries::text, rows_flushed::text, coalesced::text, journal_bytes::text, dead_letters::text
+		FROM cache.flush_status WHERE relation = 'pages'::regclass" 1
+}
+part "Three deferred writes of one row become one change of it. Before the flush, and after it:"
+status
+step A pages '' "SELECT cache.flush('pages')"
+status
+step A pages '' "SELECT views FROM pages WHERE id = 7"
+
+# hot SQL: transactions per second of 8 clients.
+hot() {
+	printf '%s;\n' "$1" >"$SESSIONS/hot.sql"
+	pgbench -n -M prepared -c 8 -j 2 -T 2 -f "$SESSIONS/hot.sql" 2>"$SESSIONS/log" >"$SESSIONS/hot" ||
+		{ cat "$SESSIONS/log" >&2; return 1; }
+	awk '/^tps/ { printf "%d", $3 }' "$SESSIONS/hot"
+}
+part "8 clients count visits of one page, with pgbench for 2 seconds each: by a plain UPDATE of a table" \
+	"that is not attached, and by cache.increment, durable and not. Transactions per second, and as a ratio:"
+printf '\n'
+increment="SELECT cache.increment(NULL::pages, 'views', 1, 1)"
+plain=$(hot "UPDATE plain.pages SET views = views + 1 WHERE id = 1")
+quietly A "SELECT cache.attach('pages', 'write_back', merge => '{\"views\": \"add\", \"seen\": \"max\"}', durable => false)"
+volatile=$(hot "$increment")
+quietly A "SELECT cache.attach('pages', 'write_back', merge => '{\"views\": \"add\", \"seen\": \"max\"}')"
+durable=$(hot "$increment")
+table "SELECT 'one row', 'tps', 'ratio' UNION ALL SELECT * FROM (VALUES
+	('plain UPDATE', '$plain', '1.0'),
+	('write_back', '$durable', round($durable / $plain.0, 1)::text),
+	('write_back, durable => false', '$volatile', round($volatile / $plain.0, 1)::text)) v" 2

@@ -54,6 +54,15 @@ CREATE VIEW demo.new_events AS
 		jsonb_build_object('user', i * 7919 % 10007, 'page', i % 997) AS payload
 	FROM generate_series(1, 100000) i;
 
+-- Counted with every visit.
+CREATE TABLE pages (
+	id		int PRIMARY KEY,
+	title	text NOT NULL,
+	views	bigint NOT NULL DEFAULT 0,
+	seen	timestamptz
+);
+INSERT INTO pages SELECT i, 'Page ' || i FROM generate_series(1, 1000) i;
+
 -- Copies that are not attached, to compare with.
 CREATE SCHEMA plain;
 CREATE TABLE plain.pgbench_accounts (LIKE pgbench_accounts INCLUDING ALL);
@@ -63,6 +72,8 @@ INSERT INTO plain.pgbench_tellers SELECT * FROM pgbench_tellers;
 CREATE TABLE plain.documents (LIKE documents INCLUDING ALL);
 INSERT INTO plain.documents SELECT * FROM documents;
 CREATE TABLE plain.events (LIKE events INCLUDING ALL);
+CREATE TABLE plain.pages (LIKE pages INCLUDING ALL);
+INSERT INTO plain.pages SELECT * FROM pages;
 CREATE TABLE demo.events_through (LIKE events INCLUDING ALL);
 
 -- 100,000 reads of 10,000 accounts, in no order.
@@ -72,3 +83,5 @@ CREATE TABLE demo.keys AS SELECT 1 + i * 7919 % 10000 AS k FROM generate_series(
 ALTER TABLE events SET (autovacuum_enabled = off);
 ALTER TABLE plain.events SET (autovacuum_enabled = off);
 ALTER TABLE demo.events_through SET (autovacuum_enabled = off);
+ALTER TABLE pages SET (autovacuum_enabled = off);
+ALTER TABLE plain.pages SET (autovacuum_enabled = off);

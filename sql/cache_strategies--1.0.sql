@@ -13,13 +13,69 @@ CREATE TABLE cache.bindings (
 	negative_ttl	interval,
 	max_memory		bigint,
 	loader			text,
-	refresh_ahead	real
+	refresh_ahead	real,
+	durable			boolean,
+	flush_interval	interval,
+	flush_batch		integer,
+	merge			jsonb
 );
 COMMENT ON TABLE cache.bindings IS 'tables attached to the cache, with their options; changed by cache.attach() and cache.detach()';
 COMMENT ON COLUMN cache.bindings.max_memory IS 'bytes';
 COMMENT ON COLUMN cache.bindings.loader IS 'signature of the loader function';
 SELECT pg_catalog.pg_extension_config_dump('cache.bindings', '');
 GRANT SELECT ON cache.bindings TO PUBLIC;
+
+-- ----- deferred writes -----
+
+CREATE TABLE cache.journal_a (
+	stamp			bigint NOT NULL,
+	relation		regclass NOT NULL,
+	written_for		oid NOT NULL,
+	change			bytea
+) WITH (autovacuum_enabled = false);
+COMMENT ON TABLE cache.journal_a IS 'deferred writes of durable write_back tables: half of the journal';
+COMMENT ON COLUMN cache.journal_a.stamp IS 'of the transaction; changes of a row take effect in this order';
+COMMENT ON COLUMN cache.journal_a.written_for IS 'oid of the relation when it was written';
+COMMENT ON COLUMN cache.journal_a.change IS 'key and changes; NULL: the table was truncated';
+CREATE TABLE cache.journal_b (LIKE cache.journal_a INCLUDING COMMENTS) WITH (autovacuum_enabled = false);
+COMMENT ON TABLE cache.journal_b IS 'deferred writes of durable write_back tables: the other half of the journal';
+
+CREATE TABLE cache.flush_state (
+	relation		regclass PRIMARY KEY,
+	flushed			bigint NOT NULL DEFAULT 0,
+	unclean			boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE cache.flush_state IS 'how far the journal of each write_back table has been written to it';
+COMMENT ON COLUMN cache.flush_state.flushed IS 'journal entries with smaller stamps are in the table';
+COMMENT ON COLUMN cache.flush_state.unclean IS 'a volatile table may have had deferred writes when the server stopped';
+
+CREATE TABLE cache.dead_letter_store (
+	id				bigserial PRIMARY KEY,
+	relation		regclass NOT NULL,
+	written_for		oid NOT NULL,
+	change			bytea NOT NULL,
+	content			jsonb NOT NULL,
+	sqlstate		text NOT NULL,
+	message			text NOT NULL,
+	attempts		integer NOT NULL,
+	first_time		timestamptz NOT NULL,
+	last_time		timestamptz NOT NULL
+);
+COMMENT ON TABLE cache.dead_letter_store IS 'deferred writes that their table refused; see cache.dead_letters';
+
+SELECT pg_catalog.pg_extension_config_dump('cache.journal_a', '');
+SELECT pg_catalog.pg_extension_config_dump('cache.journal_b', '');
+SELECT pg_catalog.pg_extension_config_dump('cache.flush_state', '');
+SELECT pg_catalog.pg_extension_config_dump('cache.dead_letter_store', '');
+SELECT pg_catalog.pg_extension_config_dump('cache.dead_letter_store_id_seq', '');
+
+CREATE FUNCTION cache.row_deferred() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_row_deferred' LANGUAGE C;
+COMMENT ON FUNCTION cache.row_deferred() IS 'row trigger of tables attached with write_back: defers an update, or has it meet deferred ones';
+
+CREATE FUNCTION cache.table_truncated() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_table_truncated' LANGUAGE C;
+COMMENT ON FUNCTION cache.table_truncated() IS 'truncate trigger of tables attached with write_back';
 
 CREATE FUNCTION cache.row_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'cs_row_changed' LANGUAGE C;
@@ -44,6 +100,14 @@ BEGIN
 	DELETE FROM cache.bindings b
 	USING pg_event_trigger_dropped_objects() d
 	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = b.relation;
+	IF FOUND THEN
+		DELETE FROM cache.flush_state s
+		USING pg_event_trigger_dropped_objects() d
+		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
+		DELETE FROM cache.dead_letter_store s
+		USING pg_event_trigger_dropped_objects() d
+		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
+	END IF;
 END $$;
 COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings';
 REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
@@ -58,10 +122,13 @@ COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of c
 CREATE FUNCTION cache.attach(relation regclass, strategy text DEFAULT 'cache_aside',
 	ttl interval DEFAULT NULL, ttl_jitter real DEFAULT NULL,
 	negative_ttl interval DEFAULT NULL, max_memory text DEFAULT NULL,
-	loader regproc DEFAULT NULL, refresh_ahead real DEFAULT NULL)
+	loader regproc DEFAULT NULL, refresh_ahead real DEFAULT NULL,
+	durable boolean DEFAULT NULL, flush_interval interval DEFAULT NULL,
+	flush_batch integer DEFAULT NULL, merge jsonb DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'cs_attach' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.attach(regclass, text, interval, real, interval, text, regproc, real) IS
+COMMENT ON FUNCTION cache.attach(regclass, text, interval, real, interval, text, regproc, real,
+	boolean, interval, integer, jsonb) IS
 'cache a table with the given strategy, or change the options of a cached one';
 
 CREATE FUNCTION cache.detach(relation regclass) RETURNS void
@@ -110,6 +177,26 @@ CREATE FUNCTION cache.increment(row_type anyelement, column_name name, delta num
 AS 'MODULE_PATHNAME', 'cs_increment' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.increment(anyelement, name, numeric, "any") IS
 'add to a column of the row with this primary key; returns the new value, NULL if there is no such row';
+
+CREATE FUNCTION cache.flush(relation regclass DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_flush' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.flush(regclass) IS
+'write deferred writes of a table, or of all tables of which one is the owner, to it now; returns how many rows were written';
+
+CREATE FUNCTION cache.scan(row_type anyelement) RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'cs_scan' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.scan(anyelement) IS
+'all rows of a table, with its deferred writes';
+
+CREATE FUNCTION cache.requeue(relation regclass DEFAULT NULL, id bigint DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_requeue' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.requeue(regclass, bigint) IS
+'try again to write dead letters to their table; returns how many were';
+
+CREATE FUNCTION cache.discard(relation regclass DEFAULT NULL, id bigint DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_discard' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.discard(regclass, bigint) IS
+'throw dead letters away; returns how many';
 
 CREATE FUNCTION cache.invalidate(relation regclass) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_invalidate_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -175,3 +262,38 @@ CREATE VIEW cache.progress AS
 	FROM cache.warm_progress();
 COMMENT ON VIEW cache.progress IS 'running cache.warm() calls in this database';
 GRANT SELECT ON cache.progress TO PUBLIC;
+
+CREATE FUNCTION cache.flush_counters(OUT relation oid, OUT durable boolean,
+	OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT oldest interval,
+	OUT deferred bigint, OUT rows_flushed bigint, OUT coalesced bigint,
+	OUT flushes bigint, OUT flushes_per_second double precision, OUT last_flush timestamptz,
+	OUT gone bigint, OUT dead bigint, OUT retries bigint, OUT waits bigint,
+	OUT last_error text, OUT last_error_time timestamptz, OUT journal_bytes bigint, OUT open boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_flush_status' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.flush_counters() IS 'how flushing goes for each write_back table; see cache.flush_status';
+
+-- as its owner, who may read the store; whose dead letters are shown is decided here
+CREATE VIEW cache.dead_letters AS
+	SELECT d.id, d.relation, d.content -> 'key' AS key, d.content -> 'changes' AS changes,
+		d.sqlstate, d.message, d.attempts, d.first_time, d.last_time
+	FROM cache.dead_letter_store d LEFT JOIN pg_catalog.pg_class c ON c.oid = d.relation
+	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE')
+		OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user);
+COMMENT ON VIEW cache.dead_letters IS 'deferred writes that their table refused, of one''s own tables; see cache.requeue() and cache.discard()';
+ALTER VIEW cache.dead_letters SET (security_barrier = true);
+GRANT SELECT ON cache.dead_letters TO PUBLIC;
+
+CREATE FUNCTION cache.dead_letter_count(relation oid) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'SELECT count(*) FROM cache.dead_letter_store d WHERE d.relation = $1';
+COMMENT ON FUNCTION cache.dead_letter_count(oid) IS 'how many dead letters a table has';
+
+CREATE VIEW cache.flush_status AS
+	SELECT f.relation::regclass AS relation, f.durable, f.dirty_entries, f.dirty_bytes, f.oldest,
+		f.deferred, f.rows_flushed, f.coalesced, f.flushes, f.flushes_per_second, f.last_flush,
+		f.gone, f.dead, f.retries, f.waits, f.last_error, f.last_error_time,
+		f.journal_bytes, cache.dead_letter_count(f.relation) AS dead_letters, f.open
+	FROM cache.flush_counters() f;
+COMMENT ON VIEW cache.flush_status IS 'deferred writes and how flushing goes, for each write_back table of this database';
+GRANT SELECT ON cache.flush_status TO PUBLIC;

@@ -10,9 +10,13 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/guard.h"
+#include "flush/own.h"
+#include "flush/state.h"
 #include "guc.h"
 #include "observe/counters.h"
 #include "shmem.h"
+#include "store/slot.h"
 #include "strategy/strategy.h"
 #include "table/binding.h"
 #include "table/ddl.h"
@@ -34,10 +38,13 @@ _PG_init(void)
 		return;
 	cs_guc_define();
 	cs_shmem_hook();
+	cs_slot_taken_hook = cs_state_reset;
+	cs_own_init();
 	cs_txn_init();
 	cs_binding_init();
 	cs_ddl_init();
 	cs_strategy_init();
 	cs_counters_init();
 	cs_worker_init();
+	cs_guard_init();
 }

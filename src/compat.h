@@ -62,6 +62,13 @@
 #define cs_noreturn	pg_attribute_noreturn()
 #endif
 
+/* Does CountDBConnections() count it?  Of walsenders, some minor versions do. */
+#if PG_VERSION_NUM >= 180000
+#define cs_proc_is_counted(proc) ((proc)->isRegularBackend)
+#else
+#define cs_proc_is_counted(proc) (!(proc)->isBackgroundWorker)
+#endif
+
 /* Columns that are computed when read are missing from a trigger's tuples. */
 #if PG_VERSION_NUM >= 180000
 #define cs_has_virtual_columns(tupdesc) \

@@ -14,6 +14,9 @@
 #include "storage/shmem.h"
 
 #include "api/progress.h"
+#include "flush/deferred.h"
+#include "flush/journal.h"
+#include "flush/state.h"
 #include "observe/counters.h"
 #include "shmem.h"
 #include "store/flight.h"
@@ -42,6 +45,9 @@ request(void)
 	RequestAddinShmemSpace(cs_counters_shmem_size());
 	RequestAddinShmemSpace(cs_queue_shmem_size());
 	RequestAddinShmemSpace(cs_progress_shmem_size());
+	RequestAddinShmemSpace(cs_deferred_shmem_size());
+	RequestAddinShmemSpace(cs_journal_shmem_size());
+	RequestAddinShmemSpace(cs_state_shmem_size());
 }
 
 static void
@@ -58,6 +64,9 @@ startup(void)
 	cs_counters_shmem_init();
 	cs_queue_shmem_init();
 	cs_progress_shmem_init();
+	cs_deferred_shmem_init();
+	cs_journal_shmem_init();
+	cs_state_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	ready = true;
 }

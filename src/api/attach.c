@@ -32,6 +32,11 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "flush/delta.h"
+#include "flush/flush.h"
+#include "flush/journal.h"
+#include "flush/own.h"
+#include "flush/state.h"
 #include "guc.h"
 #include "shmem.h"
 #include "strategy/strategy.h"
@@ -52,6 +57,10 @@ enum
 	ARG_MAX_MEMORY,
 	ARG_LOADER,
 	ARG_REFRESH_AHEAD,
+	ARG_DURABLE,
+	ARG_FLUSH_INTERVAL,
+	ARG_FLUSH_BATCH,
+	ARG_MERGE,
 	N_ARGS
 };
 
@@ -237,6 +246,87 @@ check_refresh_ahead(const CsBinding *binding)
 		bad_option("refresh_ahead", "It needs cache_strategies.refresh_queue to be more than zero.");
 }
 
+/* ----- write_back ----- */
+
+static void
+refuse_deferring(Relation rel, const char *reason, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("cannot defer writes of table \"%s\"", RelationGetRelationName(rel)),
+			 errdetail("%s", reason),
+			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* Options that mean nothing to the other strategies. */
+static void
+check_flush_options(FunctionCallInfo fcinfo, bool defers)
+{
+	static const struct
+	{
+		int			arg;
+		const char *name;
+	}			options[] = {
+		{ARG_DURABLE, "durable"}, {ARG_FLUSH_INTERVAL, "flush_interval"},
+		{ARG_FLUSH_BATCH, "flush_batch"}, {ARG_MERGE, "merge"}
+	};
+
+	for (int i = 0; i < lengthof(options) && !defers; i++)
+		if (!PG_ARGISNULL(options[i].arg))
+			bad_option(options[i].name, "It is for the strategy write_back.");
+	check_interval(fcinfo, ARG_FLUSH_INTERVAL, "flush_interval");
+	if (!PG_ARGISNULL(ARG_FLUSH_BATCH) && PG_GETARG_INT32(ARG_FLUSH_BATCH) <= 0)
+		bad_option("flush_batch", "It must be more than zero.");
+	if (defers && !PG_ARGISNULL(ARG_LOADER))
+		bad_option("loader", "What is deferred belongs to the table's own rows.");
+}
+
+static void
+check_deferring(FunctionCallInfo fcinfo, Relation rel)
+{
+	bool		durable = PG_ARGISNULL(ARG_DURABLE) || PG_GETARG_BOOL(ARG_DURABLE);
+
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		refuse_deferring(rel, "It is partitioned.", NULL);
+	if (rel->rd_rel->relhasrules)
+		refuse_deferring(rel, "It has rules, which may write elsewhere.", NULL);
+	if (durable && rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+		refuse_deferring(rel, "It is unlogged, so it is empty after a crash.",
+						 "Use durable => false.");
+	cs_merge_check(rel, PG_ARGISNULL(ARG_MERGE) ? NULL : PG_GETARG_JSONB_P(ARG_MERGE));
+}
+
+/* Under the lock, with the new options: are the keys fit for it? */
+static void
+check_deferring_key(const CsBinding *binding)
+{
+	if (!binding->hashed)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("cannot defer writes of table \"%s\"", binding->name),
+			 errdetail("A column of its primary key is of a type in which equal values can have different bytes.")));
+}
+
+/* What has been deferred so far, by the options so far. */
+static void
+flush_all(Oid relid)
+{
+	CsBinding  *binding = cs_binding_get(relid);
+
+	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
+		return;
+	if (cs_own_has(binding->slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("this transaction has deferred writes of table \"%s\" itself",
+						binding->name),
+				 errhint("Commit it first.")));
+	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(relid))
+		cs_flush_replay(relid);
+	cs_flush_table(relid, false);
+}
+
 /* ----- cache.bindings ----- */
 
 typedef struct Statement
@@ -284,15 +374,17 @@ add_arg(Statement *s, Oid type, Datum value, bool isnull)
 }
 
 static void
-save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory)
+save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 {
 	Statement	s = {
 		.query =
-		"INSERT INTO cache.bindings VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+		"INSERT INTO cache.bindings VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
 		"ON CONFLICT (relation) DO UPDATE SET strategy = EXCLUDED.strategy, "
 		"ttl = EXCLUDED.ttl, ttl_jitter = EXCLUDED.ttl_jitter, "
 		"negative_ttl = EXCLUDED.negative_ttl, max_memory = EXCLUDED.max_memory, "
-		"loader = EXCLUDED.loader, refresh_ahead = EXCLUDED.refresh_ahead"
+		"loader = EXCLUDED.loader, refresh_ahead = EXCLUDED.refresh_ahead, "
+		"durable = EXCLUDED.durable, flush_interval = EXCLUDED.flush_interval, "
+		"flush_batch = EXCLUDED.flush_batch, merge = EXCLUDED.merge"
 	};
 	char	   *loader = NULL;
 
@@ -306,10 +398,41 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory)
 	add_arg(&s, INT8OID, Int64GetDatum(max_memory), max_memory == 0);
 	add_arg(&s, TEXTOID, loader != NULL ? CStringGetTextDatum(loader) : (Datum) 0, loader == NULL);
 	add_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_REFRESH_AHEAD), PG_ARGISNULL(ARG_REFRESH_AHEAD));
+	add_arg(&s, BOOLOID, PG_ARGISNULL(ARG_DURABLE) ? BoolGetDatum(true) : PG_GETARG_DATUM(ARG_DURABLE),
+			!defers);
+	add_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_FLUSH_INTERVAL), PG_ARGISNULL(ARG_FLUSH_INTERVAL));
+	add_arg(&s, INT4OID, PG_GETARG_DATUM(ARG_FLUSH_BATCH), PG_ARGISNULL(ARG_FLUSH_BATCH));
+	add_arg(&s, JSONBOID, PG_GETARG_DATUM(ARG_MERGE), PG_ARGISNULL(ARG_MERGE));
 	change_bindings(&s);
 }
 
+/* Where the journal begins for a table; and that is all that others have there. */
+static void
+save_flush_state(Oid relid, bool defers)
+{
+	Statement	add = {
+		.query = "INSERT INTO cache.flush_state (relation, flushed) VALUES ($1, $2)"
+	};
+	Statement	remove = {
+		.query = "DELETE FROM cache.flush_state WHERE relation OPERATOR(pg_catalog.=) $1"
+	};
+
+	add_arg(&remove, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	change_bindings(&remove);
+	if (!defers)
+		return;
+	add_arg(&add, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	add_arg(&add, INT8OID, Int64GetDatum((int64) cs_journal_boundary()), false);
+	change_bindings(&add);
+}
+
 /* ----- attach ----- */
+
+static bool
+is_deferring(FunctionCallInfo fcinfo)
+{
+	return strcmp(text_to_cstring(PG_GETARG_TEXT_PP(ARG_STRATEGY)), cs_write_back.name) == 0;
+}
 
 static void
 check_arguments(FunctionCallInfo fcinfo)
@@ -330,6 +453,7 @@ check_arguments(FunctionCallInfo fcinfo)
 	check_share(fcinfo, ARG_TTL_JITTER, "ttl_jitter");
 	check_interval(fcinfo, ARG_NEGATIVE_TTL, "negative_ttl");
 	check_share(fcinfo, ARG_REFRESH_AHEAD, "refresh_ahead");
+	check_flush_options(fcinfo, is_deferring(fcinfo));
 }
 
 /*
@@ -344,12 +468,14 @@ cs_attach(PG_FUNCTION_ARGS)
 	Relation	rel;
 	CsBinding  *binding;
 	int64		max_memory;
+	bool		defers;
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.attach()");
 	PreventCommandIfReadOnly("cache.attach()");
 	check_arguments(fcinfo);
 	max_memory = check_max_memory(fcinfo);
+	defers = is_deferring(fcinfo);
 	relid = PG_GETARG_OID(ARG_RELATION);
 
 	/* look first, so that nobody can lock what he does not own */
@@ -363,10 +489,14 @@ cs_attach(PG_FUNCTION_ARGS)
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	rel = table_open(relid, NoLock);
 	check_relation(rel);
+	if (defers)
+		check_deferring(fcinfo, rel);
 	table_close(rel, NoLock);
 
 	SPI_connect();
-	save_options(fcinfo, relid, max_memory);
+	flush_all(relid);
+	save_options(fcinfo, relid, max_memory, defers);
+	save_flush_state(relid, defers);
 	CommandCounterIncrement();
 	CacheInvalidateRelcacheByRelid(relid);
 	CommandCounterIncrement();
@@ -374,6 +504,12 @@ cs_attach(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(ARG_LOADER))
 		check_loader(binding, PG_GETARG_OID(ARG_LOADER));
 	check_refresh_ahead(binding);
+	if (defers)
+		check_deferring_key(binding);
+	if (binding->slot >= 0)
+		cs_state_reset(binding->slot);
+	if (binding->slot >= 0 && defers)
+		cs_state_note_table(binding->slot, MyDatabaseId);
 	cs_triggers_drop(relid, cs_binding_qualified_name(binding));
 	cs_triggers_create(binding);
 	SPI_finish();
@@ -403,6 +539,8 @@ cs_detach(PG_FUNCTION_ARGS)
 	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
 
 	SPI_connect();
+	flush_all(relid);
+	save_flush_state(relid, false);
 	add_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
 	if (change_bindings(&s) == 0)
 		ereport(ERROR,

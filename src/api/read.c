@@ -70,6 +70,19 @@ cs_read(PG_FUNCTION_ARGS)
 
 /* ----- lookup and fill ----- */
 
+/* By hand there is no more than the cached row, which is not all there is. */
+static void
+refuse_by_hand(const CsBinding *binding)
+{
+	if (cs_strategy_of(binding)->read == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" is attached with %s", binding->name,
+					binding->options.strategy),
+			 errhint("Use cache.read().")));
+}
+
 #define MAX_LEASES	1024		/* of a session; the oldest goes */
 
 typedef struct Lease
@@ -123,6 +136,7 @@ cs_lookup(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	call = cs_call_begin(fcinfo, 1);
+	refuse_by_hand(call->binding);
 	cs_call_access(call, fcinfo, 1, &access);
 	if (!cs_call_key(call, fcinfo, 1, &rowkey))
 		PG_RETURN_NULL();
@@ -183,6 +197,7 @@ cs_fill(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	call = cs_call_begin(fcinfo, -1);
+	refuse_by_hand(call->binding);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

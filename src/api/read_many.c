@@ -364,7 +364,8 @@ begin_pass(Many *many)
 	cs_txn_note_use();
 	many->bypass = access->bypass;
 	many->singly = (access->binding->options.loader != NULL && !access->plain) ||
-		!cs_loader_can_batch(access->binding);
+		!cs_loader_can_batch(access->binding) ||
+		cs_strategy_of(access->binding)->read != NULL;
 	begin_keys(many);
 }
 

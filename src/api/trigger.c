@@ -66,7 +66,12 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new, bool su
 	CsBinding  *binding = target->binding;
 	CsRowKey	oldkey;
 	CsRowKey	newkey;
-	CsChange	change = {.newslot = new,.map = target->map,.superseded = superseded};
+	CsChange	change = {
+		.oldslot = old,
+		.newslot = new,
+		.map = target->map,
+		.superseded = superseded
+	};
 
 	if (cs_txn_is_whole(binding->slot))
 		return;

@@ -23,6 +23,7 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "utils/builtins.h"
@@ -33,6 +34,9 @@
 #include "utils/ruleutils.h"
 
 #include "api/call.h"
+#include "api/write.h"
+#include "flush/deferred.h"
+#include "flush/own.h"
 #include "shmem.h"
 #include "table/loader.h"
 
@@ -91,12 +95,23 @@ keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
 	return plan;
 }
 
+/* What is left to us to write is not to be deferred by a trigger. */
 static void
 run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
 	Returned *returned)
 {
-	int			rc = SPI_execute_plan(plan, values, nulls, false, 0);
+	int			rc;
 
+	cs_own_direct++;
+	PG_TRY();
+	{
+		rc = SPI_execute_plan(plan, values, nulls, false, 0);
+	}
+	PG_FINALLY();
+	{
+		cs_own_direct--;
+	}
+	PG_END_TRY();
 	if (rc < 0)
 		elog(ERROR, "could not write a row: %s", SPI_result_code_string(rc));
 	/* the error undoes what was written to the wrong one */
@@ -332,6 +347,16 @@ read_back(CsBinding *binding, const Datum *values, Returned *returned)
 	run(binding, key_plan(binding, PLAN_READ_BACK), key, NULL, returned);
 }
 
+/* The whole row was written, so nothing that was deferred for it holds. */
+static void
+replace_deferred(CsBinding *binding, HeapTupleHeader row)
+{
+	CsRowKey	rowkey;
+
+	if (cs_call_row_key(binding, row, &rowkey))
+		cs_own_cancel(binding, &rowkey, NULL, 0, CS_ANY_VERSION);
+}
+
 static void
 write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
 {
@@ -357,6 +382,29 @@ write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
 	if (!returned->found && is_only_identity(binding) && key_is_given(binding, columns))
 		read_back(binding, values, returned);
 	SPI_finish();
+	if (cs_binding_defers(binding) && binding->slot >= 0 && returned->found)
+		replace_deferred(binding, DatumGetHeapTupleHeader(returned->value));
+}
+
+/* On a table with deferred writes: try to make it one of them. */
+static bool
+write_deferred(CsCall **call, FunctionCallInfo fcinfo, HeapTupleHeader *result)
+{
+	for (;;)
+	{
+		if (!cs_binding_defers((*call)->binding))
+			return false;
+		switch (cs_defer_write((*call)->binding, PG_GETARG_HEAPTUPLEHEADER(0), result))
+		{
+			case CS_DEFER_DONE:
+				return true;
+			case CS_DEFER_NOT:
+				return false;
+			case CS_DEFER_AGAIN:
+				(*call)->generation = 0;
+				*call = cs_call_begin(fcinfo, -1);
+		}
+	}
 }
 
 Datum
@@ -364,6 +412,7 @@ cs_write(PG_FUNCTION_ARGS)
 {
 	CsCall	   *call;
 	Returned	returned;
+	HeapTupleHeader deferred;
 
 	cs_shmem_require();
 	call = cs_call_begin(fcinfo, -1);
@@ -371,6 +420,8 @@ cs_write(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the row to write must not be NULL")));
+	if (write_deferred(&call, fcinfo, &deferred))
+		PG_RETURN_HEAPTUPLEHEADER(deferred);
 	write_row(call->binding, PG_GETARG_HEAPTUPLEHEADER(0), &returned);
 	if (!returned.found || returned.isnull)
 		PG_RETURN_NULL();
@@ -387,9 +438,22 @@ cs_remove(PG_FUNCTION_ARGS)
 	Returned	returned;
 
 	cs_shmem_require();
-	call = cs_call_begin(fcinfo, 1);
-	if (!cs_call_key(call, fcinfo, 1, &rowkey))
-		PG_RETURN_BOOL(false);
+	for (;;)
+	{
+		CsDefer		deferred = CS_DEFER_NOT;
+		bool		found;
+
+		call = cs_call_begin(fcinfo, 1);
+		if (!cs_call_key(call, fcinfo, 1, &rowkey))
+			PG_RETURN_BOOL(false);
+		if (cs_binding_defers(call->binding))
+			deferred = cs_defer_remove(call->binding, &rowkey, &found);
+		if (deferred == CS_DEFER_DONE)
+			PG_RETURN_BOOL(found);
+		if (deferred == CS_DEFER_NOT)
+			break;
+		call->generation = 0;
+	}
 	connect_spi(call->binding);
 	run(call->binding, key_plan(call->binding, PLAN_REMOVE), rowkey.value, NULL, &returned);
 	SPI_finish();
@@ -517,15 +581,31 @@ cs_increment(PG_FUNCTION_ARGS)
 	Returned	returned;
 
 	cs_shmem_require();
-	call = cs_call_begin(fcinfo, 3);
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("column_name and delta must not be NULL")));
-	att = find_column(call->binding, NameStr(*PG_GETARG_NAME(1)));
-	check_increment(call->binding, att, PG_GETARG_NUMERIC(2));
-	if (!cs_call_key(call, fcinfo, 3, &rowkey))
-		PG_RETURN_NULL();
+	for (;;)
+	{
+		CsDefer		deferred = CS_DEFER_NOT;
+		Numeric		sum;
+
+		call = cs_call_begin(fcinfo, 3);
+		if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("column_name and delta must not be NULL")));
+		att = find_column(call->binding, NameStr(*PG_GETARG_NAME(1)));
+		check_increment(call->binding, att, PG_GETARG_NUMERIC(2));
+		if (!cs_call_key(call, fcinfo, 3, &rowkey))
+			PG_RETURN_NULL();
+		if (cs_binding_defers(call->binding))
+			deferred = cs_defer_increment(call->binding, att, PG_GETARG_NUMERIC(2),
+										  &rowkey, &sum);
+		if (deferred == CS_DEFER_DONE && sum == NULL)
+			PG_RETURN_NULL();
+		if (deferred == CS_DEFER_DONE)
+			PG_RETURN_NUMERIC(sum);
+		if (deferred == CS_DEFER_NOT)
+			break;
+		call->generation = 0;
+	}
 	memcpy(params, rowkey.value, call->binding->nkeys * sizeof(Datum));
 	params[call->binding->nkeys] = PG_GETARG_DATUM(2);
 	connect_spi(call->binding);

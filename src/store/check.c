@@ -15,8 +15,9 @@
 typedef struct CsTally
 {
 	uint64		entries;
-	uint64		live[CS_LOGS];
-	uint64		dirty;
+	uint64		live[CS_LOGS];	/* of an owner: both in the first */
+	uint64		dirty_entries;
+	uint64		dirty_bytes;
 } CsTally;
 
 /* A walk from tail to head must land on the head, and the hand on the way. */
@@ -84,6 +85,18 @@ has_twin(const CsPlace *place, const CsSlot *slot, const CsRecord *rec)
 	return false;
 }
 
+static void
+count(CsTally *tally, CsLogId logid, Size size, bool dirty)
+{
+	tally->entries++;
+	tally->live[logid] += size;
+	if (dirty)
+	{
+		tally->dirty_entries++;
+		tally->dirty_bytes += size;
+	}
+}
+
 static const char *
 check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
 {
@@ -107,14 +120,38 @@ check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
 		return "an entry is in the wrong place";
 	if (slot->bucket->freq[slot->n] > CS_FREQ_MAX)
 		return "a frequency is out of range";
+	if (cs_slot_is_dirty(slot) != ((rec->flags & CS_ENTRY_DIRTY) != 0))
+		return "the dirty mask of a bucket is wrong";
 	if (has_twin(&place, slot, rec))
 		return "a key has two entries";
 
-	tally->entries++;
-	tally->live[cs_log_of(pos)] += size;
-	tally->dirty += (rec->flags & CS_ENTRY_DIRTY) ? size : 0;
-	owners[owner].entries++;
-	owners[owner].live[0] += size;
+	count(tally, cs_log_of(pos), size, cs_slot_is_dirty(slot));
+	count(&owners[owner], CS_LOG_SMALL, size, cs_slot_is_dirty(slot));
+	return NULL;
+}
+
+static const char *
+check_bucket(int part, CsSharedBucket *bucket, CsTally *tally, CsTally *owners)
+{
+	const char *problem;
+	CsSlot		slot = {bucket, 0};
+
+	if (pg_atomic_read_u32(&bucket->seq) & 1)
+		return "a change of a bucket was not ended";
+	if (bucket->dirty >> CS_BUCKET_SLOTS != 0)
+		return "the dirty mask of a bucket has bits without a slot";
+	for (; slot.n < CS_BUCKET_SLOTS; slot.n++)
+	{
+		if (bucket->ref[slot.n] == 0)
+		{
+			if (cs_slot_is_dirty(&slot))
+				return "a free slot is dirty";
+			continue;
+		}
+		problem = check_slot(part, &slot, tally, owners);
+		if (problem != NULL)
+			return problem;
+	}
 	return NULL;
 }
 
@@ -124,7 +161,6 @@ check_partition(int part, CsTally *owners)
 	CsSharedPartition *p = &cs_store.partitions[part];
 	const char *problem = NULL;
 	CsTally		tally = {0};
-	CsSlot		slot;
 	uint32		i;
 	int			logid;
 
@@ -136,17 +172,13 @@ check_partition(int part, CsTally *owners)
 	}
 	for (i = 0; i < cs_store.nbuckets; i++)
 	{
-		slot.bucket = cs_bucket(part, i);
-		if (pg_atomic_read_u32(&slot.bucket->seq) & 1)
-			return "a change of a bucket was not ended";
-		for (slot.n = 0; slot.n < CS_BUCKET_SLOTS; slot.n++)
-		{
-			if (slot.bucket->ref[slot.n] != 0 &&
-				(problem = check_slot(part, &slot, &tally, owners)) != NULL)
-				return problem;
-		}
+		problem = check_bucket(part, cs_bucket(part, i), &tally, owners);
+		if (problem != NULL)
+			return problem;
 	}
-	if (tally.entries != p->entries || tally.dirty != p->dirty ||
+	if (tally.entries != p->entries ||
+		tally.dirty_entries != p->dirty_entries ||
+		tally.dirty_bytes != p->dirty_bytes ||
 		tally.live[CS_LOG_SMALL] != p->log[CS_LOG_SMALL].live ||
 		tally.live[CS_LOG_MAIN] != p->log[CS_LOG_MAIN].live)
 		return "the counters of a partition are wrong";
@@ -172,7 +204,9 @@ cs_store_check(char *msg, Size msglen)
 		CsUsage		usage;
 
 		cs_store_usage(i, &usage);
-		if (usage.entries != owners[i].entries || usage.bytes != owners[i].live[0])
+		if (usage.entries != owners[i].entries || usage.bytes != owners[i].live[0] ||
+			usage.dirty_entries != owners[i].dirty_entries ||
+			usage.dirty_bytes != owners[i].dirty_bytes)
 			problem = "the counters of an owner are wrong";
 	}
 	pfree(owners);

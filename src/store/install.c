@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * install.c
- *		Changing entries: install and unlink.
+ *		Putting entries in and taking them out: install, swap and unlink.
  *
  * Each change takes the key's partition lock and runs in a critical section:
  * it allocates nothing and throws nothing, so it may be made while a
@@ -11,6 +11,10 @@
  * An owner's bytes are counted over all partitions.  When it is at its quota
  * and the key's own partition does not yield enough, a few other partitions
  * are asked, each under its own lock, one after the other.
+ *
+ * Dirty entries have no quota but a share of each partition.  Where one replaces
+ * another that was not smaller it does so in place, so that deferred changes can
+ * be combined and taken away however full the store is.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -22,9 +26,6 @@
 #include "miscadmin.h"
 #include "store/partition.h"
 
-/* Dirty records may take 3/4 of a partition's logs. */
-#define CS_DIRTY_LIMIT	(cs_store.area_size / 4 * 3)
-
 /* Other partitions that are asked for room under a quota. */
 #define CS_QUOTA_PARTITIONS		4
 
@@ -32,7 +33,7 @@
 typedef struct CsNew
 {
 	const CsKey *key;
-	const CsMeta *meta;
+	CsMeta		meta;
 	const char *value;
 	Size		len;
 	Size		size;			/* of the record */
@@ -48,21 +49,44 @@ typedef struct CsOld
 	bool		dirty;
 	Size		size;			/* 0 unless present */
 	Size		pos;
+	uint64		version;		/* 0 unless dirty */
 } CsOld;
+
+/* False: it is too large. */
+static bool
+prepare(CsNew *new, const CsKey *key, const CsMeta *meta, uint8 flags,
+		const char *value, Size len, Size quota)
+{
+	Assert(key->owner < cs_max_tables);
+	if (key->len > CS_MAX_KEY_LEN || len > cs_store_max_value())
+		return false;
+	new->key = key;
+	new->meta = *meta;
+	new->meta.flags = flags;
+	new->value = value;
+	new->len = len;
+	new->size = MAXALIGN(cs_value_offset(key->len, flags) + len);
+	new->quota = quota;
+	cs_place(key->hash, key->owner, &new->place);
+	return new->size <= cs_store.max_record;
+}
 
 static void
 find_old(const CsNew *new, CsOld *old)
 {
 	old->size = 0;
 	old->dirty = false;
+	old->version = 0;
 	old->present = cs_index_find(&new->place, new->key, &old->slot);
 	if (old->present)
 	{
 		CsRecord   *rec = cs_slot_record(new->place.part, &old->slot);
 
 		old->size = cs_record_size(rec);
-		old->dirty = (rec->flags & CS_ENTRY_DIRTY) != 0;
+		old->dirty = cs_slot_is_dirty(&old->slot);
 		old->pos = (Size) old->slot.bucket->ref[old->slot.n] * 8;
+		if (old->dirty)
+			memcpy(&old->version, cs_record_value(rec), sizeof(old->version));
 	}
 }
 
@@ -70,20 +94,19 @@ static void
 write_record(const CsNew *new, Size pos)
 {
 	CsRecord   *rec = cs_record(new->place.part, pos);
-	char	   *data = (char *) rec + sizeof(CsRecord);
 
 	rec->len = (uint32) new->len;
 	rec->keylen = (uint16) new->key->len;
-	rec->flags = new->meta->flags;
+	rec->flags = new->meta.flags;
 	rec->filler = false;
 	rec->hash = new->key->hash;
-	rec->stamp = cs_stamp(new->key->owner, new->meta->epoch);
-	rec->wxid = new->meta->wxid;
-	rec->expires = new->meta->expires;
+	rec->stamp = cs_stamp(new->key->owner, new->meta.epoch);
+	rec->wxid = new->meta.wxid;
+	rec->expires = new->meta.expires;
 	if (new->key->len > 0)
-		memcpy(data, new->key->data, new->key->len);
+		memcpy(rec + 1, new->key->data, new->key->len);
 	if (new->len > 0)
-		memcpy(data + new->key->len, new->value, new->len);
+		memcpy(cs_record_value(rec), new->value, new->len);
 }
 
 /* How many bytes the owner would be above its quota. */
@@ -118,13 +141,27 @@ charge_owner(const CsNew *new, Size oldsize)
 	return true;
 }
 
-/* The same size: overwrite in place, which costs no log space. */
+/*
+ * In place, which costs no log space: the same size, or a dirty entry that
+ * shrinks.  Clean ones are better off with a new place, for what they leave here
+ * is of no use before the tail gets there.
+ */
+static bool
+fits_in_place(const CsNew *new, const CsOld *old)
+{
+	return old->size == new->size || (old->dirty && old->size > new->size);
+}
+
 static void
 overwrite(const CsNew *new, CsOld *old)
 {
+	if (!charge_owner(new, old->size))
+		Assert(false);			/* it does not grow */
 	cs_bucket_begin(old->slot.bucket);
 	write_record(new, old->pos);
-	cs_index_relink(new->place.part, &old->slot, old->pos, old->size, old->dirty);
+	if (old->size > new->size)
+		cs_log_fill(new->place.part, old->pos + new->size, old->size - new->size);
+	cs_index_relink(new->place.part, &old->slot, old->pos, old->size);
 	cs_bucket_end(old->slot.bucket);
 }
 
@@ -138,7 +175,7 @@ append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 	if (old->present)
 	{
 		cs_bucket_begin(old->slot.bucket);
-		cs_index_relink(new->place.part, &old->slot, pos, old->size, old->dirty);
+		cs_index_relink(new->place.part, &old->slot, pos, old->size);
 		cs_bucket_end(old->slot.bucket);
 	}
 	else
@@ -146,45 +183,61 @@ append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 }
 
 /*
- * Under the lock, after the check.  When there is no room, an entry that was
- * to be replaced stays; it was valid and remains so.
+ * Room in the log where the entry belongs, or else, if it is dirty, in the other
+ * one; main last, as a record of any size fits there.
  */
-static CsInstall
-install_locked(const CsNew *new)
+static bool
+make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
 {
 	int			part = new->place.part;
-	CsSharedPartition *p = &cs_store.partitions[part];
+
+	*logid = cs_policy_admit(&new->place, new->size);
+	if (old->present && cs_log_of(old->pos) == CS_LOG_MAIN)
+		*logid = CS_LOG_MAIN;
+	if ((new->meta.flags & CS_ENTRY_DIRTY) == 0)
+		return cs_log_make_room(part, *logid, new->size);
+
+	if (*logid == CS_LOG_MAIN && cs_log_make_room(part, CS_LOG_MAIN, new->size))
+		return true;
+	*logid = CS_LOG_SMALL;
+	if (cs_log_fits(CS_LOG_SMALL, new->size) &&
+		cs_log_make_room(part, CS_LOG_SMALL, new->size))
+		return true;
+	*logid = CS_LOG_MAIN;
+	return cs_log_make_room(part, CS_LOG_MAIN, new->size);
+}
+
+/*
+ * Under the lock, after all checks.  When there is no room (false), an entry
+ * that was to be replaced stays; it was valid and remains so.
+ */
+static bool
+put(const CsNew *new, CsOld *old)
+{
+	int			part = new->place.part;
 	CsLogId		logid;
-	CsOld		old;
 	Size		excess;
 
-	find_old(new, &old);
-	if ((new->meta->flags & CS_ENTRY_DIRTY) &&
-		p->dirty + new->size > CS_DIRTY_LIMIT + (old.dirty ? old.size : 0))
-		return CS_INSTALL_FULL;
-	if (old.size == new->size)
+	if (fits_in_place(new, old))
 	{
-		overwrite(new, &old);
-		return CS_INSTALL_DONE;
+		overwrite(new, old);
+		return true;
 	}
 
-	excess = quota_excess(new, old.size);
+	excess = quota_excess(new, old->size);
 	if (excess > 0)
 		cs_log_evict_owner(part, new->key->owner, excess);
-	logid = cs_policy_admit(&new->place, new->size);
-	if (old.present && cs_log_of(old.pos) == CS_LOG_MAIN)
-		logid = CS_LOG_MAIN;
-	if (!cs_log_make_room(part, logid, new->size))
-		return CS_INSTALL_FULL;
+	if (!make_room(new, old, &logid))
+		return false;
 
 	/* the old entry may have moved or gone meanwhile */
-	find_old(new, &old);
-	if (!old.present && !cs_index_make_slot(&new->place, &old.slot))
-		return CS_INSTALL_FULL;
-	if (!charge_owner(new, old.size))
-		return CS_INSTALL_FULL;
-	append_and_link(new, &old, logid);
-	return CS_INSTALL_DONE;
+	find_old(new, old);
+	if (!old->present && !cs_index_make_slot(&new->place, &old->slot))
+		return false;
+	if (!charge_owner(new, old->size))
+		return false;
+	append_and_link(new, old, logid);
+	return true;
 }
 
 /* Make the owner smaller in other partitions than the key's. */
@@ -217,11 +270,16 @@ install_once(const CsNew *new, CsCheck check, void *arg)
 {
 	LWLock	   *lock = cs_partition_lock(new->place.part);
 	CsInstall	result = CS_INSTALL_REFUSED;
+	CsOld		old;
 
 	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
 	if (check == NULL || check(arg))
-		result = install_locked(new);
+	{
+		find_old(new, &old);
+		if (!old.dirty)
+			result = put(new, &old) ? CS_INSTALL_DONE : CS_INSTALL_FULL;
+	}
 	END_CRIT_SECTION();
 	cs_lock_release(lock, CS_RANK_PARTITION);
 	return result;
@@ -234,17 +292,9 @@ cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 	CsNew		new;
 	CsInstall	result;
 
-	Assert(key->owner < cs_max_tables);
-	if (key->len > CS_MAX_KEY_LEN || len > cs_store_max_value() - key->len)
+	Assert((meta->flags & CS_ENTRY_DIRTY) == 0);
+	if (!prepare(&new, key, meta, meta->flags, value, len, quota))
 		return CS_INSTALL_TOO_LARGE;
-
-	new.key = key;
-	new.meta = meta;
-	new.value = value;
-	new.len = len;
-	new.size = MAXALIGN(sizeof(CsRecord) + key->len + len);
-	new.quota = quota;
-	cs_place(key->hash, key->owner, &new.place);
 	if (quota != 0 && new.size > quota)
 		return CS_INSTALL_FULL;
 
@@ -255,6 +305,95 @@ cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 		result = install_once(&new, check, arg);
 	}
 	return result;
+}
+
+/* Would the partition's dirty entries grow beyond their share? */
+static bool
+exceeds_share(const CsNew *new, const CsOld *old)
+{
+	Size		oldsize = old->dirty ? old->size : 0;
+
+	return new->size > oldsize &&
+		cs_store.partitions[new->place.part].dirty_bytes + new->size - oldsize >
+		CS_DIRTY_LIMIT;
+}
+
+/*
+ * '*round': where the tail of the main log will have passed every record that
+ * was there at the first try, 0 before that.  Becomes 0 again when another try
+ * would be of no use.
+ */
+static CsSwap
+swap_once(const CsNew *new, uint64 expected, bool force, uint64 *round)
+{
+	int			part = new->place.part;
+	LWLock	   *lock = cs_partition_lock(part);
+	CsSharedLog *mainlog = &cs_store.partitions[part].log[CS_LOG_MAIN];
+	CsSwap		result = CS_SWAP_FULL;
+	uint64		tail;
+	CsOld		old;
+
+	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
+	START_CRIT_SECTION();
+	tail = mainlog->tail;
+	if (*round == 0)
+		*round = mainlog->head;
+	find_old(new, &old);
+	if (old.version != expected)
+		result = CS_SWAP_CONFLICT;
+	else if ((force || !exceeds_share(new, &old)) && put(new, &old))
+		result = CS_SWAP_DONE;
+	if (mainlog->tail == tail || mainlog->tail >= *round)
+		*round = 0;
+	END_CRIT_SECTION();
+	cs_lock_release(lock, CS_RANK_PARTITION);
+	return result;
+}
+
+/*
+ * One try passes a bounded number of dirty records, to keep the lock short; the
+ * next one goes on where it stopped.  When each record has been passed once,
+ * there is no room.
+ */
+CsSwap
+cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value, Size len,
+			  uint64 expected, bool force)
+{
+	CsNew		new;
+	CsSwap		result;
+	uint64		round = 0;
+
+	Assert(len >= sizeof(expected));
+	if (!prepare(&new, key, meta, meta->flags | CS_ENTRY_DIRTY, value, len, 0))
+		return CS_SWAP_TOO_LARGE;
+	do
+		result = swap_once(&new, expected, force, &round);
+	while (result == CS_SWAP_FULL && round != 0);
+	return result;
+}
+
+/* Unlink the owner's clean entries with this hash in one of its two buckets. */
+static bool
+unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
+				 uint64 hash)
+{
+	bool		found = false;
+	CsSlot		slot = {bucket, 0};
+
+	for (; slot.n < CS_BUCKET_SLOTS; slot.n++)
+	{
+		CsRecord   *rec;
+
+		if (bucket->ref[slot.n] == 0 || bucket->tag[slot.n] != place->tag ||
+			cs_slot_is_dirty(&slot))
+			continue;
+		rec = cs_slot_record(place->part, &slot);
+		if (rec->hash != hash || cs_stamp_owner(rec->stamp) != owner)
+			continue;
+		cs_index_unlink(place->part, &slot);
+		found = true;
+	}
+	return found;
 }
 
 bool
@@ -269,19 +408,8 @@ cs_store_unlink(uint32 owner, uint64 hash)
 	cs_lock_acquire(cs_partition_lock(place.part), CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
 	for (i = 0; i < 2; i++)
-	{
-		CsSlot		slot;
-		CsRecord	head;
-		Size		pos;
-
-		slot.bucket = cs_bucket(place.part, place.bucket[i]);
-		while ((slot.n = cs_bucket_match(place.part, slot.bucket, place.tag,
-										 hash, owner, NULL, &head, &pos)) >= 0)
-		{
-			cs_index_unlink(place.part, &slot);
-			found = true;
-		}
-	}
+		found |= unlink_in_bucket(&place, cs_bucket(place.part, place.bucket[i]),
+								  owner, hash);
 	END_CRIT_SECTION();
 	cs_lock_release(cs_partition_lock(place.part), CS_RANK_PARTITION);
 	return found;

@@ -54,7 +54,8 @@ copy_value(int part, Size pos, const CsRecord *head, CsFound *found,
 		   const CsBuffer *buffer)
 {
 	found->len = head->len;
-	memcpy(buffer->data, cs_area(part) + pos + sizeof(CsRecord) + head->keylen,
+	memcpy(buffer->data,
+		   cs_area(part) + pos + cs_value_offset(head->keylen, head->flags),
 		   head->len);
 }
 
@@ -97,8 +98,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 			return false;
 		pg_read_barrier();
 
-		n = cs_bucket_match(place->part, bucket[i], place->tag, key->hash,
-							key->owner, key, &head, &pos);
+		n = cs_bucket_match(place->part, bucket[i], place->tag, key, &head, &pos);
 		if (n < 0)
 			continue;
 		if (!bucket_unchanged(bucket[i], seq[i]))

@@ -24,6 +24,9 @@
  *	 reused only after the seq that the reader will check has moved.
  * - A record moves only while its slot points at it, so an unlinked record
  *	 stays unlinked.
+ * - A slot's bit in its bucket's dirty mask is set exactly when its entry is
+ *	 dirty.  A dirty entry keeps its slot until it is no longer wanted, so a scan
+ *	 that goes from slot to slot meets it once.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -41,6 +44,9 @@
 #define CS_GHOST_WAYS		8
 #define CS_FREQ_MAX			3
 
+/* Dirty records may take 3/4 of a partition's logs. */
+#define CS_DIRTY_LIMIT		(cs_store.area_size / 4 * 3)
+
 /*
  * One cache line of the index.  All but freq is changed under the partition
  * lock with seq odd.  Readers bump freq without any lock: a lost or misplaced
@@ -52,13 +58,17 @@ typedef struct CsSharedBucket
 	uint32		ref[CS_BUCKET_SLOTS];	/* 0: the slot is free */
 	uint16		tag[CS_BUCKET_SLOTS];
 	uint8		freq[CS_BUCKET_SLOTS];	/* reads, 0 .. CS_FREQ_MAX */
-	uint32		unused;
+	uint32		dirty;			/* slots with dirty entries, a bit each */
 } CsSharedBucket;
 
 StaticAssertDecl(sizeof(CsSharedBucket) == CS_BUCKET_SIZE,
 				 "a bucket must fill a cache line");
 
-/* In a value log: this header, the key, the value, padding up to 8 bytes. */
+/*
+ * In a value log: this header, the key, the value, padding up to 8 bytes.  When
+ * the entry is dirty, also padding in front of the value: that is changed in
+ * place by callers who have structs in it.
+ */
 typedef struct CsRecord
 {
 	uint32		len;			/* of the value; of everything in a filler */
@@ -98,9 +108,10 @@ typedef struct CsSharedPartition
 {
 	CsSharedLog log[CS_LOGS];
 	uint64		entries;
-	uint64		dirty;			/* bytes of records with CS_ENTRY_DIRTY */
+	uint64		dirty_entries;
+	uint64		dirty_bytes;	/* of their records */
 	uint64		evictions;
-	uint64		unused[5];		/* up to two cache lines */
+	uint64		unused[4];		/* up to two cache lines */
 } CsSharedPartition;
 
 StaticAssertDecl(sizeof(CsSharedPartition) == 2 * CS_BUCKET_SIZE,
@@ -112,6 +123,8 @@ typedef struct CsSharedOwner
 	pg_atomic_uint64 entries;
 	pg_atomic_uint64 bytes;
 	pg_atomic_uint64 evictions;
+	pg_atomic_uint64 dirty_entries;
+	pg_atomic_uint64 dirty_bytes;
 	pg_atomic_uint32 hand;		/* the partition to look for room in next */
 } CsSharedOwner;
 
@@ -188,12 +201,27 @@ cs_reduce(uint32 h, uint32 n)
 	return (uint32) (((uint64) h * n) >> 32);
 }
 
+/* Where the value begins, from the start of the record. */
+static inline Size
+cs_value_offset(Size keylen, uint8 flags)
+{
+	if (flags & CS_ENTRY_DIRTY)
+		keylen = MAXALIGN(keylen);
+	return sizeof(CsRecord) + keylen;
+}
+
+static inline char *
+cs_record_value(const CsRecord *rec)
+{
+	return (char *) rec + cs_value_offset(rec->keylen, rec->flags);
+}
+
 static inline Size
 cs_record_size(const CsRecord *rec)
 {
 	if (rec->filler)
 		return rec->len;
-	return MAXALIGN(sizeof(CsRecord) + rec->keylen + (Size) rec->len);
+	return MAXALIGN(cs_value_offset(rec->keylen, rec->flags) + rec->len);
 }
 
 static inline CsSharedBucket *
@@ -218,6 +246,12 @@ static inline CsRecord *
 cs_slot_record(int part, const CsSlot *slot)
 {
 	return cs_record(part, (Size) slot->bucket->ref[slot->n] * 8);
+}
+
+static inline bool
+cs_slot_is_dirty(const CsSlot *slot)
+{
+	return (slot->bucket->dirty >> slot->n) & 1;
 }
 
 static inline CsLogId
@@ -279,20 +313,21 @@ cs_bucket_end(CsSharedBucket *bucket)
 
 /* index.c */
 extern int	cs_bucket_match(int part, CsSharedBucket *bucket, uint16 tag,
-							uint64 hash, uint32 owner, const CsKey *key,
-							CsRecord *head, Size *pos);
+							const CsKey *key, CsRecord *head, Size *pos);
 extern bool cs_index_find(const CsPlace *place, const CsKey *key, CsSlot *slot);
 extern bool cs_index_linked(const CsPlace *place, Size pos, CsSlot *slot);
 extern bool cs_index_make_slot(const CsPlace *place, CsSlot *slot);
 extern void cs_index_link(const CsPlace *place, CsSlot *slot, Size pos);
-extern void cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize,
-							bool olddirty);
+extern void cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize);
+extern void cs_index_clear(int part, CsSlot *slot);
 extern void cs_index_unlink(int part, CsSlot *slot);
 extern void cs_index_evict(const CsPlace *place, CsSlot *slot);
 
 /* valuelog.c */
+extern bool cs_log_fits(CsLogId logid, Size size);
 extern bool cs_log_make_room(int part, CsLogId logid, Size size);
 extern Size cs_log_append(int part, CsLogId logid, Size size);
+extern void cs_log_fill(int part, Size pos, Size size);
 extern Size cs_log_position(CsLogId logid, uint64 offset);
 extern Size cs_log_evict_owner(int part, uint32 owner, Size want);
 
@@ -305,6 +340,7 @@ typedef enum CsTail
 } CsTail;
 
 extern CsLogId cs_policy_admit(const CsPlace *place, Size size);
+extern bool cs_policy_may_evict(const CsSlot *slot);
 extern CsTail cs_policy_tail(int part, CsLogId logid, Size size, Size want,
 							 uint8 *freq);
 extern void cs_policy_evicted(const CsPlace *place, CsLogId logid);

@@ -2,7 +2,7 @@
  *
  * policy.c
  *		What to keep: S3-FIFO.  Another policy would be another file with
- *		these three functions.
+ *		these functions.
  *
  * A new entry starts in the small log.  If it was read by the time it gets to
  * the tail it goes on to the main log, otherwise it is evicted and the ghost
@@ -15,8 +15,8 @@
  * has entries, so only that many sets are in use; when their number changes,
  * some fingerprints are no longer found, which does no harm.
  *
- * The functions here are called under the partition lock.  They decide about
- * clean entries only; dirty ones are always kept.
+ * The functions here are called under the partition lock.  Dirty entries are
+ * always kept; the rest of the policy is about clean ones.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -77,6 +77,16 @@ cs_policy_admit(const CsPlace *place, Size size)
 	if (ghost_take(place) || size > cs_store.log_size[CS_LOG_SMALL] / 4)
 		return CS_LOG_MAIN;
 	return CS_LOG_SMALL;
+}
+
+/* What is dirty is nowhere else. */
+bool
+cs_policy_may_evict(const CsSlot *slot)
+{
+#ifdef CS_MUTANT_DIRTY_EVICTABLE
+	return true;
+#endif
+	return !cs_slot_is_dirty(slot);
 }
 
 /*

@@ -64,6 +64,8 @@ typedef struct SlotEntry
 	int			slot;
 } SlotEntry;
 
+void		(*cs_slot_taken_hook) (int slot) = NULL;
+
 static CsSharedSlots *slots;
 static HTAB *directory;
 
@@ -126,6 +128,7 @@ take_free_slot(const SlotName *name)
 		pg_atomic_fetch_add_u64(&slots->generation, 1);
 		cs_counters_reset(i);
 		cs_store_reset_evictions((uint32) i);
+		cs_slot_taken_hook(i);
 		if (slots->lost)
 			cs_atomic_max(&slot->px,
 						  U64FromFullTransactionId(CsTransamVariables->nextXid) - 1);
@@ -207,13 +210,39 @@ cs_slot_drop_database(Oid database)
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
 	for (int i = 0; i < cs_max_tables; i++)
 	{
+		CsUsage		usage;
+
 		if (!OidIsValid(slots->slot[i].relation) ||
 			slots->slot[i].database != database)
+			continue;
+		/* these are not to be lost; cs_slot_purge_database() is told for sure */
+		cs_store_usage((uint32) i, &usage);
+		if (usage.dirty_entries > 0)
 			continue;
 		free_slot(i);
 		slots->lost = true;
 	}
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+}
+
+static CsAlter
+remove_entry(char *value, Size len, void *arg)
+{
+	return CS_ALTER_REMOVE;
+}
+
+void
+cs_slot_purge_database(Oid database)
+{
+	for (int i = 0; i < cs_max_tables; i++)
+	{
+		Oid			owner;
+
+		if (!OidIsValid(cs_slot_relation(i, &owner)) || owner != database)
+			continue;
+		cs_store_alter_all((uint32) i, remove_entry, NULL);
+	}
+	cs_slot_drop_database(database);
 }
 
 int

@@ -52,6 +52,12 @@ extern uint64 cs_slot_generation(void);
 extern void cs_slot_release(int slot, Oid database, Oid relation);
 extern void cs_slot_drop_database(Oid database);
 
+/* The database is gone, and so is whatever was dirty. */
+extern void cs_slot_purge_database(Oid database);
+
+/* Called under the slots lock when a slot goes to another table. */
+extern void (*cs_slot_taken_hook) (int slot);
+
 /*
  * The slots of a database, or of all (InvalidOid), into an array of
  * cache_strategies.max_tables

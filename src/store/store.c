@@ -160,6 +160,8 @@ init_memory(void)
 		pg_atomic_init_u64(&owner->entries, 0);
 		pg_atomic_init_u64(&owner->bytes, 0);
 		pg_atomic_init_u64(&owner->evictions, 0);
+		pg_atomic_init_u64(&owner->dirty_entries, 0);
+		pg_atomic_init_u64(&owner->dirty_bytes, 0);
 		pg_atomic_init_u32(&owner->hand, i);
 	}
 	for (i = 0; i < cs_store.nseen; i++)
@@ -208,6 +210,8 @@ cs_store_usage(uint32 owner, CsUsage *usage)
 	usage->entries = pg_atomic_read_u64(&o->entries);
 	usage->bytes = pg_atomic_read_u64(&o->bytes);
 	usage->evictions = pg_atomic_read_u64(&o->evictions);
+	usage->dirty_entries = pg_atomic_read_u64(&o->dirty_entries);
+	usage->dirty_bytes = pg_atomic_read_u64(&o->dirty_bytes);
 }
 
 void
@@ -226,6 +230,7 @@ cs_store_info(CsStoreInfo *info)
 	info->memory = cs_store.total;
 	info->value_memory = cs_store.npartitions * cs_store.area_size;
 	info->partitions = cs_store.npartitions;
+	info->dirty_limit = cs_store.npartitions * CS_DIRTY_LIMIT;
 
 	for (part = 0; part < cs_store.npartitions; part++)
 	{
@@ -235,6 +240,8 @@ cs_store_info(CsStoreInfo *info)
 		info->usage.entries += p->entries;
 		info->usage.bytes += p->log[CS_LOG_SMALL].live + p->log[CS_LOG_MAIN].live;
 		info->usage.evictions += p->evictions;
+		info->usage.dirty_entries += p->dirty_entries;
+		info->usage.dirty_bytes += p->dirty_bytes;
 		cs_lock_release(cs_partition_lock(part), CS_RANK_PARTITION);
 	}
 }

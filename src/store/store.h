@@ -77,10 +77,9 @@ typedef enum CsLookup
 typedef enum CsInstall
 {
 	CS_INSTALL_DONE,
-	CS_INSTALL_REFUSED,			/* check() said no */
+	CS_INSTALL_REFUSED,			/* check() said no, or there is a dirty one */
 	CS_INSTALL_TOO_LARGE,		/* can never fit, see cs_store_max_value() */
-	CS_INSTALL_FULL				/* no room could be made (dirty entries, of
-								 * which a partition takes 3/4 of its logs, or
+	CS_INSTALL_FULL				/* no room could be made (dirty entries, or
 								 * quota) */
 } CsInstall;
 
@@ -96,6 +95,8 @@ typedef struct CsUsage
 	uint64		entries;		/* linked now */
 	uint64		bytes;			/* of their values, keys and headers */
 	uint64		evictions;		/* since the server started */
+	uint64		dirty_entries;	/* of the entries, those that are dirty */
+	uint64		dirty_bytes;
 } CsUsage;
 
 /* Size and state of the store as a whole. */
@@ -104,6 +105,7 @@ typedef struct CsStoreInfo
 	Size		memory;			/* all of the store's shared memory */
 	Size		value_memory;	/* the value logs in it */
 	int			partitions;
+	Size		dirty_limit;	/* bytes that dirty entries may take */
 	CsUsage		usage;
 } CsStoreInfo;
 
@@ -115,21 +117,85 @@ extern CsLookup cs_store_lookup(const CsKey *key, CsAccept accept, void *arg,
 								CsFound *found);
 
 /*
- * Link an entry, in place of one with the same key if there is one.  Unless the
- * result is CS_INSTALL_DONE, that one is not touched, or evicted at most (never
- * when it is dirty).  'quota' (bytes, 0 = none) bounds the owner: over it, the
- * owner's own entries make room.  check() may be called more than once; when
- * it says no at first, nothing is changed.
+ * Link a clean entry, in place of a clean one with the same key if there is one.
+ * Unless the result is CS_INSTALL_DONE, that one is not touched, or evicted at
+ * most.  'quota' (bytes, 0 = none) bounds the owner: over it, the owner's own
+ * clean entries make room.  check() may be called more than once; when it says
+ * no at first, nothing is changed.
  */
 extern CsInstall cs_store_install(const CsKey *key, const CsMeta *meta,
 								  const char *value, Size len, Size quota,
 								  CsCheck check, void *arg);
 
 /*
- * Unlink every entry of the owner with this hash; was there one?  Takes no key
- * bytes: to remove one too many is safe, and the caller need not keep them.
+ * Unlink every clean entry of the owner with this hash; was there one?  Takes no
+ * key bytes: to remove one too many is safe, and the caller need not keep them.
  */
 extern bool cs_store_unlink(uint32 owner, uint64 hash);
+
+/*
+ * Dirty entries (CS_ENTRY_DIRTY) are made by cs_store_swap() and removed by
+ * cs_store_alter(), never evicted, unlinked or overwritten by clean ones.  The
+ * first eight bytes of the value are its version, which the caller chooses,
+ * never 0.
+ */
+typedef enum CsSwap
+{
+	CS_SWAP_DONE,
+	CS_SWAP_CONFLICT,			/* the version is another */
+	CS_SWAP_TOO_LARGE,
+	CS_SWAP_FULL				/* no room for more dirty entries */
+} CsSwap;
+
+/*
+ * Put a dirty entry in place of the one whose version is 'expected', or where
+ * there is none (0; a clean one is as good as none).  Unless the result is
+ * CS_SWAP_DONE, a dirty one that was there stays as it is.  'force': up to the
+ * last byte that can be had, not just up to the share for dirty entries.  To
+ * replace one by one that is not larger never fails for want of room.
+ */
+extern CsSwap cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value,
+							Size len, uint64 expected, bool force);
+
+typedef enum CsAlter
+{
+	CS_ALTER_NOTHING,			/* it was only looked at */
+	CS_ALTER_CHANGED,
+	CS_ALTER_REMOVE				/* unlink it */
+} CsAlter;
+
+/*
+ * Under the partition lock, on the value itself (which is aligned): no throwing,
+ * no allocating, no locks.
+ */
+typedef CsAlter (*CsAlterFn) (char *value, Size len, void *arg);
+
+/* Change a dirty entry in place; false: there is none.  For COMMIT callbacks. */
+extern bool cs_store_alter(const CsKey *key, CsAlterFn alter, void *arg);
+
+/*
+ * The same for every dirty entry of an owner; returns how many there were.  As
+ * with a scan, those that come or go meanwhile may be among them or not.
+ */
+extern uint64 cs_store_alter_all(uint32 owner, CsAlterFn alter, void *arg);
+
+/*
+ * Copies of the dirty entries of an owner, one after the other, without holding
+ * a lock in between: entries that come or go meanwhile may be seen or not, all
+ * others exactly once.
+ */
+typedef struct CsDirtyScan
+{
+	uint32		owner;
+	int			part;
+	uint32		bucket;
+	int			n;
+} CsDirtyScan;
+
+extern void cs_store_scan_begin(CsDirtyScan *scan, uint32 owner);
+
+/* key->data and found->value are palloc'd */
+extern bool cs_store_scan_next(CsDirtyScan *scan, CsKey *key, CsFound *found);
 
 /* Was this hash asked for lately?  Notes it.  For admission on second read. */
 extern bool cs_store_seen(uint64 hash);

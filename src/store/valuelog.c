@@ -9,7 +9,7 @@
  * choice, but dirty records always move.
  *
  * No record straddles the end of its log; the rest of the last lap is taken by
- * a filler.  Moving from tail to head needs no spare room, since the record
+ * a filler, and so is what a dirty record leaves when it shrinks.  Moving from tail to head needs no spare room, since the record
  * frees as many bytes as it takes; source and target may then overlap.
  *
  * Everything here runs under the partition lock, exclusively, in a critical
@@ -68,6 +68,23 @@ has_room(int part, CsLogId logid, Size size)
 		cs_store.log_size[logid];
 }
 
+/* Can a record of this size be in the log?  Then one and a filler can. */
+bool
+cs_log_fits(CsLogId logid, Size size)
+{
+	return size <= cs_store.log_size[logid] / 2;
+}
+
+/* Mark bytes of a log as unused. */
+void
+cs_log_fill(int part, Size pos, Size size)
+{
+	CsRecord   *filler = cs_record(part, pos);
+
+	filler->len = (uint32) size;
+	filler->filler = true;
+}
+
 /* Take 'size' bytes at the head; there is room.  Returns their position. */
 Size
 cs_log_append(int part, CsLogId logid, Size size)
@@ -78,10 +95,7 @@ cs_log_append(int part, CsLogId logid, Size size)
 
 	if (skip > 0)
 	{
-		CsRecord   *filler = cs_record(part, cs_log_position(logid, log->head));
-
-		filler->len = (uint32) skip;
-		filler->filler = true;
+		cs_log_fill(part, cs_log_position(logid, log->head), skip);
 		log->head += skip;
 	}
 	pos = cs_log_position(logid, log->head);
@@ -98,7 +112,6 @@ move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 	Size		pos = cs_log_position(from, log->tail);
 	CsRecord   *rec = cs_record(part, pos);
 	Size		size = cs_record_size(rec);
-	bool		dirty = (rec->flags & CS_ENTRY_DIRTY) != 0;
 	Size		newpos;
 
 	log->tail += size;
@@ -106,7 +119,7 @@ move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 
 	cs_bucket_begin(slot->bucket);
 	memmove(cs_record(part, newpos), rec, size);
-	cs_index_relink(part, slot, newpos, size, dirty);
+	cs_index_relink(part, slot, newpos, size);
 	slot->bucket->freq[slot->n] = freq;
 	cs_bucket_end(slot->bucket);
 }
@@ -152,7 +165,7 @@ pass_tail(int part, CsLogId logid, Size want, CsWork *work)
 		log->tail += size;
 		return true;
 	}
-	if (rec->flags & CS_ENTRY_DIRTY)
+	if (!cs_policy_may_evict(&slot))
 		return keep_dirty(part, logid, &slot, size, work);
 
 	freq = slot.bucket->freq[slot.n];
@@ -218,11 +231,10 @@ evict_owner(int part, CsLogId logid, uint32 owner, Size want)
 		pos = cs_log_position(logid, log->hand);
 		rec = cs_record(part, pos);
 		log->hand += cs_record_size(rec);
-		if (rec->filler || cs_stamp_owner(rec->stamp) != owner ||
-			(rec->flags & CS_ENTRY_DIRTY))
+		if (rec->filler || cs_stamp_owner(rec->stamp) != owner)
 			continue;
 		cs_place_record(rec, &place);
-		if (!cs_index_linked(&place, pos, &slot))
+		if (!cs_index_linked(&place, pos, &slot) || !cs_policy_may_evict(&slot))
 			continue;
 		if (slot.bucket->freq[slot.n] > 0)
 			slot.bucket->freq[slot.n]--;

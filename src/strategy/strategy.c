@@ -23,6 +23,7 @@ static const CsStrategy *const strategies[] = {
 	&cs_read_through,
 	&cs_write_through,
 	&cs_write_around,
+	&cs_write_back,
 };
 
 const CsStrategy *
@@ -96,6 +97,16 @@ cs_strategy_count(const CsBinding *binding, CsReason reason)
 
 bool
 cs_strategy_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	const CsStrategy *strategy = cs_strategy_of(access->binding);
+
+	if (strategy->read != NULL)
+		return strategy->read(access, rowkey, answer);
+	return cs_strategy_read_base(access, rowkey, answer);
+}
+
+bool
+cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
 	cs_txn_note_use();
 	if (!cs_access_lookup(access, rowkey, answer))

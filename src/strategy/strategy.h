@@ -18,7 +18,8 @@ typedef struct CsChange
 {
 	const CsRowKey *old;		/* NULL: inserted */
 	const CsRowKey *new;		/* NULL: deleted */
-	TupleTableSlot *newslot;	/* the new row, as its relation has it */
+	TupleTableSlot *oldslot;	/* the rows, as their relation has them */
+	TupleTableSlot *newslot;
 	AttrMap    *map;			/* from that relation to the binding's; or
 								 * NULL */
 	bool		superseded;		/* this transaction changed the row once more */
@@ -30,6 +31,9 @@ typedef struct CsStrategy
 
 	/* Which triggers does it need with these options? */
 	void		(*needs) (const CsBinding *binding, CsTriggerNeeds *needs);
+
+	/* Read in another way than cache, then miss(); NULL: that way. */
+	bool		(*read) (CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 
 	/* The cache had no answer: find one, and keep it or not. */
 	void		(*miss) (CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
@@ -45,6 +49,7 @@ extern const CsStrategy cs_cache_aside;
 extern const CsStrategy cs_read_through;
 extern const CsStrategy cs_write_through;
 extern const CsStrategy cs_write_around;
+extern const CsStrategy cs_write_back;
 
 extern const CsStrategy *cs_strategy_find(const char *name);
 extern char *cs_strategy_names(void);
@@ -59,6 +64,10 @@ extern CsBinding *cs_strategy_require(Oid relid);
 
 /* Read a row the way the binding's strategy does.  False: begin again. */
 extern bool cs_strategy_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
+
+/* The same without asking the strategy how: the table as access->snapshot has it. */
+extern bool cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey,
+								  CsAnswer *answer);
 
 extern void cs_strategy_count(const CsBinding *binding, CsReason reason);
 

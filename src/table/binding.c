@@ -58,7 +58,11 @@ enum
 	Anum_max_memory,
 	Anum_loader,
 	Anum_refresh_ahead,
-	Natts_bindings = Anum_refresh_ahead
+	Anum_durable,
+	Anum_flush_interval,
+	Anum_flush_batch,
+	Anum_merge,
+	Natts_bindings = Anum_merge
 };
 
 typedef struct Known
@@ -312,6 +316,15 @@ options_from_tuple(HeapTuple tuple, TupleDesc desc, CsOptions *options)
 		options->loader = TextDatumGetCString(values[Anum_loader - 1]);
 	if (!nulls[Anum_refresh_ahead - 1])
 		options->refresh_ahead = DatumGetFloat4(values[Anum_refresh_ahead - 1]);
+	options->durable = nulls[Anum_durable - 1] || DatumGetBool(values[Anum_durable - 1]);
+	options->flush_interval = CS_FLUSH_INTERVAL;
+	if (!nulls[Anum_flush_interval - 1])
+		options->flush_interval = interval_usecs(values[Anum_flush_interval - 1]);
+	options->flush_batch = CS_FLUSH_BATCH;
+	if (!nulls[Anum_flush_batch - 1])
+		options->flush_batch = DatumGetInt32(values[Anum_flush_batch - 1]);
+	if (!nulls[Anum_merge - 1])
+		options->merge = DatumGetJsonbPCopy(values[Anum_merge - 1]);
 }
 
 /*
@@ -443,6 +456,11 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 	binding->options.strategy = pstrdup(options->strategy);
 	if (options->loader != NULL)
 		binding->options.loader = pstrdup(options->loader);
+	if (options->merge != NULL)
+	{
+		binding->options.merge = palloc(VARSIZE(options->merge));
+		memcpy(binding->options.merge, options->merge, VARSIZE(options->merge));
+	}
 	describe_key(binding, rel);
 	list_parts(binding, rel);
 	binding->slot = slot;

@@ -11,6 +11,7 @@
 #include "access/attmap.h"
 #include "executor/spi.h"
 #include "table/key.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 
 /* The options of cache.attach(), as kept in cache.bindings. */
@@ -23,6 +24,10 @@ typedef struct CsOptions
 	int64		max_memory;		/* bytes; 0: no limit of its own */
 	char	   *loader;			/* signature; NULL: the table itself */
 	float4		refresh_ahead;	/* share of the ttl; 0: off */
+	bool		durable;		/* the rest: write_back */
+	int64		flush_interval; /* microseconds */
+	int			flush_batch;	/* rows */
+	Jsonb	   *merge;			/* column -> rule; NULL: none */
 } CsOptions;
 
 /* Which triggers a strategy needs, apart from what DDL tells by itself. */
@@ -30,6 +35,8 @@ typedef struct CsTriggerNeeds
 {
 	bool		on_insert;		/* a new row changes something in the cache */
 	bool		by_statement;	/* transition tables in place of row triggers */
+	bool		settling;		/* changes meet deferred ones: before each row,
+								 * and at TRUNCATE */
 } CsTriggerNeeds;
 
 /* A plan kept for later: what for, and for which columns. */
@@ -42,6 +49,10 @@ typedef struct CsPlan
 } CsPlan;
 
 struct CsStrategy;
+
+/* Unless the table is attached with others. */
+#define CS_FLUSH_INTERVAL	USECS_PER_SEC
+#define CS_FLUSH_BATCH		10000
 
 #define CS_NO_EPOCH		PG_UINT64_MAX
 
@@ -88,6 +99,7 @@ typedef struct CsBinding
 								 * xmin */
 	SPIPlanPtr	many_plan[2];
 	CsPlan	   *plans;			/* of the functions that write */
+	struct CsMerge *merge;		/* cs_merge_get() */
 
 	bool		retired;		/* the table has changed since; usable until
 								 * the end of the transaction */
@@ -138,6 +150,8 @@ extern bool cs_binding_may_select(CsBinding *binding);
 extern void cs_binding_check_select(CsBinding *binding);
 extern char *cs_binding_qualified_name(const CsBinding *binding);
 cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);
+
+#define cs_binding_defers(binding)	((binding)->needs.settling)
 
 /* The options of a table, from cache.bindings; false if it is not there. */
 extern bool cs_binding_read_options(Oid relid, CsOptions *options);

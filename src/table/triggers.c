@@ -55,6 +55,10 @@
 
 #define REPLICA_TRIGGER "cache_strategies_replica"
 
+/* After the user's own BEFORE triggers. */
+#define SETTLE_TRIGGER	"zz_cache_strategies_defer"
+#define TRUNCATE_TRIGGER "cache_strategies_truncate"
+
 typedef struct StatementTrigger
 {
 	const char *name;
@@ -98,11 +102,28 @@ create_row_trigger(const CsBinding *binding, const char *name, const char *enabl
 		cs_binding_renamed_error(binding);
 }
 
+static void
+create_settle_triggers(const CsBinding *binding)
+{
+	char	   *table = cs_binding_qualified_name(binding);
+
+	run_utility(psprintf("CREATE TRIGGER %s BEFORE INSERT OR UPDATE OR DELETE ON %s "
+						 "FOR EACH ROW EXECUTE FUNCTION cache.row_deferred()",
+						 SETTLE_TRIGGER, table));
+	run_utility(psprintf("CREATE TRIGGER %s AFTER TRUNCATE ON %s "
+						 "FOR EACH STATEMENT EXECUTE FUNCTION cache.table_truncated()",
+						 TRUNCATE_TRIGGER, table));
+	run_utility(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s, ENABLE ALWAYS TRIGGER %s",
+						 table, SETTLE_TRIGGER, TRUNCATE_TRIGGER));
+}
+
 void
 cs_triggers_create(const CsBinding *binding)
 {
 	char	   *table = cs_binding_qualified_name(binding);
 
+	if (binding->needs.settling)
+		create_settle_triggers(binding);
 	if (!binding->needs.by_statement)
 	{
 		create_row_trigger(binding, ROW_TRIGGER, "ALWAYS");
@@ -128,7 +149,8 @@ cs_triggers_drop(Oid relid, const char *table)
 {
 	static const char *const names[] = {
 		ROW_TRIGGER, REPLICA_TRIGGER, "cache_strategies_update",
-		"cache_strategies_delete", "cache_strategies_insert"
+		"cache_strategies_delete", "cache_strategies_insert",
+		SETTLE_TRIGGER, TRUNCATE_TRIGGER
 	};
 
 	for (int i = 0; i < lengthof(names); i++)
@@ -174,6 +196,41 @@ events_seen(Relation rel, Oid function, int16 level, char enabled)
 							   TRIGGER_TYPE_DELETE);
 	}
 	return events;
+}
+
+static bool
+has_trigger(Relation rel, const char *function, int16 type)
+{
+	Oid			wanted = trigger_function(function);
+
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *t = &rel->trigdesc->triggers[i];
+
+		if (t->tgfoid == wanted && t->tgenabled == TRIGGER_FIRES_ALWAYS &&
+			t->tgqual == NULL && t->tgnattr == 0 && t->tgtype == type)
+			return true;
+	}
+	return false;
+}
+
+/* Do direct changes meet the deferred ones? */
+static bool
+settles(Relation rel)
+{
+	return has_trigger(rel, "row_deferred", TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
+					   TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE) &&
+		has_trigger(rel, "table_truncated", TRIGGER_TYPE_TRUNCATE);
+}
+
+bool
+cs_triggers_settle(const CsBinding *binding)
+{
+	Relation	rel = table_open(binding->relid, NoLock);
+	bool		result = settles(rel);
+
+	table_close(rel, NoLock);
+	return result;
 }
 
 /*
@@ -252,6 +309,8 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 
 	if (binding->needs.on_insert)
 		needed |= TRIGGER_TYPE_INSERT;
+	if (binding->needs.settling && !settles(rel))
+		return false;
 	seen = events_seen(rel, by_row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
 	if ((seen & needed) == needed)
 		return true;

@@ -14,6 +14,9 @@
 extern void cs_triggers_create(const CsBinding *binding);
 extern void cs_triggers_drop(Oid relid, const char *qualified_name);
 
+/* The caller has a lock on the table: has it what settling needs? */
+extern bool cs_triggers_settle(const CsBinding *binding);
+
 /*
  * Have the slot ACTIVE if the triggers see every change of the table; false if
  * they do not, or if that cannot be said without waiting.

@@ -34,6 +34,7 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
+#include "txn/deferral.h"
 #include "txn/pending.h"
 #include "txn/testpoint.h"
 #include "txn/txn.h"
@@ -64,6 +65,7 @@ typedef enum Phase
 #define MAX_LATE	1024
 
 CsResolveHook cs_txn_resolve_hook = NULL;
+const CsDeferralHooks *cs_txn_deferral = NULL;
 
 static CsEndHook end_hooks[8];
 static int	n_end_hooks = 0;
@@ -439,24 +441,30 @@ xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			cs_txn_deferral->before_marks();
 			mark_all();
 			phase = PHASE_MARKED;
+			cs_txn_deferral->after_marks();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
+			cs_txn_deferral->prepare();
 			mark_all();
 			phase = PHASE_PREPARED;
 			break;
 		case XACT_EVENT_COMMIT:
+			cs_txn_deferral->committed();
 			if (cs_pending.context != NULL)
 				commit();
 			reset(true);
 			break;
 		case XACT_EVENT_PREPARE:
+			cs_txn_deferral->aborted();
 			if (cs_pending.context != NULL)
 				prepare();
 			reset(true);
 			break;
 		case XACT_EVENT_ABORT:
+			cs_txn_deferral->aborted();
 			if (cs_pending.context != NULL)
 			{
 				/* an error after the transaction was prepared aborts nothing */
@@ -479,9 +487,15 @@ subxact_callback(SubXactEvent event, SubTransactionId mine,
 				 SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
 		cs_pending_subcommit(mine, parent);
+		cs_txn_deferral->subcommitted(mine, parent);
+	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
 		cs_pending_subabort(mine);
+		cs_txn_deferral->subaborted(mine);
+	}
 }
 
 void

@@ -2,24 +2,38 @@
  *
  * launcher.c
  *		The launcher: starts a worker for each database that has refresh
- *		requests waiting.
+ *		requests waiting, and one for each that has write_back tables.
  *
  * It runs from the moment the server can be written to, which it also notes
  * (cs_snapshot_boot).  It reads pg_database but is connected to no database.
- * Whoever queues a request of a database that nobody serves sets its latch;
- * the postmaster does when a worker has started or ended.
+ * Whoever queues a request of a database that nobody serves, or meets a
+ * write_back table whose database has no flush worker, sets its latch; the
+ * postmaster does when a worker has started or ended.
+ *
+ * A crash may have left deferred writes in a database that nobody asks for, so
+ * after its start the launcher has a flush worker look into each of them, few
+ * at a time.  One that finds nothing ends and says that it is done; any other
+ * that ends is started again, after a delay that grows until one has run well.
  *
  * DROP DATABASE is caught here as well, in the session that does it: the
- * worker of that database has to go before the others are counted.
+ * workers of that database have to go before the others are counted.
  *
  * Which workers were started is known to this process only.  After a restart
  * of the launcher it is not, and a second worker for the same database finds
- * the first in the queue's list of servers and ends.
+ * the first in the queue's lists and ends.
+ *
+ * A worker cannot see whether only it was told to end, or the server is
+ * stopping.  It takes the latter to be so when the launcher was told as well
+ * (flusher.c).
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
@@ -36,7 +50,9 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "flush/state.h"
 #include "guc.h"
+#include "store/slot.h"
 #include "txn/snapshot.h"
 #include "worker/queue.h"
 #include "worker/worker.h"
@@ -45,7 +61,15 @@
 #define RETRY_MS		5000	/* when there was no room for a worker */
 #define SHORT_LIFE_MS	1000	/* a worker that ends so soon has failed */
 
-/* Process-local. */
+/* Flush workers. */
+#define MAX_STARTING	2		/* that do not yet know what they have to do */
+#define MIN_DELAY_MS	1000	/* before one that ended is started again */
+#define MAX_DELAY_MS	30000
+#define RAN_WELL_MS		60000	/* after this the delay is the shortest again */
+
+#define FOREVER			PG_INT64_MAX
+
+/* Process-local: a worker that refreshes. */
 typedef struct Started
 {
 	Oid			database;		/* InvalidOid: free */
@@ -54,11 +78,25 @@ typedef struct Started
 	TimestampTz at;				/* when it was started */
 } Started;
 
+/* Process-local: a database that has, or is to have, a flush worker. */
+typedef struct Flusher
+{
+	Oid			database;
+	bool		wanted;
+	bool		urgent;			/* somebody may be waiting */
+	BackgroundWorkerHandle *handle; /* NULL: we have not started one */
+	TimestampTz at;				/* when it was started, or may be */
+	int			delay;			/* ms, after the next failure */
+} Flusher;
+
 static Started started[CS_QUEUE_SERVERS];
 static bool complained = false; /* that there was no room for a worker */
+static List *flushers = NIL;	/* in TopMemoryContext */
+static bool complained_flusher = false;
+static bool scanned = false;	/* pg_database, for databases to look into */
 static object_access_hook_type prev_object_access_hook = NULL;
 
-/* ----- starting workers ----- */
+/* ----- workers that refresh ----- */
 
 static Started *
 started_for(Oid database)
@@ -99,9 +137,12 @@ forget_ended(void)
 	}
 }
 
-static bool
-register_worker(Oid database, BackgroundWorkerHandle **handle)
+/* The handle is in TopMemoryContext; NULL if no worker can be had now. */
+static BackgroundWorkerHandle *
+register_worker(Oid database, const char *function, const char *kind)
 {
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	BackgroundWorkerHandle *handle = NULL;
 	BackgroundWorker worker;
 
 	memset(&worker, 0, sizeof(worker));
@@ -109,13 +150,16 @@ register_worker(Oid database, BackgroundWorkerHandle **handle)
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker.bgw_library_name, "cache_strategies", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "cs_refresh_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, BGW_MAXLEN, "cache_strategies worker for database %u",
-			 database);
-	strlcpy(worker.bgw_type, "cache_strategies worker", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "cache_strategies %s for database %u",
+			 kind, database);
+	snprintf(worker.bgw_type, BGW_MAXLEN, "cache_strategies %s", kind);
 	worker.bgw_main_arg = ObjectIdGetDatum(database);
 	worker.bgw_notify_pid = MyProcPid;
-	return RegisterDynamicBackgroundWorker(&worker, handle);
+	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+		handle = NULL;
+	MemoryContextSwitchTo(old);
+	return handle;
 }
 
 static void
@@ -134,20 +178,15 @@ static bool
 start_worker(Oid database)
 {
 	Started    *s = started_for(database);
-	MemoryContext old;
-	bool		ok;
 
 	if (s != NULL)
 		return s->handle != NULL;
 	s = started_for(InvalidOid);
 	if (s == NULL)
 		return false;
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	ok = register_worker(database, &s->handle);
-	MemoryContextSwitchTo(old);
-	if (!ok)
+	s->handle = register_worker(database, "cs_refresh_main", "worker");
+	if (s->handle == NULL)
 	{
-		s->handle = NULL;
 		complain();
 		return false;
 	}
@@ -188,7 +227,211 @@ start_workers(void)
 	return all;
 }
 
+/* ----- flush workers ----- */
+
+static Flusher *
+flusher_of(Oid database)
+{
+	MemoryContext old;
+	Flusher    *f;
+	ListCell   *lc;
+
+	foreach(lc, flushers)
+	{
+		f = lfirst(lc);
+		if (f->database == database)
+			return f;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	f = palloc0(sizeof(Flusher));
+	f->database = database;
+	f->delay = MIN_DELAY_MS;
+	flushers = lappend(flushers, f);
+	MemoryContextSwitchTo(old);
+	return f;
+}
+
+static void
+want_flusher(Oid database, bool urgent)
+{
+	Flusher    *f = flusher_of(database);
+
+	f->wanted = true;
+	f->urgent = urgent;
+}
+
+static void
+scan_databases(void)
+{
+	Relation	rel;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(rel, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+
+		/* below -1 is what an interrupted DROP DATABASE leaves */
+		if (form->datallowconn && form->datconnlimit >= -1)
+			want_flusher(form->oid, false);
+	}
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	scanned = true;
+}
+
+/*
+ * Tables that have been met and have no worker.  If their database has one, it
+ * has to look again.
+ */
+static void
+find_wanted(void)
+{
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		Oid			database;
+
+		if (!cs_state_wants_worker(slot) ||
+			!OidIsValid(cs_slot_relation(slot, &database)))
+			continue;
+		if (cs_queue_flusher_state(database) == CS_FLUSHER_SERVING)
+			cs_queue_flusher_wake(database);
+		else
+			want_flusher(database, true);
+	}
+}
+
+static void
+note_end(Flusher *f, TimestampTz now)
+{
+	pid_t		pid;
+
+	if (f->handle == NULL || GetBackgroundWorkerPid(f->handle, &pid) != BGWH_STOPPED)
+		return;
+	pfree(f->handle);
+	f->handle = NULL;
+	if (cs_queue_flusher_take_done(f->database))
+	{
+		f->wanted = false;
+		return;
+	}
+	if (TimestampDifferenceExceeds(f->at, now, RAN_WELL_MS))
+		f->delay = MIN_DELAY_MS;
+	f->wanted = true;
+	f->at = TimestampTzPlusMilliseconds(now, f->delay);
+	f->delay = Min(f->delay * 2, MAX_DELAY_MS);
+}
+
+/* Workers of ours that have not got to know what there is to do. */
+static int
+count_starting(void)
+{
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, flushers)
+	{
+		Flusher    *f = lfirst(lc);
+
+		if (f->handle != NULL &&
+			cs_queue_flusher_state(f->database) != CS_FLUSHER_SERVING)
+			n++;
+	}
+	return n;
+}
+
+static void
+complain_flusher(void)
+{
+	if (!complained_flusher)
+		ereport(LOG,
+				(errmsg("could not start a worker that writes deferred writes to their tables"),
+				 errdetail("Until one can be started, deferred writes stay where they are, and tables that need one first cannot be used."),
+				 errhint("You might need to increase max_worker_processes.")));
+	complained_flusher = true;
+}
+
+/* Returns when to look again. */
+static TimestampTz
+start_flusher(Flusher *f, TimestampTz now)
+{
+	if (f->at > now)
+		return f->at;
+	if (!database_exists(f->database))
+	{
+		cs_slot_purge_database(f->database);
+		f->wanted = false;
+		return FOREVER;
+	}
+	f->handle = register_worker(f->database, "cs_flusher_main", "flush worker");
+	if (f->handle == NULL)
+	{
+		complain_flusher();
+		return TimestampTzPlusMilliseconds(now, RETRY_MS);
+	}
+	complained_flusher = false;
+	f->at = now;
+	return FOREVER;
+}
+
+/* The same for a database that may not need one, or have one. */
+static TimestampTz
+see_to_flusher(Flusher *f, TimestampTz now)
+{
+	CsFlusherState state;
+
+	if (f->handle != NULL || !f->wanted)
+		return FOREVER;
+	state = cs_queue_flusher_state(f->database);
+	if (state == CS_FLUSHER_SERVING)
+		f->wanted = false;		/* an earlier launcher's */
+	if (state != CS_FLUSHER_NONE)
+		return FOREVER;			/* it will tell us */
+	if (!f->urgent && count_starting() >= MAX_STARTING)
+		return FOREVER;
+	return start_flusher(f, now);
+}
+
+static TimestampTz
+start_flushers(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = FOREVER;
+	ListCell   *lc;
+
+	if (!scanned)
+		scan_databases();
+	foreach(lc, flushers)
+		note_end(lfirst(lc), now);
+	find_wanted();
+	foreach(lc, flushers)
+	{
+		Flusher    *f = lfirst(lc);
+		TimestampTz then = see_to_flusher(f, now);
+
+		next = Min(next, then);
+		if (f->handle == NULL && !f->wanted)
+		{
+			flushers = foreach_delete_current(flushers, lc);
+			pfree(f);
+		}
+	}
+	return next;
+}
+
 /* ----- the process ----- */
+
+static void
+stop(SIGNAL_ARGS)
+{
+	cs_queue_set_stopping(true);
+	SignalHandlerForShutdownRequest(postgres_signal_arg);
+}
 
 static void
 unset_launcher(int code, Datum arg)
@@ -199,15 +442,29 @@ unset_launcher(int code, Datum arg)
 static void
 set_up(void)
 {
+	cs_queue_set_stopping(false);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGTERM, stop);
 	BackgroundWorkerUnblockSignals();
 	cs_snapshot_boot();
-	if (cs_refresh_queue == 0)
-		proc_exit(0);			/* for good */
 	BackgroundWorkerInitializeConnectionByOid(InvalidOid, InvalidOid, 0);
 	before_shmem_exit(unset_launcher, (Datum) 0);
+	cs_queue_flusher_forget_done();
 	cs_queue_set_launcher(cs_my_procno());
+}
+
+static void
+sleep_until(TimestampTz next)
+{
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+	long		timeout = -1;
+
+	if (next != FOREVER)
+	{
+		events |= WL_TIMEOUT;
+		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+	}
+	(void) WaitLatch(MyLatch, events, timeout, PG_WAIT_EXTENSION);
 }
 
 void
@@ -216,7 +473,7 @@ cs_launcher_main(Datum arg)
 	set_up();
 	for (;;)
 	{
-		bool		all;
+		TimestampTz next;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -227,10 +484,10 @@ cs_launcher_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		all = start_workers();
-		(void) WaitLatch(MyLatch,
-						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (all ? 0 : WL_TIMEOUT),
-						 RETRY_MS, PG_WAIT_EXTENSION);
+		next = start_flushers();
+		if (!start_workers())
+			next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
+		sleep_until(next);
 	}
 }
 

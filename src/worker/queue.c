@@ -1,12 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * queue.c
- *		Requests to reload entries before they expire.
+ *		Requests to reload entries before they expire, and who serves which
+ *		database.
  *
  * Shared: cache_strategies.refresh_queue places for requests, each in one of
- * two lists, the waiting (oldest first) and the free; and the processes that
- * serve a database.  All of that is protected by the queue lock.  The number
+ * two lists, the waiting (oldest first) and the free; the processes that serve
+ * the requests of a database; and the flush workers, as many as there can be
+ * background workers.  All of that is protected by the queue lock.  The number
  * waiting is atomic besides, so that a full queue costs a hit no lock.
+ *
+ * A flush worker that ends as it had nothing to do leaves its place behind,
+ * marked as done, for the launcher to tell that from a failure.
  *
  * The filter keeps a key that is read often from being asked for at every hit.
  * It is an array of atomic words, chosen by key hash, each with a part of the
@@ -49,11 +54,21 @@ typedef struct CsSharedServer
 	pid_t		pid;
 } CsSharedServer;
 
-/* The queue lock protects everything but lock, launcher and nwaiting. */
+typedef struct CsSharedFlusher
+{
+	Oid			database;		/* InvalidOid: free */
+	int			procno;
+	pid_t		pid;			/* 0: it has ended, with nothing to do */
+	bool		serving;
+	volatile bool dropped;		/* the database is; read by its signal handler */
+} CsSharedFlusher;
+
+/* The queue lock protects everything but lock and the atomics. */
 typedef struct CsSharedQueue
 {
 	LWLock	   *lock;			/* set once */
 	pg_atomic_uint32 launcher;	/* its procno + 1; 0: there is none */
+	pg_atomic_uint32 stopping;	/* the launcher was told to end */
 	pg_atomic_uint32 nwaiting;	/* changed under the lock, read without */
 	int			first;			/* waiting; -1: none */
 	int			last;
@@ -63,7 +78,9 @@ typedef struct CsSharedQueue
 } CsSharedQueue;
 
 static CsSharedQueue *queue;
+static CsSharedFlusher *flushers;
 static pg_atomic_uint64 *filter;
+static CsSharedFlusher *my_flusher; /* of this process */
 static Oid	my_database = InvalidOid;	/* that this process serves */
 
 /* ----- setting up ----- */
@@ -75,6 +92,12 @@ queue_size(void)
 							 mul_size(cs_refresh_queue, sizeof(CsSharedRequest))));
 }
 
+static Size
+flushers_size(void)
+{
+	return MAXALIGN(mul_size(max_worker_processes, sizeof(CsSharedFlusher)));
+}
+
 static uint32
 filter_words(void)
 {
@@ -84,7 +107,8 @@ filter_words(void)
 Size
 cs_queue_shmem_size(void)
 {
-	return add_size(queue_size(), mul_size(filter_words(), sizeof(pg_atomic_uint64)));
+	return add_size(add_size(queue_size(), flushers_size()),
+					mul_size(filter_words(), sizeof(pg_atomic_uint64)));
 }
 
 void
@@ -99,12 +123,14 @@ cs_queue_shmem_init(void)
 	bool		found;
 
 	queue = ShmemInitStruct("cache_strategies queue", cs_queue_shmem_size(), &found);
-	filter = (pg_atomic_uint64 *) ((char *) queue + queue_size());
+	flushers = (CsSharedFlusher *) ((char *) queue + queue_size());
+	filter = (pg_atomic_uint64 *) ((char *) flushers + flushers_size());
 	if (found)
 		return;
-	memset(queue, 0, queue_size());
+	memset(queue, 0, queue_size() + flushers_size());
 	queue->lock = &GetNamedLWLockTranche("cache_strategies_queue")->lock;
 	pg_atomic_init_u32(&queue->launcher, 0);
+	pg_atomic_init_u32(&queue->stopping, 0);
 	pg_atomic_init_u32(&queue->nwaiting, 0);
 	queue->first = queue->last = queue->free = -1;
 	for (int i = cs_refresh_queue - 1; i >= 0; i--)
@@ -215,6 +241,27 @@ cs_queue_set_launcher(int procno)
 	pg_atomic_write_u32(&queue->launcher, (uint32) (procno + 1));
 }
 
+void
+cs_queue_wake_launcher(void)
+{
+	uint32		launcher = pg_atomic_read_u32(&queue->launcher);
+
+	if (launcher != 0)
+		SetLatch(&GetPGProcByNumber(launcher - 1)->procLatch);
+}
+
+void
+cs_queue_set_stopping(bool stopping)
+{
+	pg_atomic_write_u32(&queue->stopping, stopping);
+}
+
+bool
+cs_queue_is_stopping(void)
+{
+	return pg_atomic_read_u32(&queue->stopping) != 0;
+}
+
 /* Under the lock: whom does a request of this database concern?  -1: nobody. */
 static int
 whom_to_wake(Oid database)
@@ -224,6 +271,148 @@ whom_to_wake(Oid database)
 	if (server != NULL)
 		return server->procno;
 	return (int) pg_atomic_read_u32(&queue->launcher) - 1;
+}
+
+/* ----- flush workers ----- */
+
+/* Under the lock. */
+static CsSharedFlusher *
+flusher_of(Oid database)
+{
+	for (int i = 0; i < max_worker_processes; i++)
+		if (flushers[i].database == database)
+			return &flushers[i];
+	return NULL;
+}
+
+/*
+ * Under the lock.  There are as many places as processes that can have one, so
+ * at worst it is that of a worker that has ended, which is then taken to have
+ * failed and looks once more.
+ */
+static CsSharedFlusher *
+free_flusher(void)
+{
+	CsSharedFlusher *flusher = flusher_of(InvalidOid);
+
+	for (int i = 0; flusher == NULL && i < max_worker_processes; i++)
+		if (flushers[i].pid == 0)
+			flusher = &flushers[i];
+	return flusher;
+}
+
+bool
+cs_queue_flusher_enter(Oid database)
+{
+	CsSharedFlusher *flusher;
+
+	lock_queue(LW_EXCLUSIVE);
+	flusher = flusher_of(database);
+	if (flusher == NULL)
+		flusher = free_flusher();
+	else if (flusher->pid != 0)
+		flusher = NULL;
+	if (flusher != NULL)
+	{
+		flusher->database = database;
+		flusher->procno = cs_my_procno();
+		flusher->pid = MyProcPid;
+		flusher->serving = false;
+		flusher->dropped = false;
+		my_flusher = flusher;
+	}
+	unlock_queue();
+	return flusher != NULL;
+}
+
+void
+cs_queue_flusher_serve(void)
+{
+	if (my_flusher->serving)
+		return;
+	lock_queue(LW_EXCLUSIVE);
+	my_flusher->serving = true;
+	unlock_queue();
+	cs_queue_wake_launcher();
+}
+
+void
+cs_queue_flusher_leave(bool done)
+{
+	CsSharedFlusher *flusher = my_flusher;
+
+	if (flusher == NULL)
+		return;
+	my_flusher = NULL;			/* the signal handler looks at it */
+	lock_queue(LW_EXCLUSIVE);
+	flusher->pid = 0;
+	if (!done)
+		flusher->database = InvalidOid;
+	unlock_queue();
+	cs_queue_wake_launcher();
+}
+
+bool
+cs_queue_flusher_is_dropped(void)
+{
+	CsSharedFlusher *flusher = my_flusher;
+
+	return flusher != NULL && flusher->dropped;
+}
+
+CsFlusherState
+cs_queue_flusher_state(Oid database)
+{
+	CsFlusherState state = CS_FLUSHER_NONE;
+	CsSharedFlusher *flusher;
+
+	lock_queue(LW_SHARED);
+	flusher = flusher_of(database);
+	if (flusher != NULL && flusher->pid != 0)
+		state = flusher->serving ? CS_FLUSHER_SERVING : CS_FLUSHER_STARTING;
+	unlock_queue();
+	return state;
+}
+
+void
+cs_queue_flusher_wake(Oid database)
+{
+	CsSharedFlusher *flusher;
+	int			procno = -1;
+
+	lock_queue(LW_SHARED);
+	flusher = flusher_of(database);
+	if (flusher != NULL && flusher->pid != 0)
+		procno = flusher->procno;
+	unlock_queue();
+	if (procno >= 0)
+		SetLatch(&GetPGProcByNumber(procno)->procLatch);
+}
+
+bool
+cs_queue_flusher_take_done(Oid database)
+{
+	CsSharedFlusher *flusher;
+	bool		done;
+
+	lock_queue(LW_EXCLUSIVE);
+	flusher = flusher_of(database);
+	done = flusher != NULL && flusher->pid == 0;
+	if (done)
+		flusher->database = InvalidOid;
+	unlock_queue();
+	return done;
+}
+
+/* Those of an earlier launcher, which nobody is going to ask for. */
+void
+cs_queue_flusher_forget_done(void)
+{
+	lock_queue(LW_EXCLUSIVE);
+	for (int i = 0; i < max_worker_processes; i++)
+		if (flushers[i].pid == 0)
+			flushers[i].database = InvalidOid;
+	unlock_queue();
 }
 
 /* ----- requests ----- */
@@ -342,13 +531,14 @@ cs_queue_databases(Oid *databases, int max)
 }
 
 /*
- * A server of the list is alive, as it leaves the list when it exits: the
+ * A process of the lists is alive, as it leaves its list when it exits: the
  * signal cannot reach anybody else.
  */
 void
 cs_queue_drop_database(Oid database)
 {
 	CsSharedServer *server;
+	CsSharedFlusher *flusher;
 	int			before = -1;
 	int			next;
 
@@ -364,5 +554,11 @@ cs_queue_drop_database(Oid database)
 	server = server_of(database);
 	if (server != NULL)
 		kill(server->pid, SIGTERM);
+	flusher = flusher_of(database);
+	if (flusher != NULL && flusher->pid != 0)
+	{
+		flusher->dropped = true;
+		kill(flusher->pid, SIGTERM);
+	}
 	unlock_queue();
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * queue.h
- *		Requests to reload entries before they expire, and which database's
- *		are being served.
+ *		Requests to reload entries before they expire, and what the launcher
+ *		and the workers tell each other: who serves which database.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,7 +45,7 @@ extern void cs_queue_done(const CsRefresh *request);
  */
 extern int	cs_queue_databases(Oid *databases, int max);
 
-/* Forget its requests, and have its worker leave it. */
+/* Forget its requests, and have its workers leave it. */
 extern void cs_queue_drop_database(Oid database);
 
 /*
@@ -62,5 +62,45 @@ extern void cs_queue_leave(void);
  * database; -1: none.
  */
 extern void cs_queue_set_launcher(int procno);
+
+/* Callable from COMMIT callbacks. */
+extern void cs_queue_wake_launcher(void);
+
+/*
+ * Is the server stopping?  Set by the launcher, from its signal handler, when it
+ * is told to end, and cleared when it starts again.
+ */
+extern void cs_queue_set_stopping(bool stopping);
+extern bool cs_queue_is_stopping(void);
+
+/* Flush workers: one for each database that has write_back tables. */
+typedef enum CsFlusherState
+{
+	CS_FLUSHER_NONE,
+	CS_FLUSHER_STARTING,		/* looking for tables */
+	CS_FLUSHER_SERVING
+} CsFlusherState;
+
+/* This process is the flush worker of the database.  False: another one is. */
+extern bool cs_queue_flusher_enter(Oid database);
+
+/* It has found tables. */
+extern void cs_queue_flusher_serve(void);
+
+/*
+ * It ends; 'done': as there was nothing to do.  Idempotent and safe at exit.
+ */
+extern void cs_queue_flusher_leave(bool done);
+
+/* Is its database being dropped?  Callable from signal handlers. */
+extern bool cs_queue_flusher_is_dropped(void);
+
+/* The launcher's side. */
+extern CsFlusherState cs_queue_flusher_state(Oid database);
+extern void cs_queue_flusher_wake(Oid database);
+
+/* Has its flush worker ended as there was nothing to do?  Says so once. */
+extern bool cs_queue_flusher_take_done(Oid database);
+extern void cs_queue_flusher_forget_done(void);
 
 #endif							/* CS_QUEUE_H */

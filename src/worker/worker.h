@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * worker.h
- *		Background workers: a launcher, and one worker for each database that
- *		has something to do.
+ *		Background workers: a launcher, and for each database that has something
+ *		to do one worker that refreshes and one that flushes.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,8 +11,9 @@
 
 extern void cs_worker_init(void);
 
-/* Entry points, found by name; the argument of the latter is the database. */
+/* Entry points, found by name; the argument of the others is the database. */
 extern PGDLLEXPORT void cs_launcher_main(Datum arg);
 extern PGDLLEXPORT void cs_refresh_main(Datum arg);
+extern PGDLLEXPORT void cs_flusher_main(Datum arg);
 
 #endif							/* CS_WORKER_H */

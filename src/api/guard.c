@@ -1,0 +1,240 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *		Statements that cannot be right for tables with deferred writes, and
+ *		drops that would lose some.
+ *
+ * The trigger that defers an UPDATE has the row left alone, so the executor
+ * goes on without it: nothing to RETURN, no WITH CHECK OPTION to check, and
+ * what ON CONFLICT DO UPDATE or MERGE made of the row comes from the table
+ * alone.  Such statements are refused when they begin, which costs all others
+ * a look at their kind.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "api/guard.h"
+#include "flush/delta.h"
+#include "flush/journal.h"
+#include "flush/own.h"
+#include "guc.h"
+#include "store/slot.h"
+#include "store/store.h"
+
+static ExecutorStart_hook_type prev_executor_start = NULL;
+static object_access_hook_type prev_object_access = NULL;
+
+/* ----- statements ----- */
+
+static bool
+any_deferrable(const CsMerge *merge, List *attnums)
+{
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+		if (bms_is_member(lfirst_int(lc), merge->attnums))
+			return true;
+	return false;
+}
+
+static bool
+all_deferrable(const CsMerge *merge, List *attnums)
+{
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+		if (!bms_is_member(lfirst_int(lc), merge->attnums))
+			return false;
+	return attnums != NIL;
+}
+
+static bool
+merges_deferrable(const CsMerge *merge, List *actions)
+{
+	ListCell   *lc;
+
+	foreach(lc, actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (action->commandType == CMD_UPDATE && any_deferrable(merge, action->updateColnos))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_view_check(List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+		if (lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK)
+			return true;
+	return false;
+}
+
+/* What in this statement cannot be done with the n-th table; NULL: nothing. */
+static const char *
+find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
+{
+	List	   *updated;
+
+	if (plan->onConflictAction == ONCONFLICT_UPDATE &&
+		any_deferrable(merge, plan->onConflictCols))
+		return "ON CONFLICT DO UPDATE";
+	if (plan->operation == CMD_MERGE &&
+		merges_deferrable(merge, list_nth(plan->mergeActionLists, n)))
+		return "MERGE";
+	if (plan->operation != CMD_UPDATE)
+		return NULL;
+	updated = list_nth(plan->updateColnosLists, n);
+	if (!all_deferrable(merge, updated))
+		return NULL;
+	if (plan->returningLists != NIL)
+		return "RETURNING";
+	if (plan->withCheckOptionLists != NIL &&
+		has_view_check(list_nth(plan->withCheckOptionLists, n)))
+		return "WITH CHECK OPTION";
+	return NULL;
+}
+
+static void
+check_table(const ModifyTable *plan, int n, Oid relid)
+{
+	CsBinding  *binding = cs_binding_get(relid);
+	const char *fault;
+
+	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0 ||
+		(binding->rls && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED))
+		return;
+	fault = find_fault(plan, n, cs_merge_get(binding));
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s cannot be used on columns of table \"%s\" whose writes are deferred",
+						fault, binding->name),
+				 errdetail("The table is attached with write_back and has merge rules for these columns."),
+				 errhint("Use cache.write() or cache.increment(), or a plain UPDATE.")));
+}
+
+static void
+check_plan(const PlannedStmt *stmt, const Plan *plan)
+{
+	const ModifyTable *modify = (const ModifyTable *) plan;
+	ListCell   *lc;
+	int			n = 0;
+
+	if (plan == NULL || !IsA(plan, ModifyTable))
+		return;
+	if (modify->onConflictAction != ONCONFLICT_UPDATE && modify->operation != CMD_MERGE &&
+		modify->returningLists == NIL && modify->withCheckOptionLists == NIL)
+		return;
+	foreach(lc, modify->resultRelations)
+		check_table(modify, n++, rt_fetch(lfirst_int(lc), stmt->rtable)->relid);
+}
+
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	const PlannedStmt *stmt = query->plannedstmt;
+
+	if ((query->operation != CMD_SELECT || stmt->hasModifyingCTE) && cs_own_direct == 0 &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+	{
+		ListCell   *lc;
+
+		check_plan(stmt, stmt->planTree);
+		foreach(lc, stmt->subplans)
+			check_plan(stmt, lfirst(lc));
+	}
+	if (prev_executor_start)
+		prev_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+/* ----- drops ----- */
+
+/* Whoever drops it has locked it, so nothing is added. */
+static bool
+has_deferred(int slot, Oid relid)
+{
+	CsUsage		usage;
+
+	if (slot >= 0)
+	{
+		cs_store_usage(slot, &usage);
+		if (usage.dirty_entries > 0 || cs_own_has(slot))
+			return true;
+	}
+	return cs_journal_has_pending(relid);
+}
+
+static void
+check_drop_table(Oid relid)
+{
+	CsOptions	options;
+
+	if (!cs_binding_read_options(relid, &options) ||
+		strcmp(options.strategy, "write_back") != 0 ||
+		!has_deferred(cs_slot_get(MyDatabaseId, relid, false), relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot drop table \"%s\" because it has deferred writes that have not been flushed",
+					get_rel_name(relid)),
+			 errhint("Use cache.flush() or cache.detach() first.")));
+}
+
+static void
+check_drop_extension(void)
+{
+	int		   *slots = palloc(cs_max_tables * sizeof(int));
+	int			n = cs_slot_list(MyDatabaseId, slots);
+	bool		pending = cs_journal_pending() != NIL;
+
+	for (int i = 0; i < n && !pending; i++)
+		pending = has_deferred(slots[i], InvalidOid);
+	if (pending)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot drop extension \"%s\" because there are deferred writes that have not been flushed",
+						"cache_strategies"),
+				 errhint("Use cache.flush() first.")));
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access)
+		prev_object_access(access, class, object, sub, arg);
+	if (access != OAT_DROP || sub != 0)
+		return;
+	if (class == RelationRelationId && get_rel_relkind(object) == RELKIND_RELATION)
+		check_drop_table(object);
+	else if (class == ExtensionRelationId &&
+			 object == get_extension_oid("cache_strategies", true))
+		check_drop_extension();
+}
+
+void
+cs_guard_init(void)
+{
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+	prev_object_access = object_access_hook;
+	object_access_hook = object_access;
+}

@@ -1,0 +1,445 @@
+/*-------------------------------------------------------------------------
+ *
+ * flush.c
+ *		Flushing: deferred writes on their way to their table.
+ *
+ * The same code for the worker, for cache.flush() and for cache.detach(), in
+ * whatever transaction they run.  One flush of a table at a time: a
+ * heavyweight lock, held to the end of the transaction, so that it is given
+ * back after the COMMIT callback has taken the flushed parts away.
+ *
+ *		1	end the era and wait for its writers; all that is below the boundary
+ *			is then committed or gone, and nothing can turn up there any more
+ *		2	take what there is, each key's as one part
+ *		3	write it to the table (apply.c)
+ *		4	say of each key that its part is written, by this transaction, unless
+ *			somebody who held the row's lock before us has cancelled it
+ *		5	durable: move flush_state to the boundary
+ *
+ * 3 and 5 are one transaction, so what the journal has is written exactly
+ * once.  Rows are changed directly under the row lock, and 3 has it, so 4 sees
+ * every cancel that came before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "flush/apply.h"
+#include "flush/deferred.h"
+#include "flush/flush.h"
+#include "flush/journal.h"
+#include "flush/own.h"
+#include "flush/state.h"
+#include "flush/statement.h"
+#include "table/triggers.h"
+#include "txn/snapshot.h"
+#include "txn/testpoint.h"
+
+/* The fourth field of advisory lock tags; users have 1 and 2. */
+#define LOCK_FLUSH		0xc5
+
+/* A flush that meets a cancel begins again so often. */
+#define MAX_ATTEMPTS	5
+
+/* After so long (us), and longer each time. */
+#define ATTEMPT_SLEEP	50
+
+typedef struct Batch
+{
+	int			n;
+	int			max;
+	CsApplyItem *items;			/* cookie: index into ids */
+	uint64	   *ids;
+	uint64		folded;			/* deltas that were taken */
+} Batch;
+
+static bool met_cancel;			/* why the attempt failed */
+
+/* ----- taking ----- */
+
+static void
+add_item(Batch *batch, CsRowKey *rowkey, CsDelta *delta, uint64 id)
+{
+	CsApplyItem *item;
+
+	if (batch->n == batch->max)
+	{
+		batch->max = Max(64, batch->max * 2);
+		batch->items = batch->items == NULL
+			? palloc_extended(batch->max * sizeof(CsApplyItem), MCXT_ALLOC_HUGE)
+			: repalloc_huge(batch->items, batch->max * sizeof(CsApplyItem));
+		batch->ids = batch->ids == NULL
+			? palloc_extended(batch->max * sizeof(uint64), MCXT_ALLOC_HUGE)
+			: repalloc_huge(batch->ids, batch->max * sizeof(uint64));
+	}
+	item = &batch->items[batch->n];
+	item->rowkey = rowkey;
+	item->delta = delta;
+	item->cookie = batch->n;
+	item->outcome = CS_APPLIED;
+	batch->ids[batch->n++] = id;
+}
+
+static void
+take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
+{
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *delta = palloc0(sizeof(CsDelta));
+	uint64		id = 0;
+	uint32		folded;
+
+	if (!cs_key_decode(binding, key->data, key->len, rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
+	if (!cs_deferred_take(binding, &rowkey->key, boundary, &id, delta, &folded))
+	{
+		pfree(rowkey);
+		pfree(delta);
+		return;
+	}
+	batch->folded += folded;
+	add_item(batch, rowkey, delta, id);
+}
+
+/* The keys first: taking changes the entries under the scan. */
+static void
+take_all(CsBinding *binding, uint64 boundary, Batch *batch)
+{
+	MemoryContext copies = AllocSetContextCreate(CurrentMemoryContext,
+												 "cache_strategies scan",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = CurrentMemoryContext;
+	List	   *keys = NIL;
+	ListCell   *lc;
+	CsDirtyScan scan;
+
+	memset(batch, 0, sizeof(*batch));
+	cs_store_scan_begin(&scan, binding->slot);
+	for (;;)
+	{
+		CsKey		key;
+		CsFound		found;
+		CsKey	   *copy;
+		bool		more;
+
+		MemoryContextSwitchTo(copies);
+		more = cs_store_scan_next(&scan, &key, &found);
+		MemoryContextSwitchTo(old);
+		if (!more)
+			break;
+		copy = palloc(sizeof(CsKey));
+		*copy = key;
+		copy->data = memcpy(palloc(Max(key.len, 1)), key.data, key.len);
+		keys = lappend(keys, copy);
+		MemoryContextReset(copies);
+	}
+	MemoryContextDelete(copies);
+	foreach(lc, keys)
+	{
+		take_key(binding, lfirst(lc), boundary, batch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ----- marking ----- */
+
+/*
+ * A row that somebody holds: its delta stays.  What the journal has of it is
+ * about to count as flushed, so it is written anew, to come before all that is
+ * not.
+ */
+static void
+carry(CsBinding *binding, const CsApplyItem *item, uint64 boundary)
+{
+	if (binding->options.durable)
+		cs_journal_write(binding->relid, boundary,
+						 cs_delta_to_portable(binding, item->rowkey, item->delta));
+}
+
+static uint64
+mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
+{
+	uint64		xid = cs_snapshot_widen(GetCurrentTransactionId());
+	uint64		rows = 0;
+	uint64		gone = 0;
+	uint64		dead = 0;
+
+	CS_TEST_POINT("flush_applied");
+	for (int i = 0; i < batch->n; i++)
+	{
+		CsApplyItem *item = &batch->items[i];
+		uint64		id = batch->ids[item->cookie];
+
+		if (item->outcome == CS_APPLIED_LOCKED)
+		{
+			carry(binding, item, boundary);
+			continue;
+		}
+		if (cs_deferred_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
+			cs_own_wrote(binding, &item->rowkey->key, id);
+		else if (item->outcome == CS_APPLIED)
+		{
+			met_cancel = true;
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("a deferred write of table \"%s\" was overtaken by a direct one",
+							binding->name)));
+		}
+		rows += item->outcome == CS_APPLIED;
+		gone += item->outcome == CS_APPLIED_GONE;
+		dead += item->outcome == CS_APPLIED_DEAD;
+	}
+	cs_state_add(binding->slot, CS_FLUSH_ROWS, rows);
+	cs_state_add(binding->slot, CS_FLUSH_COALESCED, batch->folded - batch->n);
+	cs_state_add(binding->slot, CS_FLUSH_GONE, gone);
+	cs_state_add(binding->slot, CS_FLUSH_DEAD, dead);
+	cs_state_add(binding->slot, CS_FLUSH_FLUSHES, batch->n > 0);
+	return rows;
+}
+
+/* ----- one flush ----- */
+
+void
+cs_flush_hold(Oid relid)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0, LOCK_FLUSH);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+static CsBinding *
+lock_for_flush(Oid relid)
+{
+	CsBinding  *binding;
+
+	cs_flush_hold(relid);
+	LockRelationOid(relid, RowExclusiveLock);
+	binding = cs_binding_require(relid);
+	/* a restored table has its rows before its triggers, and the journal too */
+	if (!cs_triggers_settle(binding))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
+				 errhint("Attach the table anew with cache.attach().")));
+	return binding;
+}
+
+static uint64
+attempt(CsBinding *binding, bool skip_locked)
+{
+	uint64		boundary = cs_journal_switch();
+	Batch		batch;
+	uint64		rows;
+
+	CS_TEST_POINT("flush_boundary");
+	take_all(binding, boundary, &batch);
+	if (batch.n == 0 && !binding->options.durable)
+		return 0;
+	CS_TEST_POINT("flush_taken");
+	if (batch.n > 0)
+		cs_apply(binding, batch.items, batch.n, binding->options.flush_batch,
+				 skip_locked ? CS_APPLY_SKIP : CS_APPLY_WAIT);
+	rows = mark_written(binding, &batch, boundary);
+	if (binding->options.durable &&
+		(batch.n > 0 || cs_journal_has_pending(binding->relid)))
+		cs_journal_set_flushed(binding->relid, boundary);
+	return rows;
+}
+
+/* The attempt in a subtransaction; false: it met a cancel and is undone. */
+static bool
+try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext mine = AllocSetContextCreate(context, "cache_strategies flush",
+											   ALLOCSET_DEFAULT_SIZES);
+	volatile bool again = false;
+
+	met_cancel = false;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(mine);
+	PG_TRY();
+	{
+		*rows = attempt(binding, skip_locked);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		if (!met_cancel)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		again = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	MemoryContextDelete(mine);
+	return !again;
+}
+
+uint64
+cs_flush_table(Oid relid, bool skip_locked)
+{
+	CsBinding  *binding;
+	uint64		rows = 0;
+
+	/* a row that is newer than the snapshot would seem to be gone */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("deferred writes can only be flushed at isolation level READ COMMITTED")));
+	binding = lock_for_flush(relid);
+	if (binding->slot < 0)
+		return 0;
+	if (cs_own_has_cancels(binding->slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot flush table \"%s\" because this transaction has changed rows of it",
+						binding->name),
+				 errhint("Commit them first.")));
+	for (int i = 1;; i++)
+	{
+		if (try_flush(binding, skip_locked, &rows))
+			return rows;
+		CHECK_FOR_INTERRUPTS();
+		cs_state_add(binding->slot, CS_FLUSH_RETRIES, 1);
+		if (i == MAX_ATTEMPTS)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("deferred writes of table \"%s\" were overtaken by direct ones %d times",
+							binding->name, MAX_ATTEMPTS)));
+		/* whoever cancelled has committed; his COMMIT callback is about to run */
+		pg_usleep(ATTEMPT_SLEEP * i);
+		binding = cs_binding_require(relid);
+	}
+}
+
+/* ----- after a crash ----- */
+
+typedef struct Replayed
+{
+	CsKey		name;
+	CsRowKey   *rowkey;
+	CsDelta    *delta;
+	char		status;			/* of simplehash */
+} Replayed;
+
+#define SH_PREFIX		cs_replay
+#define SH_ELEMENT_TYPE Replayed
+#define SH_KEY_TYPE		CsKey
+#define SH_KEY			name
+#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
+#define SH_EQUAL(tb, a, b) \
+	((a).hash == (b).hash && (a).len == (b).len && \
+	 memcmp((a).data, (b).data, (a).len) == 0)
+#define SH_SCOPE		static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct Replay
+{
+	CsBinding  *binding;
+	MemoryContext context;
+	cs_replay_hash *keys;
+	uint64		unreadable;
+} Replay;
+
+/* In stamp order. */
+static void
+replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
+{
+	Replay	   *replay = arg;
+	MemoryContext old = MemoryContextSwitchTo(replay->context);
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *delta = palloc0(sizeof(CsDelta));
+	Replayed   *known;
+	bool		found;
+
+	if (!cs_delta_from_portable(replay->binding, portable, rowkey, delta))
+		replay->unreadable++;
+	else
+	{
+		cs_delta_stamp(delta, stamp);
+		known = cs_replay_insert(replay->keys, rowkey->key, &found);
+		if (found)
+			cs_delta_fold(replay->binding, known->delta, delta);
+		else
+		{
+			known->rowkey = rowkey;
+			known->delta = delta;
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static uint64
+apply_replayed(Replay *replay)
+{
+	CsApplyItem *items = palloc_extended(Max(replay->keys->members, 1) * sizeof(CsApplyItem),
+										 MCXT_ALLOC_HUGE);
+	cs_replay_iterator iter;
+	Replayed   *known;
+	uint64		rows = 0;
+	int			n = 0;
+
+	cs_replay_start_iterate(replay->keys, &iter);
+	while ((known = cs_replay_iterate(replay->keys, &iter)) != NULL)
+	{
+		if (cs_delta_is_empty(known->delta))
+			continue;
+		items[n].rowkey = known->rowkey;
+		items[n].delta = known->delta;
+		items[n++].cookie = 0;
+	}
+	cs_apply(replay->binding, items, n, replay->binding->options.flush_batch, CS_APPLY_WAIT);
+	for (int i = 0; i < n; i++)
+		rows += items[i].outcome == CS_APPLIED;
+	return rows;
+}
+
+uint64
+cs_flush_replay(Oid relid)
+{
+	Replay		replay = {.binding = lock_for_flush(relid)};
+	MemoryContext old;
+	CsAsOwner	saved;
+	uint64		read;
+	uint64		rows;
+
+	replay.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies replay",
+										   ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(replay.context);
+	replay.keys = cs_replay_create(replay.context, 1024, NULL);
+	/* input functions may run what the owner of a domain has written */
+	cs_statement_as_owner(&saved, replay.binding->owner);
+	read = cs_journal_read(relid, replay_one, &replay);
+	cs_statement_as_before(&saved);
+	rows = apply_replayed(&replay);
+	/* nobody defers while the gate is closed */
+	cs_journal_set_flushed(relid, cs_journal_boundary());
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(replay.context);
+	if (replay.unreadable > 0)
+		ereport(WARNING,
+				(errmsg("%llu deferred writes of table \"%s\" could not be read",
+						(unsigned long long) replay.unreadable, replay.binding->name),
+				 errdetail("A column of the key no longer exists.")));
+	ereport(LOG,
+			(errmsg("replayed %llu deferred writes of table \"%s\" into %llu rows",
+					(unsigned long long) read, replay.binding->name,
+					(unsigned long long) rows)));
+	return rows;
+}

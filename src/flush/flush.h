@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * flush.h
+ *		Flushing: deferred writes on their way to their table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_FLUSH_H
+#define CS_FLUSH_H
+
+/*
+ * Write the table's deferred writes to it, in the current transaction; returns
+ * how many rows were written.  Errors that may pass by themselves are thrown.
+ * 'skip_locked': leave out rows that somebody holds, instead of waiting for
+ * them (up to lock_timeout).
+ */
+extern uint64 cs_flush_table(Oid relid, bool skip_locked);
+
+/*
+ * After a crash: write what the journal has of the table, in the current
+ * transaction.
+ */
+extern uint64 cs_flush_replay(Oid relid);
+
+/* Keep the table from being flushed by others until the transaction ends. */
+extern void cs_flush_hold(Oid relid);
+
+#endif							/* CS_FLUSH_H */

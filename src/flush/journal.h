@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal.h
+ *		Stamps, eras, and the journal of durable deferred writes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_JOURNAL_H
+#define CS_JOURNAL_H
+
+/* A stamp: era above, counter below.  Never 0. */
+#define CS_STAMP_COUNTER_BITS	34
+#define cs_stamp_era(stamp)		((stamp) >> CS_STAMP_COUNTER_BITS)
+#define cs_era_begin(era)		((uint64) (era) << CS_STAMP_COUNTER_BITS)
+
+extern Size cs_journal_shmem_size(void);
+extern void cs_journal_shmem_init(void);
+
+/* For a volatile table: just a stamp. */
+extern uint64 cs_stamp_draw(void);
+
+/*
+ * Enter the present era and draw a stamp of it; the same one if this backend
+ * is in it already.  Between the two nothing waits for a flusher.
+ */
+extern uint64 cs_journal_enter(void);
+
+/* At COMMIT or ABORT: does nothing if not entered; does not throw. */
+extern void cs_journal_leave(void);
+
+/* Write a delta, in this transaction, to the journal of the stamp's era. */
+extern void cs_journal_write(Oid relid, uint64 stamp, bytea *portable);
+
+/* A TRUNCATE: what the journal has of the table with smaller stamps is void. */
+extern void cs_journal_write_truncate(Oid relid, uint64 stamp);
+
+/*
+ * End the present era and wait (cancellably) for those who are in it; returns
+ * the boundary: stamps of writers that were waited for are below it.  Must not
+ * be called by a backend that is in an era.
+ */
+extern uint64 cs_journal_switch(void);
+
+/* The present boundary: stamps drawn from now on are not below it. */
+extern uint64 cs_journal_boundary(void);
+
+/* Make sure that eras from now on are later than this stamp's. */
+extern void cs_journal_raise(uint64 stamp);
+
+/* cache.flush_state, in this transaction, whoever the current user is. */
+extern void cs_journal_set_flushed(Oid relid, uint64 boundary);
+extern void cs_journal_set_unclean(Oid relid, bool unclean);
+extern bool cs_journal_is_unclean(Oid relid);
+extern void cs_journal_forget(Oid relid);	/* detach: takes its row out */
+
+/* Has the journal deltas of the table that have not been flushed? */
+extern bool cs_journal_has_pending(Oid relid);
+
+/* The relations of which it has, as a list of OIDs (those that exist). */
+extern List *cs_journal_pending(void);
+
+/*
+ * All unflushed deltas of a table under a fresh snapshot, in stamp order; those
+ * before its last truncation are left out.  The callback gets each.
+ */
+typedef void (*CsJournalRead) (uint64 stamp, Oid written_for, bytea *portable, void *arg);
+extern uint64 cs_journal_read(Oid relid, CsJournalRead read, void *arg);	/* how many */
+
+/* The largest stamp in journals and flush_state; 0: none. */
+extern uint64 cs_journal_last(void);
+
+/*
+ * Empty the journals that hold nothing but flushed deltas and that nobody is
+ * using; in a transaction of its own.  Never waits for a lock.
+ */
+extern void cs_journal_empty(void);
+
+/* Bytes on disk of both journals. */
+extern uint64 cs_journal_bytes(void);
+
+#endif							/* CS_JOURNAL_H */

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * journalread.h
+ *		The journal's tables, as journal.c and journalread.c share them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_JOURNALREAD_H
+#define CS_JOURNALREAD_H
+
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+typedef enum CsJournalTable
+{
+	CS_JOURNAL_A,				/* even eras */
+	CS_JOURNAL_B,				/* odd eras */
+	CS_JOURNAL_STATE,			/* cache.flush_state */
+	CS_JOURNAL_TABLES
+} CsJournalTable;
+
+/* Columns of cache.journal_a and cache.journal_b. */
+enum
+{
+	Anum_journal_stamp = 1,
+	Anum_journal_relation,
+	Anum_journal_written_for,
+	Anum_journal_change,
+	Natts_journal = Anum_journal_change
+};
+
+/* Columns of cache.flush_state. */
+enum
+{
+	Anum_state_relation = 1,
+	Anum_state_flushed,
+	Anum_state_unclean,
+	Natts_state = Anum_state_unclean
+};
+
+/* An error if there is no such table. */
+extern Oid	cs_journal_table(CsJournalTable which);
+extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);
+
+/* The relation's flush_state.flushed; 0 if it has none. */
+extern uint64 cs_journal_flushed(Oid relid);
+
+/*
+ * Is every row of this journal in its table, going by the flush_state that the
+ * snapshot sees?  If so, *last is the newest transaction that moved one of them.
+ */
+extern bool cs_journal_is_consumed(Relation journal, Snapshot snapshot,
+								   TransactionId *last);
+
+#endif							/* CS_JOURNALREAD_H */

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * own.h
+ *		What the current transaction has deferred, cancelled and flushed, and
+ *		what becomes of that when it ends.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_OWN_H
+#define CS_OWN_H
+
+#include "flush/delta.h"
+#include "table/key.h"
+
+/*
+ * Positive: this backend is writing to tables by itself; no change is deferred,
+ * and no statement refused because it could be.
+ */
+extern int	cs_own_direct;
+
+extern void cs_own_init(void);
+
+/*
+ * Defer a delta, on top of what this transaction has deferred for the key.  The
+ * caller holds RowExclusiveLock on the table.
+ */
+extern void cs_own_defer(CsBinding *binding, const CsRowKey *rowkey,
+						 const CsDelta *delta);
+
+/*
+ * This transaction has changed the row directly: what others have deferred for
+ * these columns (NULL: for the row) is void.  flags: CS_RESERVE_NO_WHOLE.
+ * 'seen': the version that the deferred entry must still have at the end, or
+ * CS_ANY_VERSION.
+ */
+extern void cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey,
+						  Bitmapset *columns, int flags, uint64 seen);
+
+/* It has truncated the table. */
+extern void cs_own_truncate(CsBinding *binding);
+
+/* What it has deferred for the key so far; false: nothing. */
+extern bool cs_own_delta(CsBinding *binding, const CsKey *key, CsDelta *delta);
+
+/* Has it deferred anything for the table? */
+extern bool cs_own_has(int slot);
+extern bool cs_own_has_cancels(int slot);
+
+/* Every key for which it has, one after the other; start with *at = NULL. */
+extern const CsKey *cs_own_next(int slot, void **at);
+
+/* It has written the part to the table. */
+extern void cs_own_wrote(CsBinding *binding, const CsKey *key, uint64 id);
+
+/* Wait, cancellably, while the table has all the dirty entries it may have. */
+extern void cs_own_wait_for_room(CsBinding *binding);
+
+#endif							/* CS_OWN_H */

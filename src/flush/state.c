@@ -1,0 +1,368 @@
+/*-------------------------------------------------------------------------
+ *
+ * state.c
+ *		What all backends must know of a write_back table, beside its deferred
+ *		entries.
+ *
+ * Shared: one element per slot.  Nearly everything is an atomic; the text of
+ * the last error and what belongs to it has a spinlock.  Both the opening of
+ * the gate and the end of a flush are told through one condition variable, as
+ * whoever waits looks again anyway.
+ *
+ * An element is never removed: cs_state_reset() makes it as new when its slot
+ * goes to another table, with those who sleep on it still there.
+ *
+ * What is called from COMMIT callbacks sets atomics and latches and holds
+ * spinlocks, nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "compat.h"
+#include "flush/state.h"
+#include "guc.h"
+#include "store/store.h"
+#include "worker/queue.h"
+
+/* How often those who wait at a gate ask for a worker again. */
+#define ASK_MS	1000
+
+typedef struct CsSharedFlush
+{
+	/* looked at by every reader and writer of the table, seldom changed */
+	pg_atomic_uint32 open;
+	pg_atomic_uint32 database;	/* that has been noted; InvalidOid: none */
+	pg_atomic_uint32 worker;	/* its procno + 1; 0: there is none */
+	pg_atomic_uint32 asked;
+	pg_atomic_uint64 oldest;	/* a TimestampTz; 0: nothing deferred */
+
+	char		pad[PG_CACHE_LINE_SIZE];
+
+	/* changed by every commit, or by every flush */
+	pg_atomic_uint64 count[CS_FLUSH_COUNTS];
+	pg_atomic_uint64 ended;		/* flushes, also those that failed; only grows */
+	pg_atomic_uint64 last_flush;	/* that went well */
+	ConditionVariable changed;	/* has its own lock */
+
+	slock_t		lock;			/* protects the rest */
+	int			error_code;
+	TimestampTz error_time;
+	char		error[sizeof(((CsFlushInfo *) NULL)->error)];
+} CsSharedFlush;
+
+static CsSharedFlush *states;
+
+/* ----- setting up ----- */
+
+Size
+cs_state_shmem_size(void)
+{
+	return mul_size(cs_max_tables, sizeof(CsSharedFlush));
+}
+
+void
+cs_state_shmem_init(void)
+{
+	bool		found;
+
+	states = ShmemInitStruct("cache_strategies flush states", cs_state_shmem_size(),
+							 &found);
+	if (found)
+		return;
+	memset(states, 0, cs_state_shmem_size());
+	for (int i = 0; i < cs_max_tables; i++)
+	{
+		CsSharedFlush *state = &states[i];
+
+		pg_atomic_init_u32(&state->open, 0);
+		pg_atomic_init_u32(&state->database, InvalidOid);
+		pg_atomic_init_u32(&state->worker, 0);
+		pg_atomic_init_u32(&state->asked, 0);
+		pg_atomic_init_u64(&state->oldest, 0);
+		for (int c = 0; c < CS_FLUSH_COUNTS; c++)
+			pg_atomic_init_u64(&state->count[c], 0);
+		pg_atomic_init_u64(&state->ended, 0);
+		pg_atomic_init_u64(&state->last_flush, 0);
+		ConditionVariableInit(&state->changed);
+		SpinLockInit(&state->lock);
+	}
+}
+
+/* "ended" goes on, so that nobody waits for a number that comes again. */
+void
+cs_state_reset(int slot)
+{
+	CsSharedFlush *state = &states[slot];
+
+	pg_atomic_write_u32(&state->open, 0);
+	pg_atomic_write_u32(&state->database, InvalidOid);
+	pg_atomic_write_u32(&state->worker, 0);
+	pg_atomic_write_u32(&state->asked, 0);
+	pg_atomic_write_u64(&state->oldest, 0);
+	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
+		pg_atomic_write_u64(&state->count[c], 0);
+	pg_atomic_write_u64(&state->last_flush, 0);
+	SpinLockAcquire(&state->lock);
+	state->error_code = 0;
+	state->error_time = 0;
+	state->error[0] = '\0';
+	SpinLockRelease(&state->lock);
+}
+
+/* ----- the gate ----- */
+
+/* Whoever finds it open finds all that the worker did before. */
+bool
+cs_state_is_open(int slot)
+{
+	bool		open = pg_atomic_read_u32(&states[slot].open) != 0;
+
+	pg_read_barrier();
+	return open;
+}
+
+void
+cs_state_open(int slot)
+{
+	pg_atomic_exchange_u32(&states[slot].open, 1);
+	ConditionVariableBroadcast(&states[slot].changed);
+}
+
+/* Has the worker met a locked row since then? */
+static bool
+is_held_up(CsSharedFlush *state, TimestampTz since)
+{
+	bool		held_up;
+
+	SpinLockAcquire(&state->lock);
+	held_up = state->error_code == ERRCODE_LOCK_NOT_AVAILABLE &&
+		state->error_time >= since;
+	SpinLockRelease(&state->lock);
+	return held_up;
+}
+
+/*
+ * A transaction that waits here may hold the very row that the worker needs
+ * before it opens the gate, and the deadlock detector knows nothing of gates.
+ */
+static void
+check_deadlock(CsSharedFlush *state, TimestampTz since)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()) && is_held_up(state, since))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+				 errmsg("deadlock detected"),
+				 errdetail("Deferred writes from before the server's last start must be written to the table first, and this transaction may hold a row that they change."),
+				 errhint("Try the transaction again.")));
+}
+
+void
+cs_state_wait_open(int slot)
+{
+	CsSharedFlush *state = &states[slot];
+	TimestampTz since;
+
+	if (cs_state_is_open(slot))
+		return;
+	since = GetCurrentTimestamp();
+	ConditionVariablePrepareToSleep(&state->changed);
+	while (!cs_state_is_open(slot))
+	{
+		check_deadlock(state, since);
+		/* the worker may have left when the table was not yet to be seen */
+		cs_state_note_table(slot, MyDatabaseId);
+		cs_queue_wake_launcher();
+		(void) ConditionVariableTimedSleep(&state->changed, ASK_MS, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/* ----- the worker ----- */
+
+void
+cs_state_note_table(int slot, Oid database)
+{
+	if (pg_atomic_read_u32(&states[slot].database) == database ||
+		pg_atomic_exchange_u32(&states[slot].database, database) == database)
+		return;
+	if (OidIsValid(database))
+		cs_queue_wake_launcher();
+}
+
+bool
+cs_state_wants_worker(int slot)
+{
+	return OidIsValid(pg_atomic_read_u32(&states[slot].database)) &&
+		pg_atomic_read_u32(&states[slot].worker) == 0;
+}
+
+void
+cs_state_set_worker(int slot, int pgprocno)
+{
+	if (pg_atomic_read_u32(&states[slot].worker) != (uint32) (pgprocno + 1))
+		pg_atomic_exchange_u32(&states[slot].worker, (uint32) (pgprocno + 1));
+}
+
+/* If the worker has gone meanwhile, another process wakes up for nothing. */
+void
+cs_state_wake(int slot)
+{
+	uint32		worker = pg_atomic_read_u32(&states[slot].worker);
+
+	if (worker != 0)
+		SetLatch(&GetPGProcByNumber(worker - 1)->procLatch);
+}
+
+/*
+ * The worker is woken by the first only: from then on it knows when the next
+ * flush is due.
+ */
+void
+cs_state_dirtied(int slot, TimestampTz since)
+{
+	uint64		expected = 0;
+
+	pg_memory_barrier();
+	if (pg_atomic_read_u64(&states[slot].oldest) == 0 &&
+		pg_atomic_compare_exchange_u64(&states[slot].oldest, &expected, (uint64) since))
+		cs_state_wake(slot);
+}
+
+void
+cs_state_add(int slot, CsFlushCount what, uint64 n)
+{
+	if (n > 0)
+		pg_atomic_fetch_add_u64(&states[slot].count[what], n);
+}
+
+void
+cs_state_ask_flush(int slot)
+{
+	pg_atomic_exchange_u32(&states[slot].asked, 1);
+}
+
+bool
+cs_state_take_asked(int slot)
+{
+	return pg_atomic_read_u32(&states[slot].asked) != 0 &&
+		pg_atomic_exchange_u32(&states[slot].asked, 0) != 0;
+}
+
+/* ----- flushes ----- */
+
+uint64
+cs_state_flushes_ended(int slot)
+{
+	uint64		ended = pg_atomic_read_u64(&states[slot].ended);
+
+	pg_read_barrier();
+	return ended;
+}
+
+void
+cs_state_wait_flush(int slot, uint64 seen, int timeout)
+{
+	CsSharedFlush *state = &states[slot];
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout);
+
+	ConditionVariablePrepareToSleep(&state->changed);
+	while (cs_state_flushes_ended(slot) == seen)
+	{
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+
+		if (left <= 0)
+			break;
+		(void) ConditionVariableTimedSleep(&state->changed, left, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/*
+ * What is left was deferred since the flush began, as far as we know; rows that
+ * the flush had to leave out count as deferred anew.  A writer makes its entry
+ * dirty before it looks at "oldest", so either we see the entry or it sees 0.
+ */
+static void
+set_oldest(int slot)
+{
+	pg_atomic_uint64 *oldest = &states[slot].oldest;
+	uint64		old = pg_atomic_exchange_u64(oldest, 0);
+	uint64		expected = 0;
+	CsUsage		usage;
+
+	cs_store_usage((uint32) slot, &usage);
+	if (usage.dirty_entries > 0 && old != 0)
+		(void) pg_atomic_compare_exchange_u64(oldest, &expected,
+											  Max(old, (uint64) GetCurrentStatementStartTimestamp()));
+}
+
+static void
+set_error(CsSharedFlush *state, int sqlerrcode, const char *message)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			len = message == NULL ? 0 :
+		pg_mbcliplen(message, strlen(message), sizeof(state->error) - 1);
+
+	SpinLockAcquire(&state->lock);
+	state->error_code = sqlerrcode;
+	state->error_time = now;
+	memcpy(state->error, message == NULL ? "" : message, len);
+	state->error[len] = '\0';
+	SpinLockRelease(&state->lock);
+}
+
+/* The text of an error stays, for people, when flushing goes well again. */
+void
+cs_state_flushed(int slot, int sqlerrcode, const char *message)
+{
+	CsSharedFlush *state = &states[slot];
+
+	if (sqlerrcode != 0)
+		set_error(state, sqlerrcode, message);
+	else
+	{
+		SpinLockAcquire(&state->lock);
+		state->error_code = 0;
+		SpinLockRelease(&state->lock);
+		set_oldest(slot);
+		pg_atomic_write_u64(&state->last_flush, (uint64) GetCurrentTimestamp());
+	}
+	pg_atomic_fetch_add_u64(&state->ended, 1);
+	ConditionVariableBroadcast(&state->changed);
+}
+
+/* ----- for people ----- */
+
+void
+cs_state_info(int slot, CsFlushInfo *info)
+{
+	CsSharedFlush *state = &states[slot];
+	CsUsage		usage;
+
+	cs_store_usage((uint32) slot, &usage);
+	info->open = cs_state_is_open(slot);
+	info->entries = usage.dirty_entries;
+	info->bytes = usage.dirty_bytes;
+	info->oldest = (TimestampTz) pg_atomic_read_u64(&state->oldest);
+	info->last_flush = (TimestampTz) pg_atomic_read_u64(&state->last_flush);
+	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
+		info->count[c] = pg_atomic_read_u64(&state->count[c]);
+	SpinLockAcquire(&state->lock);
+	info->error_code = state->error_code;
+	info->error_time = state->error_time;
+	memcpy(info->error, state->error, sizeof(info->error));
+	SpinLockRelease(&state->lock);
+}

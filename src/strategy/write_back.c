@@ -1,0 +1,374 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_back.c
+ *		Write back: writes go to the cache, and later to the table.
+ *
+ * The table's row is cached as in read_through.  What is deferred lies beside
+ * it (flush/deferred.c), and a read puts the two together.  It shows the latest
+ * state whatever the caller's snapshot: the table under a fresh snapshot, and
+ * what is deferred beyond that.  Both can change under the reader's eyes; a
+ * flush or a direct change that ends in between moves something from one to the
+ * other, which shows in the entry's gen, and the reader looks again.
+ *
+ * Plain SQL reaches the table, and meets what is deferred column by column:
+ *
+ *		add, max, min	the table's value and the deferred one combine anyhow
+ *		replace			the later one wins: a direct change cancels
+ *		insert, delete	what was deferred for the row before is void
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "flush/apply.h"
+#include "flush/deferred.h"
+#include "flush/journal.h"
+#include "flush/own.h"
+#include "flush/state.h"
+#include "strategy/strategy.h"
+#include "strategy/write_back.h"
+#include "txn/testpoint.h"
+#include "txn/txn.h"
+
+/* The fourth field of advisory lock tags; users have 1 and 2. */
+#define LOCK_KEY		0xc6
+
+/* More keys of a table than this are locked all at once. */
+#define MAX_KEY_LOCKS	64
+
+static void
+needs(const CsBinding *binding, CsTriggerNeeds *needs)
+{
+	needs->on_insert = true;
+	needs->by_statement = false;
+	needs->settling = true;
+}
+
+/* ----- reading ----- */
+
+/* Other sessions' changes and ours, cancels included, on top of the table's row. */
+static HeapTupleHeader
+put_together(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
+			 const CsDeferred *deferred, Snapshot fresh)
+{
+	CsDelta		sum;
+	CsDelta		own;
+
+	memset(&sum, 0, sizeof(sum));
+	if (deferred != NULL)
+		(void) cs_deferred_merge(binding, deferred, fresh, &sum);
+	if (cs_own_delta(binding, &rowkey->key, &own))
+		cs_delta_fold(binding, &sum, &own);
+	return cs_delta_is_empty(&sum) ? row : cs_delta_apply(binding, row, &sum);
+}
+
+typedef enum Found
+{
+	FOUND,
+	FOUND_MOVED,				/* something went from here to there: once more */
+	FOUND_RETIRED				/* the table has changed: begin again */
+} Found;
+
+static Found
+read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsDeferred	before;
+	CsDeferred	after;
+	bool		deferred = cs_deferred_copy(access->binding, &rowkey->key, &before);
+	Snapshot	fresh;
+	Found		found = FOUND;
+
+	CS_TEST_POINT("read_copied");
+	fresh = RegisterSnapshot(IsInParallelMode() ? access->snapshot : GetLatestSnapshot());
+	cs_access_begin(access, access->binding, fresh);
+	if (!cs_strategy_read_base(access, rowkey, answer))
+		found = FOUND_RETIRED;
+	else if (deferred)
+	{
+		CS_TEST_POINT("read_loaded");
+#ifdef CS_MUTANT_READ_ONCE
+		after = before;
+#else
+		if (!cs_deferred_copy(access->binding, &rowkey->key, &after) ||
+			after.head.gen != before.head.gen)
+			found = FOUND_MOVED;
+#endif
+	}
+	if (found == FOUND)
+		answer->row = put_together(access->binding, rowkey, answer->row,
+									   deferred ? &after : NULL, fresh);
+	UnregisterSnapshot(fresh);
+	return found;
+}
+
+void
+cs_write_back_wait_replayed(CsBinding *binding)
+{
+#ifdef CS_MUTANT_NO_READ_GATE
+	return;
+#endif
+	if (binding->slot < 0 || cs_state_is_open(binding->slot) || RecoveryInProgress() ||
+		!binding->options.durable || !cs_journal_has_pending(binding->relid))
+		return;
+	cs_state_note_table(binding->slot, MyDatabaseId);
+	cs_state_wait_open(binding->slot);
+}
+
+static bool
+read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsBinding  *binding = access->binding;
+
+	/* a role that may not see every row does not see what is deferred either */
+	if (access->bypass == CS_BYPASS_RLS || binding->slot < 0)
+		return cs_strategy_read_base(access, rowkey, answer);
+	cs_write_back_wait_replayed(binding);
+	for (;;)
+	{
+		switch (read_under(access, rowkey, answer))
+		{
+			case FOUND:
+				return true;
+			case FOUND_RETIRED:
+				return false;
+			case FOUND_MOVED:
+				break;
+		}
+		if (access->binding != binding || binding->retired)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+bool
+cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader *row)
+{
+	CsAccess	access;
+	CsAnswer	answer;
+
+	cs_access_begin(&access, binding, GetActiveSnapshot());
+	if (access.binding != binding || !read_latest(&access, rowkey, &answer))
+		return false;
+	*row = answer.row;
+	return true;
+}
+
+/*
+ * Nobody can write the row to the table while we have it locked; a flush that
+ * did before may not have taken its part away yet, but is seen to have ended.
+ */
+HeapTupleHeader
+cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
+				   uint64 *version)
+{
+	CsDeferred	deferred;
+	bool		some = cs_deferred_copy(binding, &rowkey->key, &deferred);
+	Snapshot	fresh = RegisterSnapshot(GetLatestSnapshot());
+	HeapTupleHeader row;
+
+	row = put_together(binding, rowkey, base, some ? &deferred : NULL, fresh);
+	UnregisterSnapshot(fresh);
+	*version = deferred.version;
+	return row;
+}
+
+bool
+cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
+{
+	CsAccess	access;
+	CsAnswer	answer = {0};
+	Snapshot	fresh = RegisterSnapshot(GetLatestSnapshot());
+
+	cs_access_begin(&access, binding, fresh);
+	access.bypass = CS_BYPASS_OWN;
+	cs_access_table(&access, rowkey, &answer);
+	UnregisterSnapshot(fresh);
+	return answer.row != NULL;
+}
+
+/* ----- deferring ----- */
+
+bool
+cs_write_back_begin(CsBinding *binding)
+{
+	int			slot = binding->slot;
+
+	if (slot < 0 || RecoveryInProgress() || XactReadOnly || cs_txn_is_late() ||
+		(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED))
+		return false;
+	LockRelationOid(binding->relid, RowExclusiveLock);
+	AcceptInvalidationMessages();
+	if (!binding->retired && !cs_state_is_open(slot))
+	{
+		cs_state_note_table(slot, MyDatabaseId);
+		cs_state_wait_open(slot);
+	}
+	return true;
+}
+
+static void
+lock_tag(LOCKTAG *tag, const CsBinding *binding, uint32 hash)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, binding->relid, hash, LOCK_KEY);
+}
+
+/* True: we had to lock, so what we know of the row may be outdated. */
+static bool
+lock_key(const CsBinding *binding, const CsKey *key)
+{
+	static LocalTransactionId counted;	/* transaction that 'count' is of */
+	static int	count;
+	uint32		hash = (uint32) key->hash | 1;
+	LOCKTAG		all;
+	LOCKTAG		tag;
+
+	lock_tag(&all, binding, 0);
+	lock_tag(&tag, binding, hash);
+	if (cs_lock_held(&all, ExclusiveLock) || cs_lock_held(&tag, ExclusiveLock))
+		return false;
+	if (counted != MyProc->lxid)
+		count = 0;
+	counted = MyProc->lxid;
+	if (++count > MAX_KEY_LOCKS)
+	{
+		(void) LockAcquire(&all, ExclusiveLock, false, false);
+		return true;
+	}
+	(void) LockAcquire(&all, RowExclusiveLock, false, false);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
+}
+
+static bool
+is_near_limit(const CsMergeColumn *column, Datum value)
+{
+	switch (column->type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value) > PG_INT16_MAX / 2 ||
+				DatumGetInt16(value) < PG_INT16_MIN / 2;
+		case INT4OID:
+			return DatumGetInt32(value) > PG_INT32_MAX / 2 ||
+				DatumGetInt32(value) < PG_INT32_MIN / 2;
+		case INT8OID:
+			return DatumGetInt64(value) > PG_INT64_MAX / 2 ||
+				DatumGetInt64(value) < PG_INT64_MIN / 2;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Two that defer do not see each other's changes before they have committed.
+ * Together they may break what each alone does not: a constraint, or the range
+ * of an integer.
+ */
+bool
+cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
+{
+	const CsMerge *merge = cs_merge_get(binding);
+	bool		needed = merge->constrained;
+	HeapTupleData tuple;
+
+	if (!needed && row != NULL)
+	{
+		tuple = cs_row_tuple(row);
+		for (int i = 0; i < merge->n && !needed; i++)
+		{
+			bool		isnull;
+			Datum		value;
+
+			if (merge->columns[i].rule != CS_RULE_ADD)
+				continue;
+			value = heap_getattr(&tuple, merge->columns[i].attnum, binding->tupdesc, &isnull);
+			needed = !isnull && is_near_limit(&merge->columns[i], value);
+		}
+	}
+#ifdef CS_MUTANT_NO_KEY_LOCK
+	return false;
+#endif
+	return needed && lock_key(binding, &rowkey->key);
+}
+
+HeapTupleHeader
+cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
+					const CsDelta *delta)
+{
+	HeapTupleHeader result;
+
+	if (cs_write_back_lock(binding, rowkey, row))
+		return NULL;
+	result = cs_delta_apply(binding, row, delta);
+	cs_delta_check_row(binding, result);
+	cs_own_defer(binding, rowkey, delta);
+	return result;
+}
+
+/* ----- direct changes ----- */
+
+/* Columns that the later of two changes decides, and that this one changed. */
+static Bitmapset *
+replaced_columns(CsBinding *binding, const CsChange *change)
+{
+	const CsMerge *merge = cs_merge_get(binding);
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < merge->n; i++)
+	{
+		const CsMergeColumn *column = &merge->columns[i];
+		bool		oldnull;
+		bool		newnull;
+		Datum		old = slot_getattr(change->oldslot, column->attnum, &oldnull);
+		Datum		new = slot_getattr(change->newslot, column->attnum, &newnull);
+
+		if (column->rule == CS_RULE_REPLACE &&
+			(oldnull != newnull ||
+			 (!oldnull && !datum_image_eq(old, new, column->typbyval, column->typlen))))
+			columns = bms_add_member(columns, column->attnum);
+	}
+	return columns;
+}
+
+static void
+changed(const CsBinding *const_binding, const CsChange *change)
+{
+	CsBinding  *binding = (CsBinding *) const_binding;
+	Bitmapset  *columns;
+
+	cs_strategy_invalidate(binding, change);
+	if (binding->slot < 0 || cs_apply_is_writing(binding->relid))
+		return;
+#ifdef CS_MUTANT_NO_CANCEL
+	return;
+#endif
+	if (change->old == NULL || change->new == NULL ||
+		change->old->key.hash != change->new->key.hash)
+	{
+		if (change->old != NULL)
+			cs_own_cancel(binding, change->old, NULL, 0, CS_ANY_VERSION);
+		if (change->new != NULL)
+			cs_own_cancel(binding, change->new, NULL, CS_RESERVE_NO_WHOLE, CS_ANY_VERSION);
+		return;
+	}
+	columns = replaced_columns(binding, change);
+	if (columns != NULL)
+		cs_own_cancel(binding, change->new, columns, 0, CS_ANY_VERSION);
+}
+
+const CsStrategy cs_write_back = {
+	.name = "write_back",
+	.needs = needs,
+	.read = read_latest,
+	.miss = cs_strategy_load_once,
+	.changed = changed
+};

@@ -1,0 +1,871 @@
+#!/usr/bin/env python3
+"""Explicit-state check of deferred writes (write_back).
+
+One key.  Every interleaving of the actors' atomic steps is explored, breadth first.
+
+  T1, T2  transactions that defer: 'a' an addition, 'ar' an addition and a replacement, 'w' a whole row
+  D       a transaction that changes the row by plain SQL: 'o' UPDATE of a column without merge rule,
+          'r' UPDATE of the replace column, 'del', 'delins' DELETE and INSERT, 'ins' INSERT
+  X       a flusher: end the era, wait, take, snapshot, row lock and apply, look again, INFLIGHT, commit,
+          callback; it may be cancelled while it waits, be rolled back, and come again
+  R       readers: e1, F and the base row, e2, again if something has left
+  fold    COMMITTED parts of the entry are folded, at any time the rule allows it
+  crash   at any time (durable): table, committed journal rows and `flushed` stay; then the replay
+
+A row is (tuple, base, adds, r, o): `tuple` is the physical identity that an UPDATE of an older snapshot
+follows, `base` who made it, `adds` the multiset of additions, r and o who set the two columns.  So nothing
+can be lost, doubled or reordered without being seen.
+
+Atomic steps: one fetch-and-add, one swap or alter of the entry, one snapshot with its read, one row lock
+with the change of the row, becoming visible (with commit record and journal rows), one callback.
+Row locks are free when the holder is visible, which is before its callback.
+
+CHECKED, whenever nobody is under way.  There is one serial order of all committed T and D such that
+  - it is consistent with real time: what was acknowledged before another began comes first;
+  - executing it gives exactly what table and entry hold together (after a crash: the table);
+  - each read is that order's execution of a set of them which has everything that was acknowledged before
+    the read began, and everything that an earlier read had, and nothing that was not visible when it ended.
+Also: nobody waits for ever; a read in the flusher's own transaction sees what others see.
+The option `causal` demands in addition that such a set is closed under real time ('limit' below).
+
+OUTPUT  For each configuration: states, OK or the violation with a shortest trace.  Each mutant lacks one
+guard and must be killed by one of its configurations.  A [limit] is a property that is NOT promised; that
+it does not hold is confirmed.  Exit status 1 if anything is not as expected.
+USAGE   deferred_model.py [--deep] [--traces] [part of a name]
+"""
+import gc
+import sys
+import time
+from collections import deque, namedtuple
+from itertools import permutations, product
+from multiprocessing import Pool
+
+ERA = 16                                      # stamp = era * ERA + counter
+RESERVED, COMMITTED, TAKEN, INFLIGHT = 'RESERVED', 'COMMITTED', 'TAKEN', 'INFLIGHT'
+BIT_D, BIT_X, BIT_R = 4, 8, 64                # T1, T2: 1, 2; T3, where there is no D: 4; flusher: 8, 16, 32; readers: 64, 128
+OPS = 7
+CANCEL_R, CANCEL_O, CANCEL_ALL = 1, 2, 4
+NEVER = 1 << 30
+
+Part = namedtuple('Part', 'id stamp xid state delta')
+Delta = namedtuple('Delta', 'cancel whole adds r o')         # r, o: None or (stamp, who)
+Row = namedtuple('Row', 'tuple base adds r o')
+Txn = namedtuple('Txn', 'pc stamp era prec found row')       # pc -1: ended
+Flusher = namedtuple('Flusher', 'pc n b eff seen tuple row')  # row: () not changed, else (new row,)
+Reader = namedtuple('Reader', 'pc prec e1 vis base end value')
+State = namedtuple('State', 'row era cnt writers parts gen nextgen journal flushed ts d x rs vis acked closed '
+                   'crashes folds others')
+NOTHING = Delta(0, None, (), None, None)
+IDLE = Flusher('idle', 0, 0, None, (), None, ())
+ENDED = -1
+
+
+class Config:
+    def __init__(self, name, ts, d=None, rounds=1, readers=0, durable=True, crashes=0, present=True, mut='',
+                 folds=0, split=False, causal=False, own=False, abort=True, deep=False, self_flush=False,
+                 carry=False, others=0):
+        self.name, self.ts, self.d, self.rounds, self.readers = name, tuple(ts.split()), d, rounds, readers
+        self.durable, self.crashes, self.present = durable, crashes, present
+        self.folds, self.split, self.causal, self.own, self.abort = folds, split, causal, own, abort
+        self.deep, self.self_flush, self.carry, self.others = deep, self_flush, carry, others
+        self.set_mutant(mut)
+
+    def set_mutant(self, mut):
+        self.mut = frozenset(mut.split())
+        self.eras = self.durable or 'volatile_no_era' not in self.mut
+        self.xid = self.durable or 'volatile_xid' in self.mut
+        early = ['stamp'] if 'stamp_at_statement' in self.mut else []
+        enter = ['read_era', 'enter', 'draw'] if self.split else ['enter', 'draw']
+        enter = enter if self.eras else ['draw']
+        if 'stamp_before_reserve' in self.mut:
+            self.t_path = enter + ['reserve', 'commit', 'callback']
+        else:
+            self.t_path = early + ['reserve'] + enter + ['commit', 'callback']
+        if 'look_before_stamp' in self.mut:
+            self.d_path = ['lock', 'look'] + enter + ['commit', 'callback']
+        elif 'd_no_era' in self.mut:
+            self.d_path = ['lock', 'draw', 'look', 'commit', 'callback']
+        else:
+            self.d_path = ['lock'] + enter + ['look', 'commit', 'callback']
+
+
+# ------------------------------------------------------------------ deltas
+def cancel(delta, what):
+    """What is left of a delta after a later cancel."""
+    if what & CANCEL_ALL:
+        return NOTHING
+    return delta._replace(r=None if what & CANCEL_R else delta.r, o=None if what & CANCEL_O else delta.o)
+
+
+def later_column(a, b):
+    return b if a is None or (b is not None and b[0] >= a[0]) else a
+
+
+def fold(acc, later):
+    """acc, then later; columns have their own stamps."""
+    if later.cancel:
+        left = cancel(acc, later.cancel)
+        both = acc.cancel | later.cancel
+        acc = left._replace(cancel=CANCEL_ALL if both & CANCEL_ALL else both)
+    if later.whole:
+        return later._replace(cancel=acc.cancel)
+    return acc._replace(adds=tuple(sorted(acc.adds + later.adds)), r=later_column(acc.r, later.r),
+                        o=later_column(acc.o, later.o))
+
+
+def apply(row, delta, new_tuple='?'):
+    if delta.whole:
+        old = row or Row(new_tuple, '-', (), '-', '-')
+        row = Row(old.tuple, delta.whole, (), old.r, old.o)
+    if row is None:
+        return None
+    return row._replace(adds=tuple(sorted(row.adds + delta.adds)), r=delta.r[1] if delta.r else row.r,
+                        o=delta.o[1] if delta.o else row.o)
+
+
+def is_empty(delta):
+    return not (delta.whole or delta.adds or delta.r or delta.o)
+
+
+def in_order(parts):
+    return sorted(parts, key=lambda p: p.stamp or NEVER)
+
+
+def view(cfg, base, parts, vis):
+    """What a reader makes of the base row and the parts of the entry."""
+    acc = NOTHING
+    for p in in_order(parts or ()):
+        visible = p.xid == 0 or bool(p.xid & vis)
+        if p.state == INFLIGHT:
+            takes = not p.xid & vis or 'inflight_always' in cfg.mut
+            takes = takes and 'inflight_never' not in cfg.mut
+        elif p.state == RESERVED:
+            takes = visible and p.xid != 0
+        elif p.state == COMMITTED and p.delta.cancel and 'cancel_ignores_F' not in cfg.mut:
+            takes = visible
+        else:
+            takes = True
+        if takes:
+            acc = fold(acc, p.delta)
+    return content(apply(base, acc))
+
+
+def content(row):
+    return row[1:] if row else None
+
+
+# ------------------------------------------------------------------ the truth
+def execute(cfg, op, row):
+    """One T or D, alone; False if it could not have been executed then."""
+    if op == BIT_D and cfg.d:
+        if cfg.d == 'ins':
+            return False if row else ('D', (), 'D', 'D')
+        if row is None:
+            return False
+        return {'o': row[:3] + ('D',), 'r': row[:2] + ('D',) + row[3:], 'del': None, 'delins': ('D', (), 'D', 'D')}[cfg.d]
+    i = op.bit_length() - 1
+    kind, who = cfg.ts[i], 'T%d' % (i + 1)
+    if kind == 'w':
+        return (who, (), who, who)
+    if row is None:
+        return None
+    return (row[0], tuple(sorted(row[1] + (who,))), who if kind == 'ar' else row[2], row[3])
+
+
+def run(cfg, order, members):
+    row = content(initial_row(cfg))
+    for op in order:
+        if op & members:
+            row = execute(cfg, op, row)
+            if row is False:
+                return False
+    return row
+
+
+def initial_row(cfg):
+    return Row('t', 't', (), 't', 't') if cfg.present else None
+
+
+def explained(cfg, done, prec, reads, final):
+    """Is there a serial order?  done: mask of committed ones; prec: (op, acknowledged before it began)."""
+    prec = dict(prec)
+    ops = [op for op in (1, 2, 4) if op & done]
+    subsets = [m for m in range(8) if m & done == m]
+    if cfg.causal:
+        subsets = [m for m in subsets if all(prec[op] & OPS & done & ~m == 0 for op in ops if op & m)]
+    for order in permutations(ops):
+        if any(prec[a] & b for i, a in enumerate(order) for b in order[i + 1:]):
+            continue
+        if run(cfg, order, done) != final:
+            continue
+        choices = [[m for m in subsets if r.prec & done & ~m == 0 and m & ~r.end == 0 and run(cfg, order, m) == r.value]
+                   for _, r in reads]
+        for sets in product(*choices):
+            if all(not (r.prec & (BIT_R << j)) or sets[x] & ~sets[y] == 0
+                   for x, (j, _) in enumerate(reads) for y, (_, r) in enumerate(reads)):
+                return True
+    return False
+
+
+def quiet(s):
+    return (all(t.pc in (0, ENDED) for t in s.ts) and (s.d is None or s.d.pc in (0, ENDED)) and s.x.pc == 'idle' and
+            all(r.pc in ('idle', 'read', 'lost') for r in s.rs) and not s.closed)
+
+
+def wrong(cfg, s, memo):
+    if not quiet(s):
+        return None
+    final = view(cfg, s.row, s.parts, s.vis)
+    prec = [(1 << i, t.prec) for i, t in enumerate(s.ts)] + ([(BIT_D, s.d.prec)] if s.d else [])
+    reads = tuple((i, r) for i, r in enumerate(s.rs) if r.pc == 'read')
+    key = (s.vis & OPS, tuple(prec), reads, final)
+    if key not in memo:
+        memo[key] = None
+        if not explained(cfg, s.vis & OPS, prec, reads, final):
+            memo[key] = 'no serial order of {%s} explains %s%s' % (
+                ' '.join(n for b, n in ((1, 'T1'), (2, 'T2'), (4, 'D' if cfg.d else 'T3')) if s.vis & b), show(final),
+                ''.join(' and read %s' % show(r.value) for _, r in reads))
+    return memo[key]
+
+
+def show(row):
+    return 'no row' if row is None else 'row(of %s, adds {%s}, r=%s, o=%s)' % (row[0], ' '.join(row[1]), row[2], row[3])
+
+
+# ------------------------------------------------------------------ shared words and the entry
+def put(seq, i, value):
+    return seq[:i] + (value,) + seq[i + 1:]
+
+
+def add_part(cfg, s, part):
+    """A swap.  An entry that is made anew has a gen that no other has had."""
+    if s.parts is None:
+        first = 0 if 'gen_restarts' in cfg.mut else s.nextgen
+        return dict(parts=(part,), gen=first, nextgen=s.nextgen + 1)
+    return dict(parts=s.parts + (part,))
+
+
+def with_parts(cfg, s, parts, leaves):
+    """Another set of parts; 'leaves': something has left the entry."""
+    kw = dict(parts=tuple(parts) or None)
+    if leaves:
+        kw.update(gen=s.gen + 1 if 'gen_restarts' in cfg.mut else s.nextgen, nextgen=s.nextgen + 1)
+    return kw
+
+
+def is_absolute(part):
+    return bool(part.delta.cancel or part.delta.whole)
+
+
+def fold_step(cfg, s, out):
+    ready = [p for p in s.parts or () if p.state == COMMITTED]
+    reserved = [p for p in s.parts or () if p.state == RESERVED]
+    if s.folds == 0 or len(ready) < 2:
+        return
+    if any(is_absolute(p) for p in reserved) and 'fold_past_cancel' not in cfg.mut:
+        return                                # its stamp may lie between theirs
+    if len({p.stamp // ERA for p in ready}) > 1 and 'fold_across_eras' not in cfg.mut:
+        return                                # a boundary lies between them
+    looked = s.d and s.d.found and 'fold_after_look' in cfg.mut
+    if s.d and s.d.pc > 0 and s.d.stamp and not looked and 'fold_ignores_flux' not in cfg.mut:
+        return                                # its stripe is marked since before it drew its stamp
+    if reserved and any(is_absolute(p) for p in ready) and 'fold_absolute' not in cfg.mut:
+        return                                # its stamp may lie between the cancel and the rest
+    acc = NOTHING
+    for p in in_order(ready):
+        acc = fold(acc, p.delta)
+    part = Part('fold', max(p.stamp for p in ready), 0, COMMITTED, acc)
+    parts = [p for p in s.parts if p not in ready] + [part]
+    leaves = any(p.delta.cancel for p in ready) and 'fold_keeps_gen' not in cfg.mut
+    out.append((s._replace(folds=s.folds - 1, **with_parts(cfg, s, parts, leaves)), 'fold of COMMITTED parts'))
+
+
+def leave(s, t):
+    if not t.era:
+        return s.writers
+    p = t.era & 1
+    return put(s.writers, p, s.writers[p] - 1)
+
+
+def era_step(cfg, s, t, step):
+    """Entering the era and drawing: (new state of the transaction, changes of shared words)."""
+    if step == 'read_era':
+        return t._replace(era=s.era, pc=t.pc + 1), {}
+    if step == 'enter':
+        era = t.era or s.era
+        p = era & 1
+        return t._replace(era=era, pc=t.pc + 1), dict(writers=put(s.writers, p, s.writers[p] + 1))
+    stamp = s.era * ERA + s.cnt
+    shared = dict(cnt=s.cnt + 1)
+    if step == 'draw' and t.era and s.era != t.era:      # not the era that was entered: again
+        shared['writers'] = leave(s, t)
+        return t._replace(era=0, pc=t.pc - (2 if cfg.split else 1)), shared
+    return t._replace(stamp=t.stamp or stamp, pc=t.pc + 1), shared
+
+
+def stamped(delta, stamp):
+    return delta._replace(r=delta.r and (stamp, delta.r[1]), o=delta.o and (stamp, delta.o[1]))
+
+
+def flip(s, me, stamp, commit):
+    """COMMIT or ABORT callback: in place; a DEAD part is as good as none."""
+    parts = []
+    for p in s.parts or ():
+        if p.id == me and p.state == RESERVED:
+            if commit:
+                parts.append(p._replace(state=COMMITTED, stamp=stamp, delta=stamped(p.delta, stamp)))
+        else:
+            parts.append(p)
+    return tuple(parts) or None
+
+
+def set_stamp(cfg, s, me, stamp):
+    if s.parts is None or 'stamp_at_flip' in cfg.mut:
+        return s.parts
+    return tuple(p._replace(stamp=stamp, delta=stamped(p.delta, stamp)) if p.id == me and p.state == RESERVED else p
+                 for p in s.parts)
+
+
+def write_journal(cfg, s, stamp, delta):
+    if not cfg.durable or stamp < s.flushed:            # such a row is never read again
+        return s.journal
+    return tuple(sorted(s.journal + ((stamp, delta),), key=lambda e: e[0]))
+
+
+# ------------------------------------------------------------------ those who defer
+def t_delta(cfg, i):
+    who = 'T%d' % (i + 1)
+    return {'a': Delta(0, None, (who,), None, None), 'ar': Delta(0, None, (who,), (NEVER, who), None),
+            'w': Delta(0, who, (), (NEVER, who), (NEVER, who))}[cfg.ts[i]]
+
+
+def t_steps(cfg, s, i, out):
+    t, me, bit = s.ts[i], 'T%d' % (i + 1), 1 << i
+    if t.pc == ENDED or (t.pc == 0 and s.closed and 'no_gate_t' not in cfg.mut):
+        return
+    step = cfg.t_path[t.pc]
+    if t.pc == 0:
+        t = t._replace(prec=s.acked)
+
+    def go(label, new, **kw):
+        out.append((s._replace(ts=put(s.ts, i, new), **kw), me + ' ' + label))
+
+    if step == 'reserve':
+        part = Part(me, t.stamp if 'stamp_before_reserve' in cfg.mut else 0, bit if cfg.xid else 0, RESERVED,
+                    t_delta(cfg, i))
+        go('reserves', t._replace(pc=t.pc + 1), **add_part(cfg, s, part))
+    elif step in ('stamp', 'read_era', 'enter', 'draw'):
+        new, kw = era_step(cfg, s, t, step)
+        if step == 'draw' and new.stamp:
+            kw['parts'] = set_stamp(cfg, s, me, new.stamp)
+        go('%s%s' % (step, ' %d' % new.stamp if new.stamp else ' (again)' if step == 'draw' else ''), new, **kw)
+    elif step == 'commit':
+        go('is committed and visible', t._replace(pc=t.pc + 1), vis=s.vis | bit,
+           journal=write_journal(cfg, s, t.stamp, stamped(t_delta(cfg, i), t.stamp)))
+        if cfg.abort:
+            go('aborts', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, 0, False), writers=leave(s, t))
+    elif step == 'callback':
+        if 'leave_before_flip' in cfg.mut and t.era:
+            go('leaves', t._replace(era=0), writers=leave(s, t))
+            return
+        go('flips, leaves: acknowledged', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, t.stamp, True),
+           writers=leave(s, t), acked=s.acked | bit)
+
+
+# ------------------------------------------------------------------ the one who changes the table directly
+def locked_by_d(cfg, s):
+    return s.d is not None and s.d.pc > 0 and not s.vis & BIT_D
+
+
+def locked_by_x(s):
+    return s.x.row != () and s.x.pc in ('applied', 'inflight')
+
+
+def d_change(cfg, row):
+    new = Row('D', 'D', (), 'D', 'D')
+    return {'o': row and row._replace(o='D'), 'r': row and row._replace(r='D'), 'del': None, 'delins': new,
+            'ins': new}[cfg.d]
+
+
+def d_cancels(cfg, s):
+    """What D must cancel; None: an error."""
+    live = s.parts or ()
+    if not live:
+        return 0
+    whole = any(p.delta.whole for p in live)
+    if cfg.d == 'ins' and whole:
+        return None
+    if cfg.d == 'o':
+        return CANCEL_O if whole and 'update_cancels_replace_only' not in cfg.mut else 0
+    return CANCEL_R if cfg.d == 'r' else CANCEL_ALL
+
+
+def d_steps(cfg, s, out):
+    d = s.d
+    if d.pc == ENDED:
+        return
+    if cfg.self_flush and s.x.pc not in ('idle', 'inflight', 'visible'):
+        return
+    step = cfg.d_path[d.pc]
+    late_gate = 'gate_after_lock' in cfg.mut
+    if s.closed and 'no_gate_d' not in cfg.mut and d.pc == (1 if late_gate else 0):
+        return
+
+    def go(label, new, **kw):
+        out.append((s._replace(d=new, **kw), 'D ' + label))
+
+    def end(label, **kw):
+        go(label, Txn(ENDED, 0, 0, d.prec, 0, None), writers=leave(s, d), **kw)
+
+    if step == 'lock':
+        if locked_by_x(s) or (cfg.d == 'ins') != (s.row is None):
+            return                            # waits, or has nothing to do
+        go('locks the row: ' + cfg.d, d._replace(pc=1, prec=s.acked, row=d_change(cfg, s.row)))
+    elif step in ('read_era', 'enter', 'draw'):
+        new, kw = era_step(cfg, s, d, step)
+        if new.stamp:                         # the look came first, in a mutant
+            kw['parts'] = s.parts and tuple(p._replace(stamp=new.stamp) if p.id == 'D' else p for p in s.parts)
+        go('%s%s' % (step, ' %d' % new.stamp if new.stamp else ' (again)' if step == 'draw' else ''), new, **kw)
+    elif step == 'look':
+        what = d_cancels(cfg, s)
+        if what is None:
+            end('finds a deferred row: error')
+        elif what == 0:
+            go('looks: no cancel', d._replace(pc=d.pc + 1))
+        else:
+            part = Part('D', d.stamp, BIT_D, RESERVED, NOTHING._replace(cancel=what))
+            go('looks: reserves cancel', d._replace(pc=d.pc + 1, found=what), **add_part(cfg, s, part))
+    elif step == 'commit':
+        journal = write_journal(cfg, s, d.stamp, NOTHING._replace(cancel=d.found)) if d.found else s.journal
+        if cfg.self_flush and s.x.pc == 'inflight':
+            x = s.x
+            go('is committed and visible, with its flush', d._replace(pc=d.pc + 1), vis=s.vis | BIT_D | BIT_X << x.n,
+               row=x.row[0] if x.row else d.row, flushed=x.b, x=x._replace(pc='visible', row=()),
+               journal=tuple(e for e in journal if e[0] >= x.b))
+            return
+        go('is committed and visible', d._replace(pc=d.pc + 1), vis=s.vis | BIT_D, row=d.row, journal=journal)
+        if cfg.abort:
+            end('aborts', parts=flip(s, 'D', 0, False))
+    elif step == 'callback':
+        end('flips, leaves: acknowledged', parts=flip(s, 'D', d.stamp, True), acked=s.acked | BIT_D)
+
+
+# ------------------------------------------------------------------ the flusher
+def cancels(cfg, s, stamp):
+    """Cancels by now in force for what was taken; folding gives them another id, so they look new."""
+    return [p for p in s.parts or () if p.delta.cancel and p.stamp > stamp and
+            (p.state == COMMITTED or (p.state == RESERVED and p.xid & s.vis))]
+
+
+def x_prepare(cfg, s, x):
+    """What is to be applied: the TAKEN part without what has been cancelled since."""
+    part = [p for p in s.parts or () if p.state == TAKEN]
+    if not part:
+        return x._replace(pc='inflight', eff=None, seen=(), row=())
+    known = [] if 'retry_same' in cfg.mut else cancels(cfg, s, part[0].stamp)
+    eff = part[0].delta
+    for p in known:
+        eff = cancel(eff, p.delta.cancel)
+    return x._replace(pc='taken', eff=eff, seen=tuple(p.id for p in known), row=())
+
+
+def x_take(cfg, s, x):
+    parts = s.parts or ()
+    busy = [p for p in parts if p.state == RESERVED and is_absolute(p)]
+    if not cfg.eras and busy and 'fold_past_cancel' not in cfg.mut:
+        return None                           # waits for its end
+    below = x.b if cfg.eras and 'take_past_boundary' not in cfg.mut else NEVER
+    mine = [p for p in parts if p.state == TAKEN or (p.state == COMMITTED and p.stamp < below)]
+    if not mine:
+        return s._replace(x=x._replace(pc='inflight', eff=None, seen=(), row=()))
+    acc = NOTHING
+    for p in in_order(mine):
+        acc = fold(acc, p.delta)
+    part = Part('taken', max(p.stamp for p in mine), 0, TAKEN, acc)
+    kw = with_parts(cfg, s, [p for p in parts if p not in mine] + [part],
+                    any(p.delta.cancel for p in mine) and 'fold_keeps_gen' not in cfg.mut)
+    s = s._replace(**kw)
+    return s._replace(x=x_prepare(cfg, s, x))
+
+
+def inflight(s, bit):
+    return tuple(p._replace(state=INFLIGHT, xid=bit) if p.state == TAKEN else p for p in s.parts)
+
+
+def x_apply(cfg, s, x):
+    """None: it waits for D.  READ COMMITTED: an UPDATE follows the tuple that its snapshot has."""
+    if is_empty(x.eff):
+        return ()
+    if x.eff.whole:
+        return None if locked_by_d(cfg, s) else (apply(s.row, x.eff, 'X%d' % x.n),)
+    if cfg.self_flush:
+        return (apply(s.d.row, x.eff),)
+    if x.tuple is None:
+        return ()
+    if locked_by_d(cfg, s):
+        return None
+    if s.row is None or s.row.tuple != x.tuple:
+        return ()
+    return (apply(s.row, x.eff),)
+
+
+def x_steps(cfg, s, out):
+    x = s.x
+    if x.pc == 'idle' and (x.n == cfg.rounds or s.closed):
+        return
+    if cfg.self_flush and (x.pc == 'inflight' or (x.pc == 'idle' and (s.d.pc != 1 or 'flush_over_own' not in cfg.mut))):
+        return
+    bit, mut = BIT_X << x.n, cfg.mut
+
+    def go(label, **kw):
+        out.append((s._replace(**kw), 'X%d %s' % (x.n, label)))
+
+    def idle(n=x.n + 1):
+        return IDLE._replace(n=n)
+
+    def snap():
+        return s.row.tuple if s.row else None
+
+    def own_read(own):
+        other = view(cfg, s.row, s.parts, s.vis)
+        if own != other:
+            out.append((s, 'X%d reads' % x.n, 'own read %s, others %s' % (show(own), show(other))))
+
+    def ready(new):
+        return new._replace(tuple=snap()) if 'old_snapshot' in mut else new
+
+    if x.pc == 'idle':
+        if not cfg.eras:
+            if s.parts:
+                go('starts', x=ready(x._replace(pc='ready')))
+        elif s.writers[(s.era + 1) & 1] == 0 or 'no_wait_before' in mut:
+            b = (s.era + 1) * ERA
+            go('ends era %d' % s.era, era=s.era + 1, cnt=1, x=ready(x._replace(pc='wait', b=b)))
+    elif x.pc == 'wait':
+        if s.writers[(s.era - 1) & 1] == 0 or 'no_wait' in mut:
+            go('has waited', x=x._replace(pc='ready'))
+        if x.n + 1 < cfg.rounds:
+            go('is cancelled', x=idle())
+    elif x.pc == 'ready':
+        t = x_take(cfg, s, x)
+        if t is not None:
+            out.append((t, 'X%d takes%s' % (x.n, '' if t.x.eff is not None else ' nothing')))
+    elif x.pc == 'taken':
+        go('takes a snapshot', x=x._replace(pc='snap', tuple=x.tuple if 'old_snapshot' in mut else snap()))
+    elif x.pc == 'snap':
+        row = x_apply(cfg, s, x)
+        if row is None and cfg.carry:         # SKIP LOCKED
+            go('carries', x=x._replace(pc='carry'))
+        if row is not None:
+            go('applies' + ('' if row else ': no row'), x=x._replace(pc='applied', row=row))
+    elif x.pc == 'applied':
+        if cfg.own and x.row:                 # the row's triggers read
+            parts = s.parts if 'own_trigger_doubles' in mut else inflight(s, bit)
+            own_read(view(cfg, x.row[0], parts, s.vis | bit))
+        part = [p for p in s.parts if p.state == TAKEN][0]
+        new = [p for p in cancels(cfg, s, part.stamp) if p.id not in x.seen]
+        if new and x.row and 'no_relook' not in mut:
+            again = x_prepare(cfg, s, x)
+            go('looks again: cancelled, undoes', x=again)
+            if again.eff == x.eff and again.seen == x.seen:
+                out.append((s, 'X%d undoes' % x.n, 'the same is applied and undone for ever'))
+        else:
+            go('looks again: INFLIGHT', parts=inflight(s, bit), x=x._replace(pc='inflight'))
+    elif x.pc == 'inflight':
+        flushed = s.flushed if not cfg.durable or 'marker_later' in mut else x.b
+        row = x.row[0] if x.row else s.row
+        go('is committed and visible', row=row, vis=s.vis | bit, flushed=flushed, x=x._replace(pc='visible', row=()),
+           journal=tuple(e for e in s.journal if e[0] >= flushed))
+        if x.eff is not None and x.n + 1 < cfg.rounds and cfg.abort:
+            parts = tuple(p._replace(state=TAKEN, xid=0) if p.state == INFLIGHT else p for p in s.parts)
+            go('aborts', parts=parts, x=idle())
+        if cfg.own and x.eff is not None:
+            own_read(view(cfg, row, s.parts, s.vis | (0 if 'own_flush_invisible' in mut else bit)))
+    elif x.pc == 'carry':
+        stamp = s.era * ERA if 'carry_current_era' in mut else x.b
+        part = [p for p in s.parts if p.state == TAKEN][0]
+        journal = [e for e in s.journal if e[0] >= x.b] + [(stamp, part.delta)]
+        go('is committed and visible', vis=s.vis | bit, flushed=x.b, x=idle(),
+           journal=tuple(sorted(journal, key=lambda e: e[0])))
+    elif x.pc == 'visible':
+        x_callback(cfg, s, x, idle(), go)
+    elif x.pc == 'marker':
+        go('moves the marker', flushed=x.b, journal=tuple(e for e in s.journal if e[0] >= x.b), x=idle())
+
+
+def x_callback(cfg, s, x, idle, go):
+    left = [p for p in s.parts or () if p.state != INFLIGHT]
+    if 'removes_entry' in cfg.mut and x.eff is not None:
+        left = []
+    kw = with_parts(cfg, s, left, x.eff is not None and 'flush_keeps_gen' not in cfg.mut) if s.parts else {}
+    go('removes', x=x._replace(pc='marker', row=(), eff=None) if 'marker_later' in cfg.mut else idle, **kw)
+
+
+# ------------------------------------------------------------------ readers
+def r_steps(cfg, s, i, out):
+    r, mut = s.rs[i], cfg.mut
+    if r.pc in ('read', 'lost') or (r.pc == 'idle' and s.closed and 'no_gate_r' not in mut):
+        return
+    if r.pc == 'idle' and i and s.rs[i - 1].pc == 'idle':
+        return                                # they are all alike
+
+    def go(label, new, **kw):
+        out.append((s._replace(rs=put(s.rs, i, new), **kw), 'R%d %s' % (i + 1, label)))
+
+    def e1():
+        if s.parts is None:
+            return None
+        return s.parts if 'merge_e1' in mut else s.gen
+
+    def finish(value):
+        go('returns ' + show(value), Reader('read', r.prec, None, 0, None, s.vis & OPS, value), acked=s.acked | (BIT_R << i))
+
+    if r.pc == 'idle':
+        go('e1: %s' % ('copied' if s.parts else 'none'), r._replace(pc='e1', prec=s.acked, e1=e1()))
+    elif r.pc == 'again':
+        go('e1: %s' % ('copied' if s.parts else 'none'), r._replace(pc='e1', e1=e1()))
+    elif r.pc == 'e1':
+        if r.e1 is None and 'e1_recheck' not in mut:
+            finish(content(s.row))
+        else:
+            go('F, base', r._replace(pc='F', vis=s.vis, base=s.row))
+    elif r.pc == 'F':
+        if r.e1 is None and s.parts is None:
+            finish(content(r.base))
+        elif 'merge_e1' in mut:
+            finish(view(cfg, r.base, r.e1, r.vis))
+        elif (s.parts is None or s.gen != r.e1) and 'no_gen_check' not in mut:
+            go('e2: something has left, again', r._replace(pc='again', e1=None, vis=0, base=None))
+        else:
+            finish(view(cfg, r.base, s.parts, r.vis))
+
+
+# ------------------------------------------------------------------ crash and replay
+def crash(cfg, s):
+    def dead(t):
+        return t if t.pc in (0, ENDED) else Txn(ENDED, 0, 0, t.prec, 0, None)
+    rs = tuple(r if r.pc in ('idle', 'read') else Reader('lost', 0, None, 0, None, 0, None) for r in s.rs)
+    return s._replace(era=1, cnt=1, writers=(0, 0), parts=None, gen=0, nextgen=1, ts=tuple(map(dead, s.ts)),
+                      d=s.d and dead(s.d), x=IDLE._replace(n=s.x.n if s.x.pc == 'idle' else s.x.n + 1), rs=rs, closed=True,
+                      crashes=s.crashes - 1)
+
+
+def replay(cfg, s):
+    acc = NOTHING
+    for _, delta in s.journal:
+        acc = fold(acc, delta)
+    row = s.row if is_empty(acc) else apply(s.row, acc, 'replay')
+    last = max([s.flushed] + [e[0] for e in s.journal])
+    era = 1 if 'era_not_raised' in cfg.mut else last // ERA + 1
+    return s._replace(row=row, era=era, cnt=1, journal=(), flushed=last + 1 if 'era_not_raised' in cfg.mut else era * ERA,
+                      closed=False)
+
+
+def other_flusher(cfg, s, out):
+    """Of another table: it ends eras too."""
+    if s.others and s.x.pc != 'wait' and s.writers[(s.era + 1) & 1] == 0:
+        out.append((s._replace(others=s.others - 1, era=s.era + 1, cnt=1), 'another flusher ends era %d' % s.era))
+
+
+def crash_steps(cfg, s, out):
+    if s.crashes:
+        out.append((crash(cfg, s), 'CRASH'))
+    if s.closed and not locked_by_d(cfg, s):
+        out.append((replay(cfg, s), 'replay, gate opens'))
+
+
+# ------------------------------------------------------------------ exploring
+def successors(cfg, s):
+    out = []
+    for i in range(len(s.ts)):
+        t_steps(cfg, s, i, out)
+    if s.d is not None:
+        d_steps(cfg, s, out)
+    x_steps(cfg, s, out)
+    for i in range(len(s.rs)):
+        r_steps(cfg, s, i, out)
+    fold_step(cfg, s, out)
+    other_flusher(cfg, s, out)
+    crash_steps(cfg, s, out)
+    return out
+
+
+def normal(cfg, s):
+    """Gens that nobody remembers are all the same."""
+    if s.nextgen > 1 and all(r.e1 is None for r in s.rs) and 'gen_restarts' not in cfg.mut:
+        return s._replace(gen=0, nextgen=1)
+    return s
+
+
+def initial(cfg):
+    idle = Txn(0, 0, 0, 0, 0, None)
+    return State(initial_row(cfg), 1, 1, (0, 0), None, 0, 1, (), 0, (idle,) * len(cfg.ts), idle if cfg.d else None, IDLE,
+                 (Reader('idle', 0, None, 0, None, 0, None),) * cfg.readers, 0, 0, False, cfg.crashes, cfg.folds, cfg.others)
+
+
+def stuck(s):
+    return s.closed or not quiet(s)
+
+
+def explore(cfg):
+    """Breadth first, so a violation comes with a shortest trace."""
+    init = initial(cfg)
+    parent, queue, memo = {init: None}, deque([init]), {}
+
+    def trace(s, labels):
+        while parent[s] is not None:
+            s, label = parent[s]
+            labels.append(label)
+        return labels[::-1]
+    while queue:
+        s = queue.popleft()
+        steps = successors(cfg, s)
+        if not steps and stuck(s):
+            return len(parent), 'everybody waits', trace(s, [])
+        for step in steps:
+            if len(step) > 2:
+                return len(parent), step[2], trace(s, [step[1]])
+            t = normal(cfg, step[0])
+            if t not in parent:
+                parent[t] = (s, step[1])
+                bad = wrong(cfg, t, memo)
+                if bad:
+                    return len(parent), bad, trace(t, [])
+                queue.append(t)
+    return len(parent), None, None
+
+
+
+# ------------------------------------------------------------------ what is checked
+MUTANTS = [                                   # (name, configuration that kills it, what is missing)
+    ('stamp_at_statement', 'crash2', 'stamp drawn at the statement'),
+    ('stamp_before_reserve', 'read-delins', 'stamp drawn before reserving'),
+    ('look_before_stamp', 'read-delins', 'D looks before it draws its stamp'),
+    ('d_no_era', 'read-delins', 'D is in no era'),
+    ('stamp_at_flip', 'read2', 'stamp is in the part from the flip only, RESERVED ones merged last'),
+    ('take_past_boundary', 'crash2', 'take folds across the era boundary'),
+    ('fold_across_eras', 'fold-crash', 'fold of parts of two eras'),
+    ('fold_past_cancel', 'fold-three', 'fold past a RESERVED whole row'),
+    ('fold_past_cancel fold_after_look', 'fold-delins', 'fold past a RESERVED cancel'),
+    ('fold_ignores_flux', 'fold-delins', 'fold while a D is between its stamp and its look'),
+    ('fold_absolute', 'fold-delins', 'fold of a committed cancel beside a RESERVED part'),
+    ('fold_keeps_gen', 'fold-read-r', 'fold of a cancel leaves gen as it is'),
+    ('marker_later', 'crash2', 'marker in another transaction than the apply'),
+    ('no_relook', 'd-r', 'no re-look before INFLIGHT'),
+    ('retry_same', 'd-r', 'retry applies what has been cancelled again'),
+    ('removes_entry', 'crash2', 'removal at flush ignores new parts'),
+    ('old_snapshot', 'ins', 'rows are found by a snapshot older than the end of the era'),
+    ('no_wait', 'crash2', 'flusher does not wait for the writers of the era'),
+    ('no_wait_before', 'crash2', 'era begun without waiting for the era before'),
+    ('leave_before_flip', 'crash2', 'the era is left before the flip'),
+    ('merge_e1', 'read2', 'reader merges e1, no e2'),
+    ('no_gen_check', 'read2', 'reader does not look whether something has left'),
+    ('flush_keeps_gen', 'read2', 'end of a flush leaves gen as it is'),
+    ('gen_restarts', 'read2', 'gen begins anew with each entry'),
+    ('inflight_always', 'read2', 'INFLIGHT applied though the flusher is visible'),
+    ('inflight_never', 'read2', 'INFLIGHT not applied though the flusher is not visible'),
+    ('cancel_ignores_F', 'read-r', 'COMMITTED cancel in force though not visible in F'),
+    ('own_flush_invisible', 'own', 'own flush not taken as visible'),
+    ('own_trigger_doubles', 'own', 'a trigger fired by the flush merges TAKEN'),
+    ('flush_over_own', 'self-flush', 'flush in a transaction that has changed the row itself'),
+    ('update_cancels_replace_only', 'whole-o', 'UPDATE does not cancel other columns of a deferred row'),
+    ('carry_current_era', 'carry-r', 'carried over with a stamp of the era of now, not of b'),
+    ('no_gate_t', 'crash-d', 'no gate after a crash for those who defer'),
+    ('no_gate_d', 'crash-d', 'no gate after a crash for direct writers'),
+    ('no_gate_r', 'crash-read', 'no gate after a crash for readers'),
+    ('gate_after_lock', 'crash-d', 'gate waited for with the row lock held'),
+    ('era_not_raised', 'crash-twice', 'era not raised after a crash'),
+    ('volatile_no_era', 'volatile-delins', 'volatile: nobody is in an era (direct writer)'),
+    ('volatile_no_era', 'volatile2', 'volatile: nobody is in an era (replace column)'),
+]
+
+
+def configurations():
+    C = Config
+    yield C('read2', 'ar ar', readers=1)
+    yield C('read-twice', 'ar', rounds=2, readers=2)
+    yield C('crash2', 'ar ar', rounds=2, crashes=1)
+    yield C('crash-twice', 'a a', crashes=2)
+    yield C('crash-d', 'ar', 'r', crashes=1)
+    yield C('crash-read', 'ar', readers=1, crashes=1)
+    yield C('enter in two steps', 'a a', rounds=2, crashes=1, split=True)
+    yield C('own', 'ar ar', own=True)
+    yield C('self-flush', 'ar', 'r', self_flush=True, abort=False)
+    yield C('fold-crash', 'ar ar', folds=1, crashes=1)
+    yield C('fold-three', 'a w a', rounds=0, folds=1)
+    for d in ('o', 'r', 'del', 'delins'):
+        yield C('d-' + d, 'ar', d, rounds=2, crashes=1)
+        yield C('read-' + d, 'ar', d, readers=1)
+        yield C('fold-' + d, 'ar ar', d, rounds=0, folds=1)
+        yield C('fold-read-' + d, 'ar ar', d, rounds=0, readers=1, folds=1, deep=d != 'r')
+        yield C('fold-flush-' + d, 'ar ar', d, folds=1, deep=d != 'delins')
+        yield C('fold-crash-' + d, 'ar ar', d, folds=1, crashes=1, deep=True)
+        yield C('two rounds, read-' + d, 'ar', d, rounds=2, readers=1, deep=True)
+        yield C('two of each, read-' + d, 'ar a', d, readers=1, abort=False, deep=True)
+        yield C('carry-' + d, 'ar', d, rounds=2, carry=True, others=1, crashes=1, deep=d != 'r')
+        yield C('carry-read-' + d, 'ar', d, readers=1, carry=True, others=1, deep=d != 'delins')
+        yield C('whole-' + d, 'w', d, rounds=2, crashes=1)
+        yield C('whole-fold-' + d, 'w ar', d, folds=1, deep=d != 'o')
+        yield C('volatile-' + d, 'ar', d, readers=1, durable=False)
+    yield C('ins', 'ar', 'ins', readers=1, present=False)
+    yield C('whole-ins', 'w a', 'ins', present=False)
+    yield C('whole-crash', 'w ar', rounds=2, crashes=1, present=False)
+    yield C('whole-read', 'w ar', readers=1, present=False)
+    yield C('volatile2', 'ar ar', readers=1, durable=False)
+    yield C('volatile-ins', 'ar', 'ins', readers=1, present=False, durable=False)
+    yield C('volatile with xid', 'ar ar', readers=1, durable=False, mut='volatile_xid')
+    yield C('volatile with xid, delins', 'ar', 'delins', readers=1, durable=False, mut='volatile_xid')
+
+
+def limits():
+    yield Config('[limit] no e1, no second look: D without what came before', 'a', 'o', rounds=0, readers=1, causal=True)
+    yield Config('[limit] with a second look: T2 without the D before', 'a a', 'o', rounds=0, readers=1, causal=True,
+                 mut='e1_recheck')
+
+
+def jobs(deep, part):
+    known = {c.name: c for c in configurations()}
+    chosen = [(c, None) for c in known.values() if deep or not c.deep] + [(c, '') for c in limits()]
+    for m, name, what in MUTANTS:
+        old = known[name]
+        cfg = Config.__new__(Config)
+        cfg.__dict__.update(old.__dict__)
+        cfg.set_mutant(' '.join(old.mut | set(m.split())))
+        cfg.name = '[mutant] %s: %s' % (m, what)
+        chosen.append((cfg, name))
+    return [j for j in chosen if not part or part[0] in j[0].name]
+
+
+def work(job):
+    gc.disable()                              # no cycles here
+    began = time.time()
+    states, bad, trace = explore(job[0])
+    return job, states, bad, trace, time.time() - began
+
+
+def main():
+    deep, quiet_run = '--deep' in sys.argv, '--traces' not in sys.argv
+    part = [a for a in sys.argv[1:] if not a.startswith('-')]
+    start, total, failed, killed, mutants = time.time(), 0, 0, 0, 0
+    with Pool(2, maxtasksperchild=1) as pool:
+        for (cfg, target), states, bad, trace, secs in pool.imap(work, jobs(deep, part)):
+            total += states
+            if target is None:
+                verdict = 'VIOLATION' if bad else 'OK'
+                failed += bool(bad)
+            elif target:
+                verdict = 'killed by ' + target if bad else 'NOT killed by ' + target
+                mutants, killed = mutants + 1, killed + bool(bad)
+            else:
+                verdict = 'confirmed' if bad else 'NOT confirmed'
+                failed += not bad
+            print('%-96s %7d states %5.1fs  %s' % (cfg.name, states, secs, verdict), flush=True)
+            if bad and (target is None or not quiet_run):
+                print('    %s\n    %s' % (bad, ' | '.join(trace)), flush=True)
+    print('%d states, %.0f s; %d of %d mutants killed; %s' % (
+        total, time.time() - start, killed, mutants, '%d NOT AS EXPECTED' % failed if failed else 'the protocol holds'))
+    return 1 if failed or killed != mutants else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
