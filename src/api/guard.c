@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
+#include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
@@ -35,6 +36,9 @@
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static object_access_hook_type prev_object_access = NULL;
+static ProcessUtility_hook_type prev_process_utility = NULL;
+
+#define EXTENSION	"cache_strategies"
 
 /* ----- statements ----- */
 
@@ -199,23 +203,37 @@ check_drop_table(Oid relid)
 			 errhint("Use cache.flush() or cache.detach() first.")));
 }
 
-static void
-check_drop_extension(void)
+static bool
+any_dirty(void)
 {
 	int		   *slots = palloc(cs_max_tables * sizeof(int));
 	int			n = cs_slot_list(MyDatabaseId, slots);
-	bool		pending = cs_journal_pending() != NIL;
+	bool		dirty = false;
 
-	for (int i = 0; i < n && !pending; i++)
-		pending = has_deferred(slots[i], InvalidOid);
-	if (pending)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("cannot drop extension \"%s\" because there are deferred writes that have not been flushed",
-						"cache_strategies"),
-				 errhint("Use cache.flush() first.")));
+	for (int i = 0; i < n && !dirty; i++)
+	{
+		CsUsage		usage;
+
+		cs_store_usage(slots[i], &usage);
+		dirty = usage.dirty_entries > 0;
+	}
+	pfree(slots);
+	return dirty;
 }
 
+static void
+check_drop_extension(bool has_journal)
+{
+	if (!any_dirty() && !(has_journal && cs_journal_pending() != NIL))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot drop extension \"%s\" because there are deferred writes that have not been flushed",
+					EXTENSION),
+			 errhint("Use cache.flush() first.")));
+}
+
+/* The extension goes last, when its tables are gone. */
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
@@ -225,9 +243,37 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		return;
 	if (class == RelationRelationId && get_rel_relkind(object) == RELKIND_RELATION)
 		check_drop_table(object);
-	else if (class == ExtensionRelationId &&
-			 object == get_extension_oid("cache_strategies", true))
-		check_drop_extension();
+	else if (class == ExtensionRelationId && object == get_extension_oid(EXTENSION, true))
+		check_drop_extension(false);
+}
+
+static bool
+drops_us(Node *statement)
+{
+	DropStmt   *drop = (DropStmt *) statement;
+	ListCell   *lc;
+
+	if (!IsA(statement, DropStmt) || drop->removeType != OBJECT_EXTENSION)
+		return false;
+	foreach(lc, drop->objects)
+		if (strcmp(strVal(lfirst(lc)), EXTENSION) == 0)
+			return true;
+	return false;
+}
+
+static void
+process_utility(PlannedStmt *stmt, const char *query, bool read_only,
+				ProcessUtilityContext context, ParamListInfo params,
+				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (drops_us(stmt->utilityStmt) && OidIsValid(get_extension_oid(EXTENSION, true)))
+		check_drop_extension(true);
+	if (prev_process_utility)
+		prev_process_utility(stmt, query, read_only, context, params, environment,
+							 dest, completion);
+	else
+		standard_ProcessUtility(stmt, query, read_only, context, params, environment,
+								dest, completion);
 }
 
 void
@@ -237,4 +283,6 @@ cs_guard_init(void)
 	ExecutorStart_hook = executor_start;
 	prev_object_access = object_access_hook;
 	object_access_hook = object_access;
+	prev_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
 }

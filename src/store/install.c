@@ -33,11 +33,12 @@
 typedef struct CsNew
 {
 	const CsKey *key;
-	CsMeta		meta;
+	const CsMeta *meta;
 	const char *value;
 	Size		len;
 	Size		size;			/* of the record */
 	Size		quota;			/* 0: none */
+	bool		urgent;			/* no clean entry is worth keeping */
 	CsPlace		place;
 } CsNew;
 
@@ -54,19 +55,19 @@ typedef struct CsOld
 
 /* False: it is too large. */
 static bool
-prepare(CsNew *new, const CsKey *key, const CsMeta *meta, uint8 flags,
-		const char *value, Size len, Size quota)
+prepare(CsNew *new, const CsKey *key, const CsMeta *meta, const char *value,
+		Size len, Size quota)
 {
 	Assert(key->owner < cs_max_tables);
 	if (key->len > CS_MAX_KEY_LEN || len > cs_store_max_value())
 		return false;
 	new->key = key;
-	new->meta = *meta;
-	new->meta.flags = flags;
+	new->meta = meta;
 	new->value = value;
 	new->len = len;
-	new->size = MAXALIGN(cs_value_offset(key->len, flags) + len);
+	new->size = MAXALIGN(cs_value_offset(key->len, meta->flags) + len);
 	new->quota = quota;
+	new->urgent = false;
 	cs_place(key->hash, key->owner, &new->place);
 	return new->size <= cs_store.max_record;
 }
@@ -97,12 +98,12 @@ write_record(const CsNew *new, Size pos)
 
 	rec->len = (uint32) new->len;
 	rec->keylen = (uint16) new->key->len;
-	rec->flags = new->meta.flags;
+	rec->flags = new->meta->flags;
 	rec->filler = false;
 	rec->hash = new->key->hash;
-	rec->stamp = cs_stamp(new->key->owner, new->meta.epoch);
-	rec->wxid = new->meta.wxid;
-	rec->expires = new->meta.expires;
+	rec->stamp = cs_stamp(new->key->owner, new->meta->epoch);
+	rec->wxid = new->meta->wxid;
+	rec->expires = new->meta->expires;
 	if (new->key->len > 0)
 		memcpy(rec + 1, new->key->data, new->key->len);
 	if (new->len > 0)
@@ -155,12 +156,15 @@ fits_in_place(const CsNew *new, const CsOld *old)
 static void
 overwrite(const CsNew *new, CsOld *old)
 {
-	if (!charge_owner(new, old->size))
-		Assert(false);			/* it does not grow */
+	Size		rest = old->size - new->size;
+
 	cs_bucket_begin(old->slot.bucket);
 	write_record(new, old->pos);
-	if (old->size > new->size)
-		cs_log_fill(new->place.part, old->pos + new->size, old->size - new->size);
+	if (rest > 0)
+	{
+		cs_log_fill(new->place.part, old->pos + new->size, rest);
+		pg_atomic_fetch_sub_u64(&cs_store.owners[new->key->owner].bytes, rest);
+	}
 	cs_index_relink(new->place.part, &old->slot, old->pos, old->size);
 	cs_bucket_end(old->slot.bucket);
 }
@@ -183,8 +187,8 @@ append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 }
 
 /*
- * Room in the log where the entry belongs, or else, if it is dirty, in the other
- * one; main last, as a record of any size fits there.
+ * Room in the log where the entry belongs; for a dirty one, in the other log if
+ * need be.
  */
 static bool
 make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
@@ -194,17 +198,13 @@ make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
 	*logid = cs_policy_admit(&new->place, new->size);
 	if (old->present && cs_log_of(old->pos) == CS_LOG_MAIN)
 		*logid = CS_LOG_MAIN;
-	if ((new->meta.flags & CS_ENTRY_DIRTY) == 0)
-		return cs_log_make_room(part, *logid, new->size);
-
-	if (*logid == CS_LOG_MAIN && cs_log_make_room(part, CS_LOG_MAIN, new->size))
+	if (cs_log_make_room(part, *logid, new->size, new->urgent))
 		return true;
-	*logid = CS_LOG_SMALL;
-	if (cs_log_fits(CS_LOG_SMALL, new->size) &&
-		cs_log_make_room(part, CS_LOG_SMALL, new->size))
-		return true;
-	*logid = CS_LOG_MAIN;
-	return cs_log_make_room(part, CS_LOG_MAIN, new->size);
+	if ((new->meta->flags & CS_ENTRY_DIRTY) == 0)
+		return false;
+	*logid = *logid == CS_LOG_MAIN ? CS_LOG_SMALL : CS_LOG_MAIN;
+	return cs_log_fits(*logid, new->size) &&
+		cs_log_make_room(part, *logid, new->size, new->urgent);
 }
 
 /*
@@ -293,7 +293,7 @@ cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 	CsInstall	result;
 
 	Assert((meta->flags & CS_ENTRY_DIRTY) == 0);
-	if (!prepare(&new, key, meta, meta->flags, value, len, quota))
+	if (!prepare(&new, key, meta, value, len, quota))
 		return CS_INSTALL_TOO_LARGE;
 	if (quota != 0 && new.size > quota)
 		return CS_INSTALL_FULL;
@@ -319,9 +319,8 @@ exceeds_share(const CsNew *new, const CsOld *old)
 }
 
 /*
- * '*round': where the tail of the main log will have passed every record that
- * was there at the first try, 0 before that.  Becomes 0 again when another try
- * would be of no use.
+ * '*round': where the tail of the main log will have passed every record once,
+ * 0 at the first try.  Set to 0 when another try would be of no use.
  */
 static CsSwap
 swap_once(const CsNew *new, uint64 expected, bool force, uint64 *round)
@@ -336,13 +335,13 @@ swap_once(const CsNew *new, uint64 expected, bool force, uint64 *round)
 	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
 	tail = mainlog->tail;
-	if (*round == 0)
-		*round = mainlog->head;
 	find_old(new, &old);
 	if (old.version != expected)
 		result = CS_SWAP_CONFLICT;
 	else if ((force || !exceeds_share(new, &old)) && put(new, &old))
 		result = CS_SWAP_DONE;
+	if (*round == 0)
+		*round = mainlog->head;
 	if (mainlog->tail == tail || mainlog->tail >= *round)
 		*round = 0;
 	END_CRIT_SECTION();
@@ -352,23 +351,27 @@ swap_once(const CsNew *new, uint64 expected, bool force, uint64 *round)
 
 /*
  * One try passes a bounded number of dirty records, to keep the lock short; the
- * next one goes on where it stopped.  When each record has been passed once,
- * there is no room.
+ * next one goes on where it stopped, and keeps no clean ones.  When each record
+ * has been passed so, there is no room.
  */
 CsSwap
 cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value, Size len,
 			  uint64 expected, bool force)
 {
+	CsMeta		dirty = *meta;
 	CsNew		new;
 	CsSwap		result;
 	uint64		round = 0;
 
 	Assert(len >= sizeof(expected));
-	if (!prepare(&new, key, meta, meta->flags | CS_ENTRY_DIRTY, value, len, 0))
+	dirty.flags |= CS_ENTRY_DIRTY;
+	if (!prepare(&new, key, &dirty, value, len, 0))
 		return CS_SWAP_TOO_LARGE;
 	do
+	{
 		result = swap_once(&new, expected, force, &round);
-	while (result == CS_SWAP_FULL && round != 0);
+		new.urgent = true;
+	} while (result == CS_SWAP_FULL && round != 0);
 	return result;
 }
 

@@ -41,15 +41,6 @@ buffer_reserve(CsBuffer *buffer, Size len)
 }
 
 static void
-set_meta(CsFound *found, const CsRecord *head)
-{
-	found->meta.epoch = head->stamp & CS_EPOCH_MASK;
-	found->meta.wxid = head->wxid;
-	found->meta.expires = head->expires;
-	found->meta.flags = head->flags;
-}
-
-static void
 copy_value(int part, Size pos, const CsRecord *head, CsFound *found,
 		   const CsBuffer *buffer)
 {
@@ -104,7 +95,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		if (!bucket_unchanged(bucket[i], seq[i]))
 			return false;
 
-		set_meta(found, &head);
+		cs_record_meta(&head, &found->meta);
 		if (accept != NULL && !accept(&found->meta, arg))
 		{
 			*result = CS_LOOKUP_REFUSED;
@@ -163,7 +154,7 @@ lookup_locked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		if (copied)
 			return CS_LOOKUP_HIT;
 		head = now;
-		set_meta(found, &head);
+		cs_record_meta(&head, &found->meta);
 		if (accept != NULL && !accept(&found->meta, arg))
 			return CS_LOOKUP_REFUSED;
 		buffer_reserve(buffer, head.len);

@@ -224,6 +224,15 @@ cs_record_size(const CsRecord *rec)
 	return MAXALIGN(cs_value_offset(rec->keylen, rec->flags) + rec->len);
 }
 
+static inline void
+cs_record_meta(const CsRecord *rec, CsMeta *meta)
+{
+	meta->epoch = rec->stamp & CS_EPOCH_MASK;
+	meta->wxid = rec->wxid;
+	meta->expires = rec->expires;
+	meta->flags = rec->flags;
+}
+
 static inline CsSharedBucket *
 cs_bucket(int part, uint32 n)
 {
@@ -325,7 +334,7 @@ extern void cs_index_evict(const CsPlace *place, CsSlot *slot);
 
 /* valuelog.c */
 extern bool cs_log_fits(CsLogId logid, Size size);
-extern bool cs_log_make_room(int part, CsLogId logid, Size size);
+extern bool cs_log_make_room(int part, CsLogId logid, Size size, bool urgent);
 extern Size cs_log_append(int part, CsLogId logid, Size size);
 extern void cs_log_fill(int part, Size pos, Size size);
 extern Size cs_log_position(CsLogId logid, uint64 offset);

@@ -200,11 +200,14 @@ make_room(int part, CsLogId logid, Size size, CsWork *work)
 	return true;
 }
 
-/* Make room for 'size' bytes in one piece at the head of the log. */
+/*
+ * Make room for 'size' bytes in one piece at the head of the log.  'urgent': at
+ * the cost of any clean entry that is in the way.
+ */
 bool
-cs_log_make_room(int part, CsLogId logid, Size size)
+cs_log_make_room(int part, CsLogId logid, Size size, bool urgent)
 {
-	CsWork		work = {CS_CLEAN_MOVES(size), CS_DIRTY_MOVES(size)};
+	CsWork		work = {urgent ? 0 : CS_CLEAN_MOVES(size), CS_DIRTY_MOVES(size)};
 
 	return make_room(part, logid, size, &work);
 }

@@ -71,6 +71,14 @@ sub create_tables
 	$self->attach($node, $options);
 }
 
+sub drop_tables
+{
+	my ($self, $node) = @_;
+	my $p = $self->{prefix};
+
+	$node->safe_psql('postgres', "DROP TABLE ${p}_counters, ${p}_docs, ${p}_ledger");
+}
+
 sub tables
 {
 	my ($self) = @_;
@@ -290,10 +298,10 @@ sub check
 	{
 		is( $node->safe_psql(
 				'postgres', qq(
-				SELECT coalesce(r, t)::text, t::text FROM $table t
-				FULL JOIN cache.scan(NULL::$table) s USING (id)
-				CROSS JOIN LATERAL cache.read(NULL::$table, id) r
-				WHERE (t IS DISTINCT FROM s OR t IS DISTINCT FROM r) LIMIT 10)),
+				SELECT t::text, s::text, r::text FROM $table t
+				FULL JOIN cache.scan(NULL::$table) s ON s.id = t.id
+				CROSS JOIN LATERAL cache.read(NULL::$table, coalesce(t.id, s.id)) r
+				WHERE t IS DISTINCT FROM s OR t IS DISTINCT FROM r LIMIT 10)),
 			'', "$name: $table is read as it is");
 	}
 	return @sums;

@@ -16,8 +16,7 @@ use Time::HiRes qw(time usleep);
 
 use constant WAIT_SECONDS => 120;
 
-# How often each happens, of 20.  The clients' server is killed by the first
-# process found with one of these types.
+# A process of the server is killed, and the postmaster starts all of them anew.
 my %processes = (
 	backend => "backend_type = 'client backend' AND application_name = 'writer'",
 	worker => "backend_type = 'cache_strategies flush worker'",
@@ -31,6 +30,7 @@ my @settings = (
 	'cache_strategies.memory = 16MB',
 	'restart_after_crash = on',
 	'max_connections = 40',
+	'log_statement = none',
 	'checkpoint_timeout = 30s',
 	'wal_retrieve_retry_interval = 50ms',
 	'autovacuum_naptime = 1s');
@@ -146,6 +146,8 @@ sub kill_postmaster
 
 	$node->kill9;
 	wait_until('the children of a killed postmaster end', sub { !grep { is_running($_) } @children });
+	# as long as nobody has waited for it, its lock file is valid
+	wait_until('a killed postmaster is gone', sub { !kill 0, $pid });
 }
 
 sub start_server
@@ -252,9 +254,8 @@ sub run
 	my $steady = 1;
 
 	$_->start($self->node) foreach @clients;
-	while ($steady && $self->kills < $kills)
+	for (my $n = 0; $steady && $self->kills < $kills; $n++)
 	{
-		my $n = $self->kills;
 		my $how = ($n + 1) % $promote == 0 ? 'promote' : $order[ $n % @order ];
 
 		$steady &&= $_->wait_more(1 + int(rand(2 * $per_kill / @clients))) foreach @clients;

@@ -4,7 +4,7 @@
  *		Random operations against a plain map.
  *
  * A clean entry may be missing at any time; what is there must be what was
- * installed last, and a dirty entry must be there.  Some keys have the same
+ * installed last, and a dirty entry must be there until it is removed.  Some keys have the same
  * hash as their neighbour; in the collide test all do, in runs of 64.
  *
  *-------------------------------------------------------------------------
@@ -105,10 +105,26 @@ accept_odd_epochs(const CsMeta *meta, void *arg)
 	return meta->epoch % 2 == 1;
 }
 
-static void
-set_dirty(ModelEntry * e, bool dirty)
+static bool
+is_dirty(const ModelEntry * e)
 {
-	m.ndirty += dirty - (e->present && (e->meta.flags & CS_ENTRY_DIRTY) != 0);
+	return e->present && (e->meta.flags & CS_ENTRY_DIRTY) != 0;
+}
+
+/* As an installation would call it. */
+static CsInstall
+swap(const CsKey *key, const ModelEntry * e, const ModelEntry * new)
+{
+	uint64		expected = 0;
+	CsSwap		result;
+
+	if (is_dirty(e))
+		memcpy(&expected, unit_pool + e->offset, sizeof(expected));
+	result = cs_store_swap(key, &new->meta, unit_pool + new->offset, new->len,
+						   expected, false);
+	if (result != CS_SWAP_DONE && result != CS_SWAP_FULL)
+		fail("swap of %zu bytes returned %d", new->len, result);
+	return result == CS_SWAP_DONE ? CS_INSTALL_DONE : CS_INSTALL_FULL;
 }
 
 static void
@@ -118,31 +134,59 @@ do_install(int id, bool dirty)
 	ModelEntry	new;
 	KeyBytes	k;
 	CsInstall	result;
-	bool		refuse = unit_random(&m.random) % 50 == 0;
+	bool		refuse = !dirty && unit_random(&m.random) % 50 == 0;
 
 	make_key(id, &k);
 	new.present = true;
 	new.len = e->present && unit_random(&m.random) % 3 == 0 ? e->len :
 		random_len(dirty ? 2000 : 300000);
+	if (dirty)
+		new.len = Max(new.len, sizeof(uint64));
 	new.offset = unit_random(&m.random) % (POOL_SIZE - 300000);
 	new.meta.epoch = unit_random(&m.random) & CS_EPOCH_MASK;
 	new.meta.wxid = unit_random(&m.random);
 	new.meta.expires = unit_random(&m.random) >> 1;
 	new.meta.flags = dirty ? CS_ENTRY_DIRTY : unit_random(&m.random) & 3;
 
-	result = cs_store_install(&k.key, &new.meta, unit_pool + new.offset, new.len,
-							  0, refuse ? no : yes, NULL);
+	if (dirty)
+		result = swap(&k.key, e, &new);
+	else
+		result = cs_store_install(&k.key, &new.meta, unit_pool + new.offset,
+								  new.len, 0, refuse ? no : yes, NULL);
 	m.installs++;
 	if (result == CS_INSTALL_FULL)
 		m.full++;
-	if (refuse ? result != CS_INSTALL_REFUSED :
+	if (refuse || (is_dirty(e) && !dirty) ? result != CS_INSTALL_REFUSED :
 		result != CS_INSTALL_DONE && result != CS_INSTALL_FULL)
 		fail("install of %zu bytes returned %d", new.len, result);
 	if (result == CS_INSTALL_DONE)
 	{
-		set_dirty(e, dirty);
+		m.ndirty += dirty - is_dirty(e);
 		*e = new;
 	}
+}
+
+static CsAlter
+remove_entry(char *value, Size len, void *arg)
+{
+	ModelEntry *e = arg;
+
+	expect(len == e->len && memcmp(value, unit_pool + e->offset, len) == 0);
+	return CS_ALTER_REMOVE;
+}
+
+static void
+do_remove(int id)
+{
+	ModelEntry *e = &m.entry[id];
+	KeyBytes	k;
+
+	make_key(id, &k);
+	expect(cs_store_alter(&k.key, remove_entry, e) == is_dirty(e));
+	if (!is_dirty(e))
+		return;
+	e->present = false;
+	m.ndirty--;
 }
 
 static void
@@ -155,10 +199,7 @@ do_unlink(int id)
 	make_key(id, &k);
 	cs_store_unlink(k.key.owner, k.key.hash);
 	for (; i < KEYS && first_of_run(i) == first; i++)
-	{
-		set_dirty(&m.entry[i], false);
-		m.entry[i].present = false;
-	}
+		m.entry[i].present = is_dirty(&m.entry[i]);
 }
 
 static void
@@ -175,7 +216,7 @@ do_lookup(int id)
 	m.lookups++;
 	if (result == CS_LOOKUP_MISS)
 	{
-		if (e->present && (e->meta.flags & CS_ENTRY_DIRTY))
+		if (is_dirty(e))
 			fail("a dirty entry is missing");
 		expect(found.value == NULL);
 		return;
@@ -210,12 +251,13 @@ run(int64 ops, int keys)
 		if (r >> 62 != 0)
 			id %= keys / 20;
 		if (kind < 30)
-			do_install(id, m.entry[id].present && m.ndirty < DIRTY_MAX &&
-					   (m.entry[id].meta.flags & CS_ENTRY_DIRTY) && kind < 15);
+			do_install(id, is_dirty(&m.entry[id]) && kind < 15);
 		else if (kind < 32 && m.ndirty < DIRTY_MAX)
 			do_install(id, true);
 		else if (kind < 42)
 			do_unlink(id);
+		else if (kind < 52)
+			do_remove(id);
 		else
 			do_lookup(id);
 		if (i % OPS_PER_CHECK == 0)

@@ -20,6 +20,13 @@ install(uint32 owner, uint64 id, Size len, Size quota, uint8 flags)
 	CsKey		key = {cs_mix(id + 1), owner, sizeof(id), (const char *) &id};
 	CsMeta		meta = {1, 0, 0, flags};
 
+	if (flags & CS_ENTRY_DIRTY)
+	{
+		CsSwap		result = cs_store_swap(&key, &meta, unit_pool, len, 0, false);
+
+		expect(result == CS_SWAP_DONE || result == CS_SWAP_FULL);
+		return result == CS_SWAP_DONE ? CS_INSTALL_DONE : CS_INSTALL_FULL;
+	}
 	return cs_store_install(&key, &meta, unit_pool, len, quota, NULL, NULL);
 }
 
@@ -33,6 +40,12 @@ present(uint32 owner, uint64 id)
 		return false;
 	pfree(found.value);
 	return true;
+}
+
+static CsAlter
+remove_entry(char *value, Size len, void *arg)
+{
+	return CS_ALTER_REMOVE;
 }
 
 static bool
@@ -118,7 +131,8 @@ dirty(void)
 		expect(present(2, i));
 	unit_consistent();
 
-	/* flushed: they count as clean, and new dirty ones fit */
+	/* flushed: clean ones take their place, and new dirty ones fit */
+	expect(cs_store_alter_all(2, remove_entry, NULL) == ndirty);
 	for (i = 0; i < ndirty; i++)
 		expect(install(2, i, 100, 0, 0) == CS_INSTALL_DONE);
 	for (i = 0; i < ndirty / 2; i++)

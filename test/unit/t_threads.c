@@ -93,9 +93,19 @@ install_next(int id, uint64 version, Size words)
 		value[i] = word_of(id, version);
 	meta.wxid = word_of(id, version);
 	meta.epoch = epoch_of(words, version);
-	meta.flags = always_dirty(id) ? CS_ENTRY_DIRTY : 0;
 	make_key(&id, &key);
-	if (cs_store_install(&key, &meta, (char *) value, words * sizeof(uint64), 0,
+	if (always_dirty(id))
+	{
+		uint64		last = pg_atomic_read_u64(&oldest[id]);
+		CsSwap		result = cs_store_swap(&key, &meta, (char *) value,
+										   words * sizeof(uint64),
+										   last == 0 ? 0 : word_of(id, last), false);
+
+		expect(result == CS_SWAP_DONE || result == CS_SWAP_FULL);
+		if (result == CS_SWAP_DONE)
+			announce(id, version);
+	}
+	else if (cs_store_install(&key, &meta, (char *) value, words * sizeof(uint64), 0,
 						 NULL, NULL) == CS_INSTALL_DONE)
 		announce(id, version);
 }

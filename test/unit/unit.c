@@ -32,7 +32,10 @@ static const struct
 	{"collide", test_collide},
 	{"quota", test_quota},
 	{"torn", test_torn},
+	{"dirty", test_dirty},
+	{"room", test_room},
 	{"threads", test_threads},
+	{"alter", test_alter},
 	{"overhead", test_overhead},
 	{"zipf", test_zipf}
 };

@@ -37,7 +37,10 @@ extern void test_model(void);
 extern void test_collide(void);
 extern void test_quota(void);
 extern void test_torn(void);
+extern void test_dirty(void);
+extern void test_room(void);
 extern void test_threads(void);
+extern void test_alter(void);
 extern void test_overhead(void);
 extern void test_zipf(void);
 
