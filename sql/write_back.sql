@@ -164,6 +164,31 @@ SELECT count(*) FROM cache.flush_state;
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'pages'::regclass AND NOT tgisinternal;
 DROP TABLE pages;
 
+-- a row that an UPDATE meets twice is updated once; actions of foreign keys are not deferred
+CREATE TABLE owners (id int PRIMARY KEY);
+INSERT INTO owners VALUES (1), (2);
+CREATE TABLE pets (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, owner int REFERENCES owners ON DELETE SET NULL);
+INSERT INTO pets VALUES (1, 0, 1), (2, 0, 2);
+SELECT cache.attach('pets', 'write_back', flush_interval => '1 hour', merge => '{"n": "add", "owner": "replace"}');
+UPDATE pets SET n = n + 1 FROM generate_series(1, 3) WHERE id = 1;
+UPDATE pets SET n = n + 1 FROM generate_series(1, 3) WHERE id = 1;
+SELECT n FROM cache.read(NULL::pets, 1);
+UPDATE pets SET owner = 2 WHERE id = 1;
+DELETE FROM owners WHERE id = 1;
+SELECT * FROM pets ORDER BY id;
+SELECT * FROM cache.scan(NULL::pets) ORDER BY id;
+-- this one can only be found out when it is flushed
+UPDATE pets SET owner = 77 WHERE id = 2;
+SELECT cache.flush('pets');
+SELECT relation, key, changes, sqlstate, attempts FROM cache.dead_letters;
+SELECT * FROM pets ORDER BY id;
+INSERT INTO owners VALUES (77);
+SELECT cache.requeue('pets');
+SELECT * FROM pets ORDER BY id;
+SELECT count(*) FROM cache.dead_letters;
+SELECT cache.detach('pets');
+DROP TABLE pets, owners;
+
 -- refusals at attach
 CREATE DOMAIN small AS int CHECK (VALUE < 10);
 CREATE TABLE odd (

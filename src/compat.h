@@ -22,10 +22,12 @@
 #define CsTransamVariables	TransamVariables
 #define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)
 #define cs_my_procno()		((int) MyProcNumber)
+#define cs_my_lxid()		(MyProc->vxid.lxid)
 #else
 #define CsTransamVariables	ShmemVariableCache
 #define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode))
 #define cs_my_procno()		(MyProc->pgprocno)
+#define cs_my_lxid()		(MyProc->lxid)
 #endif
 
 #if PG_VERSION_NUM >= 160000

@@ -184,9 +184,11 @@ defer_update(CsBinding *binding, TriggerData *trigdata)
 	Bitmapset  *columns = updated_columns(trigdata);
 	CsRowKey	rowkey;
 	CsDelta		delta;
+	HeapTupleHeader row;
 	uint64		version;
 
-	if (cs_own_direct > 0 ||
+	/* a foreign key's action has to be done when the key is checked */
+	if (cs_own_direct > 0 || InNoForceRLSOperation() ||
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ||
 		bms_is_empty(columns) || !bms_is_subset(columns, merge->attnums) ||
 		!others_are_same(trigdata, columns) ||
@@ -196,17 +198,14 @@ defer_update(CsBinding *binding, TriggerData *trigdata)
 	row_key(binding, trigdata->tg_trigslot, &rowkey);
 	if (rowkey.key.len > CS_MAX_KEY_LEN)
 		return false;
-	if (delta.n == 0)
+	if (delta.n == 0 || cs_own_is_updated(&rowkey.key))
 		return true;
-	for (;;)
-	{
-		HeapTupleHeader row = cs_write_back_over(binding, &rowkey,
-												 slot_row(binding, trigdata->tg_trigslot),
-												 &version);
-
-		if (cs_write_back_defer(binding, &rowkey, row, &delta) != NULL)
-			return true;
-	}
+	do
+		row = cs_write_back_over(binding, &rowkey,
+								 slot_row(binding, trigdata->tg_trigslot), &version);
+	while (cs_write_back_defer(binding, &rowkey, row, &delta) == NULL);
+	cs_own_set_updated(&rowkey.key);
+	return true;
 }
 
 static bool

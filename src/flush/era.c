@@ -200,6 +200,9 @@ close_others(uint64 era)
 		/* the era was read before; see also leave_era() */
 		pg_memory_barrier();
 		closed = pg_atomic_read_u32(&eras->writers[parity]) == 0;
+#ifdef CS_MUTANT_ERA_NOT_WAITED
+		closed = true;
+#endif
 		/* what its writers did before they left is to be seen from here on */
 		pg_memory_barrier();
 		if (closed || present_era() != era)

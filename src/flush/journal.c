@@ -14,7 +14,8 @@
  * A snapshot older than a flush sees neither what the flush did nor, after
  * TRUNCATE, the journal; so the flushes must be visible to every snapshot in
  * use.  A flush's xid is the xmin of the flush_state row that it wrote: that is
- * known after a restart too, whoever flushed.
+ * known after a restart too, whoever flushed.  Snapshots on a standby are not
+ * known here unless it has hot_standby_feedback.
  *
  * Any role may be the current one.  Journals are opened without a look at
  * privileges, flush_state is changed as its owner.
@@ -51,6 +52,7 @@
 #include "flush/journal.h"
 #include "flush/journalread.h"
 #include "table/binding.h"
+#include "txn/snapshot.h"
 
 static const char *const table_names[CS_JOURNAL_TABLES] = {
 	[CS_JOURNAL_A] = "journal_a",
@@ -239,7 +241,8 @@ change_state(Statement *s, Oid relid, Datum value)
 
 /*
  * Never back: what is below it is in the table already, and would be written
- * to it again after a crash.  A flush_state that is ahead has come from a dump.
+ * to it again after a crash.  A flush_state is ahead if nobody has raised the
+ * eras since the server started, or since it was restored from a dump.
  */
 void
 cs_journal_set_flushed(Oid relid, uint64 boundary)
@@ -256,7 +259,7 @@ cs_journal_set_flushed(Oid relid, uint64 boundary)
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("deferred writes of table \"%s\" are numbered lower than those that were flushed before",
 					get_rel_name(relid)),
-			 errdetail("This is so after the table has been restored from a dump of another server."),
+			 errdetail("Numbers have begun anew since, with a restart of the server or a restore from a dump."),
 			 errhint("The next flush will succeed.")));
 }
 
@@ -302,18 +305,38 @@ cs_journal_forget(Oid relid)
 
 /* ----- emptying ----- */
 
+/*
+ * What this session found when it last looked.  While a journal has the very
+ * same rows, later flushes have nothing to do with them: else, if tables are
+ * flushed all the time and transactions last longer than that, there would
+ * always be somebody who does not see the latest.
+ */
+static struct
+{
+	Oid			relid;
+	CsJournalLook look;
+}			looked[2];
+
 /* The horizon is asked for after the look: short transactions are over by then. */
 static bool
-nobody_needs(Relation journal)
+nobody_needs(CsJournalTable which, Relation journal)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TransactionId last;
-	bool		consumed = cs_journal_is_consumed(journal, snapshot, &last);
+	CsJournalLook look;
+	bool		consumed = cs_journal_is_consumed(journal, snapshot, &look);
 
 	UnregisterSnapshot(snapshot);
-	return consumed &&
-		(!TransactionIdIsValid(last) ||
-		 TransactionIdPrecedes(last, GetOldestNonRemovableTransactionId(journal)));
+	if (!consumed)
+		return false;
+	if (looked[which].relid != RelationGetRelid(journal) ||
+		looked[which].look.rows != look.rows ||
+		looked[which].look.fingerprint != look.fingerprint)
+	{
+		looked[which].relid = RelationGetRelid(journal);
+		looked[which].look = look;
+	}
+	return looked[which].look.flushed_by <
+		cs_snapshot_widen(GetOldestNonRemovableTransactionId(journal));
 }
 
 /*
@@ -336,7 +359,7 @@ seems_consumed(CsJournalTable which, Oid *relid, Oid *toast)
 		return false;
 	}
 	*toast = rel->rd_rel->reltoastrelid;
-	consumed = RelationGetNumberOfBlocks(rel) > 0 && nobody_needs(rel);
+	consumed = RelationGetNumberOfBlocks(rel) > 0 && nobody_needs(which, rel);
 	table_close(rel, NoLock);
 	return consumed;
 }
@@ -382,7 +405,7 @@ empty_journal(CsJournalTable which, Oid relid, Oid toast)
 	}
 	rel = table_open(relid, NoLock);
 	owner = rel->rd_rel->relowner;
-	needed = !nobody_needs(rel);
+	needed = !nobody_needs(which, rel);
 	table_close(rel, NoLock);
 	if (!needed)
 	{

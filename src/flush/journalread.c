@@ -29,6 +29,7 @@
 #include "access/xact.h"
 #include "catalog/pg_operator_d.h"
 #include "catalog/pg_type_d.h"
+#include "common/hashfn.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
@@ -41,6 +42,7 @@
 
 #include "flush/journal.h"
 #include "flush/journalread.h"
+#include "txn/snapshot.h"
 
 /* What is known of a relation. */
 typedef struct Progress
@@ -49,7 +51,7 @@ typedef struct Progress
 	bool		exists;
 	bool		unclean;
 	uint64		flushed;
-	TransactionId moved_by;		/* the transaction that wrote 'flushed' */
+	uint64		moved_by;		/* the transaction that wrote this; 0: frozen */
 	uint64		delta;			/* largest stamp of a delta that is not flushed */
 	uint64		truncated;		/* the same of truncations */
 } Progress;
@@ -160,14 +162,15 @@ progress_of(HTAB *all, Oid relid)
 }
 
 /* The system column would not say of a frozen row that it is. */
-static TransactionId
+static uint64
 xmin_in(TupleTableSlot *slot)
 {
 	bool		copied;
 	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
+	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 
 	Assert(!copied);
-	return HeapTupleHeaderGetXmin(tuple->t_data);
+	return TransactionIdIsNormal(xmin) ? cs_snapshot_widen(xmin) : 0;
 }
 
 /* Of one relation, or of all that have a flush_state. */
@@ -289,6 +292,22 @@ cs_journal_pending(void)
 	return pending;
 }
 
+static uint64
+fingerprint(const Scan *scan, const Row *row)
+{
+	struct
+	{
+		uint64		stamp;
+		uint64		place;
+	}			place = {
+		row->stamp,
+		(uint64) ItemPointerGetBlockNumber(&scan->slot->tts_tid) << 16 |
+		ItemPointerGetOffsetNumber(&scan->slot->tts_tid)
+	};
+
+	return hash_bytes_extended((unsigned char *) &place, sizeof(place), 0);
+}
+
 /*
  * Rows that are deleted count as long as somebody may see them (see
  * cs_journal_forget).  A relation that does not exist any more wants nothing.
@@ -296,7 +315,7 @@ cs_journal_pending(void)
  * row, and wants everything.
  */
 bool
-cs_journal_is_consumed(Relation journal, Snapshot snapshot, TransactionId *last)
+cs_journal_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
 {
 	HTAB	   *all = read_progress(snapshot, InvalidOid);
 	bool		consumed = true;
@@ -304,19 +323,19 @@ cs_journal_is_consumed(Relation journal, Snapshot snapshot, TransactionId *last)
 	Scan		scan;
 	Row			row;
 
-	*last = InvalidTransactionId;
+	memset(look, 0, sizeof(*look));
 	InitNonVacuumableSnapshot(seen_by_any, GlobalVisTestFor(journal));
 	begin_scan(&scan, journal, &seen_by_any, Anum_journal_relation, InvalidOid);
 	while (consumed && next_row(&scan, &row))
 	{
 		Progress   *progress = progress_of(all, row.relid);
 
+		look->rows++;
+		look->fingerprint += fingerprint(&scan, &row);
 		if (!progress->exists)
 			continue;
 		consumed = row.stamp < progress->flushed;
-		if (!TransactionIdIsValid(*last) ||
-			TransactionIdFollows(progress->moved_by, *last))
-			*last = progress->moved_by;
+		look->flushed_by = Max(look->flushed_by, progress->moved_by);
 	}
 	end_scan(&scan);
 	hash_destroy(all);

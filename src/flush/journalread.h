@@ -45,11 +45,20 @@ extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);
 /* The relation's flush_state.flushed; 0 if it has none. */
 extern uint64 cs_journal_flushed(Oid relid);
 
+/* A journal whose rows are all in their tables. */
+typedef struct CsJournalLook
+{
+	uint64		rows;
+	uint64		fingerprint;	/* of which rows they are, in any order */
+	uint64		flushed_by;		/* the newest transaction that moved a
+								 * flush_state of theirs; 0: visible to all */
+} CsJournalLook;
+
 /*
- * Is every row of this journal in its table, going by the flush_state that the
- * snapshot sees?  If so, *last is the newest transaction that moved one of them.
+ * Is every row in its table, going by the flush_state that the snapshot sees?
+ * Rows that somebody might still see count, even if the snapshot does not.
  */
 extern bool cs_journal_is_consumed(Relation journal, Snapshot snapshot,
-								   TransactionId *last);
+								   CsJournalLook *look);
 
 #endif							/* CS_JOURNALREAD_H */

@@ -69,6 +69,8 @@ typedef struct OwnKey
 	int			batch;			/* dirty entries at which the flusher is woken */
 	OwnValue   *top;			/* NULL: all was rolled back */
 	uint64		part;			/* id of the part in the entry; 0: none */
+	CommandId	updated;		/* the last command that had an UPDATE of it
+								 * deferred */
 } OwnKey;
 
 typedef struct OwnEntry
@@ -193,6 +195,7 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	own->relid = binding->relid;
 	own->durable = binding->options.durable;
 	own->batch = binding->options.flush_batch;
+	own->updated = InvalidCommandId;
 	cs_ownset_insert(keys, own->key, &found)->key = own;
 	return own;
 }
@@ -292,6 +295,20 @@ cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 	value->flags |= flags;
 	if (seen != CS_ANY_VERSION)
 		value->seen = seen;
+}
+
+bool
+cs_own_is_updated(const CsKey *key)
+{
+	OwnKey	   *own = find_key(key);
+
+	return own != NULL && own->updated == GetCurrentCommandId(false);
+}
+
+void
+cs_own_set_updated(const CsKey *key)
+{
+	find_key(key)->updated = GetCurrentCommandId(false);
 }
 
 bool

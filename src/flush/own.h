@@ -36,6 +36,13 @@ extern void cs_own_defer(CsBinding *binding, const CsRowKey *rowkey,
 extern void cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey,
 						  Bitmapset *columns, int flags, uint64 seen);
 
+/*
+ * An UPDATE that meets a row for the second time leaves it alone.  It would not
+ * know it, as nothing has happened to a row whose UPDATE is deferred.
+ */
+extern bool cs_own_is_updated(const CsKey *key);
+extern void cs_own_set_updated(const CsKey *key);
+
 /* It has truncated the table. */
 extern void cs_own_truncate(CsBinding *binding);
 

@@ -25,11 +25,13 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "flush/apply.h"
 #include "flush/deferred.h"
 #include "flush/journal.h"
@@ -236,9 +238,9 @@ lock_key(const CsBinding *binding, const CsKey *key)
 	lock_tag(&tag, binding, hash);
 	if (cs_lock_held(&all, ExclusiveLock) || cs_lock_held(&tag, ExclusiveLock))
 		return false;
-	if (counted != MyProc->lxid)
+	if (counted != cs_my_lxid())
 		count = 0;
-	counted = MyProc->lxid;
+	counted = cs_my_lxid();
 	if (++count > MAX_KEY_LOCKS)
 	{
 		(void) LockAcquire(&all, ExclusiveLock, false, false);
