@@ -16,8 +16,10 @@ SELECT has_schema('cache', 'its schema');
 SELECT is(extnamespace::regnamespace::text, 'cache', 'it is in schema cache') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extrelocatable, false, 'it is not relocatable') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'cache_strategies';
-SELECT is(extconfig::regclass[]::text, '{cache.bindings}', 'cache.bindings is dumped') FROM pg_extension WHERE extname = 'cache_strategies';
-SELECT is(extcondition::text, '{""}', 'all of it') FROM pg_extension WHERE extname = 'cache_strategies';
+SELECT is(extconfig::regclass[]::text,
+	'{cache.bindings,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,cache.dead_letter_store_id_seq}',
+	'the tables are dumped, with what belongs to users') FROM pg_extension WHERE extname = 'cache_strategies';
+SELECT is(extcondition::text, '{"","","","","",""}', 'all of it') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(superuser OR trusted, true, 'it is for superusers to create') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT is(trusted, false, 'it is not trusted') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT isnt(comment, NULL, 'it has a comment') FROM pg_available_extensions WHERE name = 'cache_strategies';
@@ -40,7 +42,9 @@ CREATE TEMP TABLE expected (name text, arguments text, result text, volatility "
 INSERT INTO expected VALUES
 	('attach', 'relation regclass, strategy text DEFAULT ''cache_aside''::text, ttl interval DEFAULT NULL::interval, '
 		'ttl_jitter real DEFAULT NULL::real, negative_ttl interval DEFAULT NULL::interval, max_memory text DEFAULT NULL::text, '
-		'loader regproc DEFAULT NULL::regproc, refresh_ahead real DEFAULT NULL::real', 'void', 'v', 'u', false),
+		'loader regproc DEFAULT NULL::regproc, refresh_ahead real DEFAULT NULL::real, durable boolean DEFAULT NULL::boolean, '
+		'flush_interval interval DEFAULT NULL::interval, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb',
+		'void', 'v', 'u', false),
 	('detach', 'relation regclass', 'void', 'v', 'u', true),
 	('read', 'row_type anyelement, VARIADIC key "any"', 'anyelement', 's', 'r', false),
 	('read_many', 'row_type anyelement, keys anycompatiblearray', 'SETOF anyelement', 's', 'r', false),
@@ -50,6 +54,10 @@ INSERT INTO expected VALUES
 	('write', 'row_value anyelement', 'anyelement', 'v', 'u', false),
 	('remove', 'row_type anyelement, VARIADIC key "any"', 'boolean', 'v', 'u', false),
 	('increment', 'row_type anyelement, column_name name, delta numeric, VARIADIC key "any"', 'numeric', 'v', 'u', false),
+	('flush', 'relation regclass DEFAULT NULL::regclass', 'bigint', 'v', 'u', false),
+	('scan', 'row_type anyelement', 'SETOF anyelement', 'v', 'u', false),
+	('requeue', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
+	('discard', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
 	('invalidate', 'relation regclass', 'void', 'v', 'u', true),
 	('invalidate', 'row_type anyelement, VARIADIC key "any"', 'boolean', 'v', 'u', false),
 	('explain', 'row_type anyelement, VARIADIC key "any", OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, '
@@ -62,7 +70,15 @@ INSERT INTO expected VALUES
 		'OUT refreshes bigint', 'SETOF record', 'v', 'r', false),
 	('warm_progress', 'OUT pid integer, OUT relation oid, OUT phase text, OUT rows_total bigint, OUT rows_done bigint, '
 		'OUT rows_filled bigint, OUT started timestamp with time zone', 'SETOF record', 'v', 'r', false),
+	('flush_counters', 'OUT relation oid, OUT durable boolean, OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT oldest interval, '
+		'OUT deferred bigint, OUT rows_flushed bigint, OUT coalesced bigint, OUT flushes bigint, '
+		'OUT flushes_per_second double precision, OUT last_flush timestamp with time zone, OUT gone bigint, OUT dead bigint, '
+		'OUT retries bigint, OUT waits bigint, OUT last_error text, OUT last_error_time timestamp with time zone, '
+		'OUT journal_bytes bigint, OUT open boolean', 'SETOF record', 'v', 'r', false),
+	('dead_letter_count', 'relation oid', 'bigint', 's', 'u', false),
 	('stats_reset', '', 'void', 'v', 'u', false),
+	('row_deferred', '', 'trigger', 'v', 'u', false),
+	('table_truncated', '', 'trigger', 'v', 'u', false),
 	('row_changed', '', 'trigger', 'v', 'u', false),
 	('rows_changed', '', 'trigger', 'v', 'u', false),
 	('bindings_changed', '', 'trigger', 'v', 'u', false),
@@ -82,15 +98,15 @@ FROM expected;
 
 SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND proleakproof$$, 'no function is leakproof');
 SELECT results_eq(
-	$$SELECT oid::regproc::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND prosecdef$$,
-	$$VALUES ('cache.tables_dropped')$$, 'one function runs as its owner');
+	$$SELECT oid::regproc::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND prosecdef ORDER BY 1$$,
+	$$VALUES ('cache.dead_letter_count'), ('cache.tables_dropped')$$, 'two functions run as their owner');
 SELECT is_empty(
 	$$SELECT proname FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND prosecdef
 		AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)$$,
-	'and has a search_path of its own');
+	'and have a search_path of their own');
 SELECT is_empty(
 	$$SELECT proname FROM pg_proc p JOIN pg_language l ON l.oid = prolang
-		WHERE pronamespace = 'cache'::regnamespace AND lanname NOT IN ('c', 'plpgsql')$$, 'functions are in C, or PL/pgSQL');
+		WHERE pronamespace = 'cache'::regnamespace AND lanname NOT IN ('c', 'plpgsql', 'sql')$$, 'functions are in C, PL/pgSQL or SQL');
 
 -- ----- comments -----
 
@@ -102,6 +118,12 @@ SELECT is_empty($$
 	SELECT oid::regclass FROM pg_class
 	WHERE relnamespace = 'cache'::regnamespace AND relkind IN ('r', 'v') AND coalesce(obj_description(oid, 'pg_class'), '') = ''
 	$$, 'every table and view has a comment');
+SELECT is_empty($$
+	SELECT 'cache.journal_a'::regclass, attname FROM pg_attribute a
+	WHERE attrelid = 'cache.journal_a'::regclass AND attnum > 0 AND attname <> 'relation'
+		AND (col_description(attrelid, attnum) IS NULL OR col_description(attrelid, attnum)
+			IS DISTINCT FROM col_description('cache.journal_b'::regclass, attnum))
+	$$, 'the columns of both journals have the same comments');
 SELECT isnt(obj_description(oid, 'pg_event_trigger'), NULL, 'the event trigger has a comment')
 	FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop';
 SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a comment')
@@ -109,16 +131,31 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 
 -- ----- tables and views -----
 
-SELECT tables_are('cache', ARRAY['bindings']);
-SELECT views_are('cache', ARRAY['table_stats', 'stats', 'progress']);
-SELECT sequences_are('cache', ARRAY[]::name[]);
+SELECT tables_are('cache', ARRAY['bindings', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store']);
+SELECT views_are('cache', ARRAY['table_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
+SELECT sequences_are('cache', ARRAY['dead_letter_store_id_seq']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
 	FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped $$;
 SELECT is(tap.columns('cache.bindings'),
-	'relation regclass, strategy text, ttl interval, ttl_jitter real, negative_ttl interval, max_memory bigint, loader text, refresh_ahead real',
+	'relation regclass, strategy text, ttl interval, ttl_jitter real, negative_ttl interval, max_memory bigint, loader text, refresh_ahead real, '
+	'durable boolean, flush_interval interval, flush_batch integer, merge jsonb',
 	'columns of cache.bindings');
+SELECT is(tap.columns(journal), 'stamp bigint, relation regclass, written_for oid, change bytea', format('columns of %s', journal))
+	FROM unnest('{cache.journal_a,cache.journal_b}'::regclass[]) journal;
+SELECT is(tap.columns('cache.flush_state'), 'relation regclass, flushed bigint, unclean boolean', 'columns of cache.flush_state');
+SELECT is(tap.columns('cache.dead_letter_store'),
+	'id bigint, relation regclass, written_for oid, change bytea, content jsonb, sqlstate text, message text, attempts integer, '
+	'first_time timestamp with time zone, last_time timestamp with time zone', 'columns of cache.dead_letter_store');
+SELECT is(tap.columns('cache.dead_letters'),
+	'id bigint, relation regclass, key jsonb, changes jsonb, sqlstate text, message text, attempts integer, '
+	'first_time timestamp with time zone, last_time timestamp with time zone', 'columns of cache.dead_letters');
+SELECT is(tap.columns('cache.flush_status'),
+	'relation regclass, durable boolean, dirty_entries bigint, dirty_bytes bigint, oldest interval, deferred bigint, '
+	'rows_flushed bigint, coalesced bigint, flushes bigint, flushes_per_second double precision, last_flush timestamp with time zone, '
+	'gone bigint, dead bigint, retries bigint, waits bigint, last_error text, last_error_time timestamp with time zone, '
+	'journal_bytes bigint, dead_letters bigint, open boolean', 'columns of cache.flush_status');
 SELECT is(tap.columns('cache.table_stats'),
 	'relation regclass, strategy text, state text, entries bigint, bytes bigint, evictions bigint, hits bigint, absent_hits bigint, '
 	'misses bigint, bypasses bigint, hit_ratio numeric, fills bigint, fills_refused bigint, fills_no_room bigint, waits bigint, '
@@ -132,9 +169,28 @@ SELECT is(tap.columns('cache.progress'),
 	'columns of cache.progress');
 SELECT col_is_pk('cache', 'bindings', 'relation', 'the key of cache.bindings');
 SELECT col_not_null('cache', 'bindings', 'strategy', 'cache.bindings.strategy');
+SELECT is_empty($$
+	SELECT attrelid::regclass, attname FROM pg_attribute
+	WHERE attrelid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass, 'cache.flush_state'::regclass, 'cache.dead_letter_store'::regclass)
+		AND attnum > 0 AND NOT attnotnull AND attname <> 'change'
+	UNION ALL
+	SELECT attrelid::regclass, attname FROM pg_attribute
+	WHERE attrelid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass) AND attname = 'change' AND attnotnull
+	$$, 'only the change of a journal entry may be NULL');
+SELECT col_is_pk('cache', 'flush_state', 'relation', 'the key of cache.flush_state');
+SELECT col_is_pk('cache', 'dead_letter_store', 'id', 'the key of cache.dead_letter_store');
+SELECT is(reloptions::text, '{autovacuum_enabled=false}', format('%s is not vacuumed', oid::regclass))
+	FROM pg_class WHERE oid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass);
+SELECT is_empty($$SELECT FROM pg_index WHERE indrelid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass)$$,
+	'the journals have no index');
+SELECT is(reloptions::text, '{security_barrier=true}', 'cache.dead_letters is a barrier to leaky conditions')
+	FROM pg_class WHERE oid = 'cache.dead_letters'::regclass;
 SELECT isnt_empty('SELECT * FROM cache.stats', 'cache.stats has a row');
 SELECT is_empty('SELECT * FROM cache.table_stats', 'with nothing attached cache.table_stats is empty');
 SELECT is_empty('SELECT * FROM cache.progress', 'with nothing running cache.progress is empty');
+SELECT is_empty('SELECT * FROM cache.flush_status', 'with nothing attached cache.flush_status is empty');
+SELECT is_empty('SELECT * FROM cache.dead_letters', 'and so is cache.dead_letters');
+SELECT is_empty('SELECT * FROM cache.flush_state', 'and cache.flush_state');
 
 -- ----- triggers -----
 
@@ -168,12 +224,43 @@ SELECT is(tap.triggers(),
 SELECT cache.attach('tap.plain', 'write_around', negative_ttl => '1 min');
 SELECT alike(tap.triggers(), '%cache_strategies_insert A AFTER INSERT REFERENCING NEW TABLE AS cs_new FOR EACH STATEMENT%',
 	'triggers of write_around with absences');
+SELECT is_empty('SELECT * FROM cache.flush_state', 'none of these strategies defers');
+SELECT cache.attach('tap.plain', 'write_back');
+SELECT is(tap.triggers(),
+	'cache_strategies_row A AFTER INSERT OR DELETE OR UPDATE FOR EACH ROW cache.row_changed(); '
+	'cache_strategies_truncate A AFTER TRUNCATE FOR EACH STATEMENT cache.table_truncated(); '
+	'zz_cache_strategies_defer A BEFORE INSERT OR DELETE OR UPDATE FOR EACH ROW cache.row_deferred()',
+	'triggers of write_back');
+SELECT results_eq($$SELECT durable, flush_interval, flush_batch, merge FROM cache.bindings WHERE relation = 'tap.plain'::regclass$$,
+	$$VALUES (true, NULL::interval, NULL::int, NULL::jsonb)$$, 'write_back is durable unless told otherwise');
+SELECT results_eq($$SELECT relation, unclean FROM cache.flush_state$$, $$VALUES ('tap.plain'::regclass, false)$$,
+	'a write_back table has its row in cache.flush_state');
+SELECT results_eq($$SELECT relation, durable, dirty_entries, dead_letters FROM cache.flush_status$$,
+	$$VALUES ('tap.plain'::regclass, true, 0::bigint, 0::bigint)$$, 'and in cache.flush_status');
+SELECT cache.attach('tap.plain', 'write_back', durable => false, flush_interval => '250 ms', flush_batch => 500, merge => '{"v": "replace"}');
+SELECT results_eq($$SELECT durable, flush_interval, flush_batch, merge FROM cache.bindings WHERE relation = 'tap.plain'::regclass$$,
+	$$VALUES (false, '250 ms'::interval, 500, '{"v": "replace"}'::jsonb)$$, 'the options of write_back are kept');
+SELECT is(durable, false, 'cache.flush_status follows them') FROM cache.flush_status WHERE relation = 'tap.plain'::regclass;
+SELECT throws_ok(format('SELECT cache.attach(%L, %L, %s)', 'tap.plain', 'read_through', option), '22023', NULL,
+		format('%s is not for other strategies', option))
+	FROM unnest(ARRAY['durable => true', $$flush_interval => '1 s'$$, 'flush_batch => 1', $$merge => '{}'$$]) option;
+SELECT throws_ok(format('SELECT cache.attach(%L, %L, %s)', 'tap.plain', 'write_back', option), '22023', NULL, format('%s is refused', option))
+	FROM unnest(ARRAY[$$flush_interval => '0'$$, $$flush_interval => '-1 s'$$, 'flush_batch => 0', 'flush_batch => -1',
+		$$loader => 'tap.columns'$$]) option;
+SELECT cache.attach('tap.plain', 'read_through', negative_ttl => '1 min');
+SELECT is(tap.triggers(), 'cache_strategies_row A AFTER INSERT OR DELETE OR UPDATE FOR EACH ROW cache.row_changed()',
+	'another strategy after write_back leaves its own triggers only');
+SELECT is_empty('SELECT * FROM cache.flush_state', 'and no row in cache.flush_state');
+SELECT cache.attach('tap.plain', 'write_back');
 SELECT cache.detach('tap.plain');
 SELECT is(tap.triggers(), NULL, 'detach() takes them away');
+SELECT is_empty('SELECT * FROM cache.flush_state', 'with the row in cache.flush_state');
 
 -- Trigger functions are for triggers only.
 SELECT throws_like('SELECT cache.row_changed()', '%must be called as a trigger%', 'cache.row_changed() is no function to call');
 SELECT throws_like('SELECT cache.rows_changed()', '%must be called as a trigger%', 'cache.rows_changed() is no function to call');
+SELECT throws_like('SELECT cache.row_deferred()', '%trigger%', 'cache.row_deferred() is no function to call');
+SELECT throws_like('SELECT cache.table_truncated()', '%trigger%', 'cache.table_truncated() is no function to call');
 SELECT throws_like('SELECT cache.bindings_changed()', '%must be called as a trigger%', 'cache.bindings_changed() is no function to call');
 SELECT throws_like('SELECT cache.tables_dropped()', '%trigger functions can only be called as triggers%', 'cache.tables_dropped() is no function to call');
 CREATE TRIGGER early BEFORE UPDATE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.row_changed();
@@ -183,6 +270,23 @@ DROP TRIGGER early ON tap.plain;
 CREATE TRIGGER every_row AFTER UPDATE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.rows_changed();
 SELECT throws_like($$UPDATE tap.plain SET v = 'x'$$, '%must be fired after a statement%', 'and so does the other');
 DROP TRIGGER every_row ON tap.plain;
+CREATE TRIGGER late AFTER UPDATE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.row_deferred();
+SELECT throws_ok($$UPDATE tap.plain SET v = 'x'$$, '39P01', 'function cache.row_deferred must be fired before a row is changed',
+	'and that of write_back for rows');
+DROP TRIGGER late ON tap.plain;
+CREATE TRIGGER no_truncate AFTER UPDATE ON tap.plain FOR EACH STATEMENT EXECUTE FUNCTION cache.table_truncated();
+SELECT throws_ok($$UPDATE tap.plain SET v = 'x'$$, '39P01', 'function cache.table_truncated must be fired by TRUNCATE',
+	'and that for TRUNCATE');
+DROP TRIGGER no_truncate ON tap.plain;
+-- Of the right kind, but on a table that is not attached, they do nothing.
+CREATE TRIGGER stray BEFORE INSERT OR UPDATE OR DELETE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.row_deferred();
+CREATE TRIGGER stray_truncate AFTER TRUNCATE ON tap.plain FOR EACH STATEMENT EXECUTE FUNCTION cache.table_truncated();
+SELECT results_eq($$INSERT INTO tap.plain VALUES (2, 'two') RETURNING v$$, $$VALUES ('two')$$, 'a stray trigger lets an INSERT pass');
+SELECT results_eq($$UPDATE tap.plain SET v = 'deux' WHERE id = 2 RETURNING v$$, $$VALUES ('deux')$$, 'and an UPDATE');
+SELECT results_eq($$DELETE FROM tap.plain WHERE id = 2 RETURNING v$$, $$VALUES ('deux')$$, 'and a DELETE');
+SELECT lives_ok('TRUNCATE tap.plain', 'and TRUNCATE');
+DROP TRIGGER stray ON tap.plain;
+DROP TRIGGER stray_truncate ON tap.plain;
 
 -- ----- settings -----
 

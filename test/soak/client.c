@@ -25,7 +25,8 @@
  * nothing is compared and unknown rows stay unknown.
  *
  * SIGTERM ends it: the writers finish what they are doing, settle what is
- * unknown, and DIR/accounts is written.  DIR/progress is kept current.
+ * unknown, and DIR/accounts is written.  DIR/progress is kept current.  Without
+ * the test that has started it, it ends at once.
  *
  * Locking: a writer's data is its own until its thread has been joined, except
  * for the totals, which are atomic.
@@ -796,6 +797,7 @@ main(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = stop};
 	struct timespec interval = {.tv_nsec = 20000000};
+	pid_t		parent = getppid();
 	unsigned int seed = 1;
 	char		path[1024];
 	Writer	   *writers;
@@ -818,6 +820,8 @@ main(int argc, char **argv)
 	{
 		write_file("progress", write_progress, NULL);
 		nanosleep(&interval, NULL);
+		if (getppid() != parent)
+			exit(1);
 	}
 	for (int i = 0; i < nwriters; i++)
 		pthread_join(writers[i].thread, NULL);

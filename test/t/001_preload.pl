@@ -38,12 +38,18 @@ my %calls = (
 	'cache.write' => q(SELECT cache.write(t) FROM t),
 	'cache.remove' => q(SELECT cache.remove(NULL::t, 1)),
 	'cache.increment' => q(SELECT cache.increment(NULL::t, 'n', 1, 1)),
+	'cache.flush' => q(SELECT cache.flush()),
+	'cache.scan' => q(SELECT * FROM cache.scan(NULL::t)),
+	'cache.requeue' => q(SELECT cache.requeue()),
+	'cache.discard' => q(SELECT cache.discard()),
 	'cache.invalidate of a table' => q(SELECT cache.invalidate('t')),
 	'cache.invalidate of a key' => q(SELECT cache.invalidate(NULL::t, 1)),
 	'cache.explain' => q(SELECT cache.explain(NULL::t, 1)),
 	'cache.stats_reset' => q(SELECT cache.stats_reset()),
 	'cache.stats' => q(SELECT * FROM cache.stats),
 	'cache.table_counters' => q(SELECT * FROM cache.table_counters()),
+	'cache.flush_counters' => q(SELECT * FROM cache.flush_counters()),
+	'cache.flush_status' => q(SELECT * FROM cache.flush_status),
 	'cache.table_stats' => q(SELECT * FROM cache.table_stats),
 	'cache.progress' => q(SELECT * FROM cache.progress));
 
@@ -67,14 +73,17 @@ sub all_refused
 }
 all_refused('not preloaded');
 
-# The list above is complete: views and functions that users call.
+# The list above is complete: views and functions that users call.  Dead letters
+# can be looked at, as that takes SQL only.
 my $functions = $node->safe_psql(
 	'postgres', q(
 	SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc
 	WHERE pronamespace = 'cache'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-		AND proname NOT IN ('store_info', 'warm_progress')));
-my %names = map { /cache\.(\w+)/ ? ($1 => 1) : () } grep { !/stats$|progress/ } keys %calls;
+		AND proname NOT IN ('store_info', 'warm_progress', 'dead_letter_count')));
+my %names = map { /cache\.(\w+)/ ? ($1 => 1) : () } grep { !/stats$|status$|progress/ } keys %calls;
 is($functions, join(' ', sort(keys %names)), 'every function was tried');
+is( $node->safe_psql('postgres', q(SELECT count(*), cache.dead_letter_count('t'::regclass) FROM cache.dead_letters)),
+	'0|0', 'dead letters can be looked at without the library');
 
 # The settings are unknown to this server, so anything goes and nothing happens.
 is( $node->safe_psql('postgres', q(SET cache_strategies.enabled = off; SELECT 1)),
