@@ -13,8 +13,12 @@ psql_() { psql -XqAt -F $'\t' -v ON_ERROR_STOP=0 -v VERBOSITY=terse "$@" 2>&1; }
 open() {
 	local in out
 	mkfifo "$SESSIONS/$1.in" "$SESSIONS/$1.out"
-	# shellcheck disable=SC2119
-	psql_ <"$SESSIONS/$1.in" >"$SESSIONS/$1.out" &
+	(
+		# or the other sessions would not see the end of their input
+		for fd in "${TO[@]}" "${FROM[@]}"; do exec {fd}>&-; done
+		# shellcheck disable=SC2119
+		psql_ <"$SESSIONS/$1.in" >"$SESSIONS/$1.out"
+	) &
 	PID[$1]=$!
 	exec {in}>"$SESSIONS/$1.in" {out}<"$SESSIONS/$1.out"
 	TO[$1]=$in FROM[$1]=$out
@@ -42,7 +46,7 @@ close() {
 	wait "${PID[$1]}" || true
 	exec {out}<&-
 	rm "$SESSIONS/$1.in" "$SESSIONS/$1.out"
-	unset "PID[$1]"
+	unset "PID[$1]" "TO[$1]" "FROM[$1]"
 }
 
 # Whatever happens, no psql and no pipe is left behind.

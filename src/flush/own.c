@@ -423,15 +423,19 @@ ask_all_to_flush(void)
 static bool
 is_over_share(const CsBinding *binding)
 {
+	static Size all = 0;		/* the same as long as the server runs */
 	CsUsage		usage;
-	CsStoreInfo info;
 	Size		share;
 
+	if (all == 0)
+	{
+		CsStoreInfo info;
+
+		cs_store_info(&info);
+		all = info.dirty_limit;
+	}
 	cs_store_usage(binding->slot, &usage);
-	if (usage.dirty_bytes < 64 * 1024)
-		return false;
-	cs_store_info(&info);
-	share = info.dirty_limit / 2;
+	share = all / 2;
 	if (binding->options.max_memory > 0)
 		share = Min(share, (Size) binding->options.max_memory);
 	return usage.dirty_bytes > share;

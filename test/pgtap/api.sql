@@ -259,8 +259,8 @@ SELECT is_empty('SELECT * FROM cache.flush_state', 'with the row in cache.flush_
 -- Trigger functions are for triggers only.
 SELECT throws_like('SELECT cache.row_changed()', '%must be called as a trigger%', 'cache.row_changed() is no function to call');
 SELECT throws_like('SELECT cache.rows_changed()', '%must be called as a trigger%', 'cache.rows_changed() is no function to call');
-SELECT throws_like('SELECT cache.row_deferred()', '%trigger%', 'cache.row_deferred() is no function to call');
-SELECT throws_like('SELECT cache.table_truncated()', '%trigger%', 'cache.table_truncated() is no function to call');
+SELECT throws_like('SELECT cache.row_deferred()', '%must be fired before a row is changed%', 'cache.row_deferred() is no function to call');
+SELECT throws_like('SELECT cache.table_truncated()', '%must be fired by TRUNCATE%', 'cache.table_truncated() is no function to call');
 SELECT throws_like('SELECT cache.bindings_changed()', '%must be called as a trigger%', 'cache.bindings_changed() is no function to call');
 SELECT throws_like('SELECT cache.tables_dropped()', '%trigger functions can only be called as triggers%', 'cache.tables_dropped() is no function to call');
 CREATE TRIGGER early BEFORE UPDATE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.row_changed();

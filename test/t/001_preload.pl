@@ -100,14 +100,23 @@ $node->safe_psql('postgres', q(
 	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (100);
 	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
 	SELECT cache.attach('parted', 'write_through');
+	CREATE TABLE deferring (id int PRIMARY KEY, v text, n int NOT NULL DEFAULT 0);
+	INSERT INTO deferring SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+	SELECT cache.attach('deferring', 'write_back', flush_interval => '1 hour',
+		merge => '{"v": "replace", "n": "add"}');
 ));
 tables_warmed($node, 1, 'preloaded');
 warmed($node, 'parted', 1, 'preloaded');
+$node->safe_psql('postgres', 'SELECT cache.increment(NULL::deferring, \'n\', 5, 4)');
+is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
+	'0', 'a write is deferred before the restart');
 
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
 all_refused('no longer preloaded');
-foreach my $table (@strategies, 'parted')
+is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
+	'5', 'what was deferred came to the table when the server stopped');
+foreach my $table (@strategies, 'parted', 'deferring')
 {
 	$node->safe_psql(
 		'postgres', qq(
@@ -123,6 +132,9 @@ foreach my $table (@strategies, 'parted')
 		'1=updated 21=inserted 22=row 2',
 		"$table can be written without the library");
 }
+$node->safe_psql('postgres', 'UPDATE deferring SET n = n + 1 WHERE id = 4');
+is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
+	'6', 'nothing is deferred without the library');
 $node->safe_psql('postgres', 'TRUNCATE parted_high; DROP TABLE t');
 is( $node->safe_psql('postgres', q(SELECT count(*) FROM parted)),
 	'7', 'TRUNCATE works without the library');
@@ -132,6 +144,12 @@ $node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strateg
 $node->restart;
 tables_exact($node, 'preloaded again');
 exact($node, 'parted', 'preloaded again');
+exact($node, 'deferring', 'preloaded again');
+$node->safe_psql('postgres', 'UPDATE deferring SET n = n + 1 WHERE id = 4');
+is($node->safe_psql('postgres', 'SELECT t.n, (cache.read(NULL::deferring, 4)).n FROM deferring t WHERE id = 4'),
+	'6|7', 'and is deferred again with it');
+is($node->safe_psql('postgres', q(SELECT cache.flush('deferring'))), '1', 'and flushed');
+exact($node, 'deferring', 'flushed');
 tables_warmed($node, 1, 'preloaded again');
 
 # ----- settings -----
