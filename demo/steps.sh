@@ -204,15 +204,23 @@ hot() {
 		{ cat "$SESSIONS/log" >&2; return 1; }
 	awk '/^tps/ { printf "%d", $3 }' "$SESSIONS/hot"
 }
+# fsync on|off: in sessions that are opened from now on.
+fsync() {
+	quietly A "ALTER SYSTEM SET fsync = $1" "SELECT pg_reload_conf()"
+	until [ "$(psql_ -c "SHOW fsync")" = "$1" ]; do :; done
+}
 part "8 clients count visits of one page, with pgbench for 2 seconds each: by a plain UPDATE of a table" \
-	"that is not attached, and by cache.increment, durable and not. Transactions per second, and as a ratio:"
+	"that is not attached, and by cache.increment, durable and not. fsync is on for this, as each UPDATE" \
+	"has to wait until the one before it is on disk. Transactions per second, and as a ratio:"
 printf '\n'
+fsync on
 increment="SELECT cache.increment(NULL::pages, 'views', 1, 1)"
 plain=$(hot "UPDATE plain.pages SET views = views + 1 WHERE id = 1")
 quietly A "SELECT cache.attach('pages', 'write_back', merge => '{\"views\": \"add\", \"seen\": \"max\"}', durable => false)"
 volatile=$(hot "$increment")
 quietly A "SELECT cache.attach('pages', 'write_back', merge => '{\"views\": \"add\", \"seen\": \"max\"}')"
 durable=$(hot "$increment")
+fsync off
 table "SELECT 'one row', 'tps', 'ratio' UNION ALL SELECT * FROM (VALUES
 	('plain UPDATE', '$plain', '1.0'),
 	('write_back', '$durable', round($durable / $plain.0, 1)::text),

@@ -119,7 +119,8 @@ INSERT INTO pages VALUES (1, 'anew');
 SELECT cache.increment(NULL::pages, 'views', 3, 1);
 COMMIT;
 SELECT id, title, views FROM cache.scan(NULL::pages);
-SELECT cache.flush('pages');
+-- TRUNCATE has the worker flush the table, which may come first
+SELECT cache.flush('pages') <= 1 AS flushed;
 SELECT id, title, views FROM pages;
 
 -- statements that cannot be right

@@ -410,20 +410,11 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 static void
 save_flush_state(Oid relid, bool defers)
 {
-	Statement	add = {
-		.query = "INSERT INTO cache.flush_state (relation, flushed) VALUES ($1, $2)"
-	};
-	Statement	remove = {
-		.query = "DELETE FROM cache.flush_state WHERE relation OPERATOR(pg_catalog.=) $1"
-	};
-
-	add_arg(&remove, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	change_bindings(&remove);
+	cs_journal_forget(relid);
 	if (!defers)
 		return;
-	add_arg(&add, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	add_arg(&add, INT8OID, Int64GetDatum((int64) cs_journal_boundary()), false);
-	change_bindings(&add);
+	cs_journal_raise(cs_journal_last());
+	cs_journal_set_flushed(relid, cs_journal_boundary());
 }
 
 /* ----- attach ----- */

@@ -56,6 +56,7 @@
 #include "utils/wait_event.h"
 
 #include "flush/journal.h"
+#include "flush/journalread.h"
 #include "store/atomicmax.h"
 
 #define FIRST_ERA		1
@@ -63,12 +64,16 @@
 /* Stamps are bigint in tables, and compared there. */
 #define LAST_ERA		cs_stamp_era((uint64) PG_INT64_MAX)
 
+#define JOURNAL_CHOICES	64
+
 typedef struct CsSharedEras
 {
 	pg_atomic_uint64 next;
 	pg_atomic_uint32 writers[2];
 	pg_atomic_uint64 closed[2];
 	ConditionVariable moved;	/* has its own lock */
+	pg_atomic_uint32 journal[JOURNAL_CHOICES];	/* which one is written to, by
+												 * database; a hint */
 } CsSharedEras;
 
 static CsSharedEras *eras;
@@ -95,6 +100,20 @@ cs_journal_shmem_init(void)
 		pg_atomic_init_u64(&eras->closed[parity], FIRST_ERA);
 	}
 	ConditionVariableInit(&eras->moved);
+	for (int i = 0; i < JOURNAL_CHOICES; i++)
+		pg_atomic_init_u32(&eras->journal[i], CS_JOURNAL_A);
+}
+
+CsJournalTable
+cs_journal_chosen(void)
+{
+	return pg_atomic_read_u32(&eras->journal[MyDatabaseId % JOURNAL_CHOICES]);
+}
+
+void
+cs_journal_choose(CsJournalTable which)
+{
+	pg_atomic_write_u32(&eras->journal[MyDatabaseId % JOURNAL_CHOICES], which);
 }
 
 static uint64

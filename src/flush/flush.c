@@ -249,8 +249,7 @@ attempt(CsBinding *binding, bool skip_locked)
 		cs_apply(binding, batch.items, batch.n, binding->options.flush_batch,
 				 skip_locked ? CS_APPLY_SKIP : CS_APPLY_WAIT);
 	rows = mark_written(binding, &batch, boundary);
-	if (binding->options.durable &&
-		(batch.n > 0 || cs_journal_has_pending(binding->relid)))
+	if (binding->options.durable)
 	{
 #ifdef CS_MUTANT_JOURNAL_MARK_APART
 		static uint64 before = 0;

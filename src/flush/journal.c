@@ -132,8 +132,7 @@ cs_journal_bytes(void)
 static void
 write_row(Oid relid, uint64 stamp, bytea *change)
 {
-	CsJournalTable which = cs_stamp_era(stamp) % 2 == 0 ? CS_JOURNAL_A : CS_JOURNAL_B;
-	Relation	rel = cs_journal_open(which, RowExclusiveLock);
+	Relation	rel = cs_journal_open(cs_journal_chosen(), RowExclusiveLock);
 	Datum		values[Natts_journal];
 	bool		nulls[Natts_journal] = {false};
 	HeapTuple	tuple;
@@ -344,12 +343,13 @@ nobody_needs(CsJournalTable which, Relation journal)
  * record even if it is of no use, and writers would wait for the look.
  */
 static bool
-seems_consumed(CsJournalTable which, Oid *relid, Oid *toast)
+seems_consumed(CsJournalTable which, Oid *relid, Oid *toast, BlockNumber *blocks)
 {
 	Relation	rel;
 	bool		consumed;
 
 	*relid = cs_journal_table(which);
+	*blocks = InvalidBlockNumber;
 	if (!ConditionalLockRelationOid(*relid, AccessShareLock))
 		return false;
 	rel = try_table_open(*relid, NoLock);
@@ -359,7 +359,8 @@ seems_consumed(CsJournalTable which, Oid *relid, Oid *toast)
 		return false;
 	}
 	*toast = rel->rd_rel->reltoastrelid;
-	consumed = RelationGetNumberOfBlocks(rel) > 0 && nobody_needs(which, rel);
+	*blocks = RelationGetNumberOfBlocks(rel);
+	consumed = *blocks > 0 && nobody_needs(which, rel);
 	table_close(rel, NoLock);
 	return consumed;
 }
@@ -423,10 +424,14 @@ cs_journal_empty(void)
 {
 	Oid			relids[2];
 	Oid			toasts[2];
+	BlockNumber blocks[2];
 	bool		consumed[2];
+	CsJournalTable chosen = cs_journal_chosen();
 
-	consumed[0] = seems_consumed(CS_JOURNAL_A, &relids[0], &toasts[0]);
-	consumed[1] = seems_consumed(CS_JOURNAL_B, &relids[1], &toasts[1]);
+	consumed[0] = seems_consumed(CS_JOURNAL_A, &relids[0], &toasts[0], &blocks[0]);
+	consumed[1] = seems_consumed(CS_JOURNAL_B, &relids[1], &toasts[1], &blocks[1]);
+	if (blocks[1 - chosen] == 0 && blocks[chosen] != 0)
+		cs_journal_choose(1 - chosen);
 	if (consumed[0])
 		empty_journal(CS_JOURNAL_A, relids[0], toasts[0]);
 	if (consumed[1])

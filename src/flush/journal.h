@@ -8,8 +8,10 @@
 #ifndef CS_JOURNAL_H
 #define CS_JOURNAL_H
 
+#include "nodes/pg_list.h"
+
 /* A stamp: era above, counter below.  Never 0. */
-#define CS_STAMP_COUNTER_BITS	34
+#define CS_STAMP_COUNTER_BITS	28
 #define cs_stamp_era(stamp)		((stamp) >> CS_STAMP_COUNTER_BITS)
 #define cs_era_begin(era)		((uint64) (era) << CS_STAMP_COUNTER_BITS)
 
@@ -28,7 +30,7 @@ extern uint64 cs_journal_enter(void);
 /* At COMMIT or ABORT: does nothing if not entered; does not throw. */
 extern void cs_journal_leave(void);
 
-/* Write a delta, in this transaction, to the journal of the stamp's era. */
+/* Write a delta, in this transaction, to the journal. */
 extern void cs_journal_write(Oid relid, uint64 stamp, bytea *portable);
 
 /* A TRUNCATE: what the journal has of the table with smaller stamps is void. */

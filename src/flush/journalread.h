@@ -13,8 +13,8 @@
 
 typedef enum CsJournalTable
 {
-	CS_JOURNAL_A,				/* even eras */
-	CS_JOURNAL_B,				/* odd eras */
+	CS_JOURNAL_A,
+	CS_JOURNAL_B,
 	CS_JOURNAL_STATE,			/* cache.flush_state */
 	CS_JOURNAL_TABLES
 } CsJournalTable;
@@ -37,6 +37,14 @@ enum
 	Anum_state_unclean,
 	Natts_state = Anum_state_unclean
 };
+
+/*
+ * The journal that this database writes to.  Any choice is right; it stays until
+ * the other journal is empty, so that a journal gets a time without new rows,
+ * however many tables are flushed and however long transactions last.
+ */
+extern CsJournalTable cs_journal_chosen(void);
+extern void cs_journal_choose(CsJournalTable which);
 
 /* An error if there is no such table. */
 extern Oid	cs_journal_table(CsJournalTable which);

@@ -780,7 +780,13 @@ committed(void)
 		dlist_iter	iter;
 
 		dlist_foreach(iter, &level->truncates)
-			cs_deferred_truncate(dlist_container(OwnTruncate, node, iter.cur)->slot);
+		{
+			int			slot = dlist_container(OwnTruncate, node, iter.cur)->slot;
+
+			cs_deferred_truncate(slot);
+			cs_state_ask_flush(slot);
+			cs_state_wake(slot);
+		}
 	}
 	CS_TEST_POINT("before_flushed");
 	end_flights(true);

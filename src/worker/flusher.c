@@ -560,11 +560,8 @@ due_at(Table *t)
 
 	cs_state_info(t->slot, &info);
 	t->asked |= cs_state_take_asked(t->slot);
-	if (info.entries == 0)
-	{
-		t->asked = false;
+	if (info.entries == 0 && !t->asked)
 		return NEVER;
-	}
 	if (t->asked || info.entries >= t->batch || info.bytes > t->share / 2)
 		due = 0;
 	else

@@ -13,7 +13,7 @@
 #define TABLES		4
 #define DIRTY		0			/* the table with dirty entries */
 #define CLEAN		1			/* one without */
-#define MAX_LEN		20000
+#define MAX_LEN		50000
 
 /* Lengths and versions of the dirty entries; 0: there is none. */
 #define KEYS		30000
@@ -160,13 +160,51 @@ survive(void)
 			info.usage.evictions);
 }
 
+/* Read what is there of the first clean ones, so that they seem worth keeping. */
+static void
+read_clean(void)
+{
+	int			id;
+
+	for (id = 0; id < 2000; id++)
+	{
+		CsKey		key;
+		CsFound		found;
+
+		make_key(CLEAN, &id, &key);
+		if (cs_store_lookup(&key, NULL, NULL, &found) == CS_LOOKUP_HIT)
+			pfree(found.value);
+	}
+}
+
 /* New ones until there is no room; returns the first that did not fit. */
 static int
 add_until_full(int id, bool force)
 {
 	while (swap(id, 120 + id % 200, force) == CS_SWAP_DONE)
-		id++;
+	{
+		if (id++ % 20 == 0)
+			read_clean();
+	}
 	return id;
+}
+
+static double
+share_of_logs(void)
+{
+	CsStoreInfo info;
+
+	cs_store_info(&info);
+	return (double) info.usage.dirty_bytes / info.value_memory;
+}
+
+static void
+expect_no_clean(void)
+{
+	CsStoreInfo info;
+
+	cs_store_info(&info);
+	expect(info.usage.entries == info.usage.dirty_entries);
 }
 
 /* No clean entry is left to go, and what is there can only shrink. */
@@ -200,7 +238,7 @@ full_and_force(void)
 	int			i;
 
 	reset(1, 1);
-	for (i = 0; i < 20000; i++)
+	for (i = 0; i < 2000; i++)
 		expect(install(i, 200, 0, CLEAN) == CS_INSTALL_DONE);
 	cs_store_info(&info);
 	within = add_until_full(0, false);
@@ -210,9 +248,9 @@ full_and_force(void)
 	expect_all();
 
 	n = add_until_full(within, true);
-	cs_store_usage(DIRTY, &usage);
-	share = (double) usage.dirty_bytes / info.value_memory;
+	share = share_of_logs();
 	expect(share > 0.98);
+	expect_no_clean();
 	expect_all();
 	when_full(n);
 
@@ -233,30 +271,63 @@ full_and_force(void)
 }
 
 /*
+ * A clean entry that is worth keeping is still not kept where the last byte is
+ * asked for, nor does it matter in which log that byte is: those in the main log
+ * grow until both are full.
+ */
+static void
+grow(void)
+{
+	int			n;
+	int			i;
+
+	reset(1, 1);
+	n = add_until_full(0, true);
+	for (i = n - 200; i < n; i++)
+		remove_one(i);
+	expect(share_of_logs() < 0.95);
+	for (i = 0; i < 2000; i++)
+		install(i, 20, 0, CLEAN);
+	for (i = 0; i < n - 200; i++)
+	{
+		if (i % 20 == 0)
+			read_clean();
+		swap(i, len_of[i] + 200, true);
+	}
+	expect(share_of_logs() > 0.97);
+	expect_no_clean();
+	expect_all();
+	unit_ok("room, growth", "%.1f %% of the logs", 100 * share_of_logs());
+}
+
+/*
  * Many dirty entries in a row at the tail, more than one try may pass, and
  * behind them lots of room.
  */
 static void
 long_run(void)
 {
-	uint64		big = KEYS - 1;
+	const int	big = KEYS - 1;
+	const int	gap = 800;
+	int			n;
 	int			i;
+	int			from;
 
-	reset(8, 1);
-	for (i = 0; i < 20000; i++)
-		expect(swap(i, 150, false) == CS_SWAP_DONE);
-	for (i = 0; i < 200000; i++)
+	reset(1, 1);
+	n = add_until_full(0, true);
+	for (from = 0; from + gap < n; from += 100)
 	{
-		CsInstall	result = install(i, 100, 0, CLEAN);
-
-		expect(result == CS_INSTALL_DONE || result == CS_INSTALL_FULL);
-		if (i % 10000 == 0)
-			expect(swap(big, MAX_LEN, false) == CS_SWAP_DONE);
-		if (i % 10000 == 5000)
-			remove_one(big);
+		for (i = from; i < from + gap; i++)
+			remove_one(i);
+		/* so large that it must go to the main log */
+		expect(MAX_LEN > cs_store.log_size[CS_LOG_SMALL] / 2);
+		expect(swap(big, MAX_LEN, true) == CS_SWAP_DONE);
+		remove_one(big);
+		for (i = from; i < from + gap; i++)
+			swap(i, 120 + i % 200, true);
 	}
 	expect_all();
-	unit_ok("room, long run", "20000 dirty entries in one partition");
+	unit_ok("room, long run", "%d dirty entries in one partition", n);
 }
 
 /*
@@ -329,6 +400,7 @@ test_room(void)
 {
 	survive();
 	full_and_force();
+	grow();
 	long_run();
 	under_quota();
 	too_large();
