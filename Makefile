@@ -4,6 +4,8 @@
 #   make check            build and test in private copies of PostgreSQL
 #                         (STAGES="regress isolation" for some of the tests)
 #   make demo
+#   make soak             kill the server 200 times under load, and count
+#   make bench            throughput against plain PostgreSQL
 #
 # WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.
 
@@ -28,8 +30,8 @@ REGRESS_OPTS = --load-extension=cache_strategies
 
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
-TEST_TARGETS = unit mutants oracle
-OWN_TARGETS = check demo compat pgindent typedefs $(TEST_TARGETS)
+TEST_TARGETS = unit model mutants oracle
+OWN_TARGETS = check demo compat pgindent typedefs soak bench $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -49,6 +51,12 @@ demo:
 
 compat:
 	test/compat $(STAGES)
+
+soak:
+	test/soak/run
+
+bench:
+	bench/write_back
 
 typedefs:
 	test/dev typedefs

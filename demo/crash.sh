@@ -33,7 +33,7 @@ printf '%s\n' '\set page random(1, 100)' "UPDATE pages SET views = views + 1 WHE
 pgbench -n -M prepared -c 8 -j 2 -T 60 -f "$SESSIONS/increment.sql" -f "$SESSIONS/update.sql" \
 	>"$SESSIONS/clients" 2>"$SESSIONS/log" &
 clients=$!
-control A pages "SELECT pg_sleep(3)"
+quietly A "SELECT pg_sleep(3)"
 behind=$(ask A "SELECT sum(views) - $before FROM pages")
 mapfile -t pids < <(processes "$data")
 kill -KILL "${pids[@]}"

@@ -49,14 +49,12 @@ LANGUAGE sql VOLATILE AS $$
 	SELECT round(1e6 * extract(epoch FROM clock_timestamp() - since))
 $$;
 
--- Run a statement.  "result" is the first column of its first row, or how many
--- rows it says that it has changed.
+-- Run a statement.  "result" is the first column of its first row.
 CREATE FUNCTION demo.run(statement text, OUT us numeric, OUT result text)
 LANGUAGE plpgsql AS $$
 DECLARE
 	command text := demo.prepare(statement);
 	began timestamptz;
-	n bigint;
 BEGIN
 	IF statement ~* '^(select|with)' OR statement ~* 'returning' THEN
 		began := clock_timestamp();
@@ -67,9 +65,7 @@ BEGIN
 		began := clock_timestamp();
 		EXECUTE command;
 		us := demo.microseconds(began);
-		GET DIAGNOSTICS n = ROW_COUNT;
-		result := CASE WHEN statement !~* '^(insert|update|delete)' THEN 'done'
-			WHEN n = 1 THEN '1 row' ELSE n || ' rows' END;
+		result := 'done';
 	END IF;
 END $$;
 

@@ -166,7 +166,7 @@ step A events 4711 "SELECT kind FROM cache.read(NULL::events, 4711)"
 title "write_back: pages"
 text "Increments, and UPDATEs that set no other columns than those with a merge rule, are kept in shared" \
 	"memory and in a journal. A worker writes them to the table, here once a minute, otherwise once a" \
-	"second. A read shows the latest state; the table does not have it yet."
+	"second. A read shows the latest state; the table does not have it yet, and the UPDATE says UPDATE 0."
 step A pages 7 "SELECT views FROM cache.read(NULL::pages, 7)"
 step A pages '' "SELECT cache.increment(NULL::pages, 'views', 1, 7)"
 step B pages '' "SELECT cache.increment(NULL::pages, 'views', 10, 7)"

@@ -48,6 +48,7 @@ missing_packages() {
 	[ -e /usr/include/stdio.h ] || echo libc6-dev
 	command -v make >/dev/null || echo make
 	command -v prove >/dev/null || echo perl
+	command -v python3 >/dev/null || echo python3-minimal
 	perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl
 	[ -x "/$LIBDIR/bin/postgres" ] || echo "postgresql-$PGMAJOR"
 	[ -e "/$LIBDIR/lib/pgxs/src/makefiles/pgxs.mk" ] || echo "postgresql-server-dev-$PGMAJOR"

@@ -9,8 +9,9 @@
  * choice, but dirty records always move.
  *
  * No record straddles the end of its log; the rest of the last lap is taken by
- * a filler, and so is what a dirty record leaves when it shrinks.  Moving from tail to head needs no spare room, since the record
- * frees as many bytes as it takes; source and target may then overlap.
+ * a filler, and so is what a dirty record leaves when it shrinks.  Moving from
+ * tail to head needs no spare room, since the record frees as many bytes as it
+ * takes; source and target may then overlap.
  *
  * Everything here runs under the partition lock, exclusively, in a critical
  * section, and does a bounded amount of work.

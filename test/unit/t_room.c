@@ -177,16 +177,22 @@ read_clean(void)
 	}
 }
 
+static CsSwap
+add_one(int id, bool force)
+{
+	return swap(id, 120 + id % 200, force);
+}
+
 /* New ones until there is no room; returns the first that did not fit. */
 static int
 add_until_full(int id, bool force)
 {
-	while (swap(id, 120 + id % 200, force) == CS_SWAP_DONE)
+	do
 	{
-		if (id++ % 20 == 0)
+		if (force || id % 20 == 0)
 			read_clean();
-	}
-	return id;
+	} while (add_one(id++, force) == CS_SWAP_DONE);
+	return id - 1;
 }
 
 static double
@@ -324,7 +330,7 @@ long_run(void)
 		expect(swap(big, MAX_LEN, true) == CS_SWAP_DONE);
 		remove_one(big);
 		for (i = from; i < from + gap; i++)
-			swap(i, 120 + i % 200, true);
+			add_one(i, true);
 	}
 	expect_all();
 	unit_ok("room, long run", "%d dirty entries in one partition", n);

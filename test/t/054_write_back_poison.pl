@@ -1,0 +1,250 @@
+
+# Deferred writes that their table refuses when they arrive.  Those that can
+# never be written go to cache.dead_letters, alone; whatever may pass by itself,
+# or can be mended by the owner, keeps them where they are.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant ROWS => 100000;
+
+my $node = new_node('main', 'cache_strategies.memory = 128MB', 'log_min_messages = info',
+	'log_min_error_statement = panic');
+
+add_extension($node);
+$node->safe_psql('postgres', q(
+	CREATE ROLE owner LOGIN;
+	CREATE ROLE writer LOGIN;
+	CREATE ROLE nobody LOGIN;
+	GRANT CREATE ON SCHEMA public TO owner;
+	GRANT USAGE ON SCHEMA cache TO PUBLIC;
+));
+
+sub sql { return $node->safe_psql('postgres', join(' ', @_)) }
+
+# The error, of a statement executed as a role.
+sub error_of
+{
+	my ($role, $sql) = @_;
+	my ($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE $role; $sql");
+
+	return $stderr =~ /ERROR:  (.*)/ ? $1 : "no error: $stdout";
+}
+
+# A table of the owner, with rows 1 to n; writers may increment and write.
+sub make_table
+{
+	my ($name, $rows, $interval) = @_;
+
+	sql(qq(
+		SET ROLE owner;
+		CREATE TABLE $name (id int PRIMARY KEY, n int NOT NULL, s text, extra int);
+		INSERT INTO $name SELECT i, 0, 'old' FROM generate_series(1, $rows) i;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON $name TO writer;
+		SELECT cache.attach('$name', 'write_back', flush_interval => '$interval',
+			merge => '{"n": "add", "s": "replace"}');));
+}
+
+sub status
+{
+	my ($table, $columns) = @_;
+
+	return sql("SELECT $columns FROM cache.flush_status WHERE relation = '$table'::regclass");
+}
+
+sub letters
+{
+	my ($table) = @_;
+
+	return sql("SELECT key, changes, sqlstate, attempts FROM cache.dead_letters WHERE relation = '$table'::regclass ORDER BY id");
+}
+
+# ----- one among a hundred thousand -----
+
+# For each: what spoils the row, the SQLSTATE, and how it is mended.
+my %poisons = (
+	'a trigger' => {
+		spoil => q(CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+				BEGIN
+					IF NEW.n > 1000 THEN RAISE EXCEPTION 'too much'; END IF;
+					RETURN NEW;
+				END $$;
+			CREATE TRIGGER aa_refuse AFTER UPDATE ON poisoned FOR EACH ROW EXECUTE FUNCTION refuse()),
+		state => 'P0001',
+		mend => 'DROP TRIGGER aa_refuse ON poisoned; DROP FUNCTION refuse()',
+	},
+	'a constraint' => {
+		spoil => q(ALTER TABLE poisoned ADD CONSTRAINT few CHECK (n < 1000) NOT VALID),
+		state => '23514',
+		mend => 'ALTER TABLE poisoned DROP CONSTRAINT few',
+	},
+	'a foreign key' => {
+		spoil => q(CREATE TABLE kinds (s text PRIMARY KEY); INSERT INTO kinds VALUES ('old'), ('good');
+			ALTER TABLE poisoned ADD FOREIGN KEY (s) REFERENCES kinds),
+		state => '23503',
+		mend => q(INSERT INTO kinds VALUES ('bad')),
+	},
+);
+
+make_table('poisoned', ROWS, '1 hour');
+foreach my $how (sort keys %poisons)
+{
+	my $poison = $poisons{$how};
+	my $key = 777;
+	my $before = sql("SELECT n FROM poisoned WHERE id = $key");
+
+	# before the table is changed, or it would be refused at once
+	sql(q(SET ROLE writer; UPDATE poisoned SET n = n + 1, s = 'good'));
+	sql(qq(SET ROLE writer; UPDATE poisoned SET n = n + 5000, s = 'bad' WHERE id = $key));
+	sql("SET ROLE owner; $poison->{spoil}");
+	is(status('poisoned', 'dirty_entries'), ROWS, "$how: @{[ROWS]} rows wait");
+	is(sql("SET ROLE owner; SELECT cache.flush('poisoned')"), ROWS - 1, "$how: all but one are written");
+	is(sql(q(SELECT count(*), count(*) FILTER (WHERE s = 'good') FROM poisoned)),
+		join('|', ROWS, ROWS - 1), "$how: they are in the table");
+	is(sql("SELECT n FROM poisoned WHERE id = $key"), $before, "$how: the row is as it was");
+	is(letters('poisoned'), qq({"id": $key}|{"n": {"add": 5001}, "s": {"replace": "bad"}}|$poison->{state}|1),
+		"$how: what was deferred for it is a dead letter");
+	is(status('poisoned', 'dirty_entries, dead_letters'), '0|1', "$how: nothing else is left");
+	is(sql("SELECT n FROM cache.read(NULL::poisoned, $key)"), $before, "$how: and it is not read any more");
+
+	# too early
+	is(sql("SET ROLE owner; SELECT cache.requeue('poisoned')"), '0', "$how: not to be delivered yet");
+	like(letters('poisoned'), qr/\|$poison->{state}\|2$/, "$how: another attempt");
+	sql("SET ROLE owner; $poison->{mend}");
+	is(sql("SET ROLE owner; SELECT cache.requeue('poisoned')"), '1', "$how: delivered");
+	is(letters('poisoned'), '', "$how: no dead letter is left");
+	is(sql("SELECT n, s FROM poisoned WHERE id = $key"), ($before + 5001) . '|bad', "$how: in the table");
+	is(sql("SELECT n, s FROM cache.read(NULL::poisoned, $key)"), ($before + 5001) . '|bad', "$how: and read");
+	sql("SET ROLE owner; DROP TABLE IF EXISTS kinds CASCADE; UPDATE poisoned SET n = 0, s = 'old', extra = 1");
+	sql("SELECT cache.flush('poisoned')");
+}
+
+# The worker finds them as well, and several; whole rows; discard.
+sql(q(SET ROLE owner; SELECT cache.attach('poisoned', 'write_back', flush_interval => '1 hour',
+	merge => '{"n": "add", "s": "replace"}')));
+sql(q(SET ROLE writer; UPDATE poisoned SET n = n + 1;
+	SELECT cache.increment(NULL::poisoned, 'n', 5000, i) FROM generate_series(1, 5) i;
+	SELECT cache.write(ROW(200001, 5000, 'new', 1)::poisoned), cache.write(ROW(200002, 5, 'new', 1)::poisoned);));
+sql(q(SET ROLE owner; ALTER TABLE poisoned ADD CONSTRAINT few CHECK (n < 1000) NOT VALID;
+	SELECT cache.attach('poisoned', 'write_back', flush_interval => '50 ms', merge => '{"n": "add", "s": "replace"}')));
+ok($node->poll_query_until('postgres', q(
+	SELECT dirty_entries = 0 FROM cache.flush_status WHERE relation = 'poisoned'::regclass)), 'the worker gets through');
+is(sql('SELECT count(*), sum(n), max(id) FROM poisoned'), join('|', ROWS + 1, ROWS - 5 + 5, 200002),
+	'with all that can be written');
+is(sql(q(SELECT string_agg(key ->> 'id', ' ' ORDER BY id) FROM cache.dead_letters)), '1 2 3 4 5 200001', 'the dead letters');
+is(sql('SELECT dead FROM cache.flush_status'), '9', 'all that there have been are counted');
+is(sql(q(SELECT cache.discard('poisoned', (SELECT id FROM cache.dead_letters WHERE key = '{"id": 3}')))), '1', 'one is thrown away');
+is(sql(q(SELECT cache.discard('poisoned', (SELECT max(id) + 100 FROM cache.dead_letters)))), '0', 'one that does not exist');
+
+# ----- who may do what -----
+
+my $number = sql(q(SELECT id FROM cache.dead_letters WHERE key = '{"id": 4}'));
+
+foreach my $call ("cache.requeue('poisoned')", "cache.discard('poisoned')", "cache.flush('poisoned')",
+	"cache.requeue('poisoned', $number)", "cache.discard('poisoned', $number)")
+{
+	is(error_of($_, "SELECT $call"), 'must be owner of table poisoned', "$_ may not: $call") foreach 'writer', 'nobody';
+}
+foreach my $call ("cache.requeue()", "cache.discard()", "cache.flush()",
+	"cache.requeue(NULL, $number)", "cache.discard(NULL, $number)")
+{
+	like(error_of('nobody', "SELECT $call"), qr/^(no error: 0|must be owner of .*)$/, "nobody does nothing by $call");
+}
+is(sql('SET ROLE writer; SELECT count(*) FROM cache.dead_letters'), '0', 'who does not own the table does not see them');
+is(error_of('owner', 'SELECT 1 FROM cache.dead_letter_store'), 'permission denied for table dead_letter_store', 'nobody looks into the store');
+is(sql('SET ROLE owner; SELECT count(*) FROM cache.dead_letters'), '5', 'the owner sees them, and none is lost');
+sql(q(SET ROLE owner; ALTER TABLE poisoned DROP CONSTRAINT few));
+is(sql("SET ROLE owner; SELECT cache.requeue(NULL, $number)"), '1', 'the owner delivers one');
+is(sql('SET ROLE owner; SELECT cache.requeue()'), '4', 'and the others');
+is(sql('SELECT sum(n) FROM poisoned'), ROWS - 5 + 5 + 4 * 5001 + 5000, 'nothing was lost but what was thrown away');
+
+# ----- a row that is gone -----
+
+sql(q(SET ROLE writer; SELECT cache.increment(NULL::poisoned, 'n', 5000, 10)));
+sql(q(SET ROLE owner; ALTER TABLE poisoned ADD CONSTRAINT few CHECK (n < 10000) NOT VALID;
+	SELECT cache.increment(NULL::poisoned, 'n', 4000, 10);));
+sql(q(SET ROLE owner; ALTER TABLE poisoned DROP CONSTRAINT few));
+ok($node->poll_query_until('postgres', q(SELECT dirty_entries = 0 FROM cache.flush_status WHERE relation = 'poisoned'::regclass)), 'flushed');
+is(sql('SELECT n FROM poisoned WHERE id = 10'), '9001', 'what a constraint allows arrives');
+
+# ----- the owner must mend something: nothing becomes a dead letter -----
+
+make_table('kept', 10, '50 ms');
+
+sub kept
+{
+	my ($name, $break, $error, $mend) = @_;
+	my $before = sql('SELECT n FROM kept WHERE id = 1');
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	sql("BEGIN; SET LOCAL ROLE writer; SELECT cache.increment(NULL::kept, 'n', 7, 1); RESET ROLE; $break; COMMIT");
+	ok($node->poll_query_until('postgres', qq(
+		SELECT coalesce(last_error ~ '$error', false) AND dirty_entries > 0
+		FROM cache.flush_status WHERE relation = 'kept'::regclass)), "$name: the worker has met it")
+	  or diag(status('kept', 'last_error, dirty_entries'));
+	is(sql('SELECT n FROM cache.read(NULL::kept, 1)'), $before + 7, "$name: read meanwhile");
+	is(letters('kept'), '', "$name: no dead letter");
+	sql($mend);
+	ok($node->poll_query_until('postgres', "SELECT n = $before + 7 FROM kept WHERE id = 1"), "$name: delivered after it was mended");
+	is(status('kept', 'dirty_entries, dead, dead_letters'), '0|0|0', "$name: all of it");
+}
+
+kept('a privilege', 'REVOKE UPDATE ON kept FROM owner', 'permission denied', 'GRANT UPDATE ON kept TO owner');
+kept('a rule', 'CREATE RULE elsewhere AS ON DELETE TO kept DO INSTEAD NOTHING', 'which has rules', 'DROP RULE elsewhere ON kept');
+
+# Locked as a whole, for longer than the worker waits; other tables go on.
+make_table('other', 10, '50 ms');
+my $holder = $node->background_psql('postgres');
+sql(q(SET ROLE writer; SELECT cache.increment(NULL::kept, 'n', 7, 2)));
+$holder->query_safe('BEGIN; LOCK TABLE kept IN ACCESS EXCLUSIVE MODE');
+my $at = sql('SELECT n FROM other WHERE id = 1');
+foreach my $i (1 .. 3)
+{
+	sql(q(SET ROLE writer; SELECT cache.increment(NULL::other, 'n', 1, 1)));
+	ok($node->poll_query_until('postgres', "SELECT n = $at + $i FROM other WHERE id = 1"), "a table is locked: another is flushed ($i)");
+}
+$holder->query_safe('COMMIT');
+$holder->quit;
+ok($node->poll_query_until('postgres', 'SELECT n = 7 FROM kept WHERE id = 2'), 'and so is the locked one afterwards');
+is(letters('kept'), '', 'without dead letters');
+
+# ----- the table has changed under what was deferred -----
+
+make_table('changed', 10, '1 hour');
+
+sub changed
+{
+	my ($name, $deferred, $change, $query, $expected, $scan) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	sql("SET ROLE writer; $deferred");
+	sql("SET ROLE owner; $change");
+	sql("SELECT cache.flush('changed')");
+	is(sql($query), $expected, $name);
+	is(status('changed', 'dirty_entries, dead_letters'), '0|0', "$name: nothing is left");
+}
+
+changed('a column was dropped', q(UPDATE changed SET n = n + 1, s = 'lost' WHERE id = 1),
+	'ALTER TABLE changed DROP COLUMN s', 'SELECT id, n FROM changed WHERE id = 1', '1|1');
+changed('all that were deferred were dropped', q(SELECT cache.increment(NULL::changed, 'n', 1, 2)),
+	'ALTER TABLE changed DROP COLUMN n', 'SELECT id, extra FROM changed WHERE id = 2', '2|');
+sql('SET ROLE owner; DROP TABLE changed');
+make_table('changed', 10, '1 hour');
+changed('a column was added', q(SELECT cache.increment(NULL::changed, 'n', 1, 1), cache.write(ROW(11, 1, 'w', 2)::changed)),
+	'ALTER TABLE changed ADD COLUMN more int DEFAULT 5', 'SELECT * FROM changed WHERE id IN (1, 11) ORDER BY id', "1|1|old||5\n11|1|w|2|5");
+changed('a column got another type', q(SELECT cache.increment(NULL::changed, 'n', 1, 1)),
+	'ALTER TABLE changed ALTER COLUMN n TYPE bigint', 'SELECT n, pg_typeof(n) FROM changed WHERE id = 1', '2|bigint');
+changed('a column got another name', q(SELECT cache.increment(NULL::changed, 'n', 1, 1)),
+	'ALTER TABLE changed RENAME COLUMN n TO m', 'SELECT m FROM changed WHERE id = 1', '3');
+changed('the table did', q(UPDATE changed SET s = 'new' WHERE id = 1),
+	'ALTER TABLE changed RENAME TO altered; ALTER TABLE altered RENAME TO changed', 'SELECT s FROM changed WHERE id = 1', 'new');
+
+# Dropped with deferred writes and dead letters: they go with it, or it is refused.
+is(sql(q(SELECT count(*) FROM cache.dead_letters)), '0', 'no dead letters in the end');
+$node->stop;
+done_testing();
