@@ -36,6 +36,8 @@
 	object_aclcheck(NamespaceRelationId, (nsp), (role), (mode))
 #define cs_class_ownercheck(rel, role) \
 	object_ownercheck(RelationRelationId, (rel), (role))
+#define cs_extension_ownercheck(extension, role) \
+	object_ownercheck(ExtensionRelationId, (extension), (role))
 #define cs_proc_aclcheck(proc, role, mode) \
 	object_aclcheck(ProcedureRelationId, (proc), (role), (mode))
 #define cs_proc_ownercheck(proc, role) \
@@ -45,6 +47,8 @@
 #define cs_namespace_aclcheck(nsp, role, mode) \
 	pg_namespace_aclcheck((nsp), (role), (mode))
 #define cs_class_ownercheck(rel, role)	pg_class_ownercheck((rel), (role))
+#define cs_extension_ownercheck(extension, role) \
+	pg_extension_ownercheck((extension), (role))
 #define cs_proc_aclcheck(proc, role, mode) pg_proc_aclcheck((proc), (role), (mode))
 #define cs_proc_ownercheck(proc, role)	pg_proc_ownercheck((proc), (role))
 #endif

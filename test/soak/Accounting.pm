@@ -99,6 +99,53 @@ sub attach
 	));
 }
 
+# ----- asking a server that may go away -----
+
+# ask(NODE, QUERY, \ERROR): the answer, undef when there is none.  Unlike
+# psql() it writes to no pipe, which a psql that finds no server may have closed.
+sub ask
+{
+	my ($node, $query, $err) = @_;
+	my $out;
+
+	$err = \(my $ignored) unless defined $err;
+	return undef
+	  unless IPC::Run::run([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $query ],
+		'<', '/dev/null', '>', \$out, '2>', $err);
+	chomp $out;
+	return $out;
+}
+
+# Until the condition holds.
+sub wait_until
+{
+	my ($what, $condition) = @_;
+	my $end = time + WAIT_SECONDS;
+
+	until ($condition->())
+	{
+		die "timed out: $what" if time > $end;
+		usleep(10_000);
+	}
+}
+
+sub wait_for
+{
+	my ($node, $query) = @_;
+
+	wait_until($query, sub { (ask($node, $query) // '') eq 't' });
+}
+
+# kill -9 of a process that is not the postmaster, and of the server with it:
+# what the statistics have of a killed process goes when the server starts anew.
+sub kill_and_wait
+{
+	my ($node, $pid) = @_;
+
+	CORE::kill 'KILL', $pid;
+	wait_for($node, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
+}
+
 # ----- running -----
 
 # From now on the clients connect to this node.

@@ -12,9 +12,6 @@ use File::Path qw(rmtree);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
-
-use constant WAIT_SECONDS => 120;
 
 # A process of the server is killed, and the postmaster starts all of them anew.
 my %processes = (
@@ -80,19 +77,6 @@ sub writes
 
 # ----- processes -----
 
-# Poll for what no query can be asked about.
-sub wait_until
-{
-	my ($what, $condition) = @_;
-	my $end = time + WAIT_SECONDS;
-
-	until ($condition->())
-	{
-		die "timed out: $what" if time > $end;
-		usleep(10_000);
-	}
-}
-
 sub is_running
 {
 	my ($pid) = @_;
@@ -116,25 +100,15 @@ sub children
 	return @pids;
 }
 
-sub wait_for_server
-{
-	my ($node, $condition) = @_;
-
-	$node->poll_query_until('postgres', $condition // 'SELECT true') or die 'the server did not come back';
-}
-
-# After this the server has started anew: statistics of a killed process stay
-# until then.
 sub kill_process
 {
 	my ($self, $which) = @_;
 	my $query = "SELECT pid FROM pg_stat_activity WHERE $processes{$which} ORDER BY random() LIMIT 1";
-	my $pid = '';
+	my $pid;
 
-	wait_until("a process to kill: $which",
-		sub { $self->node->psql('postgres', $query, stdout => \$pid) == 0 && $pid ne '' });
-	kill 'KILL', $pid;
-	wait_for_server($self->node, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
+	Accounting::wait_until("a process to kill: $which",
+		sub { ($pid = Accounting::ask($self->node, $query) // '') ne '' });
+	Accounting::kill_and_wait($self->node, $pid);
 }
 
 # The postmaster alone; its children end by themselves when they notice.
@@ -145,9 +119,9 @@ sub kill_postmaster
 	my @children = children($pid);
 
 	$node->kill9;
-	wait_until('the children of a killed postmaster end', sub { !grep { is_running($_) } @children });
+	Accounting::wait_until('the children of a killed postmaster end', sub { !grep { is_running($_) } @children });
 	# as long as nobody has waited for it, its lock file is valid
-	wait_until('a killed postmaster is gone', sub { !kill 0, $pid });
+	Accounting::wait_until('a killed postmaster is gone', sub { !kill 0, $pid });
 }
 
 sub start_server
@@ -155,8 +129,8 @@ sub start_server
 	my ($node) = @_;
 
 	# one that was forked just before may still hold the shared memory
-	wait_until('the server starts', sub { $node->start(fail_ok => 1) });
-	wait_for_server($node);
+	Accounting::wait_until('the server starts', sub { $node->start(fail_ok => 1) });
+	Accounting::wait_for($node, 'SELECT true');
 }
 
 # ----- ways to go -----
@@ -184,7 +158,7 @@ sub promote
 	$standby->start;
 	$old->safe_psql('postgres', q(ALTER SYSTEM SET synchronous_standby_names = '*'));
 	$old->reload;
-	wait_for_server($old, "SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'");
+	Accounting::wait_for($old, "SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'");
 	# the checkpointer turns it on for all; when it has done two it has
 	$old->safe_psql('postgres', 'CHECKPOINT') foreach 1 .. 2;
 	$old->wait_for_catchup($standby, 'flush', $old->lsn('insert'));
@@ -193,7 +167,7 @@ sub promote
 
 	kill_postmaster($self, $old);
 	$standby->promote;
-	wait_for_server($standby, 'SELECT NOT pg_is_in_recovery()');
+	Accounting::wait_for($standby, 'SELECT NOT pg_is_in_recovery()');
 	$self->{node} = $standby;
 	push @{ $self->{logs} }, $standby->logfile;
 	$_->follow($standby) foreach @{ $self->{clients} };
@@ -238,7 +212,7 @@ sub disturb
 {
 	my ($self, $function) = @_;
 
-	$self->node->safe_psql('postgres',
+	Accounting::ask($self->node,
 		"SELECT $function(pid) FROM pg_stat_activity WHERE $processes{backend} ORDER BY random() LIMIT 4");
 }
 

@@ -31,6 +31,9 @@ $node->safe_psql('source', q(
 	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (100);
 	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
 	SELECT cache.attach('parted', 'write_around');
+	CREATE TABLE deferring (id int PRIMARY KEY, v text, n int NOT NULL DEFAULT 0);
+	INSERT INTO deferring SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+	SELECT cache.attach('deferring', 'write_back', flush_interval => '2 hours', flush_batch => 500, merge => '{"n": "add"}');
 	CREATE TABLE dropped (id int PRIMARY KEY);
 	SELECT cache.attach('dropped');
 	DROP TABLE dropped;
@@ -42,19 +45,21 @@ $node->safe_psql('source', q(
 my $bindings = q(SELECT * FROM cache.bindings ORDER BY relation::text);
 my $triggers = q(
 	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
-	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc)
+	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc,
+		'cache.row_deferred'::regproc, 'cache.table_truncated'::regproc)
 	ORDER BY tgrelid::regclass::text, tgname);
 my $registered = q(SELECT extconfig::regclass[], extcondition, extnamespace::regnamespace FROM pg_extension WHERE extname = 'cache_strategies');
 my $expected_bindings = $node->safe_psql('source', $bindings);
 my $expected_triggers = $node->safe_psql('source', $triggers);
 
 is( $expected_bindings, join("\n",
-		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5),
-		q(cache_aside|cache_aside|||01:00:00|||),
-		q(parted|write_around||||||),
-		q(read_through|read_through|||01:00:00|||),
-		q(write_around|write_around|||01:00:00|||),
-		q(write_through|write_through|||01:00:00|||)),
+		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5||||),
+		q(cache_aside|cache_aside|||01:00:00|||||||),
+		q(deferring|write_back|||||||t|02:00:00|500|{"n": "add"}),
+		q(parted|write_around||||||||||),
+		q(read_through|read_through|||01:00:00|||||||),
+		q(write_around|write_around|||01:00:00|||||||),
+		q(write_through|write_through|||01:00:00|||||||)),
 	'what is attached, and how');
 is( $node->safe_psql('source', qq(SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger
 		WHERE tgrelid = 'write_around'::regclass AND tgname LIKE 'cache%')),
@@ -68,14 +73,16 @@ sub check_copy
 
 	is($server->safe_psql($db, $bindings), $expected_bindings, "$name: cache.bindings");
 	is($server->safe_psql($db, $triggers), $expected_triggers, "$name: triggers");
-	is($server->safe_psql($db, $registered), '{cache.bindings}|{""}|cache', "$name: the extension's configuration table");
+	is($server->safe_psql($db, $registered), '{' . join(',', map { "cache.$_" } qw(bindings journal_a journal_b flush_state dead_letter_store dead_letter_store_id_seq)) . '}|{' . join(',', ('""') x 6) . '}|cache',
+		"$name: the extension's configuration tables");
+	is($server->safe_psql($db, 'SELECT relation, unclean FROM cache.flush_state'), 'deferring|f', "$name: cache.flush_state");
 	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A')),
 		'1', "$name: the event trigger");
 
-	foreach my $table (@strategies, 'parted')
+	foreach my $table (@strategies, 'parted', 'deferring')
 	{
 		exact($server, $table, $name, db => $db);
-		warmed($server, $table, 1, $name, db => $db);
+		warmed($server, $table, 1, $name, db => $db) unless $table eq 'deferring';
 		$server->safe_psql($db, qq(
 			UPDATE $table SET v = 'changed' WHERE id = 1;
 			DELETE FROM $table WHERE id = 2;
@@ -85,6 +92,8 @@ sub check_copy
 		$server->safe_psql($db, "SET session_replication_role = replica; UPDATE $table SET v = 'applied' WHERE id = 1");
 		exact($server, $table, "$name, and changed", db => $db);
 	}
+	is($server->safe_psql($db, q(SELECT cache.increment(NULL::deferring, 'n', 5, 4); SELECT n FROM deferring WHERE id = 4; SELECT cache.flush('deferring'); SELECT n FROM deferring WHERE id = 4)),
+		"5\n0\n1\n5", "$name: writes are deferred, and flushed");
 	is($server->safe_psql($db, "SET ROLE app; SELECT cache.read(NULL::$odd, 2, 'k2');" x 2),
 		qq{(2,k2,"{""i"": 2}")\n} . q{(2,k2,"{""i"": 2}")}, "$name: composite key and loader");
 	is($server->safe_psql($db, "SELECT outcome FROM cache.explain(NULL::$odd, 2, 'k2')"), 'hit', "$name: and it is cached");

@@ -235,13 +235,14 @@ $offset = -s $node->logfile;
 $node->stop('fast');
 unlike(slurp_file($node->logfile, $offset), qr/PANIC|TRAP|was terminated by signal/, 'a clean shutdown');
 
-# Turned off, there is nothing to run, and reading does without.
+# Turned off, nothing refreshes, and reading does without.  The launcher is there
+# for the workers that flush.
 $node->append_conf('postgresql.conf', 'cache_strategies.refresh_queue = 0');
 $node->start;
 is($node->safe_psql('postgres', q(
 		SELECT cache.read(NULL::plain, 1) FROM generate_series(1, 3);
-		SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'cache%';)),
-	qq((1,"row 1")\n(1,"row 1")\n(1,"row 1")\n0), 'without a queue there is no launcher');
+		SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'cache_strategies worker';)),
+	qq((1,"row 1")\n(1,"row 1")\n(1,"row 1")\n0), 'without a queue there is no worker');
 $node->stop;
 
 done_testing();

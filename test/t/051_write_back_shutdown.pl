@@ -109,7 +109,8 @@ $node->safe_psql('postgres', q(
 
 	$session->query_safe(q(SELECT cache.increment(NULL::hits, 'n', 5, 1)));
 	command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'smart', '--no-wait', 'stop' ], 'smart shutdown');
-	$node->psql('postgres', 'SELECT 1', stderr => \$err) until $err =~ /the database system is shutting down/;
+	Accounting::wait_until('no new sessions',
+		sub { !defined Accounting::ask($node, 'SELECT 1', \$err) && $err =~ /the database system is shutting down/ });
 	is($session->query_safe(q(SELECT cache.increment(NULL::hits, 'n', 6, 1))),
 		'11', 'smart shutdown: the session that is there still defers');
 	is($session->query_safe(q(SELECT cache.increment(NULL::hits, 'n', 7, 2))), '7', 'smart shutdown: and again');
@@ -137,9 +138,7 @@ sub crash
 	}
 	$pid = $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_strategies flush worker'");
-	kill 'KILL', $pid;
-	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid")
-	  or die 'the server did not come back';
+	Accounting::kill_and_wait($node, $pid);
 }
 
 foreach my $how ('immediate shutdown', 'kill -9 of the worker')
