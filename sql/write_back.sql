@@ -34,6 +34,12 @@ UPDATE pages SET title = 'second', status = 'direct' WHERE id = 2;
 SELECT status FROM cache.read(NULL::pages, 2);
 UPDATE pages SET status = 'deferred' WHERE id = 2;
 SELECT status FROM cache.read(NULL::pages, 2);
+-- also to what the table has already
+UPDATE pages SET status = 'new' WHERE id = 3;
+UPDATE pages SET title = 'third', status = 'direct' WHERE id = 3;
+UPDATE pages SET status = 'deferred' WHERE id = 3;
+UPDATE pages SET title = 'third!', status = 'direct' WHERE id = 3;
+SELECT status FROM cache.read(NULL::pages, 3);
 SELECT cache.flush('pages');
 SELECT id, title, views, best, worst, status FROM pages ORDER BY id;
 SELECT cache.flush('pages');

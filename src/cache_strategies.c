@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "api/guard.h"
+#include "api/trigger.h"
 #include "flush/own.h"
 #include "flush/state.h"
 #include "guc.h"
@@ -47,4 +48,5 @@ _PG_init(void)
 	cs_counters_init();
 	cs_worker_init();
 	cs_guard_init();
+	cs_trigger_init();
 }

@@ -19,11 +19,15 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "api/trigger.h"
+#include "flush/state.h"
+#include "guc.h"
 #include "shmem.h"
 #include "store/slot.h"
 #include "strategy/strategy.h"
@@ -61,7 +65,8 @@ make_key(const CsTarget *target, TupleTableSlot *slot, CsRowKey *rowkey)
 }
 
 static void
-report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new, bool superseded)
+report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
+	   const Bitmapset *updated, bool superseded)
 {
 	CsBinding  *binding = target->binding;
 	CsRowKey	oldkey;
@@ -69,6 +74,7 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new, bool su
 	CsChange	change = {
 		.oldslot = old,
 		.newslot = new,
+		.updated = updated,
 		.map = target->map,
 		.superseded = superseded
 	};
@@ -140,7 +146,7 @@ cs_row_changed(PG_FUNCTION_ARGS)
 	targets = cs_binding_targets(trigdata->tg_relation, &n);
 	superseded = new != NULL && n > 0 && is_superseded(new);
 	for (int i = 0; i < n; i++)
-		report(&targets[i], old, new, superseded);
+		report(&targets[i], old, new, trigdata->tg_updatedcols, superseded);
 	return PointerGetDatum(NULL);
 }
 
@@ -163,7 +169,7 @@ report_table(Tuplestorestate *rows, Relation rel, bool is_old,
 
 		for (int i = 0; i < n; i++)
 		{
-			report(&targets[i], is_old ? slot : NULL, is_old ? NULL : slot, true);
+			report(&targets[i], is_old ? slot : NULL, is_old ? NULL : slot, NULL, true);
 			more |= !cs_txn_is_whole(targets[i].binding->slot);
 		}
 		if (!more)
@@ -195,11 +201,36 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 
 /* ----- cache.bindings ----- */
 
+/* Some table is to be looked after by a worker, once this is committed. */
+static bool worker_wanted = false;
+
+/* For each table of the database; a worker that has nothing to do goes again. */
+static void
+want_worker(bool committed)
+{
+	for (int i = 0; committed && worker_wanted && i < cs_max_tables; i++)
+	{
+		Oid			database;
+
+		if (OidIsValid(cs_slot_relation(i, &database)) && database == MyDatabaseId)
+			cs_state_note_table(i, MyDatabaseId);
+	}
+	worker_wanted = false;
+}
+
+void
+cs_trigger_init(void)
+{
+	cs_txn_at_end(want_worker);
+}
+
 static void
 tell_sessions(TupleTableSlot *row)
 {
 	bool		isnull;
 	Oid			relid = DatumGetObjectId(slot_getattr(row, 1, &isnull));
+	char	   *strategy = TextDatumGetCString(slot_getattr(row, 2, &isnull));
+	bool		defers = strcmp(strategy, cs_write_back.name) == 0;
 	int			slot;
 
 	if (isnull || get_rel_relkind(relid) == '\0')
@@ -208,9 +239,11 @@ tell_sessions(TupleTableSlot *row)
 	if (!cs_shmem_ready())
 		return;
 	/* other options may need other triggers */
-	slot = cs_slot_get(MyDatabaseId, relid, false);
-	if (slot >= 0)
-		cs_txn_touch_table(slot, true);
+	slot = cs_slot_get(MyDatabaseId, relid, defers);
+	if (slot < 0)
+		return;
+	cs_txn_touch_table(slot, true);
+	worker_wanted |= defers;
 }
 
 Datum

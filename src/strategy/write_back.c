@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
@@ -318,7 +319,16 @@ cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 
 /* ----- direct changes ----- */
 
-/* Columns that the later of two changes decides, and that this one changed. */
+static bool
+is_named(const CsChange *change, AttrNumber attnum)
+{
+	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, change->updated);
+}
+
+/*
+ * Columns that the later of two changes decides, and that this one set, if only
+ * to what the table had already, or that a trigger changed.
+ */
 static Bitmapset *
 replaced_columns(CsBinding *binding, const CsChange *change)
 {
@@ -334,7 +344,7 @@ replaced_columns(CsBinding *binding, const CsChange *change)
 		Datum		new = slot_getattr(change->newslot, column->attnum, &newnull);
 
 		if (column->rule == CS_RULE_REPLACE &&
-			(oldnull != newnull ||
+			(is_named(change, column->attnum) || oldnull != newnull ||
 			 (!oldnull && !datum_image_eq(old, new, column->typbyval, column->typlen))))
 			columns = bms_add_member(columns, column->attnum);
 	}

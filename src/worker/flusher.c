@@ -19,8 +19,8 @@
  *
  * The worker ends, for good, when there is no write_back table.
  *
- * SIGTERM.  The present flush is finished (a second SIGTERM interrupts it), and
- * everything is flushed once more.  Is only this process told to go, or is the
+ * SIGTERM.  The present flush is finished (another SIGTERM some seconds later
+ * interrupts it), and everything is flushed once more.  Is only this process told to go, or is the
  * server stopping?  In the latter case clients may yet commit, so they have to
  * be waited for, and in the former they must not be.  The postmaster does not
  * say, but when it stops the server it tells the launcher as well, which leaves
@@ -43,6 +43,7 @@
 #include "postgres.h"
 
 #include <limits.h>
+#include <time.h>
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -96,6 +97,8 @@
 #define JOURNAL_LARGE	(UINT64CONST(16) << 20)
 #define JOURNAL_MS		5000	/* between attempts to empty it */
 
+#define INSIST_SECONDS	2		/* a SIGTERM that comes so much after the first
+								 * interrupts the flush */
 #define GRACE_MS		500		/* for the launcher to hear that the server stops */
 #define POLL_MS			10		/* are the clients gone? */
 #define LAST_TRIES		10		/* to flush a table before the server stops */
@@ -155,11 +158,17 @@ static volatile sig_atomic_t busy = false;
 
 /* ----- signals and waiting ----- */
 
+/* The postmaster sends every signal to the process and to its group: twice. */
 static void
 stop(SIGNAL_ARGS)
 {
+	static volatile time_t first = 0;
+	time_t		now = time(NULL);
+
+	if (!ShutdownRequestPending)
+		first = now;
 	if (starting ||
-		(busy && (ShutdownRequestPending || cs_queue_flusher_is_dropped())))
+		(busy && (cs_queue_flusher_is_dropped() || now - first >= INSIST_SECONDS)))
 		die(postgres_signal_arg);
 	else
 		SignalHandlerForShutdownRequest(postgres_signal_arg);
