@@ -100,14 +100,12 @@ BEGIN
 	DELETE FROM cache.bindings b
 	USING pg_event_trigger_dropped_objects() d
 	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = b.relation;
-	IF FOUND THEN
-		DELETE FROM cache.flush_state s
-		USING pg_event_trigger_dropped_objects() d
-		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
-		DELETE FROM cache.dead_letter_store s
-		USING pg_event_trigger_dropped_objects() d
-		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
-	END IF;
+	DELETE FROM cache.flush_state s
+	USING pg_event_trigger_dropped_objects() d
+	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
+	DELETE FROM cache.dead_letter_store s
+	USING pg_event_trigger_dropped_objects() d
+	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
 END $$;
 COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings';
 REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
@@ -131,9 +129,10 @@ COMMENT ON FUNCTION cache.attach(regclass, text, interval, real, interval, text,
 	boolean, interval, integer, jsonb) IS
 'cache a table with the given strategy, or change the options of a cached one';
 
-CREATE FUNCTION cache.detach(relation regclass) RETURNS void
+CREATE FUNCTION cache.detach(relation regclass, discard boolean DEFAULT false) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_detach' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.detach(regclass) IS 'stop caching a table';
+COMMENT ON FUNCTION cache.detach(regclass, boolean) IS
+'stop caching a table; its deferred writes are written to it before, or thrown away';
 
 -- ----- reading -----
 
@@ -290,10 +289,12 @@ AS 'SELECT count(*) FROM cache.dead_letter_store d WHERE d.relation = $1';
 COMMENT ON FUNCTION cache.dead_letter_count(oid) IS 'how many dead letters a table has';
 
 CREATE VIEW cache.flush_status AS
-	SELECT f.relation::regclass AS relation, f.durable, f.dirty_entries, f.dirty_bytes, f.oldest,
+	SELECT b.relation, b.durable, f.dirty_entries, f.dirty_bytes, f.oldest,
 		f.deferred, f.rows_flushed, f.coalesced, f.flushes, f.flushes_per_second, f.last_flush,
 		f.gone, f.dead, f.retries, f.waits, f.last_error, f.last_error_time,
-		f.journal_bytes, cache.dead_letter_count(f.relation) AS dead_letters, f.open
-	FROM cache.flush_counters() f;
+		f.journal_bytes, cache.dead_letter_count(b.relation) AS dead_letters,
+		coalesce(f.open, false) AS open
+	FROM cache.bindings b LEFT JOIN cache.flush_counters() f ON f.relation = b.relation
+	WHERE b.strategy = 'write_back';
 COMMENT ON VIEW cache.flush_status IS 'deferred writes and how flushing goes, for each write_back table of this database';
 GRANT SELECT ON cache.flush_status TO PUBLIC;

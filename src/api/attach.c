@@ -322,9 +322,21 @@ flush_all(Oid relid)
 				 errmsg("this transaction has deferred writes of table \"%s\" itself",
 						binding->name),
 				 errhint("Commit it first.")));
+	if (!cs_state_is_open(binding->slot))
+		cs_journal_raise(cs_journal_last());
 	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(relid))
 		cs_flush_replay(relid);
 	cs_flush_table(relid, false);
+}
+
+/* Nobody else defers while we hold the lock; what the journal has goes as well. */
+static void
+discard_all(Oid relid)
+{
+	CsBinding  *binding = cs_binding_get(relid);
+
+	if (binding != NULL && cs_binding_defers(binding) && binding->slot >= 0)
+		cs_own_truncate(binding);
 }
 
 /* ----- cache.bindings ----- */
@@ -460,6 +472,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	CsBinding  *binding;
 	int64		max_memory;
 	bool		defers;
+	bool		deferred;
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.attach()");
@@ -485,6 +498,8 @@ cs_attach(PG_FUNCTION_ARGS)
 	table_close(rel, NoLock);
 
 	SPI_connect();
+	binding = cs_binding_get(relid);
+	deferred = binding != NULL && cs_binding_defers(binding);
 	flush_all(relid);
 	save_options(fcinfo, relid, max_memory, defers);
 	save_flush_state(relid, defers);
@@ -497,7 +512,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	check_refresh_ahead(binding);
 	if (defers)
 		check_deferring_key(binding);
-	if (binding->slot >= 0)
+	if (binding->slot >= 0 && !deferred)
 		cs_state_reset(binding->slot);
 	if (binding->slot >= 0 && defers)
 		cs_state_note_table(binding->slot, MyDatabaseId);
@@ -530,7 +545,10 @@ cs_detach(PG_FUNCTION_ARGS)
 	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
 
 	SPI_connect();
-	flush_all(relid);
+	if (PG_GETARG_BOOL(1))
+		discard_all(relid);
+	else
+		flush_all(relid);
 	save_flush_state(relid, false);
 	add_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
 	if (change_bindings(&s) == 0)

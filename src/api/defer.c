@@ -21,13 +21,16 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "flush/apply.h"
 #include "flush/deferred.h"
+#include "flush/journal.h"
 #include "flush/own.h"
 #include "flush/state.h"
 #include "shmem.h"
@@ -200,6 +203,8 @@ defer_update(CsBinding *binding, TriggerData *trigdata)
 		return false;
 	if (delta.n == 0 || cs_own_is_updated(&rowkey.key))
 		return true;
+	if (cs_own_is_large(&delta))
+		return false;
 	do
 		row = cs_write_back_over(binding, &rowkey,
 								 slot_row(binding, trigdata->tg_trigslot), &version);
@@ -334,6 +339,29 @@ refuse_duplicate(CsBinding *binding, TriggerData *trigdata)
 
 /* ----- the triggers ----- */
 
+/*
+ * The server was started without the library, and the journal has what was
+ * deferred before: a change now would be overtaken by it later.
+ */
+static void
+refuse_unloaded(Relation rel)
+{
+	static LocalTransactionId looked = InvalidLocalTransactionId;
+	static Oid	looked_at = InvalidOid;
+
+	if (cs_shmem_ready() ||
+		(looked == cs_my_lxid() && looked_at == RelationGetRelid(rel)))
+		return;
+	if (cs_journal_has_pending(RelationGetRelid(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has deferred writes that are not in it yet",
+						RelationGetRelationName(rel)),
+				 errhint("Add cache_strategies to shared_preload_libraries and restart the server.")));
+	looked = cs_my_lxid();
+	looked_at = RelationGetRelid(rel);
+}
+
 static CsBinding *
 deferring_binding(Relation rel)
 {
@@ -373,6 +401,7 @@ cs_row_deferred(PG_FUNCTION_ARGS)
 						"cache.row_deferred")));
 	unchanged = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event)
 		? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	refuse_unloaded(trigdata->tg_relation);
 	if (!cs_shmem_ready() || cs_apply_is_writing(RelationGetRelid(trigdata->tg_relation)))
 		return PointerGetDatum(unchanged);
 	binding = deferring_binding(trigdata->tg_relation);
@@ -391,6 +420,7 @@ cs_table_truncated(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function %s must be fired by TRUNCATE", "cache.table_truncated")));
+	refuse_unloaded(trigdata->tg_relation);
 	if (!cs_shmem_ready())
 		return PointerGetDatum(NULL);
 	binding = deferring_binding(trigdata->tg_relation);

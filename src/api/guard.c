@@ -27,12 +27,15 @@
 #include "utils/rls.h"
 
 #include "api/guard.h"
+#include "flush/deferred.h"
 #include "flush/delta.h"
 #include "flush/journal.h"
 #include "flush/own.h"
+#include "flush/state.h"
 #include "guc.h"
 #include "store/slot.h"
 #include "store/store.h"
+#include "table/ddl.h"
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static object_access_hook_type prev_object_access = NULL;
@@ -176,14 +179,8 @@ executor_start(QueryDesc *query, int eflags)
 static bool
 has_deferred(int slot, Oid relid)
 {
-	CsUsage		usage;
-
-	if (slot >= 0)
-	{
-		cs_store_usage(slot, &usage);
-		if (usage.dirty_entries > 0 || cs_own_has(slot))
-			return true;
-	}
+	if (slot >= 0 && (cs_deferred_any(slot) || cs_own_has(slot)))
+		return true;
 	return cs_journal_has_pending(relid);
 }
 
@@ -211,12 +208,7 @@ any_dirty(void)
 	bool		dirty = false;
 
 	for (int i = 0; i < n && !dirty; i++)
-	{
-		CsUsage		usage;
-
-		cs_store_usage(slots[i], &usage);
-		dirty = usage.dirty_entries > 0;
-	}
+		dirty = cs_deferred_any(slots[i]);
 	pfree(slots);
 	return dirty;
 }
@@ -253,10 +245,12 @@ drops_us(Node *statement)
 	DropStmt   *drop = (DropStmt *) statement;
 	ListCell   *lc;
 
-	if (!IsA(statement, DropStmt) || drop->removeType != OBJECT_EXTENSION)
+	if (!IsA(statement, DropStmt) ||
+		(drop->removeType != OBJECT_EXTENSION && drop->removeType != OBJECT_SCHEMA))
 		return false;
 	foreach(lc, drop->objects)
-		if (strcmp(strVal(lfirst(lc)), EXTENSION) == 0)
+		if (strcmp(strVal(lfirst(lc)),
+				   drop->removeType == OBJECT_EXTENSION ? EXTENSION : "cache") == 0)
 			return true;
 	return false;
 }
@@ -276,9 +270,32 @@ process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 								dest, completion);
 }
 
+/*
+ * The keys of deferred entries, and what the journal has of them, mean what the
+ * primary key was when they were made.
+ */
+static void
+check_key(Oid relid, int slot)
+{
+	CsBinding  *binding;
+
+	if (!cs_state_key_is_set(slot) || !cs_deferred_any(slot))
+		return;
+	binding = cs_binding_get(relid);
+	if (binding == NULL || !cs_binding_defers(binding) ||
+		cs_state_key_is(slot, cs_binding_key_shape(binding)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot change the primary key of table \"%s\" because it has deferred writes that have not been flushed",
+					binding->name),
+			 errhint("Lock the table in ACCESS EXCLUSIVE MODE and use cache.flush() before, in the same transaction.")));
+}
+
 void
 cs_guard_init(void)
 {
+	cs_ddl_check_hook = check_key;
 	prev_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = executor_start;
 	prev_object_access = object_access_hook;

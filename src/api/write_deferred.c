@@ -187,7 +187,8 @@ cs_defer_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
 		return CS_DEFER_NOT;
 	if (binding->retired)
 		return CS_DEFER_AGAIN;
-	if (!cs_call_row_key(binding, row, &rowkey) || rowkey.key.len > CS_MAX_KEY_LEN)
+	if (!cs_call_row_key(binding, row, &rowkey) || rowkey.key.len > CS_MAX_KEY_LEN ||
+		cs_own_is_large(&delta))
 		return CS_DEFER_NOT;
 	while ((*result = cs_write_back_defer(binding, &rowkey, row, &delta)) == NULL)
 		;

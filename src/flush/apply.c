@@ -9,11 +9,12 @@
  * statement (statement.c) per so many keys, each in a subtransaction.  When it
  * fails, what the SQLSTATE says decides:
  *
- *	- it may pass by itself, or it is about the table (a missing privilege, a
- *	  changed column): thrown, as more attempts now would fail alike;
- *	- it is about a row: the keys are halved, and each half is written by
- *	  itself, until single keys are left, which become dead letters.  One such
- *	  key among n costs 2 log2(n) statements.
+ *	- it may pass by itself: thrown;
+ *	- else the keys are halved, and each half is written by itself, until
+ *	  single keys are left, which become dead letters.  One such key among n
+ *	  costs 2 log2(n) statements;
+ *	- but if it is about the table (a missing privilege, a changed column) and
+ *	  no other key can be written either, it is thrown.
  *
  * As the owner, in a security-restricted operation, nothing may be left to a
  * deferred trigger, which would run as somebody else.  So constraints are set
@@ -31,11 +32,13 @@
 #include "miscadmin.h"
 #include "nodes/bitmapset.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/typcache.h"
 
 #include "flush/apply.h"
+#include "flush/combine.h"
 #include "flush/deadletter.h"
 #include "flush/own.h"
 #include "flush/statement.h"
@@ -49,7 +52,19 @@ typedef struct Apply
 	CsRefused	refused;
 	void	   *refused_arg;
 	FmgrInfo   *compare[INDEX_MAX_KEYS];
+	bool		progress;		/* some row of the group was written */
+	List	   *suspects;		/* Suspect */
 } Apply;
+
+/* A row with an error that may be one of the table. */
+typedef struct Suspect
+{
+	CsApplyItem *item;
+	ErrorData  *error;
+} Suspect;
+
+/* With so many, and nothing written, it is. */
+#define MAX_SUSPECTS	100
 
 /* Items that one statement can write. */
 typedef struct Alike
@@ -376,31 +391,71 @@ is_skippable(const Apply *apply, const ErrorData *error)
 }
 
 static void
+refuse(Apply *apply, CsApplyItem *item, const ErrorData *error)
+{
+	item->outcome = CS_APPLIED_DEAD;
+	apply->refused(apply->binding, item, error, apply->refused_arg);
+}
+
+/*
+ * An error that says something of the table, a privilege that is missing say,
+ * is true of every row, and passes when somebody mends it.  But a trigger may
+ * raise the same for single rows.  So they are put aside, and are refused if
+ * any other row went through.
+ */
+static void
+suspect(Apply *apply, CsApplyItem *item, ErrorData *error)
+{
+	Suspect    *new = palloc(sizeof(Suspect));
+
+	if (!apply->progress && list_length(apply->suspects) >= MAX_SUSPECTS)
+		ReThrowError(error);
+	new->item = item;
+	new->error = error;
+	apply->suspects = lappend(apply->suspects, new);
+}
+
+static void
+judge_suspects(Apply *apply)
+{
+	ListCell   *lc;
+
+	foreach(lc, apply->suspects)
+	{
+		Suspect    *s = lfirst(lc);
+
+		if (!apply->progress)
+			ReThrowError(s->error);
+		refuse(apply, s->item, s->error);
+	}
+	apply->suspects = NIL;
+}
+
+static void
 apply_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 {
 	ErrorData  *error;
 
 	CHECK_FOR_INTERRUPTS();
 	if (try_items(apply, group, items, n, &error))
+	{
+		apply->progress = true;
 		return;
-	if (!is_skippable(apply, error) &&
-		(cs_apply_is_transient(error->sqlerrcode) || is_about_table(error->sqlerrcode)))
+	}
+	if (!is_skippable(apply, error) && cs_apply_is_transient(error->sqlerrcode))
 		ReThrowError(error);
 	if (n > 1)
 	{
 		FreeErrorData(error);
 		apply_items(apply, group, items, n / 2);
 		apply_items(apply, group, items + n / 2, n - n / 2);
-		return;
 	}
-	if (is_skippable(apply, error))
+	else if (is_skippable(apply, error))
 		items[0]->outcome = CS_APPLIED_LOCKED;
+	else if (is_about_table(error->sqlerrcode))
+		suspect(apply, items[0], error);
 	else
-	{
-		items[0]->outcome = CS_APPLIED_DEAD;
-		apply->refused(apply->binding, items[0], error, apply->refused_arg);
-	}
-	FreeErrorData(error);
+		refuse(apply, items[0], error);
 }
 
 /* ----- groups ----- */
@@ -437,8 +492,39 @@ apply_group(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 			items[i]->outcome = CS_APPLIED;
 		return;
 	}
+	apply->progress = false;
 	for (int done = 0; done < n; done += apply->statement_rows)
 		apply_items(apply, group, items + done, Min(apply->statement_rows, n - done));
+	judge_suspects(apply);
+}
+
+/* Is there a column that has been given another type since, which its rule does not fit? */
+static bool
+is_misfit(Apply *apply, CsApplyItem *item)
+{
+	for (int i = 0; i < item->delta->n; i++)
+	{
+		const CsColumnDelta *change = &item->delta->columns[i];
+		Form_pg_attribute att = cs_merge_attribute(apply->binding, change->attnum);
+		CsMergeColumn space;
+
+		if (att != NULL && change->rule != CS_RULE_REPLACE &&
+			!cs_merge_resolve(&space, change->rule, getBaseType(att->atttypid)))
+			return true;
+	}
+	return false;
+}
+
+static void
+refuse_misfit(Apply *apply, CsApplyItem *item)
+{
+	ErrorData	error = {
+		.elevel = ERROR,
+		.sqlerrcode = ERRCODE_DATATYPE_MISMATCH,
+		.message = "the type of a column does not fit the merge rule of this deferred write"
+	};
+
+	refuse(apply, item, &error);
 }
 
 static void
@@ -450,8 +536,14 @@ apply_sorted(Apply *apply, CsApplyItem *items, int n)
 	ListCell   *lc;
 
 	for (int i = 0; i < n; i++)
-		group_of[i] = find_group(&groups, items[i].delta->whole,
-								 cs_statement_columns(apply->binding, items[i].delta));
+	{
+		group_of[i] = -1;
+		if (is_misfit(apply, &items[i]))
+			refuse_misfit(apply, &items[i]);
+		else
+			group_of[i] = find_group(&groups, items[i].delta->whole,
+									 cs_statement_columns(apply->binding, items[i].delta));
+	}
 	foreach(lc, groups)
 	{
 		int			nmembers = 0;

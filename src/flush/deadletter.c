@@ -148,9 +148,9 @@ add_error(Command *command, int sqlerrcode, const char *message)
 	add_arg(command, TEXTOID, CStringGetTextDatum(message != NULL ? message : ""), false);
 }
 
-void
-cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
-					const ErrorData *error, void *arg)
+static void
+store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
+	  const ErrorData *error)
 {
 	Command		command = {
 		"INSERT INTO cache.dead_letter_store (relation, written_for, change, content, "
@@ -160,15 +160,30 @@ cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 
 	connect_spi();
 	add_arg(&command, REGCLASSOID, ObjectIdGetDatum(binding->relid), false);
-	add_arg(&command, OIDOID, ObjectIdGetDatum(binding->relid), false);
-	add_arg(&command, BYTEAOID,
-			PointerGetDatum(cs_delta_to_portable(binding, item->rowkey, item->delta)), false);
-	add_arg(&command, JSONBOID,
-			JsonbPGetDatum(cs_delta_to_jsonb(binding, item->rowkey, item->delta)), false);
+	add_arg(&command, OIDOID, ObjectIdGetDatum(written_for), false);
+	add_arg(&command, BYTEAOID, PointerGetDatum(portable), false);
+	add_arg(&command, JSONBOID, JsonbPGetDatum(content), false);
 	add_error(&command, error->sqlerrcode, error->message);
 	add_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
 	(void) run(&command, SPI_OK_INSERT);
 	SPI_finish();
+}
+
+void
+cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
+					const ErrorData *error, void *arg)
+{
+	store(binding, binding->relid,
+		  cs_delta_to_portable(binding, item->rowkey, item->delta),
+		  cs_delta_to_jsonb(binding, item->rowkey, item->delta), error);
+}
+
+void
+cs_deadletter_store_unread(CsBinding *binding, Oid written_for, bytea *portable,
+						   const ErrorData *error)
+{
+	store(binding, written_for, portable,
+		  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), error);
 }
 
 /* ----- whose they are ----- */

@@ -21,6 +21,10 @@ typedef void (*CsRefused) (CsBinding *binding, const CsApplyItem *item,
 extern void cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 								const ErrorData *error, void *arg);
 
+/* One that cannot even be read, as the table has changed. */
+extern void cs_deadletter_store_unread(CsBinding *binding, Oid written_for,
+									   bytea *portable, const ErrorData *error);
+
 /* cs_apply(), with something else than that. */
 extern void cs_apply_or(CsBinding *binding, CsApplyItem *items, int n,
 						int statement_rows, CsApplyMode mode,

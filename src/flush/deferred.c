@@ -649,6 +649,34 @@ cs_deferred_unwritten(const CsKey *key, uint64 id)
 	cs_store_alter(&mine, flip_part, &flip);
 }
 
+static CsAlter
+note_unwritten(char *value, Size len, void *arg)
+{
+	const CsDeferredHead *head = (const CsDeferredHead *) value;
+	char	   *at = value + sizeof(CsDeferredHead);
+
+	for (uint32 i = 0; i < head->nparts; i++)
+	{
+		CsPart	   *part = (CsPart *) at;
+
+		if (part->state != CS_PART_DEAD &&
+			!(part->state == CS_PART_INFLIGHT &&
+			  TransactionIdIsCurrentTransactionId((TransactionId) part->xid)))
+			*(bool *) arg = true;
+		at += part_size(part);
+	}
+	return CS_ALTER_NOTHING;
+}
+
+bool
+cs_deferred_any(int slot)
+{
+	bool		any = false;
+
+	cs_store_alter_all(slot, note_unwritten, &any);
+	return any;
+}
+
 /* ----- the flusher's side ----- */
 
 static bool

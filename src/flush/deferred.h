@@ -88,6 +88,12 @@ extern CsKey cs_deferred_key(const CsKey *key);
 extern bool cs_deferred_copy(const CsBinding *binding, const CsKey *key,
 							 CsDeferred *copy);
 
+/*
+ * Has the table any deferred writes, apart from those that this very
+ * transaction has written to it?
+ */
+extern bool cs_deferred_any(int slot);
+
 /* Has it a part that is not dead? */
 extern bool cs_deferred_has_parts(const CsDeferred *copy);
 

@@ -261,7 +261,8 @@ cancel_columns(CsDelta *acc, const Bitmapset *cancelled)
 	int			n = 0;
 
 	for (int i = 0; i < acc->n; i++)
-		if (!bms_is_member(acc->columns[i].attnum, cancelled))
+		if (acc->columns[i].rule != CS_RULE_REPLACE ||
+			!bms_is_member(acc->columns[i].attnum, cancelled))
 			acc->columns[n++] = acc->columns[i];
 	acc->n = n;
 	if (!acc->cancel)

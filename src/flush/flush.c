@@ -33,7 +33,9 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "flush/apply.h"
+#include "flush/deadletter.h"
 #include "flush/deferred.h"
 #include "flush/flush.h"
 #include "flush/journal.h"
@@ -225,7 +227,7 @@ lock_for_flush(Oid relid)
 	LockRelationOid(relid, RowExclusiveLock);
 	binding = cs_binding_require(relid);
 	/* a restored table has its rows before its triggers, and the journal too */
-	if (!cs_triggers_settle(binding))
+	if (!cs_triggers_settle(binding) && !cs_relation_is_locked(relid, ShareRowExclusiveLock))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
@@ -238,10 +240,13 @@ attempt(CsBinding *binding, bool skip_locked)
 {
 	uint64		boundary = cs_journal_switch();
 	Batch		batch;
+	CsAsOwner	saved;
 	uint64		rows;
 
 	CS_TEST_POINT("flush_boundary");
+	cs_statement_as_owner(&saved, binding->owner);
 	take_all(binding, boundary, &batch);
+	cs_statement_as_before(&saved);
 	if (batch.n == 0 && !binding->options.durable)
 		return 0;
 	CS_TEST_POINT("flush_taken");
@@ -273,6 +278,7 @@ try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
 	MemoryContext mine = AllocSetContextCreate(context, "cache_strategies flush",
 											   ALLOCSET_DEFAULT_SIZES);
 	volatile bool again = false;
+	ErrorData  *volatile error = NULL;
 
 	met_cancel = false;
 	BeginInternalSubTransaction(NULL);
@@ -284,9 +290,8 @@ try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
 	}
 	PG_CATCH();
 	{
-		if (!met_cancel)
-			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		again = true;
@@ -294,6 +299,8 @@ try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (again && !met_cancel)
+		ReThrowError(error);
 	MemoryContextDelete(mine);
 	return !again;
 }
@@ -363,8 +370,62 @@ typedef struct Replay
 	CsBinding  *binding;
 	MemoryContext context;
 	cs_replay_hash *keys;
-	uint64		unreadable;
+	bool		careful;		/* each delta in a subtransaction of its own */
 } Replay;
+
+/* Into the current context; false: the key has lost a column. */
+static bool
+read_one(Replay *replay, uint64 stamp, bytea *portable)
+{
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *delta = palloc0(sizeof(CsDelta));
+	Replayed   *known;
+	bool		found;
+
+	if (!cs_delta_from_portable(replay->binding, portable, rowkey, delta))
+		return false;
+	cs_delta_stamp(delta, stamp);
+	known = cs_replay_insert(replay->keys, rowkey->key, &found);
+	if (found)
+	{
+		cs_delta_fold(replay->binding, known->delta, delta);
+		return true;
+	}
+	known->rowkey = rowkey;
+	known->delta = delta;
+	return true;
+}
+
+/* NULL: it went well. */
+static ErrorData *
+try_one(Replay *replay, uint64 stamp, bytea *portable)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		if (!read_one(replay, stamp, portable))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("a column of the key no longer exists")));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
 
 /* In stamp order. */
 static void
@@ -372,26 +433,79 @@ replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
 {
 	Replay	   *replay = arg;
 	MemoryContext old = MemoryContextSwitchTo(replay->context);
-	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
-	CsDelta    *delta = palloc0(sizeof(CsDelta));
-	Replayed   *known;
-	bool		found;
 
-	if (!cs_delta_from_portable(replay->binding, portable, rowkey, delta))
-		replay->unreadable++;
+	if (!replay->careful)
+	{
+		if (!read_one(replay, stamp, portable))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("a column of the key no longer exists")));
+	}
 	else
 	{
-		cs_delta_stamp(delta, stamp);
-		known = cs_replay_insert(replay->keys, rowkey->key, &found);
-		if (found)
-			cs_delta_fold(replay->binding, known->delta, delta);
-		else
+		ErrorData  *error = try_one(replay, stamp, portable);
+
+		if (error != NULL && cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		if (error != NULL)
 		{
-			known->rowkey = rowkey;
-			known->delta = delta;
+			cs_deadletter_store_unread(replay->binding, written_for, portable, error);
+			cs_state_add(replay->binding->slot, CS_FLUSH_DEAD, 1);
 		}
 	}
 	MemoryContextSwitchTo(old);
+}
+
+/* As the owner: input functions may run what the owner of a domain has written. */
+static uint64
+read_journal(Replay *replay)
+{
+	CsAsOwner	saved;
+	uint64		read;
+
+	MemoryContextReset(replay->context);
+	replay->keys = cs_replay_create(replay->context, 1024, NULL);
+	cs_statement_as_owner(&saved, replay->binding->owner);
+	read = cs_journal_read(replay->binding->relid, replay_one, replay);
+	cs_statement_as_before(&saved);
+	return read;
+}
+
+/*
+ * All of it in one subtransaction; if that fails, each delta in one, so that it
+ * alone becomes a dead letter.
+ */
+static uint64
+read_journal_or_less(Replay *replay)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile uint64 read = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		read = read_journal(replay);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		replay->careful = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return replay->careful ? read_journal(replay) : read;
 }
 
 static uint64
@@ -423,29 +537,17 @@ uint64
 cs_flush_replay(Oid relid)
 {
 	Replay		replay = {.binding = lock_for_flush(relid)};
-	MemoryContext old;
-	CsAsOwner	saved;
 	uint64		read;
 	uint64		rows;
 
+	cs_journal_raise(cs_journal_last());
 	replay.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies replay",
 										   ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(replay.context);
-	replay.keys = cs_replay_create(replay.context, 1024, NULL);
-	/* input functions may run what the owner of a domain has written */
-	cs_statement_as_owner(&saved, replay.binding->owner);
-	read = cs_journal_read(relid, replay_one, &replay);
-	cs_statement_as_before(&saved);
+	read = read_journal_or_less(&replay);
 	rows = apply_replayed(&replay);
 	/* nobody defers while the gate is closed */
 	cs_journal_set_flushed(relid, cs_journal_boundary());
-	MemoryContextSwitchTo(old);
 	MemoryContextDelete(replay.context);
-	if (replay.unreadable > 0)
-		ereport(WARNING,
-				(errmsg("%llu deferred writes of table \"%s\" could not be read",
-						(unsigned long long) replay.unreadable, replay.binding->name),
-				 errdetail("A column of the key no longer exists.")));
 	ereport(LOG,
 			(errmsg("replayed %llu deferred writes of table \"%s\" into %llu rows",
 					(unsigned long long) read, replay.binding->name,

@@ -256,6 +256,17 @@ add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
 	return set_value(own, &sum);
 }
 
+/* An entry holds what several transactions, and a flush under way, have. */
+bool
+cs_own_is_large(const CsDelta *delta)
+{
+	Size		len;
+	char	   *encoded = cs_delta_encode(delta, &len);
+
+	pfree(encoded);
+	return len > cs_store_max_value() / 8;
+}
+
 void
 cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
@@ -270,6 +281,7 @@ cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 	if (stamp == 0)
 		stamp = cs_stamp_draw();
 #endif
+	cs_state_set_key(binding->slot, cs_binding_key_shape(binding));
 	add_delta(binding, &rowkey->key, delta);
 }
 
@@ -534,7 +546,9 @@ reserve(OwnKey *own, const CsDelta *delta, int flags)
 
 		result = cs_deferred_reserve(binding, &own->key, delta, id, stamp, own_xid(),
 									 flags, own->top->seen);
-		if (result != CS_RESERVE_FULL || (flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
+		/* an entry that is too large is smaller after a flush */
+		if ((result != CS_RESERVE_FULL && result != CS_RESERVE_TOO_LARGE) ||
+			(flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
 			break;
 		if (waits == 0)
 			cs_state_add(binding->slot, CS_FLUSH_WAITS, 1);

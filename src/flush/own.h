@@ -27,6 +27,9 @@ extern void cs_own_init(void);
 extern void cs_own_defer(CsBinding *binding, const CsRowKey *rowkey,
 						 const CsDelta *delta);
 
+/* So much of it that it had better go to the table at once? */
+extern bool cs_own_is_large(const CsDelta *delta);
+
 /*
  * This transaction has changed the row directly: what others have deferred for
  * these columns (NULL: for the row) is void.  flags: CS_RESERVE_NO_WHOLE.

@@ -46,6 +46,7 @@ typedef struct CsSharedFlush
 	pg_atomic_uint32 open;
 	pg_atomic_uint32 database;	/* that has been noted; InvalidOid: none */
 	pg_atomic_uint32 worker;	/* its procno + 1; 0: there is none */
+	pg_atomic_uint32 key;		/* shape of the primary key; 0: not deferred yet */
 	pg_atomic_uint32 asked;
 	pg_atomic_uint64 oldest;	/* a TimestampTz; 0: nothing deferred */
 
@@ -91,6 +92,7 @@ cs_state_shmem_init(void)
 		pg_atomic_init_u32(&state->database, InvalidOid);
 		pg_atomic_init_u32(&state->worker, 0);
 		pg_atomic_init_u32(&state->asked, 0);
+		pg_atomic_init_u32(&state->key, 0);
 		pg_atomic_init_u64(&state->oldest, 0);
 		for (int c = 0; c < CS_FLUSH_COUNTS; c++)
 			pg_atomic_init_u64(&state->count[c], 0);
@@ -111,6 +113,7 @@ cs_state_reset(int slot)
 	pg_atomic_write_u32(&state->database, InvalidOid);
 	pg_atomic_write_u32(&state->worker, 0);
 	pg_atomic_write_u32(&state->asked, 0);
+	pg_atomic_write_u32(&state->key, 0);
 	pg_atomic_write_u64(&state->oldest, 0);
 	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
 		pg_atomic_write_u64(&state->count[c], 0);
@@ -259,6 +262,27 @@ cs_state_take_asked(int slot)
 {
 	return pg_atomic_read_u32(&states[slot].asked) != 0 &&
 		pg_atomic_exchange_u32(&states[slot].asked, 0) != 0;
+}
+
+/* ----- the key ----- */
+
+void
+cs_state_set_key(int slot, uint32 shape)
+{
+	if (pg_atomic_read_u32(&states[slot].key) != shape)
+		pg_atomic_write_u32(&states[slot].key, shape);
+}
+
+bool
+cs_state_key_is_set(int slot)
+{
+	return pg_atomic_read_u32(&states[slot].key) != 0;
+}
+
+bool
+cs_state_key_is(int slot, uint32 shape)
+{
+	return pg_atomic_read_u32(&states[slot].key) == shape;
 }
 
 /* ----- flushes ----- */

@@ -56,6 +56,11 @@ extern void cs_state_wait_open(int slot);
 extern void cs_state_note_table(int slot, Oid database);
 extern bool cs_state_wants_worker(int slot);	/* noted so */
 
+/* What the primary key was (cs_binding_key_shape) when it was last deferred to. */
+extern void cs_state_set_key(int slot, uint32 shape);
+extern bool cs_state_key_is_set(int slot);
+extern bool cs_state_key_is(int slot, uint32 shape);
+
 /* Entries and bytes deferred; callable from COMMIT callbacks. */
 extern void cs_state_dirtied(int slot, TimestampTz since);
 extern void cs_state_add(int slot, CsFlushCount what, uint64 n);

@@ -320,6 +320,18 @@ cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 /* ----- direct changes ----- */
 
 static bool
+is_changed(const CsChange *change, Form_pg_attribute att)
+{
+	bool		oldnull;
+	bool		newnull;
+	Datum		old = slot_getattr(change->oldslot, att->attnum, &oldnull);
+	Datum		new = slot_getattr(change->newslot, att->attnum, &newnull);
+
+	return oldnull != newnull ||
+		(!oldnull && !datum_image_eq(old, new, att->attbyval, att->attlen));
+}
+
+static bool
 is_named(const CsChange *change, AttrNumber attnum)
 {
 	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, change->updated);
@@ -327,26 +339,27 @@ is_named(const CsChange *change, AttrNumber attnum)
 
 /*
  * Columns that the later of two changes decides, and that this one set, if only
- * to what the table had already, or that a trigger changed.
+ * to what the table had already, or that a trigger changed.  One that has no
+ * rule may have had one, by another name say, when a write was deferred.
  */
 static Bitmapset *
 replaced_columns(CsBinding *binding, const CsChange *change)
 {
 	const CsMerge *merge = cs_merge_get(binding);
 	Bitmapset  *columns = NULL;
+	CsUsage		usage;
 
-	for (int i = 0; i < merge->n; i++)
+	cs_store_usage(binding->slot, &usage);
+	for (int i = 0; i < binding->tupdesc->natts; i++)
 	{
-		const CsMergeColumn *column = &merge->columns[i];
-		bool		oldnull;
-		bool		newnull;
-		Datum		old = slot_getattr(change->oldslot, column->attnum, &oldnull);
-		Datum		new = slot_getattr(change->newslot, column->attnum, &newnull);
+		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
+		const CsMergeColumn *column = cs_merge_column(merge, att->attnum);
 
-		if (column->rule == CS_RULE_REPLACE &&
-			(is_named(change, column->attnum) || oldnull != newnull ||
-			 (!oldnull && !datum_image_eq(old, new, column->typbyval, column->typlen))))
-			columns = bms_add_member(columns, column->attnum);
+		if (att->attisdropped ||
+			(column != NULL ? column->rule != CS_RULE_REPLACE : usage.dirty_entries == 0))
+			continue;
+		if (is_named(change, att->attnum) || is_changed(change, att))
+			columns = bms_add_member(columns, att->attnum);
 	}
 	return columns;
 }

@@ -407,6 +407,19 @@ shape_of(TupleDesc tupdesc)
 	return shape;
 }
 
+uint32
+cs_binding_key_shape(const CsBinding *binding)
+{
+	uint32		shape = hash_uint32(binding->nkeys);
+
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		shape = hash_combine(shape, hash_uint32(binding->keys[i].attnum));
+		shape = hash_combine(shape, hash_uint32(binding->keys[i].type));
+	}
+	return shape | 1;
+}
+
 static void
 list_parts(CsBinding *binding, Relation rel)
 {
@@ -448,7 +461,7 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 												 ObjectIdGetDatum(RelationGetNamespace(rel)));
 	binding->name = pstrdup(RelationGetRelationName(rel));
 	binding->rls = rel->rd_rel->relrowsecurity;
-	binding->rules = rel->rd_rel->relhasrules;
+	binding->rules = rel->rd_rules != NULL;
 	binding->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	binding->shape = shape_of(binding->tupdesc);
 	binding->seed = ((uint64) MyDatabaseId << 32) | binding->relid;

@@ -149,6 +149,9 @@ extern bool cs_binding_is_locked(const CsBinding *binding, LOCKMODE least);
 extern bool cs_binding_may_select(CsBinding *binding);
 extern void cs_binding_check_select(CsBinding *binding);
 extern char *cs_binding_qualified_name(const CsBinding *binding);
+
+/* A fingerprint of the primary key's columns, never 0. */
+extern uint32 cs_binding_key_shape(const CsBinding *binding);
 cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);
 
 #define cs_binding_defers(binding)	((binding)->needs.settling)

@@ -41,6 +41,8 @@
 /* When all slots are in use, how often to look for some that nobody needs. */
 #define RECLAIM_MS		10000
 
+void		(*cs_ddl_check_hook) (Oid relid, int slot) = NULL;
+
 static HTAB *temp_relations;
 
 static object_access_hook_type prev_object_access_hook = NULL;
@@ -119,14 +121,14 @@ resolve(Oid relid)
 	get_rel_persistence(relid) == RELPERSISTENCE_TEMP;
 	List	   *ancestors;
 	ListCell   *lc;
+	int			slot;
 
 	note_temporary(relid, temporary);
 	if (temporary)
 		return;
 	if (relkind == '\0')
 	{
-		int			slot = cs_slot_get(MyDatabaseId, relid, false);
-
+		slot = cs_slot_get(MyDatabaseId, relid, false);
 		/* its parent, if it had one, is on the list by itself */
 		if (slot >= 0)
 			cs_txn_drop_table(slot, MyDatabaseId, relid);
@@ -136,7 +138,10 @@ resolve(Oid relid)
 		return;
 	if (!matters(relid, relkind))
 		return;
-	forget_detached(relid, touch(relid));
+	slot = touch(relid);
+	if (slot >= 0)
+		cs_ddl_check_hook(relid, slot);
+	forget_detached(relid, slot);
 	if (!get_rel_relispartition(relid))
 		return;
 	ancestors = get_partition_ancestors(relid);

@@ -507,6 +507,8 @@ cs_worker_init(void)
 {
 	BackgroundWorker launcher;
 
+	if (IsBinaryUpgrade)
+		return;
 	memset(&launcher, 0, sizeof(launcher));
 	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;

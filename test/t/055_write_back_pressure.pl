@@ -23,8 +23,8 @@ foreach my $table (@tables, 'another')
 	my $durable = $table eq 'volatile' ? 'false' : 'true';
 
 	$node->safe_psql('postgres', qq(
-		CREATE TABLE $table (id int PRIMARY KEY, n int NOT NULL, s text);
-		INSERT INTO $table SELECT i, 0, '' FROM generate_series(1, @{[ROWS]}) i;
+		CREATE TABLE $table (id int PRIMARY KEY, n int NOT NULL, s text, resets int);
+		INSERT INTO $table SELECT i, 0, '', 0 FROM generate_series(1, @{[ROWS]}) i;
 		SELECT cache.attach('$table', 'write_back', durable => $durable, flush_interval => '1 hour',
 			flush_batch => 100000000, merge => '{"n": "add", "s": "replace"}');));
 }
@@ -94,11 +94,14 @@ sub all_there
 	is(status($table, 'dirty_entries'), '0', "$name: nothing is left");
 }
 
+# The column without a rule has it go to the table at once.
 sub reset_table
 {
 	my ($table) = @_;
 
-	$node->safe_psql('postgres', "UPDATE $table SET n = 0, s = ''; SELECT cache.flush('$table')");
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$node->safe_psql('postgres', "SELECT cache.flush('$table')");
+	$node->safe_psql('postgres', "UPDATE $table SET n = 0, s = '', resets = resets + 1");
 	is($node->safe_psql('postgres', "SELECT count(*) FROM $table WHERE n = 0"), ROWS, "$table: reset");
 }
 
@@ -111,7 +114,7 @@ foreach my $table (@tables)
 	$node->safe_psql('postgres', increments($table, 1, 1000));
 	is(status($table, 'dirty_entries'), '1000', "$table: deferred");
 	$node->safe_psql('postgres', "SELECT count(cache.read(NULL::another, i)) FROM generate_series(1, @{[ROWS]}) i") foreach 1 .. 2;
-	cmp_ok($node->safe_psql('postgres', 'SELECT evictions FROM cache.stats'), '>', ROWS / 2, "$table: much was evicted");
+	cmp_ok($node->safe_psql('postgres', 'SELECT evictions FROM cache.stats'), '>', 1000, "$table: much was evicted");
 	is(status($table, 'dirty_entries'), '1000', "$table: but nothing deferred");
 	all_there($table, 1000, "$table, evictions");
 	reset_table($table);
