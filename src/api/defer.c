@@ -177,6 +177,37 @@ slot_row(const CsBinding *binding, TupleTableSlot *slot)
 	return row;
 }
 
+/* ----- a key that is new to the table ----- */
+
+static void
+refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
+{
+	CsRowKey	rowkey;
+	HeapTupleHeader row;
+	uint64		version;
+
+	if (binding->slot < 0)
+		return;
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		(void) slot_getattr(slot, binding->keys[i].attnum, &isnull);
+		if (isnull)
+			return;
+	}
+	row_key(binding, slot, &rowkey);
+	row = cs_write_back_over(binding, &rowkey, NULL, &version);
+	/* what the table itself has is for the executor to find */
+	if (row != NULL && !cs_write_back_in_table(binding, &rowkey))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("duplicate key value violates the primary key of table \"%s\"",
+						binding->name),
+				 errdetail("A row with this key has been written with cache.write() and not been flushed yet."),
+				 errhint("cache.flush() brings it into the table.")));
+}
+
 /* ----- UPDATE ----- */
 
 /* True: it is deferred, and the row is to be left alone. */
@@ -237,6 +268,7 @@ take_along(CsBinding *binding, TriggerData *trigdata, const CsRowKey *rowkey)
 	Datum	   *values = palloc(natts * sizeof(Datum));
 	bool	   *nulls = palloc(natts * sizeof(bool));
 	Bitmapset  *declared = NULL;
+	Bitmapset  *named = updated_columns(trigdata);
 	CsDelta		delta;
 	HeapTupleHeader merged;
 	HeapTupleData tuple;
@@ -245,8 +277,13 @@ take_along(CsBinding *binding, TriggerData *trigdata, const CsRowKey *rowkey)
 	merged = cs_write_back_over(binding, rowkey, slot_row(binding, trigdata->tg_trigslot),
 								&version);
 	for (int i = 0; i < merge->n; i++)
+	{
 		if (!same_value(trigdata, merge->columns[i].attnum))
 			declared = bms_add_member(declared, merge->columns[i].attnum);
+		/* what combines has done so, if it has changed at all */
+		if (merge->columns[i].rule != CS_RULE_REPLACE)
+			named = bms_del_member(named, merge->columns[i].attnum);
+	}
 	if (row_delta(trigdata, merge, declared, &delta))
 		merged = cs_delta_apply(binding, merged, &delta);
 	else
@@ -257,12 +294,13 @@ take_along(CsBinding *binding, TriggerData *trigdata, const CsRowKey *rowkey)
 	for (int i = 0; i < natts; i++)
 	{
 		if (bms_is_member(i + 1, declared) ||
-			TupleDescAttr(binding->tupdesc, i)->attisdropped || same_value(trigdata, i + 1))
+			TupleDescAttr(binding->tupdesc, i)->attisdropped ||
+			(same_value(trigdata, i + 1) && !bms_is_member(i + 1, named)))
 			continue;
 		values[i] = new->tts_values[i];
 		nulls[i] = new->tts_isnull[i];
 	}
-	cs_own_cancel(binding, rowkey, NULL, 0, version);
+	cs_own_expect(binding, rowkey, version);
 	return heap_form_tuple(RelationGetDescr(trigdata->tg_relation), values, nulls);
 }
 
@@ -300,41 +338,12 @@ settle_update(CsBinding *binding, TriggerData *trigdata)
 	if (binding->slot < 0)
 		return trigdata->tg_newtuple;
 	row_key(binding, trigdata->tg_trigslot, &rowkey);
+	if (!key_is_same(binding, trigdata))
+		refuse_duplicate(binding, trigdata->tg_newslot);
 	if (!key_is_same(binding, trigdata) || whole_is_deferred(binding, &rowkey))
 		return take_along(binding, trigdata, &rowkey);
 	check_together(binding, trigdata, &rowkey);
 	return trigdata->tg_newtuple;
-}
-
-/* ----- INSERT ----- */
-
-static void
-refuse_duplicate(CsBinding *binding, TriggerData *trigdata)
-{
-	CsRowKey	rowkey;
-	HeapTupleHeader row;
-	uint64		version;
-
-	if (binding->slot < 0)
-		return;
-	for (int i = 0; i < binding->nkeys; i++)
-	{
-		bool		isnull;
-
-		(void) slot_getattr(trigdata->tg_trigslot, binding->keys[i].attnum, &isnull);
-		if (isnull)
-			return;
-	}
-	row_key(binding, trigdata->tg_trigslot, &rowkey);
-	row = cs_write_back_over(binding, &rowkey, NULL, &version);
-	/* what the table itself has is for the executor to find */
-	if (row != NULL && !cs_write_back_in_table(binding, &rowkey))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("duplicate key value violates the primary key of table \"%s\"",
-						binding->name),
-				 errdetail("A row with this key has been written with cache.write() and not been flushed yet."),
-				 errhint("cache.flush() brings it into the table.")));
 }
 
 /* ----- the triggers ----- */
@@ -376,7 +385,7 @@ handle_row(CsBinding *binding, TriggerData *trigdata)
 	cs_write_back_wait_replayed(binding);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{
-		refuse_duplicate(binding, trigdata);
+		refuse_duplicate(binding, trigdata->tg_trigslot);
 		return trigdata->tg_trigtuple;
 	}
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))

@@ -252,7 +252,7 @@ with_deferred(TableScan *scan, const Pending *pending, HeapTupleHeader row)
 	CsDelta		own;
 
 	memset(&sum, 0, sizeof(sum));
-	if (pending->present)
+	if (pending->present && !cs_own_has_truncated(scan->binding->slot))
 		(void) cs_deferred_merge(scan->binding, &pending->copy, scan->fresh, &sum);
 	if (pending->own && cs_own_delta(scan->binding, &pending->name, &own))
 		cs_delta_fold(scan->binding, &sum, &own);

@@ -79,7 +79,8 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 		.superseded = superseded
 	};
 
-	if (cs_txn_is_whole(binding->slot))
+	/* cancels of deferred writes are needed for each key all the same */
+	if (cs_txn_is_whole(binding->slot) && !cs_binding_defers(binding))
 		return;
 	if (old != NULL)
 	{
@@ -229,12 +230,14 @@ tell_sessions(TupleTableSlot *row)
 {
 	bool		isnull;
 	Oid			relid = DatumGetObjectId(slot_getattr(row, 1, &isnull));
-	char	   *strategy = TextDatumGetCString(slot_getattr(row, 2, &isnull));
-	bool		defers = strcmp(strategy, cs_write_back.name) == 0;
+	char	   *strategy;
+	bool		defers;
 	int			slot;
 
 	if (isnull || get_rel_relkind(relid) == '\0')
 		return;
+	strategy = TextDatumGetCString(slot_getattr(row, 2, &isnull));
+	defers = strcmp(strategy, cs_write_back.name) == 0;
 	CacheInvalidateRelcacheByRelid(relid);
 	if (!cs_shmem_ready())
 		return;

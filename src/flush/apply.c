@@ -105,6 +105,12 @@ cs_apply_is_writing(Oid relid)
 		trigger_depth() == writing.depth + 1;
 }
 
+bool
+cs_apply_is_under_way(Oid relid)
+{
+	return OidIsValid(relid) && writing.relid == relid;
+}
+
 /* ----- errors ----- */
 
 bool

@@ -47,6 +47,9 @@ extern void cs_apply(CsBinding *binding, CsApplyItem *items, int n,
 /* Are we in the trigger of a row that cs_apply() itself is writing? */
 extern bool cs_apply_is_writing(Oid relid);
 
+/* Is cs_apply() at work on this table, whatever triggers have called since? */
+extern bool cs_apply_is_under_way(Oid relid);
+
 /* May this error pass by itself? */
 extern bool cs_apply_is_transient(int sqlerrcode);
 

@@ -34,6 +34,7 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
+#include "flush/apply.h"
 #include "flush/deferred.h"
 #include "flush/journal.h"
 #include "store/slot.h"
@@ -218,7 +219,7 @@ fold_parts(CsBinding *binding, CsPart **parts, int n, CsDelta *delta)
 }
 
 static bool
-shows(const CsPart *part, Snapshot fresh)
+shows(const CsPart *part, Snapshot fresh, Oid relid)
 {
 	switch (part->state)
 	{
@@ -230,7 +231,8 @@ shows(const CsPart *part, Snapshot fresh)
 			return (part->flags & CS_PART_CANCELS) == 0 || part->xid == 0 ||
 				cs_deferred_sees(fresh, part->xid);
 		case CS_PART_TAKEN:
-			return true;
+			/* our own flush counts as done while it is being done */
+			return !cs_apply_is_under_way(relid);
 		case CS_PART_INFLIGHT:
 #ifdef CS_MUTANT_INFLIGHT_ALWAYS
 			return true;
@@ -249,7 +251,7 @@ cs_deferred_merge(CsBinding *binding, const CsDeferred *copy, Snapshot fresh,
 	int			n = 0;
 
 	for (uint32 i = 0; i < copy->head.nparts; i++)
-		if (shows(copy->parts[i], fresh))
+		if (shows(copy->parts[i], fresh, binding->relid))
 			chosen[n++] = copy->parts[i];
 	if (n == 0)
 		return false;
@@ -465,7 +467,7 @@ has_whole(CsBinding *binding, const CsDeferred *copy)
 
 static CsReserve
 reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint64 seen,
-			 bool patient)
+			 bool patient, uint64 *version)
 {
 	CsDeferred	copy;
 	Builder		builder;
@@ -478,6 +480,9 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 		return CS_RESERVE_NOTHING;
 	if ((flags & CS_RESERVE_NO_WHOLE) && has_whole(binding, &copy))
 		return CS_RESERVE_WHOLE;
+	if ((flags & CS_RESERVE_NO_NEW_WHOLE) && seen == CS_ANY_VERSION &&
+		has_whole(binding, &copy))
+		return CS_RESERVE_CHANGED;
 	fold = may_fold(binding, key, &copy);
 	if (!fold && copy.head.nparts >= MANY_PARTS && patient)
 		return RESERVE_LATER;
@@ -492,6 +497,7 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 	switch (put(&builder, key, copy.version, (flags & CS_RESERVE_FORCE) != 0))
 	{
 		case CS_SWAP_DONE:
+			*version = builder.head.version;
 			return CS_RESERVE_DONE;
 		case CS_SWAP_TOO_LARGE:
 			return CS_RESERVE_TOO_LARGE;
@@ -505,7 +511,8 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 
 CsReserve
 cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
-					uint64 id, uint64 stamp, uint64 xid, int flags, uint64 seen)
+					uint64 id, uint64 stamp, uint64 xid, int flags, uint64 seen,
+					uint64 *version)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "cache_strategies deferred entry",
@@ -522,7 +529,9 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 		mine = new_part(delta, id, CS_PART_RESERVED);
 		mine->stamp = stamp;
 		mine->xid = xid;
-		result = reserve_once(binding, key, mine, flags, seen, waits < MAX_PATIENCE);
+		result = reserve_once(binding, key, mine, flags, seen,
+							  waits < MAX_PATIENCE && (flags & CS_RESERVE_FORCE) == 0,
+							  version);
 		if (result == RESERVE_LATER)
 		{
 			CHECK_FOR_INTERRUPTS();

@@ -72,6 +72,7 @@ typedef enum CsReserve
 #define CS_RESERVE_IF_PARTS	0x01	/* only if the entry has parts */
 #define CS_RESERVE_NO_WHOLE	0x02
 #define CS_RESERVE_FORCE	0x04	/* beyond the share for dirty entries */
+#define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one now */
 
 #define CS_ANY_VERSION		PG_UINT64_MAX
 
@@ -110,11 +111,12 @@ extern bool cs_deferred_sees(Snapshot snapshot, uint64 xid);
 /*
  * The transaction's side, before it commits: add a part.  'seen': the version
  * that the entry must have, or CS_ANY_VERSION.  'stamp': 0 if it has not been
- * drawn yet.
+ * drawn yet.  *version: the one that it has now.
  */
 extern CsReserve cs_deferred_reserve(CsBinding *binding, const CsKey *key,
 									 const CsDelta *delta, uint64 id, uint64 stamp,
-									 uint64 xid, int flags, uint64 seen);
+									 uint64 xid, int flags, uint64 seen,
+									 uint64 *version);
 extern void cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp);
 
 /* From COMMIT and ABORT callbacks. */

@@ -187,7 +187,7 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 		}
 		if (cs_deferred_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
 			cs_own_wrote(binding, &item->rowkey->key, id);
-		else if (item->outcome == CS_APPLIED)
+		else if (item->outcome != CS_APPLIED_GONE)
 		{
 			met_cancel = true;
 			ereport(ERROR,

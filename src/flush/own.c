@@ -30,6 +30,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "flush/deferred.h"
@@ -69,6 +70,9 @@ typedef struct OwnKey
 	int			batch;			/* dirty entries at which the flusher is woken */
 	OwnValue   *top;			/* NULL: all was rolled back */
 	uint64		part;			/* id of the part in the entry; 0: none */
+	uint64		version;		/* that the entry got with it */
+	uint64		moves;			/* of the table, when it was first deferred */
+	bool		moving;			/* we have counted ourselves in there */
 	CommandId	updated;		/* the last command that had an UPDATE of it
 								 * deferred */
 } OwnKey;
@@ -196,6 +200,7 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	own->durable = binding->options.durable;
 	own->batch = binding->options.flush_batch;
 	own->updated = InvalidCommandId;
+	own->moves = cs_state_moves(binding->slot);
 	cs_ownset_insert(keys, own->key, &found)->key = own;
 	return own;
 }
@@ -285,6 +290,18 @@ cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 	add_delta(binding, &rowkey->key, delta);
 }
 
+static bool
+has_cancelled(const CsKey *key)
+{
+	OwnKey	   *own = find_key(key);
+	CsDelta		delta;
+
+	if (own == NULL || own->top == NULL)
+		return false;
+	cs_delta_decode(own->top->delta, own->top->len, &delta);
+	return delta.cancel;
+}
+
 void
 cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 			  int flags, uint64 seen)
@@ -303,10 +320,32 @@ cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 							binding->name)));
 		return;
 	}
+	/* a whole row that we have cancelled ourselves does not stand in the way */
+	if (cs_own_has_truncated(binding->slot) || has_cancelled(&rowkey->key))
+		flags &= ~CS_RESERVE_NO_WHOLE;
 	value = add_delta(binding, &rowkey->key, &delta);
 	value->flags |= flags;
 	if (seen != CS_ANY_VERSION)
 		value->seen = seen;
+}
+
+/* The deferred entry must be the same at the end as now. */
+void
+cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 version)
+{
+	CsDelta		nothing = {0};
+
+	if (cs_txn_is_late())
+		return;
+	add_delta(binding, &rowkey->key, &nothing)->seen = version;
+}
+
+bool
+cs_own_expects(const CsKey *key)
+{
+	OwnKey	   *own = find_key(key);
+
+	return own != NULL && own->top != NULL && own->top->seen != CS_ANY_VERSION;
 }
 
 bool
@@ -314,13 +353,13 @@ cs_own_is_updated(const CsKey *key)
 {
 	OwnKey	   *own = find_key(key);
 
-	return own != NULL && own->updated == GetCurrentCommandId(false);
+	return own != NULL && own->updated == GetActiveSnapshot()->curcid;
 }
 
 void
 cs_own_set_updated(const CsKey *key)
 {
-	find_key(key)->updated = GetCurrentCommandId(false);
+	find_key(key)->updated = GetActiveSnapshot()->curcid;
 }
 
 bool
@@ -334,6 +373,20 @@ cs_own_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 	return true;
 }
 
+bool
+cs_own_has_truncated(int slot)
+{
+	for (OwnLevel *level = levels; level != NULL; level = level->outer)
+	{
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &level->truncates)
+			if (dlist_container(OwnTruncate, node, iter.cur)->slot == slot)
+				return true;
+	}
+	return false;
+}
+
 /* Has it changed rows directly in a way that voids what others have deferred? */
 bool
 cs_own_has_cancels(int slot)
@@ -341,6 +394,8 @@ cs_own_has_cancels(int slot)
 	void	   *at = NULL;
 	const CsKey *key;
 
+	if (cs_own_has_truncated(slot))
+		return true;
 	while ((key = cs_own_next(slot, &at)) != NULL)
 	{
 		CsDelta		delta;
@@ -459,6 +514,9 @@ cs_own_wait_for_room(CsBinding *binding)
 	int			waits = 0;
 	int			flushes = 0;
 
+	/* in a flush: nobody else may be there to make room */
+	if (cs_own_direct > 0)
+		return;
 	while (is_over_share(binding))
 	{
 		uint64		seen = cs_state_flushes_ended(binding->slot);
@@ -489,6 +547,24 @@ no_room_error(const CsBinding *binding)
 }
 
 /* ----- PRE_COMMIT ----- */
+
+static bool
+has_flights(void)
+{
+	for (OwnLevel *level = levels; level != NULL; level = level->outer)
+		if (!dlist_is_empty(&level->flights))
+			return true;
+	return false;
+}
+
+static bool
+has_truncates(void)
+{
+	for (OwnLevel *level = levels; level != NULL; level = level->outer)
+		if (!dlist_is_empty(&level->truncates))
+			return true;
+	return false;
+}
 
 static uint64
 own_xid(void)
@@ -540,12 +616,15 @@ reserve(OwnKey *own, const CsDelta *delta, int flags)
 	uint64		id = cs_deferred_id();
 
 	flags |= own->top->flags;
+	/* nobody flushes while we do */
+	if (has_flights())
+		flags |= CS_RESERVE_FORCE;
 	for (int waits = 0;; waits++)
 	{
 		uint64		seen = cs_state_flushes_ended(binding->slot);
 
 		result = cs_deferred_reserve(binding, &own->key, delta, id, stamp, own_xid(),
-									 flags, own->top->seen);
+									 flags, own->top->seen, &own->version);
 		/* an entry that is too large is smaller after a flush */
 		if ((result != CS_RESERVE_FULL && result != CS_RESERVE_TOO_LARGE) ||
 			(flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
@@ -563,15 +642,6 @@ reserve(OwnKey *own, const CsDelta *delta, int flags)
 	}
 	else if (result != CS_RESERVE_NOTHING)
 		reserve_error(binding, result);
-}
-
-static bool
-has_truncates(void)
-{
-	for (OwnLevel *level = levels; level != NULL; level = level->outer)
-		if (!dlist_is_empty(&level->truncates))
-			return true;
-	return false;
 }
 
 /* Calls 'what' for every key that has a delta, with the delta. */
@@ -603,11 +673,26 @@ for_each_key(void (*what) (OwnKey *own, const CsDelta *delta))
 	MemoryContextDelete(mine);
 }
 
+/* Nobody can have looked for our part in vain and given the row another key. */
+static void
+check_moves(const OwnKey *own, const CsDelta *delta)
+{
+	if (delta->whole || own->top->seen != CS_ANY_VERSION ||
+		cs_state_moves(own->key.owner) == own->moves)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to a concurrent change of a key"),
+			 errhint("The transaction might succeed if retried.")));
+}
+
 static void
 reserve_change(OwnKey *own, const CsDelta *delta)
 {
-	if (!cs_delta_is_empty(delta))
-		reserve(own, delta, 0);
+	if (cs_delta_is_empty(delta))
+		return;
+	reserve(own, delta, 0);
+	check_moves(own, delta);
 }
 
 static void
@@ -619,13 +704,41 @@ before_marks(void)
 	CS_TEST_POINT("after_reserve");
 }
 
+/* Is our part still the last that came to the entry? */
+static void
+check_seen(OwnKey *own)
+{
+	CsBinding  *binding = cs_binding_require(own->relid);
+	CsDeferred	copy;
+
+	(void) cs_deferred_copy(binding, &own->key, &copy);
+	if (copy.version != own->version)
+		reserve_error(binding, CS_RESERVE_CHANGED);
+}
+
 static void
 reserve_cancel(OwnKey *own, const CsDelta *delta)
 {
-	if (own->part == 0)
+	bool		cancels = delta->cancel || delta->cancelled != NULL;
+
+	if (own->part == 0 && cancels)
 		reserve(own, delta, CS_RESERVE_IF_PARTS | CS_RESERVE_FORCE);
-	else if (delta->cancel || delta->cancelled != NULL)
+	else if (own->part != 0 && cancels)
+	{
+		if (own->top->seen != CS_ANY_VERSION)
+			check_seen(own);
 		cs_deferred_set_stamp(&own->key, own->part, stamp);
+	}
+}
+
+/* A row whose key was changed: say so before anybody looks for parts. */
+static void
+begin_move(OwnKey *own, const CsDelta *delta)
+{
+	if (own->top->seen == CS_ANY_VERSION || !delta->cancel)
+		return;
+	own->moving = true;
+	cs_state_begin_move(own->key.owner);
 }
 
 static void
@@ -672,6 +785,7 @@ after_marks(void)
 	stamp = cs_journal_enter();
 #endif
 	CS_TEST_POINT("after_stamp");
+	for_each_key(begin_move);
 	for_each_key(reserve_cancel);
 	journal_truncates();
 	for_each_key(write_journal);
@@ -701,11 +815,10 @@ prepare(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has truncated a table attached with write_back")));
-	for (OwnLevel *level = levels; level != NULL; level = level->outer)
-		if (!dlist_is_empty(&level->flights))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that has flushed deferred writes")));
+	if (has_flights())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has flushed deferred writes")));
 }
 
 /* ----- the end: nothing here throws or allocates ----- */
@@ -771,6 +884,8 @@ end_parts(bool committed)
 	{
 		OwnKey	   *own = entry->key;
 
+		if (own->moving)
+			cs_state_end_move(own->key.owner);
 		if (own->part == 0)
 			continue;
 		if (committed)

@@ -46,6 +46,14 @@ extern void cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey,
 extern bool cs_own_is_updated(const CsKey *key);
 extern void cs_own_set_updated(const CsKey *key);
 
+/*
+ * What is deferred for the row has gone into it, with the entry as it was in
+ * this version: it must be the same at the end.  The trigger that fires after
+ * the row has been changed cancels it.
+ */
+extern void cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 version);
+extern bool cs_own_expects(const CsKey *key);
+
 /* It has truncated the table. */
 extern void cs_own_truncate(CsBinding *binding);
 
@@ -55,6 +63,9 @@ extern bool cs_own_delta(CsBinding *binding, const CsKey *key, CsDelta *delta);
 /* Has it deferred anything for the table? */
 extern bool cs_own_has(int slot);
 extern bool cs_own_has_cancels(int slot);
+
+/* Has it truncated the table?  Then what others have deferred is void for it. */
+extern bool cs_own_has_truncated(int slot);
 
 /* Every key for which it has, one after the other; start with *at = NULL. */
 extern const CsKey *cs_own_next(int slot, void **at);

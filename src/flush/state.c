@@ -46,6 +46,8 @@ typedef struct CsSharedFlush
 	pg_atomic_uint32 open;
 	pg_atomic_uint32 database;	/* that has been noted; InvalidOid: none */
 	pg_atomic_uint32 worker;	/* its procno + 1; 0: there is none */
+	pg_atomic_uint64 moves;		/* begun above, not ended in the low 16 bits;
+								 * never reset */
 	pg_atomic_uint32 key;		/* shape of the primary key; 0: not deferred yet */
 	pg_atomic_uint32 asked;
 	pg_atomic_uint64 oldest;	/* a TimestampTz; 0: nothing deferred */
@@ -93,6 +95,7 @@ cs_state_shmem_init(void)
 		pg_atomic_init_u32(&state->worker, 0);
 		pg_atomic_init_u32(&state->asked, 0);
 		pg_atomic_init_u32(&state->key, 0);
+		pg_atomic_init_u64(&state->moves, 0);
 		pg_atomic_init_u64(&state->oldest, 0);
 		for (int c = 0; c < CS_FLUSH_COUNTS; c++)
 			pg_atomic_init_u64(&state->count[c], 0);
@@ -283,6 +286,25 @@ bool
 cs_state_key_is(int slot, uint32 shape)
 {
 	return pg_atomic_read_u32(&states[slot].key) == shape;
+}
+
+uint64
+cs_state_moves(int slot)
+{
+	/* a full barrier */
+	return pg_atomic_fetch_add_u64(&states[slot].moves, 0);
+}
+
+void
+cs_state_begin_move(int slot)
+{
+	pg_atomic_fetch_add_u64(&states[slot].moves, 0x10001);
+}
+
+void
+cs_state_end_move(int slot)
+{
+	pg_atomic_fetch_sub_u64(&states[slot].moves, 1);
 }
 
 /* ----- flushes ----- */

@@ -61,6 +61,16 @@ extern void cs_state_set_key(int slot, uint32 shape);
 extern bool cs_state_key_is_set(int slot);
 extern bool cs_state_key_is(int slot, uint32 shape);
 
+/*
+ * Rows that get another key.  Who defers for a key remembers the word, and looks
+ * at it again when he has reserved his part: what he deferred is for a row that
+ * may be elsewhere by then.  Whoever changes a key counts himself in before he
+ * looks for parts, and out when he has ended (not failing).
+ */
+extern uint64 cs_state_moves(int slot);
+extern void cs_state_begin_move(int slot);
+extern void cs_state_end_move(int slot);
+
 /* Entries and bytes deferred; callable from COMMIT callbacks. */
 extern void cs_state_dirtied(int slot, TimestampTz since);
 extern void cs_state_add(int slot, CsFlushCount what, uint64 n);

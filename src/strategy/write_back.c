@@ -68,7 +68,7 @@ put_together(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
 	CsDelta		own;
 
 	memset(&sum, 0, sizeof(sum));
-	if (deferred != NULL)
+	if (deferred != NULL && !cs_own_has_truncated(binding->slot))
 		(void) cs_deferred_merge(binding, deferred, fresh, &sum);
 	if (cs_own_delta(binding, &rowkey->key, &own))
 		cs_delta_fold(binding, &sum, &own);
@@ -85,14 +85,17 @@ typedef enum Found
 static Found
 read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
+	CsBinding  *binding = access->binding;
 	CsDeferred	before;
 	CsDeferred	after;
-	bool		deferred = cs_deferred_copy(access->binding, &rowkey->key, &before);
+	bool		deferred = cs_deferred_copy(binding, &rowkey->key, &before);
 	Snapshot	fresh;
 	Found		found = FOUND;
 
 	CS_TEST_POINT("read_copied");
-	fresh = RegisterSnapshot(IsInParallelMode() ? access->snapshot : GetLatestSnapshot());
+	/* neither the latest nor the transaction's can be had in parallel mode */
+	fresh = RegisterSnapshot(IsInParallelMode() ? GetCatalogSnapshot(binding->relid)
+							 : GetLatestSnapshot());
 	cs_access_begin(access, access->binding, fresh);
 	if (!cs_strategy_read_base(access, rowkey, answer))
 		found = FOUND_RETIRED;
@@ -312,6 +315,8 @@ cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 	if (cs_write_back_lock(binding, rowkey, row))
 		return NULL;
 	result = cs_delta_apply(binding, row, delta);
+	if (cs_write_back_lock(binding, rowkey, result))
+		return NULL;
 	cs_delta_check_row(binding, result);
 	cs_own_defer(binding, rowkey, delta);
 	return result;
@@ -385,9 +390,14 @@ changed(const CsBinding *const_binding, const CsChange *change)
 			cs_own_cancel(binding, change->new, NULL, CS_RESERVE_NO_WHOLE, CS_ANY_VERSION);
 		return;
 	}
+	if (cs_own_expects(&change->new->key))
+	{
+		cs_own_cancel(binding, change->new, NULL, 0, CS_ANY_VERSION);
+		return;
+	}
 	columns = replaced_columns(binding, change);
 	if (columns != NULL)
-		cs_own_cancel(binding, change->new, columns, 0, CS_ANY_VERSION);
+		cs_own_cancel(binding, change->new, columns, CS_RESERVE_NO_NEW_WHOLE, CS_ANY_VERSION);
 }
 
 const CsStrategy cs_write_back = {

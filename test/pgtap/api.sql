@@ -45,7 +45,7 @@ INSERT INTO expected VALUES
 		'loader regproc DEFAULT NULL::regproc, refresh_ahead real DEFAULT NULL::real, durable boolean DEFAULT NULL::boolean, '
 		'flush_interval interval DEFAULT NULL::interval, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb',
 		'void', 'v', 'u', false),
-	('detach', 'relation regclass', 'void', 'v', 'u', true),
+	('detach', 'relation regclass, discard boolean DEFAULT false', 'void', 'v', 'u', true),
 	('read', 'row_type anyelement, VARIADIC key "any"', 'anyelement', 's', 'r', false),
 	('read_many', 'row_type anyelement, keys anycompatiblearray', 'SETOF anyelement', 's', 'r', false),
 	('lookup', 'row_type anyelement, VARIADIC key "any"', 'anyelement', 'v', 'r', false),

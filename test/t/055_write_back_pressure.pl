@@ -7,6 +7,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use CacheTest;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -36,6 +37,41 @@ sub increments
 	my ($table, $first, $last) = @_;
 
 	return join('', map { "SELECT cache.increment(NULL::$table, 'n', 1, $_);\n" } $first .. $last);
+}
+
+# A client that does so in the background.
+sub start_writer
+{
+	my ($table, $first, $last) = @_;
+	my $name = "$table $first";
+	my $file = "$PostgreSQL::Test::Utils::tmp_check/writer $name";
+	my $writer = { name => $name, text => '' };
+
+	append_to_file($file, increments($table, $first, $last));
+	$writer->{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-f', $file,
+			'-d', $node->connstr('postgres') . " application_name='$name'" ],
+		'<', '/dev/null', '>', '/dev/null', '2>', \$writer->{text});
+	return $writer;
+}
+
+sub writer_pid
+{
+	my ($writer) = @_;
+	my $query = "FROM pg_stat_activity WHERE application_name = '$writer->{name}'";
+
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 $query") or die 'the writer does not start';
+	return $node->safe_psql('postgres', "SELECT pid $query");
+}
+
+sub all_done
+{
+	my ($writer, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$writer->{run}->finish;
+	is($writer->{text}, '', $name);
+	unlink "$PostgreSQL::Test::Utils::tmp_check/writer $writer->{name}";
 }
 
 sub status
@@ -131,10 +167,8 @@ foreach my $table (@tables)
 
 	$waits = status($table, 'waits');
 	$holder = keep_flusher_away($table);
-	$writer = $node->background_psql('postgres', on_error_stop => 0);
-	$pid = session_pid($writer);
-	$writer->{stdin} .= increments($table, 1, ROWS) . "\\echo all done\n";
-	$writer->{run}->pump_nb;
+	$writer = start_writer($table, 1, ROWS);
+	$pid = writer_pid($writer);
 	wait_waiting($table, $pid, $waits);
 	$deferred = status($table, 'dirty_entries');
 	cmp_ok($deferred, '>', 100, "$table: $deferred rows were deferred before the writer had to wait");
@@ -163,8 +197,7 @@ foreach my $table (@tables)
 	# and on it goes
 	$holder->query_safe('COMMIT');
 	$holder->quit;
-	$writer->query_until(qr/all done/, '');
-	$writer->quit;
+	all_done($writer, "$table: the writer goes on");
 	all_there($table, ROWS, "$table, after waiting");
 	is($node->safe_psql('postgres', 'SELECT sum(n), cache.flush(NULL) >= 0 FROM cache.scan(NULL::another)'), '100|t', "$table: another table has what it deferred");
 	is($node->safe_psql('postgres', 'SELECT count(*) FILTER (WHERE n = 1), sum(n) FROM another'), '100|100', "$table: and in the table");
@@ -174,14 +207,15 @@ foreach my $table (@tables)
 	# ----- one who holds the table himself -----
 
 	$holder = hold($table);
-	$writer = $node->background_psql('postgres', on_error_stop => 0);
-	$writer->query_until(qr/started/, "\\echo started\n" . increments($table, 1, 10) . "\\echo all done\n");
+	$writer = start_writer($table, 1, 10);
+	$pid = writer_pid($writer);
+	$node->poll_query_until('postgres', "SELECT cardinality(pg_blocking_pids($pid)) = 1")
+	  or die 'the writer does not wait for the lock';
 	is($node->safe_psql('postgres', "SET statement_timeout = '10s';" . increments('another', 1, 100)),
 		join("\n", (1) x 100), "$table locked: another table");
 	$holder->query_safe('COMMIT');
 	$holder->quit;
-	$writer->query_until(qr/all done/, '');
-	$writer->quit;
+	all_done($writer, "$table locked: the writer goes on");
 	all_there($table, 10, "$table, after it was locked");
 	reset_table($table);
 	$node->safe_psql('postgres', "SELECT cache.flush('another')");
@@ -205,21 +239,9 @@ foreach my $table (@tables)
 
 	# ----- many who defer more than fits, side by side -----
 
-	my @writers;
+	my @writers = map { start_writer($table, $_ * ROWS / 4 + 1, ($_ + 1) * ROWS / 4) } 0 .. 3;
 
-	foreach my $i (0 .. 3)
-	{
-		my $w = $node->background_psql('postgres', on_error_stop => 0);
-
-		$w->{stdin} .= increments($table, $i * ROWS / 4 + 1, ($i + 1) * ROWS / 4) . "\\echo all done\n";
-		$w->{run}->pump_nb;
-		push @writers, $w;
-	}
-	foreach my $w (@writers)
-	{
-		$w->query_until(qr/all done/, '');
-		$w->quit;
-	}
+	all_done($_, "$table: a writer beside others") foreach @writers;
 	all_there($table, ROWS, "$table, four writers");
 	reset_table($table);
 }
