@@ -793,13 +793,34 @@ cs_deferred_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 *
 	}
 }
 
+static bool
+cancels_some(const CsDelta *cancels, const CsPart *part)
+{
+	CsDelta		delta;
+
+	if (cancels->cancel)
+		return true;
+	cs_delta_decode(part_delta(part), part->len, &delta);
+	for (int c = 0; c < delta.n; c++)
+		if (delta.columns[c].rule == CS_RULE_REPLACE &&
+			bms_is_member(delta.columns[c].attnum, cancels->cancelled))
+			return true;
+	return false;
+}
+
+bool
+cs_deferred_concerns(const CsDeferred *copy, const CsDelta *cancels)
+{
+	for (uint32 i = 0; i < copy->head.nparts; i++)
+		if (copy->parts[i]->state != CS_PART_DEAD && cancels_some(cancels, copy->parts[i]))
+			return true;
+	return false;
+}
+
 /* Is some of this delta void because of a transaction that has committed? */
 static bool
 is_cancelled(const CsDeferred *copy, const CsPart *taken)
 {
-	CsDelta		delta;
-
-	cs_delta_decode(part_delta(taken), taken->len, &delta);
 	for (uint32 i = 0; i < copy->head.nparts; i++)
 	{
 		CsPart	   *part = copy->parts[i];
@@ -811,11 +832,8 @@ is_cancelled(const CsDeferred *copy, const CsPart *taken)
 			   TransactionIdDidCommit((TransactionId) part->xid))))
 			continue;
 		cs_delta_decode(part_delta(part), part->len, &later);
-		if (later.cancel)
+		if (cancels_some(&later, taken))
 			return true;
-		for (int c = 0; c < delta.n; c++)
-			if (bms_is_member(delta.columns[c].attnum, later.cancelled))
-				return true;
 	}
 	return false;
 }

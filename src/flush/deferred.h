@@ -95,6 +95,9 @@ extern bool cs_deferred_copy(const CsBinding *binding, const CsKey *key,
  */
 extern bool cs_deferred_any(int slot);
 
+/* Would any of it be void with these cancels? */
+extern bool cs_deferred_concerns(const CsDeferred *copy, const CsDelta *cancels);
+
 /* Has it a part that is not dead? */
 extern bool cs_deferred_has_parts(const CsDeferred *copy);
 

@@ -580,7 +580,7 @@ reserve_error(const CsBinding *binding, CsReserve result)
 	if (result == CS_RESERVE_CHANGED)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to deferred writes of a row of table \"%s\" whose key was changed",
+				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
 						binding->name),
 				 errhint("The transaction might succeed if retried.")));
 	if (result == CS_RESERVE_WHOLE)
@@ -797,7 +797,8 @@ refuse_change(OwnKey *own, const CsDelta *delta)
 	CsBinding  *binding = cs_binding_require(own->relid);
 	CsDeferred	copy;
 
-	if (cs_delta_is_empty(delta) && !cs_deferred_copy(binding, &own->key, &copy))
+	if (cs_delta_is_empty(delta) &&
+		(!cs_deferred_copy(binding, &own->key, &copy) || !cs_deferred_concerns(&copy, delta)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
