@@ -27,6 +27,7 @@
 #include "utils/rls.h"
 
 #include "api/guard.h"
+#include "compat.h"
 #include "flush/deferred.h"
 #include "flush/delta.h"
 #include "flush/journal.h"
@@ -255,12 +256,21 @@ drops_us(Node *statement)
 	return false;
 }
 
+/* Others get the usual error. */
+static bool
+may_drop_us(void)
+{
+	Oid			extension = get_extension_oid(EXTENSION, true);
+
+	return OidIsValid(extension) && cs_extension_ownercheck(extension, GetUserId());
+}
+
 static void
 process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	if (drops_us(stmt->utilityStmt) && OidIsValid(get_extension_oid(EXTENSION, true)))
+	if (drops_us(stmt->utilityStmt) && may_drop_us())
 		check_drop_extension(true);
 	if (prev_process_utility)
 		prev_process_utility(stmt, query, read_only, context, params, environment,

@@ -37,6 +37,7 @@
 #include "flush/apply.h"
 #include "flush/deferred.h"
 #include "flush/journal.h"
+#include "flush/part.h"
 #include "store/slot.h"
 #include "store/stripe.h"
 #include "txn/snapshot.h"
@@ -51,9 +52,6 @@
 
 /* Ids are handed out to backends so many at a time. */
 #define ID_BLOCK	256
-
-#define part_delta(part)	((char *) (part) + sizeof(CsPart))
-#define part_size(part)		(sizeof(CsPart) + MAXALIGN((part)->len))
 
 StaticAssertDecl(sizeof(CsDeferredHead) % MAXIMUM_ALIGNOF == 0,
 				 "parts must be aligned");
@@ -123,7 +121,7 @@ take_apart(char *value, CsDeferred *copy)
 	for (uint32 i = 0; i < copy->head.nparts; i++)
 	{
 		copy->parts[i] = (CsPart *) at;
-		at += part_size(copy->parts[i]);
+		at += cs_part_size(copy->parts[i]);
 	}
 }
 
@@ -201,8 +199,8 @@ compare_parts(const void *a, const void *b)
 }
 
 /* Several parts as one delta. */
-static void
-fold_parts(CsBinding *binding, CsPart **parts, int n, CsDelta *delta)
+void
+cs_parts_fold(CsBinding *binding, CsPart **parts, int n, CsDelta *delta)
 {
 	memset(delta, 0, sizeof(*delta));
 	qsort(parts, n, sizeof(CsPart *), compare_parts);
@@ -210,7 +208,7 @@ fold_parts(CsBinding *binding, CsPart **parts, int n, CsDelta *delta)
 	{
 		CsDelta		later;
 
-		cs_delta_decode(part_delta(parts[i]), parts[i]->len, &later);
+		cs_delta_decode(cs_part_delta(parts[i]), parts[i]->len, &later);
 		/* in one that has been folded each column has its own */
 		if (parts[i]->folded == 1 && parts[i]->stamp != 0)
 			cs_delta_stamp(&later, parts[i]->stamp);
@@ -255,23 +253,14 @@ cs_deferred_merge(CsBinding *binding, const CsDeferred *copy, Snapshot fresh,
 			chosen[n++] = copy->parts[i];
 	if (n == 0)
 		return false;
-	fold_parts(binding, chosen, n, delta);
+	cs_parts_fold(binding, chosen, n, delta);
 	return true;
 }
 
 /* ----- making an entry anew ----- */
 
-typedef struct Builder
-{
-	const CsBinding *binding;
-	CsDeferredHead head;
-	Size		size;
-	int			n;
-	CsPart	  **parts;
-} Builder;
-
-static void
-begin(Builder *builder, const CsBinding *binding, const CsDeferred *copy)
+void
+cs_builder_begin(CsBuilder *builder, const CsBinding *binding, const CsDeferred *copy)
 {
 	memset(builder, 0, sizeof(*builder));
 	builder->binding = binding;
@@ -282,11 +271,11 @@ begin(Builder *builder, const CsBinding *binding, const CsDeferred *copy)
 	builder->head.relation = binding->relid;
 }
 
-static void
-keep(Builder *builder, CsPart *part)
+void
+cs_builder_keep(CsBuilder *builder, CsPart *part)
 {
 	builder->parts[builder->n++] = part;
-	builder->size += part_size(part);
+	builder->size += cs_part_size(part);
 }
 
 static uint8
@@ -304,8 +293,8 @@ flags_of(const CsDelta *delta)
 	return flags;
 }
 
-static CsPart *
-new_part(const CsDelta *delta, uint64 id, CsPartState state)
+CsPart *
+cs_part_new(const CsDelta *delta, uint64 id, CsPartState state)
 {
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
@@ -316,12 +305,12 @@ new_part(const CsDelta *delta, uint64 id, CsPartState state)
 	part->flags = flags_of(delta);
 	part->folded = 1;
 	part->len = len;
-	memcpy(part_delta(part), encoded, len);
+	memcpy(cs_part_delta(part), encoded, len);
 	return part;
 }
 
-static CsSwap
-put(Builder *builder, const CsKey *key, uint64 expected, bool force)
+CsSwap
+cs_builder_put(CsBuilder *builder, const CsKey *key, uint64 expected, bool force)
 {
 	CsKey		mine = cs_deferred_key(key);
 	CsMeta		meta = {.flags = CS_ENTRY_DIRTY};
@@ -333,8 +322,8 @@ put(Builder *builder, const CsKey *key, uint64 expected, bool force)
 	memcpy(value, &builder->head, sizeof(CsDeferredHead));
 	for (int i = 0; i < builder->n; i++)
 	{
-		memcpy(at, builder->parts[i], part_size(builder->parts[i]));
-		at += part_size(builder->parts[i]);
+		memcpy(at, builder->parts[i], cs_part_size(builder->parts[i]));
+		at += cs_part_size(builder->parts[i]);
 	}
 	return cs_store_swap(&mine, &meta, value, builder->size, expected, force);
 }
@@ -383,14 +372,14 @@ may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
 }
 
 static CsPart *
-folded_part(Builder *builder, CsPart **parts, int n)
+folded_part(CsBuilder *builder, CsPart **parts, int n)
 {
 	CsDelta		delta;
 	CsPart	   *part;
 	uint32		folded = 0;
 
-	fold_parts((CsBinding *) builder->binding, parts, n, &delta);
-	part = new_part(&delta, cs_deferred_id(), CS_PART_COMMITTED);
+	cs_parts_fold((CsBinding *) builder->binding, parts, n, &delta);
+	part = cs_part_new(&delta, cs_deferred_id(), CS_PART_COMMITTED);
 	for (int i = 0; i < n; i++)
 	{
 		folded += parts[i]->folded;
@@ -405,7 +394,7 @@ folded_part(Builder *builder, CsPart **parts, int n)
 
 /* Committed parts of the same era become one: eras are flushed one by one. */
 static void
-keep_committed(Builder *builder, const CsDeferred *copy, bool fold)
+keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 {
 	int			max = copy->head.nparts;
 	CsPart	  **same = palloc((max + 1) * sizeof(CsPart *));
@@ -431,7 +420,7 @@ keep_committed(Builder *builder, const CsDeferred *copy, bool fold)
 			done[j] = true;
 			same[n++] = part;
 		}
-		keep(builder, n == 1 ? first : folded_part(builder, same, n));
+		cs_builder_keep(builder, n == 1 ? first : folded_part(builder, same, n));
 	}
 }
 
@@ -456,7 +445,7 @@ has_whole(CsBinding *binding, const CsDeferred *copy)
 	}
 	if (n == 0)
 		return false;
-	fold_parts(binding, chosen, n, &delta);
+	cs_parts_fold(binding, chosen, n, &delta);
 	return delta.whole;
 }
 
@@ -470,7 +459,7 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 			 bool patient, uint64 *version)
 {
 	CsDeferred	copy;
-	Builder		builder;
+	CsBuilder		builder;
 	bool		fold;
 
 	(void) cs_deferred_copy(binding, key, &copy);
@@ -486,15 +475,15 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 	fold = may_fold(binding, key, &copy);
 	if (!fold && copy.head.nparts >= MANY_PARTS && patient)
 		return RESERVE_LATER;
-	begin(&builder, binding, &copy);
+	cs_builder_begin(&builder, binding, &copy);
 	for (uint32 i = 0; i < copy.head.nparts; i++)
 		if (copy.parts[i]->state == CS_PART_TAKEN ||
 			copy.parts[i]->state == CS_PART_INFLIGHT ||
 			copy.parts[i]->state == CS_PART_RESERVED)
-			keep(&builder, copy.parts[i]);
+			cs_builder_keep(&builder, copy.parts[i]);
 	keep_committed(&builder, &copy, fold);
-	keep(&builder, mine);
-	switch (put(&builder, key, copy.version, (flags & CS_RESERVE_FORCE) != 0))
+	cs_builder_keep(&builder, mine);
+	switch (cs_builder_put(&builder, key, copy.version, (flags & CS_RESERVE_FORCE) != 0))
 	{
 		case CS_SWAP_DONE:
 			*version = builder.head.version;
@@ -526,7 +515,7 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 		CsPart	   *mine;
 
 		MemoryContextReset(context);
-		mine = new_part(delta, id, CS_PART_RESERVED);
+		mine = cs_part_new(delta, id, CS_PART_RESERVED);
 		mine->stamp = stamp;
 		mine->xid = xid;
 		result = reserve_once(binding, key, mine, flags, seen,
@@ -546,22 +535,10 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 
 /* ----- flips: nothing here throws or allocates ----- */
 
-typedef struct Flip
+CsAlter
+cs_part_flip(char *value, Size len, void *arg)
 {
-	uint64		id;				/* of the part; 0: every one */
-	CsPartState from;			/* CS_PART_DEAD: whatever it is */
-	CsPartState to;
-	uint64		stamp;			/* 0: stays */
-	uint64		xid;
-	bool		leaves;			/* readers who loaded before must look again */
-	uint64		version;		/* only if it is this; 0: any */
-	bool		done;
-} Flip;
-
-static CsAlter
-flip_part(char *value, Size len, void *arg)
-{
-	Flip	   *flip = arg;
+	CsFlip	   *flip = arg;
 	CsDeferredHead *head = (CsDeferredHead *) value;
 	char	   *at = value + sizeof(CsDeferredHead);
 	bool		alive = false;
@@ -584,7 +561,7 @@ flip_part(char *value, Size len, void *arg)
 			flip->done = true;
 		}
 		alive |= part->state != CS_PART_DEAD;
-		at += part_size(part);
+		at += cs_part_size(part);
 	}
 	if (!alive)
 		return CS_ALTER_REMOVE;
@@ -600,9 +577,9 @@ void
 cs_deferred_commit(const CsKey *key, uint64 id, uint64 stamp)
 {
 	CsKey		mine = cs_deferred_key(key);
-	Flip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_COMMITTED,.stamp = stamp};
+	CsFlip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_COMMITTED,.stamp = stamp};
 
-	cs_store_alter(&mine, flip_part, &flip);
+	cs_store_alter(&mine, cs_part_flip, &flip);
 }
 
 /* Before the commit: what it cancels can be seen from the commit on. */
@@ -610,18 +587,18 @@ void
 cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp)
 {
 	CsKey		mine = cs_deferred_key(key);
-	Flip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_RESERVED,.stamp = stamp};
+	CsFlip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_RESERVED,.stamp = stamp};
 
-	cs_store_alter(&mine, flip_part, &flip);
+	cs_store_alter(&mine, cs_part_flip, &flip);
 }
 
 void
 cs_deferred_drop(const CsKey *key, uint64 id)
 {
 	CsKey		mine = cs_deferred_key(key);
-	Flip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_DEAD};
+	CsFlip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_DEAD};
 
-	cs_store_alter(&mine, flip_part, &flip);
+	cs_store_alter(&mine, cs_part_flip, &flip);
 }
 
 /*
@@ -631,31 +608,31 @@ cs_deferred_drop(const CsKey *key, uint64 id)
 void
 cs_deferred_truncate(int slot)
 {
-	Flip		flip = {.to = CS_PART_DEAD,.leaves = true};
+	CsFlip		flip = {.to = CS_PART_DEAD,.leaves = true};
 
-	cs_store_alter_all(slot, flip_part, &flip);
+	cs_store_alter_all(slot, cs_part_flip, &flip);
 }
 
 void
 cs_deferred_flushed(const CsKey *key, uint64 id)
 {
 	CsKey		mine = cs_deferred_key(key);
-	Flip		flip = {.id = id,.from = CS_PART_INFLIGHT,.to = CS_PART_DEAD,.leaves = true};
+	CsFlip		flip = {.id = id,.from = CS_PART_INFLIGHT,.to = CS_PART_DEAD,.leaves = true};
 
 #ifdef CS_MUTANT_REDIRTY_IGNORED
 	flip.id = 0;
 	flip.from = CS_PART_DEAD;
 #endif
-	cs_store_alter(&mine, flip_part, &flip);
+	cs_store_alter(&mine, cs_part_flip, &flip);
 }
 
 void
 cs_deferred_unwritten(const CsKey *key, uint64 id)
 {
 	CsKey		mine = cs_deferred_key(key);
-	Flip		flip = {.id = id,.from = CS_PART_INFLIGHT,.to = CS_PART_TAKEN};
+	CsFlip		flip = {.id = id,.from = CS_PART_INFLIGHT,.to = CS_PART_TAKEN};
 
-	cs_store_alter(&mine, flip_part, &flip);
+	cs_store_alter(&mine, cs_part_flip, &flip);
 }
 
 static CsAlter
@@ -672,7 +649,7 @@ note_unwritten(char *value, Size len, void *arg)
 			!(part->state == CS_PART_INFLIGHT &&
 			  TransactionIdIsCurrentTransactionId((TransactionId) part->xid)))
 			*(bool *) arg = true;
-		at += part_size(part);
+		at += cs_part_size(part);
 	}
 	return CS_ALTER_NOTHING;
 }
@@ -684,188 +661,4 @@ cs_deferred_any(int slot)
 
 	cs_store_alter_all(slot, note_unwritten, &any);
 	return any;
-}
-
-/* ----- the flusher's side ----- */
-
-static bool
-is_takable(const CsPart *part, uint64 boundary)
-{
-	return part->state == CS_PART_TAKEN ||
-		(part->state == CS_PART_COMMITTED && part->stamp < boundary);
-}
-
-static void
-take_parts(CsBinding *binding, const CsDeferred *copy, uint64 boundary, Builder *builder,
-		   CsDelta *delta, uint64 *stamp, uint32 *folded)
-{
-	CsPart	  **chosen = palloc((copy->head.nparts + 1) * sizeof(CsPart *));
-	int			n = 0;
-
-	*folded = 0;
-	*stamp = 0;
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-	{
-		CsPart	   *part = copy->parts[i];
-
-		if (is_takable(part, boundary))
-		{
-			chosen[n++] = part;
-			*folded += part->folded;
-			*stamp = Max(*stamp, part->stamp);
-			if (part->flags & CS_PART_CANCELS)
-				builder->head.gen = cs_deferred_id();
-		}
-		else if (part->state != CS_PART_DEAD)
-			keep(builder, part);
-	}
-	fold_parts(binding, chosen, n, delta);
-	/* what later parts cancel is not worth writing */
-	for (int i = 0; i < builder->n; i++)
-	{
-		CsDelta		later;
-
-		if (builder->parts[i]->state != CS_PART_COMMITTED ||
-			(builder->parts[i]->flags & CS_PART_CANCELS) == 0)
-			continue;
-		cs_delta_decode(part_delta(builder->parts[i]), builder->parts[i]->len, &later);
-		later.whole = false;
-		later.n = 0;
-		cs_delta_fold(binding, delta, &later);
-	}
-	delta->cancel = false;
-	delta->cancelled = NULL;
-}
-
-static bool
-has_takable(const CsDeferred *copy, uint64 boundary)
-{
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-		if (is_takable(copy->parts[i], boundary))
-			return true;
-	return false;
-}
-
-bool
-cs_deferred_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 *id,
-				 CsDelta *delta, uint32 *folded)
-{
-	for (;;)
-	{
-		CsDeferred	copy;
-		Builder		builder;
-		CsPart	   *taken;
-		uint64		stamp;
-
-		if (!cs_deferred_copy(binding, key, &copy) || !has_takable(&copy, boundary))
-			return false;
-		begin(&builder, binding, &copy);
-		take_parts(binding, &copy, boundary, &builder, delta, &stamp, folded);
-		if (cs_delta_is_empty(delta) && builder.n == 0)
-		{
-			CsKey		mine = cs_deferred_key(key);
-			Flip		flip = {.to = CS_PART_DEAD,.leaves = true,.version = copy.version};
-
-			cs_store_alter(&mine, flip_part, &flip);
-			if (!flip.done)
-				continue;
-			return false;
-		}
-		*id = cs_deferred_id();
-		taken = new_part(delta, *id, CS_PART_TAKEN);
-		taken->stamp = stamp;
-		taken->folded = *folded;
-		if (!cs_delta_is_empty(delta))
-			keep(&builder, taken);
-		switch (put(&builder, key, copy.version, true))
-		{
-			case CS_SWAP_DONE:
-				return !cs_delta_is_empty(delta);
-			case CS_SWAP_CONFLICT:
-				continue;
-			case CS_SWAP_FULL:
-			case CS_SWAP_TOO_LARGE:
-				ereport(ERROR,
-						(errcode(ERRCODE_OUT_OF_MEMORY),
-						 errmsg("no room in the store to take the deferred writes of table \"%s\"",
-								binding->name)));
-		}
-	}
-}
-
-static bool
-cancels_some(const CsDelta *cancels, const CsPart *part)
-{
-	CsDelta		delta;
-
-	if (cancels->cancel)
-		return true;
-	cs_delta_decode(part_delta(part), part->len, &delta);
-	for (int c = 0; c < delta.n; c++)
-		if (delta.columns[c].rule == CS_RULE_REPLACE &&
-			bms_is_member(delta.columns[c].attnum, cancels->cancelled))
-			return true;
-	return false;
-}
-
-bool
-cs_deferred_concerns(const CsDeferred *copy, const CsDelta *cancels)
-{
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-		if (copy->parts[i]->state != CS_PART_DEAD && cancels_some(cancels, copy->parts[i]))
-			return true;
-	return false;
-}
-
-/* Is some of this delta void because of a transaction that has committed? */
-static bool
-is_cancelled(const CsDeferred *copy, const CsPart *taken)
-{
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-	{
-		CsPart	   *part = copy->parts[i];
-		CsDelta		later;
-
-		if ((part->flags & CS_PART_CANCELS) == 0 ||
-			!(part->state == CS_PART_COMMITTED ||
-			  (part->state == CS_PART_RESERVED && part->xid != 0 &&
-			   TransactionIdDidCommit((TransactionId) part->xid))))
-			continue;
-		cs_delta_decode(part_delta(part), part->len, &later);
-		if (cancels_some(&later, taken))
-			return true;
-	}
-	return false;
-}
-
-/*
- * The row is locked by the flusher, so whoever changed it before has committed;
- * but his COMMIT callback may still be ahead of him.
- */
-CsSettle
-cs_deferred_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xid)
-{
-	CsKey		mine = cs_deferred_key(key);
-
-	for (;;)
-	{
-		CsDeferred	copy;
-		CsPart	   *taken = NULL;
-		Flip		flip = {.id = id,.from = CS_PART_TAKEN,.to = CS_PART_INFLIGHT,.xid = xid};
-
-		(void) cs_deferred_copy(binding, key, &copy);
-		for (uint32 i = 0; i < copy.head.nparts; i++)
-			if (copy.parts[i]->id == id && copy.parts[i]->state == CS_PART_TAKEN)
-				taken = copy.parts[i];
-		if (taken == NULL)
-			return CS_SETTLE_CANCELLED;
-#ifndef CS_MUTANT_NO_RELOOK
-		if (is_cancelled(&copy, taken))
-			return CS_SETTLE_CANCELLED;
-#endif
-		flip.version = copy.version;
-		cs_store_alter(&mine, flip_part, &flip);
-		if (flip.done)
-			return CS_SETTLED;
-	}
 }

@@ -216,6 +216,9 @@ cs_write_back_begin(CsBinding *binding)
 	AcceptInvalidationMessages();
 	if (!binding->retired && !cs_state_is_open(slot))
 	{
+		/* attached or altered by us: the worker cannot open it before we end */
+		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
+			return false;
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_state_wait_open(slot);
 	}

@@ -139,27 +139,12 @@ cs_relation_is_locked(Oid relid, LOCKMODE least)
 	return false;
 }
 
-/*
- * DDL by this very transaction is recognised by its lock: nothing that changes
- * how rows are seen or which triggers fire does with less than these.
- */
 static void
-relcache_callback(Datum arg, Oid relid)
+forget(Oid relid)
 {
 	HASH_SEQ_STATUS scan;
 	Known	   *entry;
 
-#ifndef CS_MUTANT_DDL_UNNOTICED
-	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
-		cs_relation_is_locked(relid, ShareUpdateExclusiveLock) &&
-		!(cs_txn_is_late() && cs_ddl_is_temporary(relid)))
-		cs_txn_ddl(relid);
-#endif
-
-	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
-		building_again = true;
-	if (known == NULL)
-		return;
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
@@ -170,6 +155,26 @@ relcache_callback(Datum arg, Oid relid)
 		if (entry->valid)
 			retire(entry);
 	}
+}
+
+/*
+ * DDL by this very transaction is recognised by its lock: nothing that changes
+ * how rows are seen or which triggers fire does with less than these.
+ */
+static void
+relcache_callback(Datum arg, Oid relid)
+{
+#ifndef CS_MUTANT_DDL_UNNOTICED
+	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
+		cs_relation_is_locked(relid, ShareUpdateExclusiveLock) &&
+		!(cs_txn_is_late() && cs_ddl_is_temporary(relid)))
+		cs_txn_ddl(relid);
+#endif
+
+	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
+		building_again = true;
+	if (known != NULL)
+		forget(relid);
 	if (!OidIsValid(relid) || relid == catalog_relid)
 		catalog_relid = InvalidOid;
 }

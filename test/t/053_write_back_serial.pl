@@ -34,7 +34,7 @@ use constant OPERATIONS => 40;		# of each client in a round
 use constant SECONDS => 8;			# for each of the two tables
 
 my $node = new_node('main', 'fsync = off', 'deadlock_timeout = 20ms',
-	'cache_strategies.test_delay = 2000', "log_min_error_statement = panic");
+	'cache_strategies.test_delay = 500', "log_min_error_statement = panic");
 
 # What there is to do: weight, columns concerned (n: adds, sk: sets these, *:
 # the whole row), SQL with N for the number and P for 10^N.
