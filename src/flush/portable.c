@@ -45,27 +45,27 @@
 /* ----- writing ----- */
 
 static void
-send_text(StringInfo buf, const char *text)
+send_text(StringInfo buf, const char *string)
 {
-	int			len = strlen(text);
+	int			len = strlen(string);
 
 	pq_sendint32(buf, len);
-	pq_sendbytes(buf, text, len);
+	pq_sendbytes(buf, string, len);
 }
 
 static void
 send_value(StringInfo buf, Oid type, Datum value, bool isnull)
 {
-	char	   *text;
+	char	   *string;
 
 	if (isnull)
 	{
 		pq_sendint32(buf, -1);
 		return;
 	}
-	text = cs_combine_to_text(type, value);
-	send_text(buf, text);
-	pfree(text);
+	string = cs_combine_to_text(type, value);
+	send_text(buf, string);
+	pfree(string);
 }
 
 static void
@@ -167,14 +167,14 @@ static char *
 get_text(Reader *reader)
 {
 	int			len = (int32) pq_getmsgint(&reader->buf, 4);
-	char	   *text;
+	char	   *string;
 
 	if (len < 0)
 		return NULL;
-	text = pnstrdup(pq_getmsgbytes(&reader->buf, len), len);
+	string = pnstrdup(pq_getmsgbytes(&reader->buf, len), len);
 	if (reader->encoding == GetDatabaseEncoding())
-		return text;
-	return pg_any_to_server(text, len, reader->encoding);
+		return string;
+	return pg_any_to_server(string, len, reader->encoding);
 }
 
 static Form_pg_attribute
@@ -217,12 +217,12 @@ get_key(Reader *reader, CsRowKey *rowkey)
 	for (int i = 0; i < n; i++)
 	{
 		Form_pg_attribute att = get_column(reader);
-		char	   *text = get_text(reader);
+		char	   *string = get_text(reader);
 
-		for (int k = 0; k < binding->nkeys && att != NULL && text != NULL; k++)
+		for (int k = 0; k < binding->nkeys && att != NULL && string != NULL; k++)
 			if (binding->keys[k].attnum == att->attnum)
 			{
-				rowkey->value[k] = cs_combine_from_text(binding->keys[k].type, -1, text);
+				rowkey->value[k] = cs_combine_from_text(binding->keys[k].type, -1, string);
 				found++;
 			}
 	}
@@ -260,7 +260,7 @@ get_change(Reader *reader, CsDelta *delta)
 	Form_pg_attribute att = get_column(reader);
 	int			rule = pq_getmsgbyte(&reader->buf);
 	uint64		stamp = pq_getmsgint64(&reader->buf);
-	char	   *text = get_text(reader);
+	char	   *string = get_text(reader);
 	CsColumnDelta *column;
 
 	if (rule > CS_RULE_REPLACE)
@@ -271,11 +271,11 @@ get_change(Reader *reader, CsDelta *delta)
 	column->attnum = att->attnum;
 	column->rule = (CsRule) rule;
 	column->type = value_type(att, column->rule);
-	column->isnull = text == NULL;
+	column->isnull = string == NULL;
 	column->value = (Datum) 0;
 	column->stamp = stamp;
-	if (text != NULL)
-		column->value = cs_combine_from_text(column->type, -1, text);
+	if (string != NULL)
+		column->value = cs_combine_from_text(column->type, -1, string);
 }
 
 static int
@@ -343,7 +343,7 @@ cs_delta_from_portable(CsBinding *binding, bytea *portable, CsRowKey *rowkey,
 
 /* NaN and infinity are no numbers to JSON. */
 static bool
-is_json_number(Oid type, const char *text)
+is_json_number(Oid type, const char *string)
 {
 	switch (type)
 	{
@@ -353,7 +353,7 @@ is_json_number(Oid type, const char *text)
 		case FLOAT4OID:
 		case FLOAT8OID:
 		case NUMERICOID:
-			return strspn(text, "+-.0123456789eE") == strlen(text);
+			return strspn(string, "+-.0123456789eE") == strlen(string);
 		default:
 			return false;
 	}
@@ -366,21 +366,21 @@ is_json_number(Oid type, const char *text)
 static void
 append_value(StringInfo buf, Oid type, Datum value, bool isnull)
 {
-	char	   *text;
+	char	   *string;
 
 	if (isnull)
 	{
 		appendStringInfoString(buf, "null");
 		return;
 	}
-	text = cs_combine_to_text(type, value);
+	string = cs_combine_to_text(type, value);
 	if (type == BOOLOID)
 		appendStringInfoString(buf, DatumGetBool(value) ? "true" : "false");
-	else if (type == JSONBOID || is_json_number(type, text))
-		appendStringInfoString(buf, text);
+	else if (type == JSONBOID || is_json_number(type, string))
+		appendStringInfoString(buf, string);
 	else
-		escape_json(buf, text);
-	pfree(text);
+		escape_json(buf, string);
+	pfree(string);
 }
 
 static void
