@@ -52,8 +52,10 @@ any_deferrable(const CsMerge *merge, List *attnums)
 	ListCell   *lc;
 
 	foreach(lc, attnums)
+	{
 		if (bms_is_member(lfirst_int(lc), merge->attnums))
 			return true;
+	}
 	return false;
 }
 
@@ -63,8 +65,10 @@ all_deferrable(const CsMerge *merge, List *attnums)
 	ListCell   *lc;
 
 	foreach(lc, attnums)
+	{
 		if (!bms_is_member(lfirst_int(lc), merge->attnums))
 			return false;
+	}
 	return attnums != NIL;
 }
 
@@ -89,8 +93,10 @@ has_view_check(List *options)
 	ListCell   *lc;
 
 	foreach(lc, options)
+	{
 		if (lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK)
 			return true;
+	}
 	return false;
 }
 
@@ -250,9 +256,11 @@ drops_us(Node *statement)
 		(drop->removeType != OBJECT_EXTENSION && drop->removeType != OBJECT_SCHEMA))
 		return false;
 	foreach(lc, drop->objects)
+	{
 		if (strcmp(strVal(lfirst(lc)),
 				   drop->removeType == OBJECT_EXTENSION ? EXTENSION : "cache") == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -112,6 +112,7 @@ cs_combine_to_text(Oid type, Datum value)
 
 	getTypeOutputInfo(type, &function, &varlena);
 	text = OidOutputFunctionCall(function, value);
+
 	unpin_settings(nestlevel);
 	return text;
 }

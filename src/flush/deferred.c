@@ -451,15 +451,15 @@ has_whole(CsBinding *binding, const CsDeferred *copy)
 
 /* Not results that others see. */
 #define RESERVE_AGAIN	((CsReserve) -1)	/* somebody else was faster */
-#define RESERVE_LATER	((CsReserve) -2)	/* too many parts that cannot be folded
-											 * just now */
+#define RESERVE_LATER	((CsReserve) -2)	/* too many parts that cannot be
+											 * folded just now */
 
 static CsReserve
 reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint64 seen,
 			 bool patient, uint64 *version)
 {
 	CsDeferred	copy;
-	CsBuilder		builder;
+	CsBuilder	builder;
 	bool		fold;
 
 	(void) cs_deferred_copy(binding, key, &copy);

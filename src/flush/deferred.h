@@ -30,9 +30,9 @@ typedef struct CsPart
 {
 	uint64		id;				/* unique since the server started */
 	uint64		stamp;			/* 0: not yet known */
-	uint64		xid;			/* RESERVED, COMMITTED: its transaction, 0 if it
-								 * has none or it is visible to all; INFLIGHT:
-								 * the flusher's */
+	uint64		xid;			/* RESERVED, COMMITTED: its transaction, 0 if
+								 * it has none or it is visible to all;
+								 * INFLIGHT: the flusher's */
 	uint8		state;
 	uint8		flags;
 	uint16		unused;
@@ -64,7 +64,8 @@ typedef enum CsReserve
 	CS_RESERVE_DONE,
 	CS_RESERVE_NOTHING,			/* CS_RESERVE_IF_PARTS: there are none */
 	CS_RESERVE_CHANGED,			/* the entry is not the one that was seen */
-	CS_RESERVE_WHOLE,			/* CS_RESERVE_NO_WHOLE: a row has been deferred */
+	CS_RESERVE_WHOLE,			/* CS_RESERVE_NO_WHOLE: a row has been
+								 * deferred */
 	CS_RESERVE_TOO_LARGE,
 	CS_RESERVE_FULL
 } CsReserve;
@@ -72,7 +73,8 @@ typedef enum CsReserve
 #define CS_RESERVE_IF_PARTS	0x01	/* only if the entry has parts */
 #define CS_RESERVE_NO_WHOLE	0x02
 #define CS_RESERVE_FORCE	0x04	/* beyond the share for dirty entries */
-#define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one now */
+#define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one
+										 * now */
 
 #define CS_ANY_VERSION		PG_UINT64_MAX
 

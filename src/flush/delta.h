@@ -39,8 +39,9 @@ typedef struct CsMergeColumn
 	bool		typbyval;
 	char		typalign;
 	Oid			collation;
-	Oid			delta_type;		/* what CS_RULE_ADD adds: int8 for the integers,
-								 * else the type itself; other rules: type */
+	Oid			delta_type;		/* what CS_RULE_ADD adds: int8 for the
+								 * integers, else the type itself; other
+								 * rules: type */
 	FmgrInfo	add;			/* delta_type + delta_type */
 	FmgrInfo	subtract;		/* type - type, for what an UPDATE did; the
 								 * integers are widened first */
@@ -52,8 +53,8 @@ typedef struct CsMerge
 	int			n;
 	CsMergeColumn *columns;		/* by attnum */
 	Bitmapset  *attnums;		/* of all of them, as attribute numbers */
-	bool		constrained;	/* a CHECK, or a domain, or a typmod, may refuse a
-								 * value of one of them */
+	bool		constrained;	/* a CHECK, or a domain, or a typmod, may
+								 * refuse a value of one of them */
 } CsMerge;
 
 /* One column of a delta. */

@@ -228,6 +228,7 @@ check_domain(const CsBinding *binding, CsDomain *domain, HeapTuple tuple)
 	}
 	if (!isnull)
 		text = cs_combine_to_text(getBaseType(domain->type), value);
+
 	(void) cs_combine_from_text(domain->type, att->atttypmod, text);
 }
 

@@ -336,7 +336,11 @@ cs_flush_table(Oid relid, bool skip_locked)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("deferred writes of table \"%s\" were overtaken by direct ones %d times",
 							binding->name, MAX_ATTEMPTS)));
-		/* whoever cancelled has committed; his COMMIT callback is about to run */
+
+		/*
+		 * whoever cancelled has committed; his COMMIT callback is about to
+		 * run
+		 */
 		pg_usleep(ATTEMPT_SLEEP * i);
 		binding = cs_binding_require(relid);
 	}

@@ -52,7 +52,8 @@ typedef struct Progress
 	bool		unclean;
 	uint64		flushed;
 	uint64		moved_by;		/* the transaction that wrote this; 0: frozen */
-	uint64		delta;			/* largest stamp of a delta that is not flushed */
+	uint64		delta;			/* largest stamp of a delta that is not
+								 * flushed */
 	uint64		truncated;		/* the same of truncations */
 } Progress;
 

@@ -51,8 +51,8 @@ cs_own_context(void)
 	{
 		cs_txn_note_use();
 		cs_own.context = AllocSetContextCreate(TopTransactionContext,
-										"cache_strategies deferred writes",
-										ALLOCSET_DEFAULT_SIZES);
+											   "cache_strategies deferred writes",
+											   ALLOCSET_DEFAULT_SIZES);
 	}
 	return cs_own.context;
 }
@@ -61,7 +61,7 @@ static CsOwnLevel *
 current_level(void)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
-	CsOwnLevel   *level = cs_own.levels;
+	CsOwnLevel *level = cs_own.levels;
 
 	if (level != NULL && level->subid == subid)
 		return level;
@@ -88,7 +88,7 @@ copy_key(const CsKey *key)
 static CsOwnKey *
 find_key(const CsKey *key)
 {
-	CsOwnEntry   *entry = cs_own.keys == NULL ? NULL : cs_ownset_lookup(cs_own.keys, *key);
+	CsOwnEntry *entry = cs_own.keys == NULL ? NULL : cs_ownset_lookup(cs_own.keys, *key);
 
 	return entry == NULL ? NULL : entry->key;
 }
@@ -96,7 +96,7 @@ find_key(const CsKey *key)
 static CsOwnKey *
 enter_key(const CsBinding *binding, const CsKey *key)
 {
-	CsOwnKey	   *own = find_key(key);
+	CsOwnKey   *own = find_key(key);
 	bool		found;
 
 	if (own != NULL)
@@ -126,14 +126,14 @@ free_value(CsOwnValue *value)
 static CsOwnValue *
 set_value(CsOwnKey *key, const CsDelta *delta)
 {
-	CsOwnValue   *value = key->top;
+	CsOwnValue *value = key->top;
 	MemoryContext old = MemoryContextSwitchTo(cs_own_context());
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
 
 	if (value == NULL || value->subid != GetCurrentSubTransactionId())
 	{
-		CsOwnLevel   *level = current_level();
+		CsOwnLevel *level = current_level();
 
 		value = palloc0(sizeof(CsOwnValue));
 		value->key = key;
@@ -155,7 +155,7 @@ set_value(CsOwnKey *key, const CsDelta *delta)
 static CsOwnValue *
 add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
 {
-	CsOwnKey	   *own;
+	CsOwnKey   *own;
 	CsDelta		sum;
 
 	if (key->len > CS_MAX_KEY_LEN)
@@ -202,7 +202,7 @@ cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 static bool
 has_cancelled(const CsKey *key)
 {
-	CsOwnKey	   *own = find_key(key);
+	CsOwnKey   *own = find_key(key);
 	CsDelta		delta;
 
 	if (own == NULL || own->top == NULL)
@@ -216,7 +216,7 @@ cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 			  int flags, uint64 seen)
 {
 	CsDelta		delta = {.cancel = columns == NULL,.cancelled = columns};
-	CsOwnValue   *value;
+	CsOwnValue *value;
 
 	if (cs_txn_is_late())
 	{
@@ -252,7 +252,7 @@ cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 version)
 bool
 cs_own_expects(const CsKey *key)
 {
-	CsOwnKey	   *own = find_key(key);
+	CsOwnKey   *own = find_key(key);
 
 	return own != NULL && own->top != NULL && own->top->seen != CS_ANY_VERSION;
 }
@@ -260,7 +260,7 @@ cs_own_expects(const CsKey *key)
 bool
 cs_own_is_updated(const CsKey *key)
 {
-	CsOwnKey	   *own = find_key(key);
+	CsOwnKey   *own = find_key(key);
 
 	return own != NULL && own->updated == GetActiveSnapshot()->curcid;
 }
@@ -274,7 +274,7 @@ cs_own_set_updated(const CsKey *key)
 bool
 cs_own_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 {
-	CsOwnKey	   *own = find_key(key);
+	CsOwnKey   *own = find_key(key);
 
 	if (own == NULL || own->top == NULL)
 		return false;
@@ -291,7 +291,7 @@ cs_own_has_truncated(int slot)
 
 		dlist_foreach(iter, &level->truncates)
 			if (dlist_container(CsOwnTruncate, node, iter.cur)->slot == slot)
-				return true;
+			return true;
 	}
 	return false;
 }
@@ -319,7 +319,7 @@ cs_own_has_cancels(int slot)
 const CsKey *
 cs_own_next(int slot, void **at)
 {
-	CsOwnEntry   *entry;
+	CsOwnEntry *entry;
 
 	if (cs_own.keys == NULL)
 		return NULL;
@@ -362,7 +362,7 @@ cs_own_truncate(CsBinding *binding)
 void
 cs_own_wrote(CsBinding *binding, const CsKey *key, uint64 id)
 {
-	CsOwnFlight  *flight = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnFlight));
+	CsOwnFlight *flight = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnFlight));
 
 	flight->slot = binding->slot;
 	flight->key = copy_key(key);
@@ -388,7 +388,7 @@ move_list(dlist_head *from, dlist_head *to)
 static void
 hand_up(CsOwnValue *value, SubTransactionId parent)
 {
-	CsOwnValue   *below = value->below;
+	CsOwnValue *below = value->below;
 
 	value->subid = parent;
 	if (below == NULL || below->subid != parent)
@@ -401,8 +401,8 @@ hand_up(CsOwnValue *value, SubTransactionId parent)
 void
 cs_own_subcommitted(SubTransactionId sub, SubTransactionId parent)
 {
-	CsOwnLevel   *level = cs_own.levels;
-	CsOwnLevel   *outer;
+	CsOwnLevel *level = cs_own.levels;
+	CsOwnLevel *outer;
 	dlist_iter	iter;
 
 	if (level == NULL || level->subid != sub)
@@ -422,14 +422,14 @@ cs_own_subcommitted(SubTransactionId sub, SubTransactionId parent)
 void
 cs_own_subaborted(SubTransactionId sub)
 {
-	CsOwnLevel   *level = cs_own.levels;
+	CsOwnLevel *level = cs_own.levels;
 	dlist_mutable_iter iter;
 
 	if (level == NULL || level->subid != sub)
 		return;
 	dlist_foreach_modify(iter, &level->values)
 	{
-		CsOwnValue   *value = dlist_container(CsOwnValue, node, iter.cur);
+		CsOwnValue *value = dlist_container(CsOwnValue, node, iter.cur);
 
 		if (value->key->top == value)
 			value->key->top = value->below;
@@ -437,7 +437,7 @@ cs_own_subaborted(SubTransactionId sub)
 	}
 	dlist_foreach_modify(iter, &level->flights)
 	{
-		CsOwnFlight  *flight = dlist_container(CsOwnFlight, node, iter.cur);
+		CsOwnFlight *flight = dlist_container(CsOwnFlight, node, iter.cur);
 
 		cs_deferred_unwritten(&flight->key, flight->id);
 	}

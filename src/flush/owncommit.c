@@ -227,7 +227,7 @@ static void
 for_each_key(void (*what) (CsOwnKey *own, const CsDelta *delta))
 {
 	cs_ownset_iterator iter;
-	CsOwnEntry   *entry;
+	CsOwnEntry *entry;
 	MemoryContext mine;
 	MemoryContext old;
 
@@ -405,7 +405,7 @@ prepare(void)
 static void
 forget(void)
 {
-	cs_own.context = NULL;				/* the memory goes with the transaction */
+	cs_own.context = NULL;		/* the memory goes with the transaction */
 	cs_own.keys = NULL;
 	cs_own.levels = NULL;
 	cs_own.stamp = 0;
@@ -434,7 +434,7 @@ end_flights(bool committed)
 
 		dlist_foreach(iter, &level->flights)
 		{
-			CsOwnFlight  *flight = dlist_container(CsOwnFlight, node, iter.cur);
+			CsOwnFlight *flight = dlist_container(CsOwnFlight, node, iter.cur);
 
 			if (committed)
 				cs_deferred_flushed(&flight->key, flight->id);
@@ -454,14 +454,14 @@ static void
 end_parts(bool committed)
 {
 	cs_ownset_iterator iter;
-	CsOwnEntry   *entry;
+	CsOwnEntry *entry;
 
 	if (cs_own.keys == NULL)
 		return;
 	cs_ownset_start_iterate(cs_own.keys, &iter);
 	while ((entry = cs_ownset_iterate(cs_own.keys, &iter)) != NULL)
 	{
-		CsOwnKey	   *own = entry->key;
+		CsOwnKey   *own = entry->key;
 
 		if (own->moving)
 			cs_state_end_move(own->key.owner);

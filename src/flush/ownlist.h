@@ -16,7 +16,7 @@
 typedef struct CsOwnValue
 {
 	dlist_node	node;			/* in its subtransaction's list */
-	struct CsOwnValue *below;		/* same key, an outer subtransaction */
+	struct CsOwnValue *below;	/* same key, an outer subtransaction */
 	struct CsOwnKey *key;
 	SubTransactionId subid;
 	char	   *delta;			/* encoded */
@@ -31,7 +31,7 @@ typedef struct CsOwnKey
 	Oid			relid;
 	bool		durable;
 	int			batch;			/* dirty entries at which the flusher is woken */
-	CsOwnValue   *top;			/* NULL: all was rolled back */
+	CsOwnValue *top;			/* NULL: all was rolled back */
 	uint64		part;			/* id of the part in the entry; 0: none */
 	uint64		version;		/* that the entry got with it */
 	uint64		moves;			/* of the table, when it was first deferred */
@@ -43,7 +43,7 @@ typedef struct CsOwnKey
 typedef struct CsOwnEntry
 {
 	CsKey		name;
-	CsOwnKey	   *key;
+	CsOwnKey   *key;
 	char		status;			/* of simplehash */
 } CsOwnEntry;
 

@@ -48,7 +48,8 @@ typedef struct CsSharedFlush
 	pg_atomic_uint32 worker;	/* its procno + 1; 0: there is none */
 	pg_atomic_uint64 moves;		/* begun above, not ended in the low 16 bits;
 								 * never reset */
-	pg_atomic_uint32 key;		/* shape of the primary key; 0: not deferred yet */
+	pg_atomic_uint32 key;		/* shape of the primary key; 0: not deferred
+								 * yet */
 	pg_atomic_uint32 asked;
 	pg_atomic_uint64 oldest;	/* a TimestampTz; 0: nothing deferred */
 
@@ -360,7 +361,7 @@ set_error(CsSharedFlush *state, int sqlerrcode, const char *message)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int			len = message == NULL ? 0 :
-		pg_mbcliplen(message, strlen(message), sizeof(state->error) - 1);
+	pg_mbcliplen(message, strlen(message), sizeof(state->error) - 1);
 
 	SpinLockAcquire(&state->lock);
 	state->error_code = sqlerrcode;

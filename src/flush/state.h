@@ -16,7 +16,8 @@ typedef enum CsFlushCount
 {
 	CS_FLUSH_DEFERRED,			/* deltas committed */
 	CS_FLUSH_ROWS,				/* rows written to the table */
-	CS_FLUSH_COALESCED,			/* deltas that others made unnecessary to write */
+	CS_FLUSH_COALESCED,			/* deltas that others made unnecessary to
+								 * write */
 	CS_FLUSH_FLUSHES,			/* flush transactions that wrote something */
 	CS_FLUSH_GONE,				/* deltas whose row was gone */
 	CS_FLUSH_DEAD,				/* sent to the dead letters */

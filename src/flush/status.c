@@ -62,6 +62,7 @@ static const struct
 	int			column;
 	CsFlushCount count;
 }			counts[] =
+
 {
 	{STATUS_DEFERRED, CS_FLUSH_DEFERRED},
 	{STATUS_ROWS_FLUSHED, CS_FLUSH_ROWS},

@@ -83,7 +83,7 @@ cs_deferred_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 *
 	for (;;)
 	{
 		CsDeferred	copy;
-		CsBuilder		builder;
+		CsBuilder	builder;
 		CsPart	   *taken;
 		uint64		stamp;
 

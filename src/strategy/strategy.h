@@ -20,8 +20,8 @@ typedef struct CsChange
 	const CsRowKey *new;		/* NULL: deleted */
 	TupleTableSlot *oldslot;	/* the rows, as their relation has them */
 	TupleTableSlot *newslot;
-	const Bitmapset *updated;	/* columns that an UPDATE names, as the executor
-								 * numbers them */
+	const Bitmapset *updated;	/* columns that an UPDATE names, as the
+								 * executor numbers them */
 	AttrMap    *map;			/* from that relation to the binding's; or
 								 * NULL */
 	bool		superseded;		/* this transaction changed the row once more */

@@ -78,7 +78,8 @@ put_together(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
 typedef enum Found
 {
 	FOUND,
-	FOUND_MOVED,				/* something went from here to there: once more */
+	FOUND_MOVED,				/* something went from here to there: once
+								 * more */
 	FOUND_RETIRED				/* the table has changed: begin again */
 } Found;
 
@@ -112,7 +113,7 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	}
 	if (found == FOUND)
 		answer->row = put_together(access->binding, rowkey, answer->row,
-									   deferred ? &after : NULL, fresh);
+								   deferred ? &after : NULL, fresh);
 	UnregisterSnapshot(fresh);
 	return found;
 }

@@ -35,8 +35,8 @@ typedef struct CsTriggerNeeds
 {
 	bool		on_insert;		/* a new row changes something in the cache */
 	bool		by_statement;	/* transition tables in place of row triggers */
-	bool		settling;		/* changes meet deferred ones: before each row,
-								 * and at TRUNCATE */
+	bool		settling;		/* changes meet deferred ones: before each
+								 * row, and at TRUNCATE */
 } CsTriggerNeeds;
 
 /* A plan kept for later: what for, and for which columns. */

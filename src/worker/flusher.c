@@ -87,19 +87,20 @@
 #define MIN_DELAY_MS	100		/* after an error */
 #define MAX_DELAY_MS	30000
 #define PAUSE_MS		100		/* after a flush that could do nothing */
-#define SKIP_MS			5000	/* how long to leave out locked rows, once some
-								 * were in the way */
+#define SKIP_MS			5000	/* how long to leave out locked rows, once
+								 * some were in the way */
 #define LOG_AGAIN_MS	60000	/* the same error */
 
-#define JOURNAL_NONE	(2 * BLCKSZ)	/* empty ones: the indexes of their TOAST
-										 * tables */
+#define JOURNAL_NONE	(2 * BLCKSZ)	/* empty ones: the indexes of their
+										 * TOAST tables */
 #define JOURNAL_SMALL	(UINT64CONST(1) << 20)
 #define JOURNAL_LARGE	(UINT64CONST(16) << 20)
 #define JOURNAL_MS		5000	/* between attempts to empty it */
 
-#define INSIST_SECONDS	2		/* a SIGTERM that comes so much after the first
-								 * interrupts the flush */
-#define GRACE_MS		500		/* for the launcher to hear that the server stops */
+#define INSIST_SECONDS	2		/* a SIGTERM that comes so much after the
+								 * first interrupts the flush */
+#define GRACE_MS		500		/* for the launcher to hear that the server
+								 * stops */
 #define POLL_MS			10		/* are the clients gone? */
 #define LAST_TRIES		10		/* to flush a table before the server stops */
 
@@ -386,8 +387,10 @@ find_table(Oid relid)
 	ListCell   *lc;
 
 	foreach(lc, tables)
+	{
 		if (((Table *) lfirst(lc))->relid == relid)
 			return lfirst(lc);
+	}
 	return NULL;
 }
 

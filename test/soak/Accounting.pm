@@ -328,6 +328,8 @@ sub compare
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is(join("\n", splice(@found, 0, 20)), '', "$name: the tables of $self->{prefix} hold what was acknowledged");
+	cmp_ok($self->progress->{undeferred}, '<=', 1 + $self->progress->{updates} / 1000,
+		"$name: updates of $self->{prefix} were deferred");
 	is($self->{mismatches}, '', "$name: the clients of $self->{prefix} have read nothing else, and have met no error");
 	return ($lost + $lost_rows, $doubled + $wrong_rows);
 }

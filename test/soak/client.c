@@ -131,6 +131,8 @@ static atomic_long writes;		/* acknowledged, each change of a row counts */
 static atomic_long unknowns;	/* transactions */
 static atomic_long voids;
 static atomic_long connects;
+static atomic_long updates;		/* that are to be deferred */
+static atomic_long undeferred;	/* those of them that went to the table */
 static atomic_long mismatches;
 static FILE *mismatch_file;
 static pthread_mutex_t mismatch_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -481,16 +483,17 @@ some_counter(Writer *w)
 	return chance(w, 100) < 40 ? chance(w, HOT) : HOT + chance(w, SHARED - HOT);
 }
 
-/* One statement; 'affected' is the count it must report, -1: any. */
-static void
+/* One statement; 'affected' is the count it must report, -1: any.  The answer. */
+static long
 do_statement(Writer *w, const char *name, Change *c, long delta, int id, long affected)
 {
-	long		value;
+	long		value = 0;
 	Outcome		outcome = run(w, name, 2, delta, id, &value);
 
 	if (outcome == ACKNOWLEDGED && (affected >= 0 ? value != affected : value < 0))
 		mismatch(w, "\"%s\" of counter %d answered %ld", name, id, value);
 	account(w, c, outcome);
+	return value;
 }
 
 static void
@@ -504,6 +507,7 @@ do_increment(Writer *w)
 	do_statement(w, "add n", &c, delta, id, -1);
 }
 
+/* Now and then it goes to the table, and says so: when the binding changes. */
 static void
 do_deferred_update(Writer *w)
 {
@@ -512,7 +516,9 @@ do_deferred_update(Writer *w)
 	long		delta = 1 + chance(w, 9);
 
 	add(&c, id, COLUMN_N, delta);
-	do_statement(w, "defer n", &c, delta, id, 0);
+	atomic_fetch_add(&updates, 1);
+	if (do_statement(w, "defer n", &c, delta, id, -1) > 0)
+		atomic_fetch_add(&undeferred, 1);
 }
 
 static void
@@ -701,9 +707,11 @@ write_file(const char *name, void (*write) (FILE *, void *), void *arg)
 static void
 write_progress(FILE *file, void *arg)
 {
-	fprintf(file, "transactions %ld writes %ld unknown %ld void %ld connects %ld mismatches %ld\n",
+	fprintf(file, "transactions %ld writes %ld unknown %ld void %ld connects %ld "
+			"updates %ld undeferred %ld mismatches %ld\n",
 			atomic_load(&transactions), atomic_load(&writes), atomic_load(&unknowns),
-			atomic_load(&voids), atomic_load(&connects), atomic_load(&mismatches));
+			atomic_load(&voids), atomic_load(&connects), atomic_load(&updates),
+			atomic_load(&undeferred), atomic_load(&mismatches));
 }
 
 static void

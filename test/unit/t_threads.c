@@ -106,7 +106,7 @@ install_next(int id, uint64 version, Size words)
 			announce(id, version);
 	}
 	else if (cs_store_install(&key, &meta, (char *) value, words * sizeof(uint64), 0,
-						 NULL, NULL) == CS_INSTALL_DONE)
+							  NULL, NULL) == CS_INSTALL_DONE)
 		announce(id, version);
 }
 
