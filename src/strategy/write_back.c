@@ -40,6 +40,7 @@
 #include "flush/state.h"
 #include "strategy/strategy.h"
 #include "strategy/write_back.h"
+#include "table/triggers.h"
 #include "txn/testpoint.h"
 #include "txn/txn.h"
 
@@ -217,8 +218,9 @@ cs_write_back_begin(CsBinding *binding)
 	AcceptInvalidationMessages();
 	if (!binding->retired && !cs_state_is_open(slot))
 	{
-		/* attached or altered by us: the worker cannot open it before we end */
-		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
+		/* attached or altered by us, or lacking triggers: it will not be opened */
+		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock) ||
+			!cs_triggers_settle(binding))
 			return false;
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_state_wait_open(slot);

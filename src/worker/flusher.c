@@ -58,6 +58,7 @@
 #include "replication/walsender_private.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "storage/spin.h"
@@ -78,6 +79,7 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "table/binding.h"
+#include "table/triggers.h"
 #include "txn/txn.h"
 #include "worker/queue.h"
 #include "worker/worker.h"
@@ -478,6 +480,24 @@ raise_stamps(Table *unused)
 }
 
 /*
+ * While a dump is being restored, the bindings may be there before the journal.
+ * Triggers are made last.
+ */
+static void
+check_ready(Table *t)
+{
+	CsBinding  *binding;
+
+	LockRelationOid(t->relid, AccessShareLock);
+	binding = cs_binding_require(t->relid);
+	if (!cs_triggers_settle(binding))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
+				 errhint("Attach the table anew with cache.attach().")));
+}
+
+/*
  * Also for a table that is volatile now: it may have been durable.  What it
  * deferred while it was volatile counts as volatile until it is flushed.
  */
@@ -488,6 +508,8 @@ settle(Table *t)
 	bool		unclean;
 	CsUsage		usage;
 
+	if (closed)
+		check_ready(t);
 	if (closed && cs_journal_has_pending(t->relid))
 	{
 		(void) cs_flush_replay(t->relid);
