@@ -358,8 +358,8 @@ after_marks(void)
 #ifndef CS_MUTANT_STAMP_AT_STATEMENT
 #ifdef CS_MUTANT_LOOK_BEFORE_STAMP
 	for_each_key(reserve_cancel);
-	CS_TEST_POINT("before_stamp");
 #endif
+	CS_TEST_POINT("before_stamp");
 	cs_own.stamp = cs_journal_enter();
 #endif
 	CS_TEST_POINT("after_stamp");
