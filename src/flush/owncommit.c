@@ -364,7 +364,9 @@ after_marks(void)
 #endif
 	CS_TEST_POINT("after_stamp");
 	for_each_key(begin_move);
+#ifndef CS_MUTANT_LOOK_BEFORE_STAMP
 	for_each_key(reserve_cancel);
+#endif
 	journal_truncates();
 	for_each_key(write_journal);
 }
