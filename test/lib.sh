@@ -50,6 +50,7 @@ missing_packages() {
 	command -v prove >/dev/null || echo perl
 	command -v python3 >/dev/null || echo python3-minimal
 	perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl
+	[ -e /usr/include/postgresql/libpq-fe.h ] || echo libpq-dev
 	[ -x "/$LIBDIR/bin/postgres" ] || echo "postgresql-$PGMAJOR"
 	[ -e "/$LIBDIR/lib/pgxs/src/makefiles/pgxs.mk" ] || echo "postgresql-server-dev-$PGMAJOR"
 	[ -e "/$SHAREDIR/extension/pgtap.control" ] || echo "postgresql-$PGMAJOR-pgtap"

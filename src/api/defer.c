@@ -392,6 +392,15 @@ handle_row(CsBinding *binding, TriggerData *trigdata)
 		return trigdata->tg_trigtuple;
 	if (defer_update(binding, trigdata))
 		return NULL;
+	if (binding->retired)
+	{
+		/* the lock has brought in that the table has changed */
+		binding = deferring_binding(trigdata->tg_relation);
+		if (binding == NULL)
+			return trigdata->tg_newtuple;
+		if (defer_update(binding, trigdata))
+			return NULL;
+	}
 	return settle_update(binding, trigdata);
 }
 

@@ -26,7 +26,7 @@ is("$lost $doubled", '0 0', 'nothing is lost or doubled');
 cmp_ok($run->kills, '>=', $kills, "at least $kills kills");
 cmp_ok($run->writes, '>=', $writes, "at least $writes acknowledged writes");
 $run->check_logs;
-printf("# soak: %d kills (%s) in %d s, %d acknowledged writes, %d transactions of unknown outcome, %d lost, %d doubled\n",
+note sprintf('soak: %d kills (%s) in %d s, %d acknowledged writes, %d transactions of unknown outcome, %d lost, %d doubled',
 	$run->kills, $run->kinds, time - $start, $run->writes, $run->unknown, $lost, $doubled);
 $run->stop;
 done_testing();
