@@ -173,15 +173,6 @@ key_plan(CsBinding *binding, int kind)
 
 /* ----- write ----- */
 
-static bool
-is_key(const CsBinding *binding, AttrNumber attnum)
-{
-	for (int i = 0; i < binding->nkeys; i++)
-		if (binding->keys[i].attnum == attnum)
-			return true;
-	return false;
-}
-
 /* The columns that the statement gives a value, as attribute numbers. */
 static Bitmapset *
 given_columns(const CsBinding *binding, const bool *nulls)
@@ -196,7 +187,7 @@ given_columns(const CsBinding *binding, const bool *nulls)
 			continue;
 		if (nulls[i] && att->attidentity != '\0')
 			continue;
-		if (nulls[i] && is_key(binding, att->attnum) &&
+		if (nulls[i] && cs_binding_is_key(binding, att->attnum) &&
 			(att->atthasdef || get_typdefault(att->atttypid) != NULL))
 			continue;
 		columns = bms_add_member(columns, att->attnum);
@@ -281,7 +272,7 @@ append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *colum
 	{
 		const char *name = column_name(binding, attnum);
 
-		if (!is_key(binding, attnum) &&
+		if (!cs_binding_is_key(binding, attnum) &&
 			TupleDescAttr(binding->tupdesc, attnum - 1)->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
 			appendStringInfo(&set, "%s%s = EXCLUDED.%s", set.len > 0 ? ", " : "",
 							 name, name);
@@ -354,7 +345,7 @@ replace_deferred(CsBinding *binding, HeapTupleHeader row)
 	CsRowKey	rowkey;
 
 	if (cs_call_row_key(binding, row, &rowkey))
-		cs_own_cancel(binding, &rowkey, NULL, 0, CS_ANY_VERSION);
+		cs_own_cancel(binding, &rowkey, NULL, 0);
 }
 
 static void
@@ -518,7 +509,7 @@ check_increment(const CsBinding *binding, Form_pg_attribute att, Numeric delta)
 	const char *name = NameStr(att->attname);
 	Oid			type = getBaseType(att->atttypid);
 
-	if (is_key(binding, att->attnum))
+	if (cs_binding_is_key(binding, att->attnum))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 				 errmsg("column \"%s\" is part of the primary key of table \"%s\" and cannot be incremented",

@@ -221,6 +221,6 @@ cs_defer_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
 		return CS_DEFER_AGAIN;
 	*found = row != NULL;
 	if (*found)
-		cs_own_cancel(binding, rowkey, NULL, 0, CS_ANY_VERSION);
+		cs_own_cancel(binding, rowkey, NULL, 0);
 	return CS_DEFER_DONE;
 }

@@ -227,11 +227,8 @@ lock_for_flush(Oid relid)
 	LockRelationOid(relid, RowExclusiveLock);
 	binding = cs_binding_require(relid);
 	/* a restored table has its rows before its triggers, and the journal too */
-	if (!cs_triggers_settle(binding) && !cs_relation_is_locked(relid, ShareRowExclusiveLock))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
-				 errhint("Attach the table anew with cache.attach().")));
+	if (!cs_relation_is_locked(relid, ShareRowExclusiveLock))
+		cs_triggers_require(binding);
 	return binding;
 }
 
@@ -377,8 +374,8 @@ typedef struct Replay
 	bool		careful;		/* each delta in a subtransaction of its own */
 } Replay;
 
-/* Into the current context; false: the key has lost a column. */
-static bool
+/* Into the current context. */
+static void
 read_one(Replay *replay, uint64 stamp, bytea *portable)
 {
 	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
@@ -387,17 +384,18 @@ read_one(Replay *replay, uint64 stamp, bytea *portable)
 	bool		found;
 
 	if (!cs_delta_from_portable(replay->binding, portable, rowkey, delta))
-		return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("a column of the key no longer exists")));
 	cs_delta_stamp(delta, stamp);
 	known = cs_replay_insert(replay->keys, rowkey->key, &found);
 	if (found)
 	{
 		cs_delta_fold(replay->binding, known->delta, delta);
-		return true;
+		return;
 	}
 	known->rowkey = rowkey;
 	known->delta = delta;
-	return true;
 }
 
 /* NULL: it went well. */
@@ -412,10 +410,7 @@ try_one(Replay *replay, uint64 stamp, bytea *portable)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		if (!read_one(replay, stamp, portable))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("a column of the key no longer exists")));
+		read_one(replay, stamp, portable);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -439,12 +434,7 @@ replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(replay->context);
 
 	if (!replay->careful)
-	{
-		if (!read_one(replay, stamp, portable))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("a column of the key no longer exists")));
-	}
+		read_one(replay, stamp, portable);
 	else
 	{
 		ErrorData  *error = try_one(replay, stamp, portable);

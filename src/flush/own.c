@@ -199,24 +199,12 @@ cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 	add_delta(binding, &rowkey->key, delta);
 }
 
-static bool
-has_cancelled(const CsKey *key)
-{
-	CsOwnKey   *own = find_key(key);
-	CsDelta		delta;
-
-	if (own == NULL || own->top == NULL)
-		return false;
-	cs_delta_decode(own->top->delta, own->top->len, &delta);
-	return delta.cancel;
-}
-
 void
 cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
-			  int flags, uint64 seen)
+			  int flags)
 {
 	CsDelta		delta = {.cancel = columns == NULL,.cancelled = columns};
-	CsOwnValue *value;
+	CsDelta		own;
 
 	if (cs_txn_is_late())
 	{
@@ -230,12 +218,10 @@ cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 		return;
 	}
 	/* a whole row that we have cancelled ourselves does not stand in the way */
-	if (cs_own_has_truncated(binding->slot) || has_cancelled(&rowkey->key))
+	if (cs_own_has_truncated(binding->slot) ||
+		(cs_own_delta(binding, &rowkey->key, &own) && own.cancel))
 		flags &= ~CS_RESERVE_NO_WHOLE;
-	value = add_delta(binding, &rowkey->key, &delta);
-	value->flags |= flags;
-	if (seen != CS_ANY_VERSION)
-		value->seen = seen;
+	add_delta(binding, &rowkey->key, &delta)->flags |= flags;
 }
 
 /* The deferred entry must be the same at the end as now. */

@@ -32,12 +32,10 @@ extern bool cs_own_is_large(const CsDelta *delta);
 
 /*
  * This transaction has changed the row directly: what others have deferred for
- * these columns (NULL: for the row) is void.  flags: CS_RESERVE_NO_WHOLE.
- * 'seen': the version that the deferred entry must still have at the end, or
- * CS_ANY_VERSION.
+ * these columns (NULL: for the row) is void.  flags: CS_RESERVE_...
  */
 extern void cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey,
-						  Bitmapset *columns, int flags, uint64 seen);
+						  Bitmapset *columns, int flags);
 
 /*
  * An UPDATE that meets a row for the second time leaves it alone.  It would not

@@ -126,15 +126,6 @@ column_name(const CsBinding *binding, AttrNumber attnum)
 	return quote_identifier(NameStr(attribute(binding, attnum)->attname));
 }
 
-static bool
-is_key(const CsBinding *binding, AttrNumber attnum)
-{
-	for (int i = 0; i < binding->nkeys; i++)
-		if (binding->keys[i].attnum == attnum)
-			return true;
-	return false;
-}
-
 Bitmapset *
 cs_statement_columns(const CsBinding *binding, const CsDelta *delta)
 {
@@ -337,7 +328,7 @@ append_select(StringInfo buf, const CsBinding *binding, const CsStatement *state
 static bool
 is_set_on_conflict(const CsBinding *binding, const CsStatementParam *param)
 {
-	return param->key < 0 && !is_key(binding, param->attnum) &&
+	return param->key < 0 && !cs_binding_is_key(binding, param->attnum) &&
 		attribute(binding, param->attnum)->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
 }
 

@@ -391,19 +391,19 @@ changed(const CsBinding *const_binding, const CsChange *change)
 		change->old->key.hash != change->new->key.hash)
 	{
 		if (change->old != NULL)
-			cs_own_cancel(binding, change->old, NULL, 0, CS_ANY_VERSION);
+			cs_own_cancel(binding, change->old, NULL, 0);
 		if (change->new != NULL)
-			cs_own_cancel(binding, change->new, NULL, CS_RESERVE_NO_WHOLE, CS_ANY_VERSION);
+			cs_own_cancel(binding, change->new, NULL, CS_RESERVE_NO_WHOLE);
 		return;
 	}
 	if (cs_own_expects(&change->new->key))
 	{
-		cs_own_cancel(binding, change->new, NULL, 0, CS_ANY_VERSION);
+		cs_own_cancel(binding, change->new, NULL, 0);
 		return;
 	}
 	columns = replaced_columns(binding, change);
 	if (columns != NULL)
-		cs_own_cancel(binding, change->new, columns, CS_RESERVE_NO_NEW_WHOLE, CS_ANY_VERSION);
+		cs_own_cancel(binding, change->new, columns, CS_RESERVE_NO_NEW_WHOLE);
 }
 
 const CsStrategy cs_write_back = {

@@ -412,6 +412,15 @@ shape_of(TupleDesc tupdesc)
 	return shape;
 }
 
+bool
+cs_binding_is_key(const CsBinding *binding, AttrNumber attnum)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		if (binding->keys[i].attnum == attnum)
+			return true;
+	return false;
+}
+
 uint32
 cs_binding_key_shape(const CsBinding *binding)
 {

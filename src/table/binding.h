@@ -150,6 +150,9 @@ extern bool cs_binding_may_select(CsBinding *binding);
 extern void cs_binding_check_select(CsBinding *binding);
 extern char *cs_binding_qualified_name(const CsBinding *binding);
 
+/* Is the column part of the primary key? */
+extern bool cs_binding_is_key(const CsBinding *binding, AttrNumber attnum);
+
 /* A fingerprint of the primary key's columns, never 0. */
 extern uint32 cs_binding_key_shape(const CsBinding *binding);
 cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);

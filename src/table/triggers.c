@@ -233,6 +233,16 @@ cs_triggers_settle(const CsBinding *binding)
 	return result;
 }
 
+void
+cs_triggers_require(const CsBinding *binding)
+{
+	if (!cs_triggers_settle(binding))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
+				 errhint("Attach the table anew with cache.attach().")));
+}
+
 /*
  * Has the relation children, or parents?  In the catalogue as it is now: what
  * relcache and syscache say may be older than a marked and ended change, and a

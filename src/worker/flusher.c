@@ -486,15 +486,8 @@ raise_stamps(Table *unused)
 static void
 check_ready(Table *t)
 {
-	CsBinding  *binding;
-
 	LockRelationOid(t->relid, AccessShareLock);
-	binding = cs_binding_require(t->relid);
-	if (!cs_triggers_settle(binding))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
-				 errhint("Attach the table anew with cache.attach().")));
+	cs_triggers_require(cs_binding_require(t->relid));
 }
 
 /*
