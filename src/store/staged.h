@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * staged.h
+ *		Entries that nothing else backs: changed at once, or by a transaction
+ *		that puts the new version beside the old one and decides at its end.
+ *
+ * The first eight bytes of such an entry's value are its version, which the
+ * caller chooses, never 0 and never the same twice.  A tag is a number that
+ * names a transaction under way, never 0.  While a transaction has staged a
+ * change of a key, the entry that is valid so far carries the tag in wxid, and
+ * the one that is to replace it (CS_ENTRY_PENDING) lies beside it with the same
+ * key and the same tag in wxid.  Either may be missing: there was none, or
+ * there is to be none, or it has been evicted.
+ *
+ * Two transactions never stage the same key at a time; that is the callers'
+ * business.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_STAGED_H
+#define CS_STAGED_H
+
+#include "store/store.h"
+
+typedef enum CsStage
+{
+	CS_STAGE_DONE,
+	CS_STAGE_CONFLICT,			/* another version, staged, or check() said no */
+	CS_STAGE_TOO_LARGE,
+	CS_STAGE_FULL
+} CsStage;
+
+/*
+ * At once: put the value, or remove the entry (value NULL), if the entry's
+ * version is 'expected' (0: there is none), no transaction has staged anything
+ * for the key, and check() agrees.
+ */
+extern CsStage cs_store_replace(const CsKey *key, const CsMeta *meta,
+								const char *value, Size len, Size quota,
+								uint64 expected, CsCheck check, void *arg);
+
+/*
+ * Put the value beside the present entry and tag both; value NULL: only tag
+ * the present entry, if there is one.  May be called again with the same tag.
+ * The quota counts as if the present entry were gone already.  Unless the
+ * result is CS_STAGE_DONE nothing is changed, except that others may have been
+ * evicted.
+ */
+extern CsStage cs_store_stage(const CsKey *key, uint64 tag, const CsMeta *meta,
+							  const char *value, Size len, Size quota);
+
+/*
+ * The end of what was staged with this tag, if anything is.  commit: the tagged
+ * entry goes, and the pending one, if it is still there, becomes valid with
+ * wxid 0.  Else the pending one goes, and the tag is taken off.  Neither
+ * allocates nor fails: for COMMIT and ABORT callbacks.
+ */
+extern void cs_store_settle(const CsKey *key, uint64 tag, bool commit);
+
+/* Has the transaction committed, as far as readers go?  Must not throw or lock. */
+typedef bool (*CsIsCommitted) (uint64 tag, void *arg);
+
+/*
+ * What the key holds, for when cs_store_lookup() has met a tag: an accept()
+ * that refuses meta.wxid != 0 tells.  Takes the partition lock, shared.
+ * found->meta.wxid is 0 or the tag of the version that was chosen.
+ */
+extern CsLookup cs_store_lookup_staged(const CsKey *key, CsIsCommitted committed,
+									   void *committed_arg, CsAccept accept,
+									   void *arg, CsFound *found);
+
+/*
+ * Keys of an owner's entries, pending ones included, one partition's part after
+ * the other, without holding a lock in between: entries that come or go, or move
+ * to another bucket, meanwhile may be seen or not, and twice.  key->data is
+ * palloc'd.
+ */
+typedef struct CsKeyScan
+{
+	uint32		owner;
+	int			part;
+	uint32		bucket;
+	struct CsKeyBatch *batch;	/* copied, not yet returned */
+} CsKeyScan;
+
+/* Only keys that begin with these bytes. */
+extern void cs_store_keys_begin(CsKeyScan *scan, uint32 owner,
+								const char *prefix, Size prefix_len);
+extern bool cs_store_keys_next(CsKeyScan *scan, CsKey *key);
+
+#endif							/* CS_STAGED_H */

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * track.h
+ *		Has anything changed in a table?  For results that were computed from
+ *		whole tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_TRACK_H
+#define CS_TRACK_H
+
+/* A table as it was at one moment; every change since makes it fall. */
+typedef struct CsWatch
+{
+	Oid			relid;
+	int			slot;
+	uint64		epoch;			/* of the slot */
+	uint64		version;		/* of changes of any kind */
+} CsWatch;
+
+typedef enum CsTracking
+{
+	CS_TRACKING_YES,
+	CS_TRACKING_UNTRACKED,		/* neither attached nor cache.track()ed */
+	CS_TRACKING_BLIND,			/* triggers are not in force, or DDL is under way */
+	CS_TRACKING_FLUX			/* a change is about to be committed */
+} CsTracking;
+
+/*
+ * Look at a table (or partitioned table, with all of its partitions), before the
+ * snapshot under which it will be read is taken.  Full barrier.
+ */
+extern CsTracking cs_track_watch(Oid relid, CsWatch *watch);
+
+/* Is it still as it was?  Takes no lock: for hits, and under partition locks. */
+extern bool cs_track_stands(const CsWatch *watch);
+
+/* The newest xid that a change of it was prepared with. */
+extern uint64 cs_track_px(const CsWatch *watch);
+
+/* The newest xid that has changed it, as of now; 64 bits. */
+extern uint64 cs_track_last_xid(const CsWatch *watch);
+
+/* May this transaction have changed it itself? */
+extern bool cs_track_is_own(Oid relid);
+
+/* Make and drop the triggers, and the row of cache.tracked. */
+extern void cs_track_create(Oid relid);
+extern void cs_track_drop(Oid relid);
+
+#endif							/* CS_TRACK_H */
