@@ -54,7 +54,7 @@ define_sizes(void)
 							&cs_stripes, 65536, 1, 1 << 24,
 							PGC_POSTMASTER, 0, check_power_of_two, NULL, NULL);
 	DefineCustomIntVariable("cache_strategies.max_tables",
-							"Number of tables, over all databases, that can be cached at the same time.",
+							"Number of tables and spaces, over all databases, that can be cached at the same time.",
 							NULL, &cs_max_tables, 1024, 1, CS_MAX_OWNERS - 1,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cache_strategies.refresh_queue",

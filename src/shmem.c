@@ -19,6 +19,7 @@
 #include "flush/state.h"
 #include "observe/counters.h"
 #include "shmem.h"
+#include "store/clock.h"
 #include "store/flight.h"
 #include "store/slot.h"
 #include "store/store.h"
@@ -39,6 +40,7 @@ request(void)
 	cs_slot_shmem_request();
 	cs_queue_shmem_request();
 	RequestAddinShmemSpace(cs_slot_shmem_size());
+	RequestAddinShmemSpace(cs_clock_shmem_size());
 	RequestAddinShmemSpace(cs_stripe_shmem_size());
 	RequestAddinShmemSpace(cs_flight_shmem_size());
 	RequestAddinShmemSpace(cs_snapshot_shmem_size());
@@ -58,6 +60,7 @@ startup(void)
 	cs_store_shmem_init();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	cs_slot_shmem_init();
+	cs_clock_shmem_init();
 	cs_stripe_shmem_init();
 	cs_flight_shmem_init();
 	cs_snapshot_shmem_init();

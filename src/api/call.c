@@ -21,10 +21,10 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "api/call.h"
+#include "store/clock.h"
 #include "strategy/strategy.h"
 #include "txn/testpoint.h"
 #include "worker/queue.h"
@@ -200,7 +200,7 @@ cs_call_refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey,
 
 	if (options->refresh_ahead <= 0 || answer->expires == 0 || answer->row == NULL)
 		return;
-	left = answer->expires - GetCurrentTimestamp();
+	left = answer->expires - cs_clock_now();
 	if (left < options->ttl * options->refresh_ahead)
 		cs_queue_put(MyDatabaseId, binding->relid, &rowkey->key);
 }

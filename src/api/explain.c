@@ -18,6 +18,7 @@
 
 #include "api/call.h"
 #include "shmem.h"
+#include "store/clock.h"
 #include "table/access.h"
 
 PG_FUNCTION_INFO_V1(cs_explain);
@@ -70,7 +71,8 @@ describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 	values[EXPLAIN_REASON] = CStringGetTextDatum(cs_access_reason_text(reason));
 	values[EXPLAIN_BYTES] = Int64GetDatum((int64) answer.bytes);
 	nulls[EXPLAIN_BYTES] = !cs_is_hit(reason);
-	values[EXPLAIN_EXPIRES] = TimestampTzGetDatum(answer.expires);
+	if (answer.expires != 0)
+		values[EXPLAIN_EXPIRES] = TimestampTzGetDatum(cs_clock_time_of_day(answer.expires));
 	nulls[EXPLAIN_EXPIRES] = answer.expires == 0;
 }
 

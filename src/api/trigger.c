@@ -242,7 +242,7 @@ tell_sessions(TupleTableSlot *row)
 	if (!cs_shmem_ready())
 		return;
 	/* other options may need other triggers */
-	slot = cs_slot_get(MyDatabaseId, relid, defers);
+	slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, defers);
 	if (slot < 0)
 		return;
 	cs_txn_touch_table(slot, true);

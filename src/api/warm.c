@@ -114,7 +114,7 @@ is_finished(const Warm *warm)
 	if (warm->filled >= warm->max_rows)
 		return true;
 	/* the whole table was dropped from the cache: nothing can be filled now */
-	if (cs_slot_read(warm->access.binding->slot) != warm->slot_word)
+	if (!cs_slot_same(cs_slot_read(warm->access.binding->slot), warm->slot_word))
 		return true;
 	cs_store_usage(warm->access.binding->slot, &usage);
 	return usage.evictions - warm->evictions > FEW_EVICTIONS(warm->filled);
@@ -253,7 +253,7 @@ begin_warm(Warm *warm, Oid relid)
 										 cs_stripes * sizeof(uint64));
 	warm->slot_word = cs_slot_read(access->binding->slot);
 	cs_stripe_copy(warm->words);
-	if (cs_slot_state(warm->slot_word) != CS_SLOT_ACTIVE ||
+	if (!cs_slot_is(warm->slot_word, CS_SLOT_ACTIVE) ||
 		cs_slot_epoch(warm->slot_word) != access->binding->epoch ||
 		cs_slot_flux(warm->slot_word) != 0)
 		refuse(access->binding, CS_BYPASS_FLUX);

@@ -29,7 +29,7 @@
 #include "flush/state.h"
 #include "guc.h"
 #include "store/slot.h"
-#include "txn/deferral.h"
+#include "txn/participant.h"
 #include "txn/testpoint.h"
 
 /* A writer whose entry finds no room gives up after so many flushes. */
@@ -179,7 +179,7 @@ reserve_error(const CsBinding *binding, CsReserve result)
 static void
 check_slot(const CsOwnKey *own)
 {
-	if (cs_slot_get(MyDatabaseId, own->relid, false) != own->key.owner)
+	if (cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, own->relid, false) != own->key.owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("the table's place in the cache has changed"),
@@ -517,7 +517,7 @@ aborted(void)
 	forget();
 }
 
-static const CsDeferralHooks hooks = {
+static const CsParticipant participant = {
 	.before_marks = before_marks,
 	.after_marks = after_marks,
 	.prepare = prepare,
@@ -530,5 +530,5 @@ static const CsDeferralHooks hooks = {
 void
 cs_own_init(void)
 {
-	cs_txn_deferral = &hooks;
+	cs_txn_join(&participant);
 }

@@ -120,7 +120,7 @@ put_slot(ReturnSetInfo *result, int slot)
 	CsUsage		usage;
 	Oid			database;
 	Oid			relation = cs_slot_relation(slot, &database);
-	bool		active = cs_slot_state(cs_slot_peek(slot)) == CS_SLOT_ACTIVE;
+	bool		active = cs_slot_is(cs_slot_peek(slot), CS_SLOT_ACTIVE);
 
 	if (!OidIsValid(relation) || database != MyDatabaseId)
 		return;					/* given back meanwhile */

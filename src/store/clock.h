@@ -23,4 +23,7 @@ extern TimestampTz cs_clock_now(void);
 /* 'usecs' from now; 0 (never) if that is beyond all timestamps or usecs is 0 */
 extern TimestampTz cs_clock_after(int64 usecs);
 
+/* When that is by the machine's clock as it is set now; for people */
+extern TimestampTz cs_clock_time_of_day(TimestampTz expires);
+
 #endif							/* CS_CLOCK_H */

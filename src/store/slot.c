@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * slot.c
- *		Slots: one shared record for each table that is or was cached.
+ *		Slots: one shared record for each table or space that owns entries, or
+ *		did.
  *
  * A slot is made by whoever first needs it, reader or writer: a writer that
  * had none could not mark the table, and a reader that made one afterwards
@@ -10,7 +11,7 @@
  * on starts with px at the newest xid: nothing is filled until all
  * transactions of that time have ended.
  *
- * The directory (database, relation) -> number is a shared hash table under
+ * The directory (database, kind, object) -> number is a shared hash table under
  * the slots lock.
  *
  *-------------------------------------------------------------------------
@@ -33,13 +34,20 @@
 #define ONE_FLUX	(UINT64CONST(1) << CS_SLOT_FLUX_SHIFT)
 #define ONE_EPOCH	(UINT64CONST(1) << CS_SLOT_EPOCH_SHIFT)
 
+/* A key of the directory: no padding */
+typedef struct SlotName
+{
+	Oid			database;
+	uint32		kind;			/* CsSlotKind */
+	Oid			object;
+} SlotName;
+
 typedef struct CsSharedSlot
 {
 	pg_atomic_uint64 word;		/* see slot.h; never reset */
 	pg_atomic_uint64 px;		/* only grows */
-	Oid			relation;		/* slots lock; InvalidOid: free */
-	Oid			database;		/* slots lock */
-	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - 2 * sizeof(Oid)];
+	SlotName	name;			/* slots lock; object InvalidOid: free */
+	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - sizeof(SlotName)];
 } CsSharedSlot;
 
 typedef struct CsSharedSlots
@@ -51,12 +59,6 @@ typedef struct CsSharedSlots
 	int			search;			/* slots lock; where to look for a free one */
 	CsSharedSlot slot[FLEXIBLE_ARRAY_MEMBER];
 } CsSharedSlots;
-
-typedef struct SlotName
-{
-	Oid			database;
-	Oid			relation;
-} SlotName;
 
 typedef struct SlotEntry
 {
@@ -111,7 +113,7 @@ cs_slot_shmem_init(void)
 	}
 }
 
-/* Under the exclusive lock: a free slot for this table, or -1. */
+/* Under the exclusive lock: a free slot for this object, or -1. */
 static int
 take_free_slot(const SlotName *name)
 {
@@ -120,11 +122,10 @@ take_free_slot(const SlotName *name)
 		int			i = (slots->search + n) % cs_max_tables;
 		CsSharedSlot *slot = &slots->slot[i];
 
-		if (OidIsValid(slot->relation))
+		if (OidIsValid(slot->name.object))
 			continue;
 		slots->search = (i + 1) % cs_max_tables;
-		slot->database = name->database;
-		slot->relation = name->relation;
+		slot->name = *name;
 		pg_atomic_fetch_add_u64(&slots->generation, 1);
 		cs_counters_reset(i);
 		cs_store_reset_evictions((uint32) i);
@@ -139,9 +140,9 @@ take_free_slot(const SlotName *name)
 }
 
 int
-cs_slot_get(Oid database, Oid relation, bool create)
+cs_slot_get(Oid database, CsSlotKind kind, Oid object, bool create)
 {
-	SlotName	name = {database, relation};
+	SlotName	name = {database, kind, object};
 	SlotEntry  *entry;
 	int			result = -1;
 
@@ -167,7 +168,7 @@ cs_slot_get(Oid database, Oid relation, bool create)
 			entry->slot = result;
 		else
 		{
-			slots->slot[result].relation = InvalidOid;
+			slots->slot[result].name.object = InvalidOid;
 			slots->lost = true;
 			result = -1;
 		}
@@ -176,27 +177,38 @@ cs_slot_get(Oid database, Oid relation, bool create)
 	return result;
 }
 
-/* Every free slot is UNKNOWN, and its entries are of an earlier epoch. */
+/* Every free slot has no flags, and its entries are of an earlier epoch. */
 static void
 free_slot(int i)
 {
-	SlotName	name = {slots->slot[i].database, slots->slot[i].relation};
+	SlotName   *name = &slots->slot[i].name;
 
 	cs_slot_mark(i, true);
 	cs_slot_unmark(i);
-	hash_search(directory, &name, HASH_REMOVE, NULL);
-	slots->slot[i].relation = InvalidOid;
-	slots->slot[i].database = InvalidOid;
+	hash_search(directory, name, HASH_REMOVE, NULL);
+	name->object = InvalidOid;
+	name->database = InvalidOid;
 	pg_atomic_fetch_add_u64(&slots->generation, 1);
 }
 
 void
-cs_slot_release(int slot, Oid database, Oid relation)
+cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object)
+{
+	const SlotName *name = &slots->slot[slot].name;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
+	if (name->database == database && name->kind == kind && name->object == object)
+		free_slot(slot);
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+}
+
+void
+cs_slot_release_all(CsSlotKind kind, Oid object)
 {
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
-	if (slots->slot[slot].database == database &&
-		slots->slot[slot].relation == relation)
-		free_slot(slot);
+	for (int i = 0; i < cs_max_tables; i++)
+		if (slots->slot[i].name.kind == kind && slots->slot[i].name.object == object)
+			free_slot(i);
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 }
 
@@ -212,8 +224,8 @@ cs_slot_drop_database(Oid database)
 	{
 		CsUsage		usage;
 
-		if (!OidIsValid(slots->slot[i].relation) ||
-			slots->slot[i].database != database)
+		if (!OidIsValid(slots->slot[i].name.object) ||
+			slots->slot[i].name.database != database)
 			continue;
 		/* these are not to be lost; cs_slot_purge_database() is told for sure */
 		cs_store_usage((uint32) i, &usage);
@@ -252,23 +264,37 @@ cs_slot_list(Oid database, int *numbers)
 
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
 	for (int i = 0; i < cs_max_tables; i++)
-		if (OidIsValid(slots->slot[i].relation) &&
-			(!OidIsValid(database) || slots->slot[i].database == database))
+	{
+		const SlotName *name = &slots->slot[i].name;
+
+		if (OidIsValid(name->object) && name->kind == CS_SLOT_TABLE &&
+			(!OidIsValid(database) || name->database == database))
 			numbers[n++] = i;
+	}
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 	return n;
 }
 
 Oid
-cs_slot_relation(int slot, Oid *database)
+cs_slot_name(int slot, Oid *database, CsSlotKind *kind)
 {
-	Oid			relation;
+	SlotName	name;
 
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
-	relation = slots->slot[slot].relation;
-	*database = slots->slot[slot].database;
+	name = slots->slot[slot].name;
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
-	return relation;
+	*database = name.database;
+	*kind = (CsSlotKind) name.kind;
+	return name.object;
+}
+
+Oid
+cs_slot_relation(int slot, Oid *database)
+{
+	CsSlotKind	kind;
+	Oid			object = cs_slot_name(slot, database, &kind);
+
+	return kind == CS_SLOT_TABLE ? object : InvalidOid;
 }
 
 uint64
@@ -316,7 +342,7 @@ cs_slot_mark(int slot, bool unknown)
 		new = old + ONE_EPOCH + ONE_FLUX;
 #endif
 		if (unknown)
-			new &= ~UINT64CONST(3);
+			new &= ~(uint64) CS_SLOT_STATE;
 	} while (!pg_atomic_compare_exchange_u64(word, &old, new));
 }
 
@@ -347,10 +373,16 @@ cs_slot_prepared(int slot, uint64 xid)
 #endif
 }
 
+/* That somebody has set the other flag meanwhile does not matter. */
 bool
-cs_slot_activate(int slot, uint64 word)
+cs_slot_activate(int slot, uint64 word, int flag)
 {
-	uint64		active = (word & ~UINT64CONST(3)) | CS_SLOT_ACTIVE;
+	uint64		now = word;
 
-	return pg_atomic_compare_exchange_u64(&slots->slot[slot].word, &word, active);
+	do
+	{
+		if ((now & ~(uint64) CS_SLOT_STATE) != (word & ~(uint64) CS_SLOT_STATE))
+			return false;
+	} while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].word, &now, now | flag));
+	return true;
 }

@@ -1,21 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * slot.h
- *		Slots: what all backends must agree on about one cached table.
+ *		Slots: what all backends must agree on about one owner of entries: a
+ *		table, or a space of keys and values.
  *
  * A slot's word holds three things that must be read together:
  *
- *		state	ACTIVE: the table's triggers are known to see every change
- *				UNKNOWN: they have to be looked at again before anyone fills
+ *		state	ACTIVE: the table's triggers are known to see every change of a
+ *				row that was there
+ *				TRACKED: they are known to see every change
+ *				Neither: they have to be looked at again before anyone fills
  *		flux	whole-table changes between their mark and their end
  *		epoch	whole-table changes ever marked; entries of another epoch are
  *				dead
  *
  * and beside it px, as in a stripe.  The word is never reset, not even when
- * the slot goes to another table, so an epoch names a table and a time.
+ * the slot goes to another owner, so an epoch names an owner and a time.
  *
- * Word and px are atomic.  Which table a slot belongs to is protected by the
- * slots lock; a backend that knows a slot number from before finds out by the
+ * Word and px are atomic.  Whom a slot belongs to is protected by the slots lock; a backend that knows a slot number from before finds out by the
  * epoch that the slot has changed hands.
  *
  *-------------------------------------------------------------------------
@@ -23,47 +25,65 @@
 #ifndef CS_SLOT_H
 #define CS_SLOT_H
 
-typedef enum CsSlotState
+/* Whose the slot is; with an OID of that kind */
+typedef enum CsSlotKind
 {
-	CS_SLOT_UNKNOWN = 0,
-	CS_SLOT_ACTIVE = 1
-} CsSlotState;
+	CS_SLOT_TABLE,
+	CS_SLOT_SPACE,				/* of the row in cache.spaces */
+	CS_SLOT_ROLE				/* a role's private space */
+} CsSlotKind;
+
+/* The state's flags.  DDL clears both. */
+#define CS_SLOT_ACTIVE		0x01
+#define CS_SLOT_TRACKED		0x02
+#define CS_SLOT_STATE		(CS_SLOT_ACTIVE | CS_SLOT_TRACKED)
 
 #define CS_SLOT_FLUX_SHIFT	2
 #define CS_SLOT_FLUX_BITS	18
 #define CS_SLOT_EPOCH_SHIFT	(CS_SLOT_FLUX_SHIFT + CS_SLOT_FLUX_BITS)
 
-#define cs_slot_state(word)	((CsSlotState) ((word) & 3))
+#define cs_slot_is(word, flag)	(((word) & (flag)) != 0)
 #define cs_slot_flux(word) \
 	(((word) >> CS_SLOT_FLUX_SHIFT) & ((1 << CS_SLOT_FLUX_BITS) - 1))
 #define cs_slot_epoch(word)	((word) >> CS_SLOT_EPOCH_SHIFT)
+
+/* Have there been no changes of the whole table in between, nor DDL? */
+#define cs_slot_same(word, other) \
+	((((word) ^ (other)) & ~(uint64) CS_SLOT_TRACKED) == 0)
 
 extern Size cs_slot_shmem_size(void);
 extern void cs_slot_shmem_request(void);
 extern void cs_slot_shmem_init(void);
 
-/* The table's slot, or -1: there is none, and none is free */
-extern int	cs_slot_get(Oid database, Oid relation, bool create);
+/*
+ * The object's slot, or -1: there is none, and none is free.  A space's is
+ * guarded (cs_store_guard()).
+ */
+extern int	cs_slot_get(Oid database, CsSlotKind kind, Oid object, bool create);
 
-/* Moves whenever a table gets or loses its slot */
+/* Moves whenever an object gets or loses its slot */
 extern uint64 cs_slot_generation(void);
 
-/* Give it back.  Does not throw. */
-extern void cs_slot_release(int slot, Oid database, Oid relation);
+/* Give it back; that of all databases.  Do not throw. */
+extern void cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object);
+extern void cs_slot_release_all(CsSlotKind kind, Oid object);
 extern void cs_slot_drop_database(Oid database);
 
 /* The database is gone, and so is whatever was dirty. */
 extern void cs_slot_purge_database(Oid database);
 
-/* Called under the slots lock when a slot goes to another table. */
+/* Called under the slots lock when a slot goes to another object. */
 extern void (*cs_slot_taken_hook) (int slot);
 
 /*
- * The slots of a database, or of all (InvalidOid), into an array of
- * cache_strategies.max_tables
+ * The slots of the tables of a database, or of all (InvalidOid), into an array
+ * of cache_strategies.max_tables
  */
 extern int	cs_slot_list(Oid database, int *slots);
+
+/* Whose it is; InvalidOid: nobody's, or in the first case no table's */
 extern Oid	cs_slot_relation(int slot, Oid *database);
+extern Oid	cs_slot_name(int slot, Oid *database, CsSlotKind *kind);
 
 /*
  * cs_slot_read() is a full barrier, for whoever is about to take a snapshot;
@@ -79,7 +99,7 @@ extern void cs_slot_prepared(int slot, uint64 xid);
 /* epoch + 1, no flux: drop every entry now */
 extern void cs_slot_bump(int slot);
 
-/* UNKNOWN to ACTIVE, if the word is still the one that was looked at */
-extern bool cs_slot_activate(int slot, uint64 word);
+/* Set a flag of the state, if nothing was marked since the word was looked at */
+extern bool cs_slot_activate(int slot, uint64 word, int flag);
 
 #endif							/* CS_SLOT_H */

@@ -27,10 +27,10 @@
 #include "utils/inval.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 #include "guc.h"
 #include "observe/counters.h"
+#include "store/clock.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
@@ -105,7 +105,7 @@ is_current(const CsBinding *binding)
 {
 	uint64		word = cs_slot_peek(binding->slot);
 
-	return cs_slot_state(word) == CS_SLOT_ACTIVE &&
+	return cs_slot_is(word, CS_SLOT_ACTIVE) &&
 		cs_slot_epoch(word) == binding->epoch;
 }
 
@@ -117,7 +117,7 @@ catch_up(CsAccess *access)
 	{
 		uint64		word = cs_slot_read(access->binding->slot);
 
-		if (cs_slot_state(word) != CS_SLOT_ACTIVE &&
+		if (!cs_slot_is(word, CS_SLOT_ACTIVE) &&
 			!cs_triggers_activate(access->binding))
 		{
 			/* the invalidations just absorbed may have brought a new binding */
@@ -209,7 +209,7 @@ accept_entry(const CsMeta *meta, void *arg)
 		return false;
 	}
 #endif
-	if (meta->expires != 0 && meta->expires <= GetCurrentTimestamp())
+	if (meta->expires != 0 && meta->expires <= cs_clock_now())
 	{
 		acceptance->reason = CS_MISS_EXPIRED;
 		return false;
@@ -315,7 +315,7 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 	token->stripe = cs_stripe_of(hash);
 	token->slot_word = cs_slot_read(token->slot);
 	token->stripe_word = cs_stripe_read(token->stripe);
-	return cs_slot_state(token->slot_word) == CS_SLOT_ACTIVE &&
+	return cs_slot_is(token->slot_word, CS_SLOT_ACTIVE) &&
 		cs_slot_epoch(token->slot_word) == binding->epoch &&
 #ifndef CS_MUTANT_TOKEN_IGNORES_SLOT_FLUX
 		cs_slot_flux(token->slot_word) == 0 &&
@@ -368,7 +368,7 @@ token_stands(void *arg)
 #ifndef CS_MUTANT_TOKEN_UNCHECKED
 		cs_stripe_read(token->stripe) == token->stripe_word &&
 #endif
-		cs_slot_read(token->slot) == token->slot_word &&
+		cs_slot_same(cs_slot_read(token->slot), token->slot_word) &&
 		cs_snapshot_may_fill(check->fresh, Max(cs_stripe_px(token->stripe),
 											   cs_slot_px(token->slot)));
 }

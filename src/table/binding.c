@@ -491,7 +491,7 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 	describe_key(binding, rel);
 	list_parts(binding, rel);
 	binding->slot = slot;
-	binding->epoch = slot >= 0 && cs_slot_state(word) == CS_SLOT_ACTIVE
+	binding->epoch = slot >= 0 && cs_slot_is(word, CS_SLOT_ACTIVE)
 		? cs_slot_epoch(word) : CS_NO_EPOCH;
 	binding->refused = PG_UINT64_MAX;	/* a new slot's word is 0 */
 	cs_binding_made_hook(binding);
@@ -537,11 +537,11 @@ build(Oid relid)
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
 		!cs_binding_read_options(relid, &options))
 		return NULL;
-	slot = cs_slot_get(MyDatabaseId, relid, true);
+	slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, true);
 	if (slot < 0)
 	{
 		cs_ddl_reclaim_slots();
-		slot = cs_slot_get(MyDatabaseId, relid, true);
+		slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, true);
 	}
 	word = slot >= 0 ? cs_slot_read(slot) : 0;
 	AcceptInvalidationMessages();
@@ -652,7 +652,7 @@ cs_binding_check_slots(void)
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 		if (entry->binding != NULL &&
-			entry->binding->slot != cs_slot_get(MyDatabaseId, entry->relid, false))
+			entry->binding->slot != cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, false))
 			retire(entry);
 }
 
@@ -689,7 +689,7 @@ cs_binding_refresh(CsBinding *binding)
 		cs_binding_forget(relid);
 	if (binding->retired)
 		binding = cs_binding_require(relid);
-	if (binding->slot == slot && cs_slot_state(word) == CS_SLOT_ACTIVE)
+	if (binding->slot == slot && cs_slot_is(word, CS_SLOT_ACTIVE))
 		binding->epoch = cs_slot_epoch(word);
 	return binding;
 }

@@ -51,7 +51,7 @@ static object_access_hook_type prev_object_access_hook = NULL;
 static int
 touch(Oid relid)
 {
-	int			slot = cs_slot_get(MyDatabaseId, relid, false);
+	int			slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, false);
 
 	if (slot >= 0)
 		cs_txn_touch_table(slot, true);
@@ -128,7 +128,7 @@ resolve(Oid relid)
 		return;
 	if (relkind == '\0')
 	{
-		slot = cs_slot_get(MyDatabaseId, relid, false);
+		slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, false);
 		/* its parent, if it had one, is on the list by itself */
 		if (slot >= 0)
 			cs_txn_drop_table(slot, MyDatabaseId, relid);
@@ -178,7 +178,7 @@ cs_ddl_reclaim_slots(void)
 			continue;
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		{
-			cs_slot_release(slots[i], MyDatabaseId, relid);
+			cs_slot_release(slots[i], MyDatabaseId, CS_SLOT_TABLE, relid);
 		}
 		UnlockRelationOid(relid, AccessShareLock);
 	}

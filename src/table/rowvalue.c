@@ -21,8 +21,8 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "common/pg_prng.h"
-#include "utils/timestamp.h"
 
+#include "store/clock.h"
 #include "store/store.h"
 #include "table/rowvalue.h"
 
@@ -168,5 +168,5 @@ cs_rowvalue_expiry(const CsBinding *binding, bool absent)
 	if (options->ttl_jitter > 0)
 		ttl -= (int64) (ttl * options->ttl_jitter *
 						pg_prng_double(&pg_global_prng_state));
-	return GetCurrentTimestamp() + Max(ttl, 1);
+	return cs_clock_after(Max(ttl, 1));
 }

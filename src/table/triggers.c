@@ -449,7 +449,7 @@ cs_triggers_activate(CsBinding *binding)
 	int			locks;
 	bool		ok;
 
-	if (cs_slot_state(word) == CS_SLOT_ACTIVE)
+	if (cs_slot_is(word, CS_SLOT_ACTIVE))
 		return true;
 	if (cs_slot_flux(word) != 0 ||
 		(word == binding->refused &&
@@ -472,5 +472,5 @@ cs_triggers_activate(CsBinding *binding)
 	if (!ok)
 		refuse(binding, word);
 	unlock(binding, locks);
-	return ok && !binding->retired && cs_slot_activate(binding->slot, word);
+	return ok && !binding->retired && cs_slot_activate(binding->slot, word, CS_SLOT_ACTIVE);
 }

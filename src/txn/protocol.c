@@ -34,7 +34,7 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
-#include "txn/deferral.h"
+#include "txn/participant.h"
 #include "txn/pending.h"
 #include "txn/testpoint.h"
 #include "txn/txn.h"
@@ -65,8 +65,9 @@ typedef enum Phase
 #define MAX_LATE	1024
 
 CsResolveHook cs_txn_resolve_hook = NULL;
-const CsDeferralHooks *cs_txn_deferral = NULL;
 
+static const CsParticipant *participants[4];
+static int	n_participants = 0;
 static CsEndHook end_hooks[8];
 static int	n_end_hooks = 0;
 static Phase phase = PHASE_OPEN;
@@ -376,7 +377,7 @@ release_slots(bool committed)
 	{
 		if (!(committed ? table->dropped : table->created))
 			continue;
-		cs_slot_release(table->slot, table->database, table->relation);
+		cs_slot_release(table->slot, table->database, CS_SLOT_TABLE, table->relation);
 	}
 }
 
@@ -423,6 +424,14 @@ prepare(void)
 
 /* ----- callbacks ----- */
 
+/* Call this function of all participants that have it. */
+#define CALL_PARTICIPANTS(function, ...) \
+	do { \
+		for (int i_ = 0; i_ < n_participants; i_++) \
+			if (participants[i_]->function != NULL) \
+				participants[i_]->function(__VA_ARGS__); \
+	} while (0)
+
 static void
 reset(bool committed)
 {
@@ -441,30 +450,30 @@ xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			cs_txn_deferral->before_marks();
+			CALL_PARTICIPANTS(before_marks);
 			mark_all();
 			phase = PHASE_MARKED;
-			cs_txn_deferral->after_marks();
+			CALL_PARTICIPANTS(after_marks);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			cs_txn_deferral->prepare();
+			CALL_PARTICIPANTS(prepare);
 			mark_all();
 			phase = PHASE_PREPARED;
 			break;
 		case XACT_EVENT_COMMIT:
-			cs_txn_deferral->committed();
+			CALL_PARTICIPANTS(committed);
 			if (cs_pending.context != NULL)
 				commit();
 			reset(true);
 			break;
 		case XACT_EVENT_PREPARE:
-			cs_txn_deferral->aborted();
+			CALL_PARTICIPANTS(aborted);
 			if (cs_pending.context != NULL)
 				prepare();
 			reset(true);
 			break;
 		case XACT_EVENT_ABORT:
-			cs_txn_deferral->aborted();
+			CALL_PARTICIPANTS(aborted);
 			if (cs_pending.context != NULL)
 			{
 				/* an error after the transaction was prepared aborts nothing */
@@ -489,12 +498,12 @@ subxact_callback(SubXactEvent event, SubTransactionId mine,
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
 		cs_pending_subcommit(mine, parent);
-		cs_txn_deferral->subcommitted(mine, parent);
+		CALL_PARTICIPANTS(subcommitted, mine, parent);
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		cs_pending_subabort(mine);
-		cs_txn_deferral->subaborted(mine);
+		CALL_PARTICIPANTS(subaborted, mine);
 	}
 }
 
@@ -503,6 +512,14 @@ cs_txn_init(void)
 {
 	RegisterXactCallback(xact_callback, NULL);
 	RegisterSubXactCallback(subxact_callback, NULL);
+}
+
+void
+cs_txn_join(const CsParticipant *participant)
+{
+	if (n_participants == lengthof(participants))
+		elog(FATAL, "too many participants in the end of a transaction");
+	participants[n_participants++] = participant;
 }
 
 void
