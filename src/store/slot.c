@@ -11,6 +11,11 @@
  * on starts with px at the newest xid: nothing is filled until all
  * transactions of that time have ended.
  *
+ * The word "any" is different: a writer that finds no slot goes on without one,
+ * so that tables of which nobody keeps results need none.  Every new slot starts
+ * with the px and last_xid of that word at the newest xid: results are kept from
+ * when all transactions have ended that may have looked for it in vain.
+ *
  * The directory (database, kind, object) -> number is a shared hash table under
  * the slots lock.
  *
@@ -30,6 +35,7 @@
 #include "store/lock.h"
 #include "store/store.h"
 #include "store/slot.h"
+#include "store/stripe.h"
 
 #define ONE_FLUX	(UINT64CONST(1) << CS_SLOT_FLUX_SHIFT)
 #define ONE_EPOCH	(UINT64CONST(1) << CS_SLOT_EPOCH_SHIFT)
@@ -48,6 +54,12 @@ typedef struct CsSharedSlot
 	pg_atomic_uint64 px;		/* only grows */
 	SlotName	name;			/* slots lock; object InvalidOid: free */
 	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - sizeof(SlotName)];
+
+	/* written by every transaction that changes the table */
+	pg_atomic_uint64 any;		/* see slot.h; never reset */
+	pg_atomic_uint64 any_px;	/* only grows, like the next */
+	pg_atomic_uint64 last_xid;
+	char		pad2[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64)];
 } CsSharedSlot;
 
 typedef struct CsSharedSlots
@@ -110,7 +122,17 @@ cs_slot_shmem_init(void)
 	{
 		pg_atomic_init_u64(&slots->slot[i].word, 0);
 		pg_atomic_init_u64(&slots->slot[i].px, 0);
+		pg_atomic_init_u64(&slots->slot[i].any, 0);
+		pg_atomic_init_u64(&slots->slot[i].any_px, 0);
+		pg_atomic_init_u64(&slots->slot[i].last_xid, 0);
 	}
+}
+
+/* The newest xid that there can be a change of by now. */
+static uint64
+newest_xid(void)
+{
+	return U64FromFullTransactionId(CsTransamVariables->nextXid) - 1;
 }
 
 /* Under the exclusive lock: a free slot for this object, or -1. */
@@ -130,9 +152,13 @@ take_free_slot(const SlotName *name)
 		cs_counters_reset(i);
 		cs_store_reset_evictions((uint32) i);
 		cs_slot_taken_hook(i);
+		/* after the generation has moved, which is what writers look at */
+#ifndef CS_MUTANT_NEW_SLOT_TRUSTED
+		cs_slot_prepared_any(i, newest_xid());
+#endif
+		cs_slot_distrust_last_xid(i);
 		if (slots->lost)
-			cs_atomic_max(&slot->px,
-						  U64FromFullTransactionId(CsTransamVariables->nextXid) - 1);
+			cs_atomic_max(&slot->px, newest_xid());
 		return i;
 	}
 	slots->lost = true;
@@ -385,4 +411,76 @@ cs_slot_activate(int slot, uint64 word, int flag)
 			return false;
 	} while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].word, &now, now | flag));
 	return true;
+}
+
+/* ----- changes of any kind ----- */
+
+#define ONE_CHANGE	(UINT64CONST(1) << CS_STRIPE_FLUX_BITS)
+
+uint64
+cs_slot_any(int slot)
+{
+	return pg_atomic_read_u64(&slots->slot[slot].any);
+}
+
+uint64
+cs_slot_any_px(int slot)
+{
+	return pg_atomic_read_u64(&slots->slot[slot].any_px);
+}
+
+uint64
+cs_slot_last_xid(int slot)
+{
+	return pg_atomic_read_u64(&slots->slot[slot].last_xid);
+}
+
+void
+cs_slot_raise_last_xid(int slot, uint64 xid)
+{
+	cs_atomic_max(&slots->slot[slot].last_xid, xid);
+}
+
+/* Changes that nobody has marked may have been made up to now. */
+void
+cs_slot_distrust_last_xid(int slot)
+{
+#ifndef CS_MUTANT_LAST_XID_MARKED_ONLY
+	cs_slot_raise_last_xid(slot, newest_xid());
+#endif
+}
+
+void
+cs_slot_mark_any(int slot)
+{
+#ifdef CS_MUTANT_ANY_FLUX_FLAG
+	uint64		old = cs_slot_any(slot);
+
+	while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].any, &old,
+										   ((old & ~CS_STRIPE_FLUX_MASK) + ONE_CHANGE) | 1))
+		;
+#else
+	pg_atomic_fetch_add_u64(&slots->slot[slot].any, ONE_CHANGE + 1);
+#endif
+}
+
+void
+cs_slot_unmark_any(int slot)
+{
+#ifdef CS_MUTANT_ANY_FLUX_FLAG
+	pg_atomic_fetch_and_u64(&slots->slot[slot].any, ~CS_STRIPE_FLUX_MASK);
+#else
+	uint64		before PG_USED_FOR_ASSERTS_ONLY;
+
+	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].any, 1);
+	Assert(cs_stripe_flux(before) > 0);
+#endif
+}
+
+void
+cs_slot_prepared_any(int slot, uint64 xid)
+{
+#ifndef CS_MUTANT_NO_ANY_PX
+	cs_atomic_max(&slots->slot[slot].any_px, xid);
+#endif
 }

@@ -17,7 +17,12 @@
  * and beside it px, as in a stripe.  The word is never reset, not even when
  * the slot goes to another owner, so an epoch names an owner and a time.
  *
- * Word and px are atomic.  Whom a slot belongs to is protected by the slots lock; a backend that knows a slot number from before finds out by the
+ * A table's slot has a second word, "any", like a stripe's: every transaction that
+ * changes the table marks it, however little it changes, and entries do not care.
+ * Its px is its own, and last_xid is the newest xid that has changed the table.
+ * It lies in a cache line of its own, since hits read the other one.
+ *
+ * All of these are atomic.  Whom a slot belongs to is protected by the slots lock; a backend that knows a slot number from before finds out by the
  * epoch that the slot has changed hands.
  *
  *-------------------------------------------------------------------------
@@ -95,6 +100,18 @@ extern uint64 cs_slot_px(int slot);
 extern void cs_slot_mark(int slot, bool unknown);
 extern void cs_slot_unmark(int slot);
 extern void cs_slot_prepared(int slot, uint64 xid);
+
+/* Changes of any kind: flux and version, as cs_stripe_... takes them apart */
+extern uint64 cs_slot_any(int slot);
+extern uint64 cs_slot_any_px(int slot);
+extern uint64 cs_slot_last_xid(int slot);
+extern void cs_slot_mark_any(int slot);
+extern void cs_slot_unmark_any(int slot);
+extern void cs_slot_prepared_any(int slot, uint64 xid);
+
+/* To this xid; or to the newest, as there may have been changes without a mark */
+extern void cs_slot_raise_last_xid(int slot, uint64 xid);
+extern void cs_slot_distrust_last_xid(int slot);
 
 /* epoch + 1, no flux: drop every entry now */
 extern void cs_slot_bump(int slot);

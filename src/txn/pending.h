@@ -47,6 +47,7 @@ typedef struct CsPendingTable
 	bool		whole;			/* all of it; its keys are not listed */
 	bool		ddl;			/* leave it UNKNOWN */
 	bool		marked;
+	bool		any_marked;		/* its changes of any kind */
 	bool		dropped;		/* by this transaction */
 	bool		created;		/* by this transaction */
 	Oid			database;		/* if dropped or created */

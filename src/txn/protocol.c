@@ -6,6 +6,10 @@
  *
  *		PRE_COMMIT	mark every stripe and slot that was touched, THEN unlink
  *					the entries; remember versions and epochs
+ *
+ * "Slot" is both its words: changes of any kind for each table that was touched,
+ * the other one for those that were touched as a whole.
+ *
  *		COMMIT		publish what is still allowed to be, THEN unmark
  *		ABORT		unmark
  *		PREPARE		set px, THEN unmark
@@ -108,6 +112,24 @@ mark_table(CsPendingTable *table)
 	table->marked = true;
 	cs_slot_mark(table->slot, table->ddl);
 	cs_counters_add(table->slot, CS_COUNT_TABLE_INVALIDATION, 1);
+}
+
+/*
+ * One mark is enough for all that the transaction does, but it may be older
+ * than the xid.  Whoever finds the mark, or that it has come and gone, is to
+ * find the xid too.
+ */
+static void
+mark_any(CsPendingTable *table)
+{
+#ifndef CS_MUTANT_NO_ANY_MARK
+	if (table->slot < 0)
+		return;
+	cs_slot_raise_last_xid(table->slot, top_xid);
+	if (!table->any_marked)
+		cs_slot_mark_any(table->slot);
+	table->any_marked = true;
+#endif
 }
 
 /* List the stripes of all keys, each once, without marking them yet. */
@@ -233,8 +255,11 @@ mark_all(void)
 	CS_TEST_POINT("after_mark");
 #endif
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
 		if (table->whole)
 			mark_table(table);
+		mark_any(table);
+	}
 	mark_stripes();
 	remember();
 #if !defined(CS_MUTANT_BUMP_AFTER_UNLINK) && !defined(CS_MUTANT_UNLINK_AT_COMMIT) && \
@@ -341,7 +366,9 @@ unmark_all(void)
 	{
 		if (table->marked)
 			cs_slot_unmark(table->slot);
-		table->marked = false;
+		if (table->any_marked)
+			cs_slot_unmark_any(table->slot);
+		table->marked = table->any_marked = false;
 	}
 }
 
@@ -351,8 +378,12 @@ set_px(void)
 	for (int i = 0; i < marks.n; i++)
 		cs_stripe_prepared(marks.mark[i].stripe, top_xid);
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
 		if (table->marked)
 			cs_slot_prepared(table->slot, top_xid);
+		if (table->any_marked)
+			cs_slot_prepared_any(table->slot, top_xid);
+	}
 }
 
 #ifdef CS_MUTANT_NO_MARK
@@ -538,6 +569,13 @@ cs_txn_note_use(void)
 	used = true;
 }
 
+static void
+mark_any_late(int slot)
+{
+	top_xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	mark_any(cs_pending_table(slot, true));
+}
+
 /*
  * After our marks: mark and unlink at once.  A stripe of ours gets a newer
  * version, which also keeps us from publishing there.
@@ -548,6 +586,7 @@ touch_late(int slot, uint64 hash)
 	uint32		stripe = cs_stripe_of(hash);
 	CsPendingTable *table = cs_pending_table(slot, true);
 
+	mark_any_late(slot);
 	if (table->whole)
 		return;
 	if (find_mark(stripe) != NULL)
@@ -597,8 +636,20 @@ cs_txn_touch_table(int slot, bool ddl)
 {
 	used = true;
 	cs_pending_whole(slot, ddl);
-	if (phase != PHASE_OPEN)
-		mark_table(cs_pending_table(slot, true));
+	if (phase == PHASE_OPEN)
+		return;
+	mark_table(cs_pending_table(slot, true));
+	mark_any_late(slot);
+}
+
+void
+cs_txn_note_table(int slot)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+		(void) cs_pending_table(slot, true);
+	else
+		mark_any_late(slot);
 }
 
 void

@@ -54,6 +54,9 @@ extern void cs_txn_touch_only(int slot, uint64 hash);
 /* Any key may have changed; 'ddl': the triggers have to be looked at again */
 extern void cs_txn_touch_table(int slot, bool ddl);
 
+/* It was changed, and that is all there is to know; keys are told otherwise. */
+extern void cs_txn_note_table(int slot);
+
 /* The table is no longer cached when this transaction commits */
 extern void cs_txn_drop_table(int slot, Oid database, Oid relation);
 
