@@ -25,6 +25,15 @@ COMMENT ON COLUMN cache.bindings.loader IS 'signature of the loader function';
 SELECT pg_catalog.pg_extension_config_dump('cache.bindings', '');
 GRANT SELECT ON cache.bindings TO PUBLIC;
 
+-- ----- tables of which results are kept -----
+
+CREATE TABLE cache.tracked (
+	relation		regclass PRIMARY KEY
+);
+COMMENT ON TABLE cache.tracked IS 'tables whose changes are noted, for results that were computed from them; changed by cache.track() and cache.untrack()';
+SELECT pg_catalog.pg_extension_config_dump('cache.tracked', '');
+GRANT SELECT ON cache.tracked TO PUBLIC;
+
 -- ----- deferred writes -----
 
 CREATE TABLE cache.journal_a (
@@ -85,6 +94,10 @@ CREATE FUNCTION cache.rows_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'cs_rows_changed' LANGUAGE C;
 COMMENT ON FUNCTION cache.rows_changed() IS 'statement trigger of tables attached with write_around';
 
+CREATE FUNCTION cache.table_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_table_changed' LANGUAGE C;
+COMMENT ON FUNCTION cache.table_changed() IS 'row or statement trigger that notes that a table has changed';
+
 CREATE FUNCTION cache.bindings_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'cs_bindings_changed' LANGUAGE C;
 COMMENT ON FUNCTION cache.bindings_changed() IS 'tells all sessions that cache.bindings has changed';
@@ -100,6 +113,9 @@ BEGIN
 	DELETE FROM cache.bindings b
 	USING pg_event_trigger_dropped_objects() d
 	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = b.relation;
+	DELETE FROM cache.tracked t
+	USING pg_event_trigger_dropped_objects() d
+	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = t.relation;
 	DELETE FROM cache.flush_state s
 	USING pg_event_trigger_dropped_objects() d
 	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
@@ -107,13 +123,13 @@ BEGIN
 	USING pg_event_trigger_dropped_objects() d
 	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
 END $$;
-COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings';
+COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings and cache.tracked';
 REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
 
 CREATE EVENT TRIGGER cache_strategies_drop ON sql_drop
 	EXECUTE FUNCTION cache.tables_dropped();
 ALTER EVENT TRIGGER cache_strategies_drop ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of cache.bindings';
+COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of cache.bindings and cache.tracked';
 
 -- ----- attaching -----
 
@@ -133,6 +149,15 @@ CREATE FUNCTION cache.detach(relation regclass, discard boolean DEFAULT false) R
 AS 'MODULE_PATHNAME', 'cs_detach' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.detach(regclass, boolean) IS
 'stop caching a table; its deferred writes are written to it before, or thrown away';
+
+CREATE FUNCTION cache.track(relation regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_track' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.track(regclass) IS
+'note every change of a table, so that results computed from it can be kept; attached tables do that anyway';
+
+CREATE FUNCTION cache.untrack(relation regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_untrack' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.untrack(regclass) IS 'undo cache.track()';
 
 -- ----- reading -----
 
@@ -213,6 +238,12 @@ CREATE FUNCTION cache.explain(row_type anyelement, VARIADIC key "any",
 AS 'MODULE_PATHNAME', 'cs_explain' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.explain(anyelement, "any") IS
 'how cache.read() would answer now, and why';
+
+CREATE FUNCTION cache.tracking(relation regclass,
+	OUT state text, OUT reason text, OUT changes bigint)
+AS 'MODULE_PATHNAME', 'cs_tracking' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.tracking(regclass) IS
+'are all changes of a table noted, and if not, why; the number of changes says whether there has been one';
 
 CREATE FUNCTION cache.store_info(OUT memory bigint, OUT value_memory bigint, OUT partitions integer,
 	OUT max_value bigint, OUT entries bigint, OUT bytes bigint, OUT evictions bigint,

@@ -21,6 +21,7 @@
 #include "strategy/strategy.h"
 #include "table/binding.h"
 #include "table/ddl.h"
+#include "table/track.h"
 #include "txn/txn.h"
 #include "worker/worker.h"
 
@@ -44,6 +45,7 @@ _PG_init(void)
 	cs_txn_init();
 	cs_binding_init();
 	cs_ddl_init();
+	cs_track_init();
 	cs_strategy_init();
 	cs_counters_init();
 	cs_worker_init();

@@ -3,9 +3,7 @@
  * attach.c
  *		cache.attach() and cache.detach().
  *
- * What can be cached exactly is decided here: heap tables with a primary key
- * whose every change reaches row triggers.  The rest is refused, with the
- * reason.
+ * What can be attached at all is said in eligible.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,10 +12,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/catalog.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -31,6 +26,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "api/eligible.h"
 #include "compat.h"
 #include "flush/delta.h"
 #include "flush/flush.h"
@@ -40,7 +36,9 @@
 #include "guc.h"
 #include "shmem.h"
 #include "strategy/strategy.h"
+#include "table/catalog.h"
 #include "table/loader.h"
+#include "table/tracked.h"
 #include "table/triggers.h"
 
 PG_FUNCTION_INFO_V1(cs_attach);
@@ -63,106 +61,6 @@ enum
 	ARG_MERGE,
 	N_ARGS
 };
-
-/* ----- can this relation be cached? ----- */
-
-static void
-refuse(Relation rel, const char *reason, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("cannot cache relation \"%s\"", RelationGetRelationName(rel)),
-			 errdetail("%s", reason),
-			 hint != NULL ? errhint("%s", hint) : 0));
-}
-
-static void
-check_relkind(Relation rel)
-{
-	switch (rel->rd_rel->relkind)
-	{
-		case RELKIND_RELATION:
-		case RELKIND_PARTITIONED_TABLE:
-			break;
-		case RELKIND_VIEW:
-			refuse(rel, "It is a view.", "Attach the tables that it reads.");
-			break;
-		case RELKIND_MATVIEW:
-			refuse(rel, "It is a materialized view, whose refresh fires no triggers.", NULL);
-			break;
-		case RELKIND_FOREIGN_TABLE:
-			refuse(rel, "It is a foreign table, which can change without this server noticing.", NULL);
-			break;
-		default:
-			refuse(rel, "It is not a table.", NULL);
-	}
-}
-
-static void
-check_parts(Relation rel)
-{
-	List	   *all = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
-	ListCell   *lc;
-
-	foreach(lc, all)
-	{
-		Relation	part = table_open(lfirst_oid(lc), NoLock);
-
-		if (part->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
-			refuse(rel, psprintf("Its partition \"%s\" is a foreign table.",
-								 RelationGetRelationName(part)), NULL);
-		if (part->rd_rel->relkind == RELKIND_RELATION &&
-			part->rd_rel->relam != HEAP_TABLE_AM_OID)
-			refuse(rel, psprintf("\"%s\" does not use the heap access method.",
-								 RelationGetRelationName(part)), NULL);
-		table_close(part, NoLock);
-	}
-	if (rel->rd_rel->relkind == RELKIND_RELATION && list_length(all) > 1)
-		refuse(rel, "It has inheritance children, whose changes its triggers do not see.",
-			   "Use declarative partitioning.");
-}
-
-static void
-check_primary_key(Relation rel)
-{
-	ListCell   *lc;
-
-	foreach(lc, RelationGetIndexList(rel))
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
-		Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
-		bool		primary = index->indisprimary;
-		bool		usable = index->indimmediate && index->indisvalid;
-
-		ReleaseSysCache(tuple);
-		if (!primary)
-			continue;
-		if (!usable)
-			refuse(rel, "Its primary key is deferrable.",
-				   "Between a change and the check of a deferrable key, two rows can have the same key.");
-		return;
-	}
-	refuse(rel, "It has no primary key.", "Add one with ALTER TABLE ... ADD PRIMARY KEY.");
-}
-
-static void
-check_relation(Relation rel)
-{
-	if (!cs_class_ownercheck(RelationGetRelid(rel), GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
-	if (IsCatalogRelation(rel) || RelationGetRelid(rel) == cs_binding_catalog())
-		refuse(rel, "It is a system catalog.", NULL);
-	check_relkind(rel);
-	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-		refuse(rel, "It is a temporary table, which only one session can see.", NULL);
-	if (rel->rd_rel->relispartition)
-		refuse(rel, "It is a partition.", "Attach the partitioned table.");
-	if (has_superclass(RelationGetRelid(rel)))
-		refuse(rel, "It is an inheritance child.", "Use declarative partitioning.");
-	check_parts(rel);
-	check_primary_key(rel);
-}
 
 /* ----- options ----- */
 
@@ -341,55 +239,11 @@ discard_all(Oid relid)
 
 /* ----- cache.bindings ----- */
 
-typedef struct Statement
-{
-	const char *query;
-	int			nargs;
-	Oid			types[N_ARGS];
-	Datum		values[N_ARGS];
-	char		nulls[N_ARGS + 1];
-} Statement;
-
-/* As the owner of cache.bindings, whoever attaches. */
-static uint64
-change_bindings(Statement *s)
-{
-	Oid			role;
-	int			security;
-	int			rc;
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(cs_binding_catalog()));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table cache.bindings does not exist")));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-
-	GetUserIdAndSecContext(&role, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
-	rc = SPI_execute_with_args(s->query, s->nargs, s->types, s->values, s->nulls,
-							   false, 0);
-	SetUserIdAndSecContext(role, security);
-	if (rc < 0)
-		elog(ERROR, "could not change cache.bindings: %s", SPI_result_code_string(rc));
-	return SPI_processed;
-}
-
-static void
-add_arg(Statement *s, Oid type, Datum value, bool isnull)
-{
-	s->types[s->nargs] = type;
-	s->values[s->nargs] = value;
-	s->nulls[s->nargs++] = isnull ? 'n' : ' ';
-}
-
 static void
 save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 {
-	Statement	s = {
-		.query =
+	CsQuery		s = {
+		.text =
 		"INSERT INTO cache.bindings VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
 		"ON CONFLICT (relation) DO UPDATE SET strategy = EXCLUDED.strategy, "
 		"ttl = EXCLUDED.ttl, ttl_jitter = EXCLUDED.ttl_jitter, "
@@ -402,20 +256,20 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 
 	if (!PG_ARGISNULL(ARG_LOADER))
 		loader = format_procedure_qualified(PG_GETARG_OID(ARG_LOADER));
-	add_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	add_arg(&s, TEXTOID, PG_GETARG_DATUM(ARG_STRATEGY), false);
-	add_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_TTL), PG_ARGISNULL(ARG_TTL));
-	add_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_TTL_JITTER), PG_ARGISNULL(ARG_TTL_JITTER));
-	add_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_NEGATIVE_TTL), PG_ARGISNULL(ARG_NEGATIVE_TTL));
-	add_arg(&s, INT8OID, Int64GetDatum(max_memory), max_memory == 0);
-	add_arg(&s, TEXTOID, loader != NULL ? CStringGetTextDatum(loader) : (Datum) 0, loader == NULL);
-	add_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_REFRESH_AHEAD), PG_ARGISNULL(ARG_REFRESH_AHEAD));
-	add_arg(&s, BOOLOID, PG_ARGISNULL(ARG_DURABLE) ? BoolGetDatum(true) : PG_GETARG_DATUM(ARG_DURABLE),
-			!defers);
-	add_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_FLUSH_INTERVAL), PG_ARGISNULL(ARG_FLUSH_INTERVAL));
-	add_arg(&s, INT4OID, PG_GETARG_DATUM(ARG_FLUSH_BATCH), PG_ARGISNULL(ARG_FLUSH_BATCH));
-	add_arg(&s, JSONBOID, PG_GETARG_DATUM(ARG_MERGE), PG_ARGISNULL(ARG_MERGE));
-	change_bindings(&s);
+	cs_catalog_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	cs_catalog_arg(&s, TEXTOID, PG_GETARG_DATUM(ARG_STRATEGY), false);
+	cs_catalog_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_TTL), PG_ARGISNULL(ARG_TTL));
+	cs_catalog_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_TTL_JITTER), PG_ARGISNULL(ARG_TTL_JITTER));
+	cs_catalog_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_NEGATIVE_TTL), PG_ARGISNULL(ARG_NEGATIVE_TTL));
+	cs_catalog_arg(&s, INT8OID, Int64GetDatum(max_memory), max_memory == 0);
+	cs_catalog_arg(&s, TEXTOID, loader != NULL ? CStringGetTextDatum(loader) : (Datum) 0, loader == NULL);
+	cs_catalog_arg(&s, FLOAT4OID, PG_GETARG_DATUM(ARG_REFRESH_AHEAD), PG_ARGISNULL(ARG_REFRESH_AHEAD));
+	cs_catalog_arg(&s, BOOLOID, PG_ARGISNULL(ARG_DURABLE) ? BoolGetDatum(true) : PG_GETARG_DATUM(ARG_DURABLE),
+				   !defers);
+	cs_catalog_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_FLUSH_INTERVAL), PG_ARGISNULL(ARG_FLUSH_INTERVAL));
+	cs_catalog_arg(&s, INT4OID, PG_GETARG_DATUM(ARG_FLUSH_BATCH), PG_ARGISNULL(ARG_FLUSH_BATCH));
+	cs_catalog_arg(&s, JSONBOID, PG_GETARG_DATUM(ARG_MERGE), PG_ARGISNULL(ARG_MERGE));
+	cs_catalog_change("bindings", &s);
 }
 
 /* Where the journal begins for a table; and that is all that others have there. */
@@ -488,11 +342,11 @@ cs_attach(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	check_relation(rel);
+	cs_eligible_check(rel, true);
 	relation_close(rel, NoLock);
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	rel = table_open(relid, NoLock);
-	check_relation(rel);
+	cs_eligible_check(rel, true);
 	if (defers)
 		check_deferring(fcinfo, rel);
 	table_close(rel, NoLock);
@@ -518,6 +372,7 @@ cs_attach(PG_FUNCTION_ARGS)
 		cs_state_note_table(binding->slot, MyDatabaseId);
 	cs_triggers_drop(relid, cs_binding_qualified_name(binding));
 	cs_triggers_create(binding);
+	cs_tracked_renew_triggers(relid, binding);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -530,7 +385,7 @@ cs_detach(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	char	   *name = get_rel_name(relid);
 	char	   *table;
-	Statement	s = {.query = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
+	CsQuery		s = {.text = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.detach()");
@@ -550,13 +405,14 @@ cs_detach(PG_FUNCTION_ARGS)
 	else
 		flush_all(relid);
 	save_flush_state(relid, false);
-	add_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	if (change_bindings(&s) == 0)
+	cs_catalog_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	if (cs_catalog_change("bindings", &s) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not attached to the cache", name),
 				 errhint("Attached tables are in cache.bindings.")));
 	cs_triggers_drop(relid, table);
+	cs_tracked_renew_triggers(relid, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

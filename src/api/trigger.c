@@ -31,10 +31,12 @@
 #include "shmem.h"
 #include "store/slot.h"
 #include "strategy/strategy.h"
+#include "table/track.h"
 #include "txn/txn.h"
 
 PG_FUNCTION_INFO_V1(cs_row_changed);
 PG_FUNCTION_INFO_V1(cs_rows_changed);
+PG_FUNCTION_INFO_V1(cs_table_changed);
 PG_FUNCTION_INFO_V1(cs_bindings_changed);
 
 static TriggerData *
@@ -148,7 +150,16 @@ cs_row_changed(PG_FUNCTION_ARGS)
 	superseded = new != NULL && n > 0 && is_superseded(new);
 	for (int i = 0; i < n; i++)
 		report(&targets[i], old, new, trigdata->tg_updatedcols, superseded);
+	cs_track_note(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
+}
+
+/* A statement that has found no row may have been the first of its transaction. */
+static void
+note_change(const TriggerData *trigdata)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		cs_track_note(trigdata->tg_relation);
 }
 
 /* Every row of a transition table, as old or as new. */
@@ -197,6 +208,23 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 	targets = cs_binding_targets(trigdata->tg_relation, &n);
 	report_table(trigdata->tg_oldtable, trigdata->tg_relation, true, targets, n);
 	report_table(trigdata->tg_newtable, trigdata->tg_relation, false, targets, n);
+	note_change(trigdata);
+	return PointerGetDatum(NULL);
+}
+
+Datum
+cs_table_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = trigger_data(fcinfo, "cache.table_changed");
+
+	if (!cs_shmem_ready())
+		return PointerGetDatum(NULL);
+	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be fired after a change",
+						"cache.table_changed")));
+	note_change(trigdata);
 	return PointerGetDatum(NULL);
 }
 

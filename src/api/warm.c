@@ -218,8 +218,8 @@ estimated_rows(const CsBinding *binding)
 {
 	double		rows = relation_rows(binding->relid);
 
-	for (int i = 0; i < binding->nparts; i++)
-		rows += relation_rows(binding->parts[i]);
+	for (int i = 0; i < binding->tree.nparts; i++)
+		rows += relation_rows(binding->tree.parts[i]);
 	return (int64) rint(rows);
 }
 

@@ -314,7 +314,7 @@ check_by_executor(const CsBinding *binding, HeapTuple tuple, bool is_partition)
 	InitResultRelInfo(target, rel, 0, NULL, 0);
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
 	ExecStoreHeapTuple(tuple, slot, false);
-	if (binding->partitioned)
+	if (binding->tree.partitioned)
 		check_in_partition(target, slot, estate);
 	else
 	{
@@ -356,7 +356,7 @@ cs_delta_check_row(CsBinding *binding, HeapTupleHeader row)
 	tuple = cs_row_tuple(row);
 	for (int i = 0; i < state->ndomains; i++)
 		check_domain(binding, &state->domains[i], &tuple);
-	if (binding->partitioned || state->is_partition ||
+	if (binding->tree.partitioned || state->is_partition ||
 		(constr != NULL && constr->num_check > 0) || lacks_value(binding, &tuple))
 		check_by_executor(binding, &tuple, state->is_partition);
 }

@@ -332,9 +332,9 @@ parts_are_constrained(const CsBinding *binding)
 	TupleConstr *constr = binding->tupdesc->constr;
 	int			inherited = constr != NULL ? constr->num_check : 0;
 
-	for (int i = 0; i < binding->nparts; i++)
+	for (int i = 0; i < binding->tree.nparts; i++)
 	{
-		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(binding->parts[i]));
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(binding->tree.parts[i]));
 		bool		more;
 
 		if (!HeapTupleIsValid(tuple))

@@ -256,7 +256,7 @@ append_source(StringInfo buf, const CsStatement *statement)
 static char *
 table_name(const CsBinding *binding)
 {
-	return psprintf("%s%s", binding->partitioned ? "" : "ONLY ",
+	return psprintf("%s%s", binding->tree.partitioned ? "" : "ONLY ",
 					cs_binding_qualified_name(binding));
 }
 

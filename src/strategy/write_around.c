@@ -20,7 +20,7 @@ static void
 needs(const CsBinding *binding, CsTriggerNeeds *needs)
 {
 	needs->on_insert = binding->options.negative_ttl > 0;
-	needs->by_statement = !binding->partitioned;
+	needs->by_statement = !binding->tree.partitioned;
 }
 
 static bool

@@ -96,7 +96,7 @@ is_own(const CsBinding *binding)
 	if (cs_txn_has_table(binding->slot))
 		return true;
 	return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
-		cs_binding_is_locked(binding, RowExclusiveLock);
+		cs_tree_is_locked(&binding->tree, RowExclusiveLock);
 }
 
 /* The binding describes the table as it is in the slot's present epoch. */

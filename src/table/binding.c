@@ -108,35 +108,12 @@ retire(Known *entry)
 	cs_binding_generation++;
 }
 
-static int
-compare_oids(const void *a, const void *b)
-{
-	Oid			x = *(const Oid *) a;
-	Oid			y = *(const Oid *) b;
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
 static bool
 concerns(const Known *entry, Oid relid)
 {
 	if (!OidIsValid(relid) || entry->relid == relid || relid == catalog_relid)
 		return true;
-	return entry->binding != NULL && entry->binding->nparts > 0 &&
-		bsearch(&relid, entry->binding->parts, entry->binding->nparts,
-				sizeof(Oid), compare_oids) != NULL;
-}
-
-bool
-cs_relation_is_locked(Oid relid, LOCKMODE least)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	for (LOCKMODE mode = least; mode <= AccessExclusiveLock; mode++)
-		if (cs_lock_held(&tag, mode))
-			return true;
-	return false;
+	return entry->binding != NULL && cs_tree_has(&entry->binding->tree, relid);
 }
 
 static void
@@ -434,30 +411,6 @@ cs_binding_key_shape(const CsBinding *binding)
 	return shape | 1;
 }
 
-static void
-list_parts(CsBinding *binding, Relation rel)
-{
-	List	   *all;
-	ListCell   *lc;
-
-	binding->partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	if (!binding->partitioned)
-		return;
-	all = find_all_inheritors(binding->relid, NoLock, NULL);
-	binding->parts = palloc(list_length(all) * sizeof(Oid));
-	binding->nodes = palloc(list_length(all) * sizeof(Oid));
-	foreach(lc, all)
-	{
-		if (lfirst_oid(lc) != binding->relid)
-			binding->parts[binding->nparts++] = lfirst_oid(lc);
-		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
-			binding->nodes[binding->nnodes++] = lfirst_oid(lc);
-		(void) find_inheritance_children_extended(lfirst_oid(lc), false, NoLock,
-												  &binding->detaching, NULL);
-	}
-	qsort(binding->parts, binding->nparts, sizeof(Oid), compare_oids);
-}
-
 static CsBinding *
 make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 {
@@ -489,7 +442,7 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 		memcpy(binding->options.merge, options->merge, VARSIZE(options->merge));
 	}
 	describe_key(binding, rel);
-	list_parts(binding, rel);
+	cs_tree_list(&binding->tree, rel);
 	binding->slot = slot;
 	binding->epoch = slot >= 0 && cs_slot_is(word, CS_SLOT_ACTIVE)
 		? cs_slot_epoch(word) : CS_NO_EPOCH;
@@ -749,19 +702,7 @@ cs_binding_targets(Relation rel, int *n)
 	return entry->targets;
 }
 
-/* ----- locks and privileges ----- */
-
-/* Does this transaction hold such a lock on any part of the table? */
-bool
-cs_binding_is_locked(const CsBinding *binding, LOCKMODE least)
-{
-	if (cs_relation_is_locked(binding->relid, least))
-		return true;
-	for (int i = 0; i < binding->nparts; i++)
-		if (cs_relation_is_locked(binding->parts[i], least))
-			return true;
-	return false;
-}
+/* ----- privileges ----- */
 
 /* What "SELECT * FROM table" would need, remembered for one role. */
 bool

@@ -11,6 +11,7 @@
 #include "access/attmap.h"
 #include "executor/spi.h"
 #include "table/key.h"
+#include "table/tree.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
@@ -76,16 +77,9 @@ typedef struct CsBinding
 
 	TupleDesc	tupdesc;
 	uint32		shape;			/* fingerprint of it */
-	bool		partitioned;
+	CsTree		tree;
 	bool		rules;			/* writing it may write elsewhere */
 	bool		rls;			/* row-level security may apply to someone */
-	int			nparts;			/* partitions below, without the table itself */
-	Oid		   *parts;
-	int			nnodes;			/* partitioned tables: this and those below */
-	Oid		   *nodes;
-	bool		detaching;		/* DETACH CONCURRENTLY has not ended: which
-								 * partitions there are depends on the
-								 * snapshot */
 
 	int			slot;			/* -1: none to be had */
 	uint64		epoch;			/* of the slot when all this was read;
@@ -144,8 +138,6 @@ extern void cs_binding_forget(Oid relid);
 /* Read anew what DDL or a whole-table change may have changed. */
 extern CsBinding *cs_binding_refresh(CsBinding *binding);
 
-extern bool cs_relation_is_locked(Oid relid, LOCKMODE least);
-extern bool cs_binding_is_locked(const CsBinding *binding, LOCKMODE least);
 extern bool cs_binding_may_select(CsBinding *binding);
 extern void cs_binding_check_select(CsBinding *binding);
 extern char *cs_binding_qualified_name(const CsBinding *binding);

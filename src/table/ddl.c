@@ -33,6 +33,7 @@
 #include "store/slot.h"
 #include "table/binding.h"
 #include "table/ddl.h"
+#include "table/tracked.h"
 #include "txn/txn.h"
 
 /* Temporary relations that are remembered; more are forgotten and cost hits. */
@@ -58,14 +59,12 @@ touch(Oid relid)
 	return slot;
 }
 
-/* A detached table's slot goes like that of a dropped one. */
+/* A detached table's slot goes like that of a dropped one, unless it is tracked. */
 static void
 forget_detached(Oid relid, int slot)
 {
-	CsOptions	options;
-
 	if (slot >= 0 && cs_relation_is_locked(relid, ShareRowExclusiveLock) &&
-		!cs_binding_read_options(relid, &options))
+		!cs_tracked_is_wanted(relid))
 		cs_txn_drop_table(slot, MyDatabaseId, relid);
 }
 

@@ -152,7 +152,7 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	 * a plan made for one snapshot would show another one the wrong
 	 * partitions
 	 */
-	if (binding->detaching)
+	if (binding->tree.detaching)
 		options = CURSOR_OPT_CUSTOM_PLAN;
 #endif
 	for (int i = 0; i < binding->nkeys; i++)

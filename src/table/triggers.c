@@ -12,31 +12,30 @@
  *
  * TRUNCATE and DDL need no trigger: see ddl.c.
  *
+ * Results that were computed from a whole table ("tracked", track.c) need to know
+ * that it has changed and no more: cache.table_changed().  All triggers do that,
+ * so for a table that is attached only the INSERTs are added that the others do
+ * not see.
+ *
  * A table is only filled and read while its slot is ACTIVE, and any DDL makes
- * it UNKNOWN.  Whoever wants to use it then looks at the triggers anew, under
- * locks that conflict with all DDL that could matter.  They are held for a
- * moment and never waited for; having got them means that the last DDL has
- * ended, and absorbed means its invalidations have been read.
+ * it UNKNOWN; the same goes for TRACKED.  Whoever wants to use it then looks at
+ * the triggers anew, under the locks of cs_tree_lock().  Having got them means
+ * that the last DDL has ended, and absorbed means its invalidations have been
+ * read.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
-#include "access/twophase.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/reltrigger.h"
@@ -46,14 +45,16 @@
 #include "store/slot.h"
 #include "table/triggers.h"
 
-#define ROW_TRIGGER		"cache_strategies_row"
 /* A table whose triggers are not in force is not looked at again before. */
 #define LOOK_AGAIN_MS	500
 
 /* With more, a lock that could not be had is not tried again at once. */
 #define MANY_PARTS		16
 
+#define ROW_TRIGGER		"cache_strategies_row"
 #define REPLICA_TRIGGER "cache_strategies_replica"
+#define TRACK_TRIGGER	"cache_strategies_track"
+#define TRACK_REPLICA_TRIGGER "cache_strategies_track_replica"
 
 /* After the user's own BEFORE triggers. */
 #define SETTLE_TRIGGER	"zz_cache_strategies_defer"
@@ -144,6 +145,50 @@ cs_triggers_create(const CsBinding *binding)
 	}
 }
 
+static void
+create_track_trigger(Oid relid, const char *table, const char *name,
+					 const char *events, const char *level, const char *enable)
+{
+	run_utility(psprintf("CREATE TRIGGER %s AFTER %s ON %s "
+						 "FOR EACH %s EXECUTE FUNCTION cache.table_changed()",
+						 name, events, table, level));
+	run_utility(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", table, enable, name));
+	if (!OidIsValid(get_trigger_oid(relid, name, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("table \"%s\" or its schema was renamed or dropped concurrently",
+						table),
+				 errhint("Try again.")));
+}
+
+void
+cs_triggers_track(Oid relid, const char *table, bool by_row, bool only_inserts)
+{
+	const char *events = only_inserts ? "INSERT" : "INSERT OR UPDATE OR DELETE";
+
+	if (by_row)
+	{
+		create_track_trigger(relid, table, TRACK_TRIGGER, events, "ROW", "ALWAYS");
+		return;
+	}
+	create_track_trigger(relid, table, TRACK_TRIGGER, events, "STATEMENT", "ALWAYS");
+	create_track_trigger(relid, table, TRACK_REPLICA_TRIGGER, events, "ROW", "REPLICA");
+}
+
+static void
+drop_trigger(Oid relid, const char *table, const char *name)
+{
+	if (OidIsValid(get_trigger_oid(relid, name, true)))
+		run_utility(psprintf("DROP TRIGGER %s ON %s", name, table));
+}
+
+void
+cs_triggers_untrack(Oid relid, const char *table)
+{
+	drop_trigger(relid, table, TRACK_TRIGGER);
+	drop_trigger(relid, table, TRACK_REPLICA_TRIGGER);
+}
+
 void
 cs_triggers_drop(Oid relid, const char *table)
 {
@@ -154,8 +199,7 @@ cs_triggers_drop(Oid relid, const char *table)
 	};
 
 	for (int i = 0; i < lengthof(names); i++)
-		if (OidIsValid(get_trigger_oid(relid, names[i], true)))
-			run_utility(psprintf("DROP TRIGGER %s ON %s", names[i], table));
+		drop_trigger(relid, table, names[i]);
 }
 
 /* ----- are they in force? ----- */
@@ -187,7 +231,7 @@ events_seen(Relation rel, Oid function, int16 level, char enabled)
 			!TRIGGER_FOR_AFTER(t->tgtype) ||
 			(t->tgtype & TRIGGER_TYPE_LEVEL_MASK) != level)
 			continue;
-		if (level == TRIGGER_TYPE_STATEMENT &&
+		if (level == TRIGGER_TYPE_STATEMENT && function == trigger_function("rows_changed") &&
 			((TRIGGER_FOR_UPDATE(t->tgtype) && (!t->tgoldtable || !t->tgnewtable)) ||
 			 (TRIGGER_FOR_DELETE(t->tgtype) && !t->tgoldtable) ||
 			 (TRIGGER_FOR_INSERT(t->tgtype) && !t->tgnewtable)))
@@ -243,73 +287,6 @@ cs_triggers_require(const CsBinding *binding)
 				 errhint("Attach the table anew with cache.attach().")));
 }
 
-/*
- * Has the relation children, or parents?  In the catalogue as it is now: what
- * relcache and syscache say may be older than a marked and ended change, and a
- * table can get a child under a lock that does not conflict with ours.
- */
-static bool
-is_inherited(Oid relid, AttrNumber column, Oid index)
-{
-	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	bool		found;
-
-	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return found;
-}
-
-static bool
-has_children(Oid relid)
-{
-#ifdef CS_MUTANT_CHILDREN_FROM_CACHE
-	return find_inheritance_children(relid, NoLock) != NIL;
-#endif
-	return is_inherited(relid, Anum_pg_inherits_inhparent, InheritsParentIndexId);
-}
-
-/* A change made through a parent fires the parent's statement triggers only. */
-static bool
-has_parents(Oid relid)
-{
-#ifdef CS_MUTANT_PARENTS_IGNORED
-	return false;
-#endif
-	return is_inherited(relid, Anum_pg_inherits_inhrelid, InheritsRelidSeqnoIndexId);
-}
-
-/*
- * A prepared transaction may be giving a plain table a child: under a lock that
- * does not conflict with ours, and it will end without a callback.
- */
-static bool
-is_held_by_prepared(Oid relid)
-{
-	LOCKTAG		tag;
-	VirtualTransactionId *holders;
-	int			n;
-
-#ifdef CS_MUTANT_PREPARED_UNNOTICED
-	return false;
-#endif
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	holders = GetLockConflicts(&tag, ShareUpdateExclusiveLock, &n);
-	for (int i = 0; i < n; i++)
-	{
-		bool		more;
-
-		if (VirtualTransactionIdIsRecoveredPreparedXact(holders[i]) ||
-			TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holders[i], &more)))
-			return true;
-	}
-	return false;
-}
-
 static bool
 sees_all_changes(const CsBinding *binding, Relation rel)
 {
@@ -324,7 +301,7 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 	seen = events_seen(rel, by_row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
 	if ((seen & needed) == needed)
 		return true;
-	if (!binding->needs.by_statement || has_parents(RelationGetRelid(rel)))
+	if (!binding->needs.by_statement || cs_relation_has_parents(RelationGetRelid(rel)))
 		return false;
 	seen = events_seen(rel, trigger_function("rows_changed"),
 					   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
@@ -333,100 +310,111 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 					 TRIGGER_FIRES_ON_REPLICA) & needed) == needed;
 }
 
-/* One relation, root or partition. */
+/* The same by any of our triggers, whatever they are there for. */
 static bool
-relation_in_force(const CsBinding *binding, Oid relid)
+notes_all_changes(Relation rel)
+{
+	const int16 needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE
+#ifndef CS_MUTANT_INSERT_UNSEEN
+	| TRIGGER_TYPE_INSERT
+#endif
+			   ;
+	Oid			row = trigger_function("row_changed");
+	Oid			rows = trigger_function("rows_changed");
+	Oid			table = trigger_function("table_changed");
+	int16		by_row;
+	int16		by_statement;
+	int16		replicated;
+
+	by_row = events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS) |
+		events_seen(rel, table, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
+	if ((by_row & needed) == needed)
+		return true;
+	if (cs_relation_has_parents(RelationGetRelid(rel)))
+		return false;
+	by_statement = events_seen(rel, rows, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS) |
+		events_seen(rel, table, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
+	replicated = events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA) |
+		events_seen(rel, table, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA);
+#ifdef CS_MUTANT_REPLICA_UNSEEN
+	replicated = needed;
+#endif
+	return ((by_row | (by_statement & replicated)) & needed) == needed;
+}
+
+/*
+ * One relation, root or partition.  Without a binding it is asked whether every
+ * change is noted.
+ */
+static bool
+relation_in_force(const CsTree *tree, const CsBinding *binding, Oid relid)
 {
 	Relation	rel = table_open(relid, NoLock);
 	bool		ok;
 
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		ok = binding->partitioned;
+		ok = tree->partitioned;
 	else
 		ok = rel->rd_rel->relkind == RELKIND_RELATION &&
 			rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
-			!is_held_by_prepared(relid) &&
-			!has_children(relid) &&
-			sees_all_changes(binding, rel);
+			!cs_relation_is_prepared(relid) &&
+			(binding == NULL ? notes_all_changes(rel) :
+			 !cs_relation_has_children(relid) && sees_all_changes(binding, rel));
 	table_close(rel, NoLock);
 	return ok;
 }
 
 static bool
-all_in_force(const CsBinding *binding)
+all_in_force(const CsTree *tree, const CsBinding *binding)
 {
-	if (!relation_in_force(binding, binding->relid))
+	if (!relation_in_force(tree, binding, tree->relid))
 		return false;
-	for (int i = 0; i < binding->nparts; i++)
-		if (!relation_in_force(binding, binding->parts[i]))
+	for (int i = 0; i < tree->nparts; i++)
+		if (!relation_in_force(tree, binding, tree->parts[i]))
 			return false;
 	return true;
 }
 
 /*
- * The n-th lock that is needed.  ATTACH and DETACH take no more than
- * ShareUpdateExclusiveLock on the parent, so that is for those that can be one.
+ * Children of a tracked table are read beside it, and tracked by themselves;
+ * which there are must be known.  Whoever adds the first takes no lock that
+ * conflicts with those we have, but has marked the table before its child is in
+ * the catalogue for us to see; all others are kept away by this lock.
  */
-static Oid
-lock_needed(const CsBinding *binding, int n, LOCKMODE *mode)
-{
-#ifdef CS_MUTANT_ACTIVATE_WITHOUT_LOCKS
-	*mode = AccessShareLock;
-	return n == 0 ? binding->relid : n <= binding->nparts ? binding->parts[n - 1]
-		: binding->nodes[n - 1 - binding->nparts];
-#endif
-	*mode = RowExclusiveLock;
-	if (n == 0)
-		return binding->relid;
-	if (n <= binding->nparts)
-		return binding->parts[n - 1];
-#ifndef CS_MUTANT_WEAK_PARTITION_LOCK
-	*mode = ShareUpdateExclusiveLock;
-#endif
-	return binding->nodes[n - 1 - binding->nparts];
-}
-
-static void
-unlock(const CsBinding *binding, int n)
-{
-	while (n-- > 0)
-	{
-		LOCKMODE	mode;
-		Oid			relid = lock_needed(binding, n, &mode);
-
-		UnlockRelationOid(relid, mode);
-	}
-}
-
-/* Not if one has to wait, and not if the lock table is full. */
 static bool
-lock_if_possible(Oid relid, LOCKMODE mode)
+children_are_known(const CsTree *tree)
 {
-	LOCKTAG		tag;
-	LOCALLOCK  *local;
+	bool		known;
 
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	return cs_lock_try(&tag, mode, &local) != LOCKACQUIRE_NOT_AVAIL;
+#ifdef CS_MUTANT_CHILDREN_UNLOCKED
+	return true;
+#endif
+	if (tree->partitioned || !cs_relation_has_children(tree->relid))
+		return true;
+	known = cs_relation_try_lock(tree->relid, ShareUpdateExclusiveLock);
+	if (known)
+	{
+		AcceptInvalidationMessages();
+		UnlockRelationOid(tree->relid, ShareUpdateExclusiveLock);
+	}
+	return known;
 }
 
-/* Take all locks or none; returns how many, or 0. */
-static int
-lock_all(const CsBinding *binding)
+CsInForce
+cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outdated)
 {
-	int			total = 1 + binding->nparts + binding->nnodes;
+	CsInForce	result = CS_NOT_IN_FORCE;
+	int			locks = cs_tree_lock(tree);
 
-	for (int n = 0; n < total; n++)
-	{
-		LOCKMODE	mode;
-		Oid			relid = lock_needed(binding, n, &mode);
-
-		if (!lock_if_possible(relid, mode))
-		{
-			unlock(binding, n);
-			return 0;
-		}
-	}
-	return total;
+	if (locks == 0)
+		return CS_NOT_TO_BE_SEEN;
+	AcceptInvalidationMessages();
+	if (binding == NULL && !*outdated && !children_are_known(tree))
+		result = CS_NOT_TO_BE_SEEN;
+	else if (!*outdated && all_in_force(tree, binding))
+		result = CS_IN_FORCE;
+	cs_tree_unlock(tree, locks);
+	return result;
 }
 
 /* Not now; and not again with every read. */
@@ -446,8 +434,7 @@ bool
 cs_triggers_activate(CsBinding *binding)
 {
 	uint64		word = cs_slot_read(binding->slot);
-	int			locks;
-	bool		ok;
+	CsInForce	found;
 
 	if (cs_slot_is(word, CS_SLOT_ACTIVE))
 		return true;
@@ -460,17 +447,11 @@ cs_triggers_activate(CsBinding *binding)
 		cs_binding_forget(binding->relid);
 		return false;
 	}
-	if ((locks = lock_all(binding)) == 0)
-	{
-		if (binding->nparts > MANY_PARTS)
-			refuse(binding, word);
-		return false;
-	}
-	AcceptInvalidationMessages();
 	/* if the table has changed since the binding was made, another time */
-	ok = !binding->retired && all_in_force(binding);
-	if (!ok)
+	found = cs_triggers_look(&binding->tree, binding, &binding->retired);
+	if (found == CS_NOT_IN_FORCE ||
+		(found == CS_NOT_TO_BE_SEEN && binding->tree.nparts > MANY_PARTS))
 		refuse(binding, word);
-	unlock(binding, locks);
-	return ok && !binding->retired && cs_slot_activate(binding->slot, word, CS_SLOT_ACTIVE);
+	return found == CS_IN_FORCE && !binding->retired &&
+		cs_slot_activate(binding->slot, word, CS_SLOT_ACTIVE);
 }

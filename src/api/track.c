@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * track.c
+ *		cache.track(), cache.untrack() and cache.tracking().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "api/eligible.h"
+#include "compat.h"
+#include "shmem.h"
+#include "table/track.h"
+
+PG_FUNCTION_INFO_V1(cs_track);
+PG_FUNCTION_INFO_V1(cs_untrack);
+PG_FUNCTION_INFO_V1(cs_tracking);
+
+static void
+no_such_relation(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("relation with OID %u does not exist", relid)));
+}
+
+/* The lock is the one that CREATE TRIGGER takes; see cs_attach(). */
+Datum
+cs_track(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	Relation	rel;
+
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.track()");
+	PreventCommandIfReadOnly("cache.track()");
+
+	/* look first, so that nobody can lock what he does not own */
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		no_such_relation(relid);
+	cs_eligible_check(rel, false);
+	relation_close(rel, NoLock);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	rel = table_open(relid, NoLock);
+	cs_eligible_check(rel, false);
+	table_close(rel, NoLock);
+	cs_track_create(relid);
+	PG_RETURN_VOID();
+}
+
+Datum
+cs_untrack(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	char	   *name = get_rel_name(relid);
+
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.untrack()");
+	PreventCommandIfReadOnly("cache.untrack()");
+	if (name == NULL)
+		no_such_relation(relid);
+	if (!cs_class_ownercheck(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	if (!cs_track_drop(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not tracked", name),
+				 errhint("Tables that were tracked with cache.track() are in cache.tracked.")));
+	PG_RETURN_VOID();
+}
+
+/* ----- cache.tracking() ----- */
+
+static const char *
+state_name(CsTracking state)
+{
+	switch (state)
+	{
+		case CS_TRACKING_YES:
+			return "tracked";
+		case CS_TRACKING_UNTRACKED:
+			return "untracked";
+		case CS_TRACKING_BLIND:
+			return "blind";
+		case CS_TRACKING_FLUX:
+			return "in flux";
+	}
+	return "";
+}
+
+static const char *
+state_reason(CsTracking state)
+{
+	switch (state)
+	{
+		case CS_TRACKING_YES:
+			return "every change is noted";
+		case CS_TRACKING_UNTRACKED:
+			return "neither cache.track() nor cache.attach() was called for it";
+		case CS_TRACKING_BLIND:
+			return "its triggers are not all in force, or DDL is under way";
+		case CS_TRACKING_FLUX:
+			return "a transaction that changes it is about to commit";
+	}
+	return "";
+}
+
+Datum
+cs_tracking(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	CsWatch		watch;
+	CsTracking	state;
+
+	cs_shmem_require();
+	if (get_rel_name(relid) == NULL)
+		no_such_relation(relid);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	state = cs_track_watch(relid, &watch);
+	values[0] = CStringGetTextDatum(state_name(state));
+	values[1] = CStringGetTextDatum(state_reason(state));
+	values[2] = Int64GetDatum(state == CS_TRACKING_YES ? (int64) watch.version : 0);
+	nulls[2] = state != CS_TRACKING_YES;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
