@@ -18,6 +18,8 @@ typedef struct CsTally
 	uint64		live[CS_LOGS];	/* of an owner: both in the first */
 	uint64		dirty_entries;
 	uint64		dirty_bytes;
+	uint64		pending;
+	uint64		staged_bytes;
 } CsTally;
 
 /* A walk from tail to head must land on the head, and the hand on the way. */
@@ -57,10 +59,12 @@ in_use(int part, Size pos)
 	return from_tail < log->head - log->tail;
 }
 
-/* Is there another entry with the key of this slot's? */
-static bool
-has_twin(const CsPlace *place, const CsSlot *slot, const CsRecord *rec)
+/* Does the key of this slot's have other entries, beside the one it may have? */
+static const char *
+check_twins(const CsPlace *place, const CsSlot *slot, const CsRecord *rec)
 {
+	int			pending = (rec->flags & CS_ENTRY_PENDING) != 0;
+	int			valid = !pending;
 	int			i;
 	int			n;
 
@@ -76,25 +80,45 @@ has_twin(const CsPlace *place, const CsSlot *slot, const CsRecord *rec)
 			if (b->ref[n] == 0 || (b == slot->bucket && n == slot->n))
 				continue;
 			o = cs_slot_record(place->part, &other);
-			if (o->hash == rec->hash && o->keylen == rec->keylen &&
-				cs_stamp_owner(o->stamp) == cs_stamp_owner(rec->stamp) &&
-				memcmp(o + 1, rec + 1, rec->keylen) == 0)
-				return true;
+			if (o->hash != rec->hash || o->keylen != rec->keylen ||
+				cs_stamp_owner(o->stamp) != cs_stamp_owner(rec->stamp) ||
+				memcmp(o + 1, rec + 1, rec->keylen) != 0)
+				continue;
+			if (o->flags & CS_ENTRY_PENDING)
+				pending++;
+			else
+				valid++;
+			if (o->wxid != rec->wxid)
+				return "a key's two entries have different tags";
+			if (((o->flags | rec->flags) & CS_ENTRY_STAGED) == 0)
+				return "an entry beside a pending one is not staged";
 		}
 	}
-	return false;
+	return pending > 1 || valid > 1 ? "a key has two entries" : NULL;
 }
 
 static void
-count(CsTally *tally, CsLogId logid, Size size, bool dirty)
+count(CsTally *tally, CsLogId logid, Size size, uint8 flags)
 {
 	tally->entries++;
 	tally->live[logid] += size;
-	if (dirty)
+	if (flags & CS_ENTRY_DIRTY)
 	{
 		tally->dirty_entries++;
 		tally->dirty_bytes += size;
 	}
+	if (flags & CS_ENTRY_PENDING)
+		tally->pending++;
+	if (flags & CS_ENTRY_STAGED)
+		tally->staged_bytes += size;
+}
+
+/* At most one of the three, as each says what becomes of the entry. */
+static bool
+flags_fit(uint8 flags)
+{
+	flags &= CS_ENTRY_DIRTY | CS_ENTRY_PENDING | CS_ENTRY_STAGED;
+	return (flags & (flags - 1)) == 0;
 }
 
 static const char *
@@ -105,6 +129,7 @@ check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
 	CsRecord   *rec;
 	Size		size;
 	uint32		owner;
+	const char *problem;
 
 	if (pos + sizeof(CsRecord) > cs_store.area_size || !in_use(part, pos))
 		return "a slot points outside of the logs";
@@ -122,11 +147,13 @@ check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
 		return "a frequency is out of range";
 	if (cs_slot_is_dirty(slot) != ((rec->flags & CS_ENTRY_DIRTY) != 0))
 		return "the dirty mask of a bucket is wrong";
-	if (has_twin(&place, slot, rec))
-		return "a key has two entries";
+	if (!flags_fit(rec->flags))
+		return "the flags of an entry contradict each other";
+	if ((problem = check_twins(&place, slot, rec)) != NULL)
+		return problem;
 
-	count(tally, cs_log_of(pos), size, cs_slot_is_dirty(slot));
-	count(&owners[owner], CS_LOG_SMALL, size, cs_slot_is_dirty(slot));
+	count(tally, cs_log_of(pos), size, rec->flags);
+	count(&owners[owner], CS_LOG_SMALL, size, rec->flags);
 	return NULL;
 }
 
@@ -201,12 +228,15 @@ cs_store_check(char *msg, Size msglen)
 	}
 	for (i = 0; i < cs_max_tables && problem == NULL; i++)
 	{
+		CsSharedOwner *owner = &cs_store.owners[i];
 		CsUsage		usage;
 
 		cs_store_usage(i, &usage);
 		if (usage.entries != owners[i].entries || usage.bytes != owners[i].live[0] ||
 			usage.dirty_entries != owners[i].dirty_entries ||
-			usage.dirty_bytes != owners[i].dirty_bytes)
+			usage.dirty_bytes != owners[i].dirty_bytes ||
+			pg_atomic_read_u64(&owner->pending) != owners[i].pending ||
+			pg_atomic_read_u64(&owner->staged_bytes) != owners[i].staged_bytes)
 			problem = "the counters of an owner are wrong";
 	}
 	pfree(owners);

@@ -52,7 +52,7 @@ cs_store_alter(const CsKey *key, CsAlterFn alter, void *arg)
 	cs_place(key->hash, key->owner, &place);
 	cs_lock_acquire(cs_partition_lock(place.part), CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
-	found = cs_index_find(&place, key, &slot) && cs_slot_is_dirty(&slot);
+	found = cs_index_find(&place, key, CS_WHICH_VALID, &slot) && cs_slot_is_dirty(&slot);
 	if (found)
 		alter_slot(place.part, &slot, alter, arg);
 	END_CRIT_SECTION();

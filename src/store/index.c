@@ -21,7 +21,8 @@
 #include "store/partition.h"
 
 /*
- * The slot with this key; -1 if there is none.  Copies the record's header.
+ * The slot with this key; -1 if there is none.  Copies the record's header, which
+ * says whether it is the pending one.
  *
  * May run without the lock, on memory that is changing: each shared word is
  * read once and checked against the value area before it is used.  The caller
@@ -29,10 +30,13 @@
  */
 int
 cs_bucket_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
-				CsRecord *head, Size *pos)
+				CsWhich which, CsRecord *head, Size *pos)
 {
 	volatile CsSharedBucket *b = bucket;
 	const char *area = cs_area(part);
+	CsRecord	pending;
+	Size		pending_pos = 0;
+	int			pending_n = -1;
 	int			i;
 
 	for (i = 0; i < CS_BUCKET_SLOTS; i++)
@@ -52,24 +56,41 @@ cs_bucket_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
 		if (cs_value_offset(head->keylen, head->flags) + head->len >
 			cs_store.area_size - *pos)
 			continue;
-		if (memcmp(area + *pos + sizeof(CsRecord), key->data, key->len) == 0)
-			return i;
+		if (memcmp(area + *pos + sizeof(CsRecord), key->data, key->len) != 0)
+			continue;
+		if (likely((head->flags & CS_ENTRY_PENDING) == 0))
+		{
+			if (which != CS_WHICH_PENDING)
+				return i;
+		}
+		else if (which != CS_WHICH_VALID)
+		{
+			pending = *head;
+			pending_pos = *pos;
+			pending_n = i;
+		}
 	}
-	return -1;
+	if (pending_n >= 0)
+	{
+		*head = pending;
+		*pos = pending_pos;
+	}
+	return pending_n;
 }
 
 bool
-cs_index_find(const CsPlace *place, const CsKey *key, CsSlot *slot)
+cs_index_find(const CsPlace *place, const CsKey *key, CsWhich which, CsSlot *slot)
 {
 	CsRecord	head;
 	Size		pos;
 	int			i;
 
+	Assert(which != CS_WHICH_EITHER);
 	for (i = 0; i < 2; i++)
 	{
 		slot->bucket = cs_bucket(place->part, place->bucket[i]);
 		slot->n = cs_bucket_match(place->part, slot->bucket, place->tag, key,
-								  &head, &pos);
+								  which, &head, &pos);
 		if (slot->n >= 0)
 			return true;
 	}
@@ -119,7 +140,7 @@ bucket_free(CsSharedBucket *bucket, CsSlot *slot)
  * start looking differs from call to call, so that no slot is favoured.
  */
 static bool
-bucket_victim(const CsPlace *place, CsSlot *slot)
+bucket_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
 	bool		found = false;
 	uint8		least = 0;
@@ -135,7 +156,8 @@ bucket_victim(const CsPlace *place, CsSlot *slot)
 		freq = s.bucket->freq[s.n];
 		if (freq > 0)
 			s.bucket->freq[s.n] = freq - 1;
-		if ((found && freq >= least) || !cs_policy_may_evict(&s))
+		if ((found && freq >= least) ||
+			!cs_policy_may_evict(&s, cs_slot_record(place->part, &s), claim))
 			continue;
 		*slot = s;
 		least = freq;
@@ -148,7 +170,7 @@ bucket_victim(const CsPlace *place, CsSlot *slot)
 
 /* A slot for a new entry, at the cost of another one if need be. */
 bool
-cs_index_make_slot(const CsPlace *place, CsSlot *slot)
+cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
 	CsSlot		other;
 	CsPlace		victim;
@@ -162,7 +184,7 @@ cs_index_make_slot(const CsPlace *place, CsSlot *slot)
 	if (nfree > 0)
 		return true;
 
-	if (!bucket_victim(place, slot))
+	if (!bucket_victim(place, claim, slot))
 		return false;
 	cs_place_record(cs_slot_record(place->part, slot), &victim);
 	cs_index_evict(&victim, slot);
@@ -215,13 +237,15 @@ cs_index_link(const CsPlace *place, CsSlot *slot, Size pos)
 	p->entries++;
 	p->log[cs_log_of(pos)].live += size;
 	pg_atomic_fetch_add_u64(&cs_store.owners[owner].entries, 1);
+	if (rec->flags & CS_ENTRY_PENDING)
+		pg_atomic_fetch_add_u64(&cs_store.owners[owner].pending, 1);
 	if (dirty)
 		count_dirty(place->part, owner, 1, size);
 }
 
 /*
- * Let the slot point at another record of the same owner and hash.  The
- * bucket is being changed by the caller, who also charges the owner's bytes if
+ * Let the slot point at another record of the same owner and hash, which is
+ * pending or staged if the old one is.  The bucket is being changed by the caller, who also charges the owner's bytes if
  * they differ.  The old record need not be there any more.
  */
 void
@@ -258,6 +282,10 @@ cs_index_clear(int part, CsSlot *slot)
 
 	if (cs_slot_is_dirty(slot))
 		count_dirty(part, cs_stamp_owner(rec->stamp), -1, -(int64) size);
+	if (rec->flags & CS_ENTRY_PENDING)
+		pg_atomic_fetch_sub_u64(&owner->pending, 1);
+	if (rec->flags & CS_ENTRY_STAGED)
+		pg_atomic_fetch_sub_u64(&owner->staged_bytes, size);
 	slot->bucket->ref[slot->n] = 0;
 	slot->bucket->tag[slot->n] = 0;
 	slot->bucket->freq[slot->n] = 0;
@@ -284,9 +312,68 @@ cs_index_evict(const CsPlace *place, CsSlot *slot)
 	Size		pos = (Size) slot->bucket->ref[slot->n] * 8;
 	CsRecord   *rec = cs_record(place->part, pos);
 
-	Assert(cs_policy_may_evict(slot));
 	cs_policy_evicted(place, cs_log_of(pos));
 	cs_store.partitions[place->part].evictions++;
 	pg_atomic_fetch_add_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].evictions, 1);
 	cs_index_unlink(place->part, slot);
+}
+
+/* The valid entry of a key is about to be replaced or removed. */
+void
+cs_index_stage(int part, CsSlot *slot, uint64 tag)
+{
+	CsRecord   *rec = cs_slot_record(part, slot);
+
+	Assert((rec->flags & (CS_ENTRY_PENDING | CS_ENTRY_STAGED)) == 0);
+	cs_bucket_begin(slot->bucket);
+	rec->flags |= CS_ENTRY_STAGED;
+	rec->wxid = tag;
+	cs_bucket_end(slot->bucket);
+	pg_atomic_fetch_add_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].staged_bytes,
+							cs_record_size(rec));
+}
+
+/* It is not, after all. */
+void
+cs_index_unstage(int part, CsSlot *slot)
+{
+	CsRecord   *rec = cs_slot_record(part, slot);
+
+	cs_bucket_begin(slot->bucket);
+	rec->flags &= ~CS_ENTRY_STAGED;
+	rec->wxid = 0;
+	cs_bucket_end(slot->bucket);
+	pg_atomic_fetch_sub_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].staged_bytes,
+							cs_record_size(rec));
+}
+
+/*
+ * The pending entry becomes valid, in the slot of the valid one if there is one,
+ * which goes.  As that slot points at one or the other at any time, no reader
+ * can find neither; and both buckets' seqs are odd while it is changed, or a
+ * reader could find both.
+ */
+void
+cs_index_supersede(int part, CsSlot *valid, CsSlot *pending)
+{
+	CsRecord   *rec = cs_slot_record(part, pending);
+	bool		two = valid != NULL && valid->bucket != pending->bucket;
+
+	cs_bucket_begin(pending->bucket);
+	if (two)
+		cs_bucket_begin(valid->bucket);
+	rec->flags &= ~CS_ENTRY_PENDING;
+	rec->wxid = 0;
+	pg_atomic_fetch_sub_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].pending, 1);
+	if (valid != NULL)
+	{
+		uint32		old = valid->bucket->ref[valid->n];
+
+		valid->bucket->ref[valid->n] = pending->bucket->ref[pending->n];
+		pending->bucket->ref[pending->n] = old;
+		cs_index_clear(part, pending);
+	}
+	if (two)
+		cs_bucket_end(valid->bucket);
+	cs_bucket_end(pending->bucket);
 }

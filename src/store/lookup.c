@@ -7,10 +7,12 @@
  * copy only if seq is still the same and even.  Anything read in between may
  * be torn, so it is checked before it is used.  accept() is asked only about a
  * header that has been confirmed, and its word counts only if the value is
- * confirmed as well.  A miss is confirmed for both buckets.
+ * confirmed as well.  A miss is confirmed for both buckets, and so is that there
+ * is nothing but a pending entry.
  *
- * A reader that lost to writers several times takes the partition lock, shared.
- * Even then neither accept() nor palloc runs under it.
+ * A reader that lost to writers several times takes the partition lock, shared,
+ * and so does one that wants to know which of two entries counts.  Even then
+ * neither accept() nor palloc runs under it.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -19,6 +21,7 @@
 #include "postgres.h"
 
 #include "store/partition.h"
+#include "store/staged.h"
 
 #define CS_LOOKUP_TRIES		3
 
@@ -75,6 +78,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 {
 	CsSharedBucket *bucket[2];
 	uint32		seq[2];
+	bool		pending = false;
 	int			i;
 
 	for (i = 0; i < 2; i++)
@@ -89,13 +93,20 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 			return false;
 		pg_read_barrier();
 
-		n = cs_bucket_match(place->part, bucket[i], place->tag, key, &head, &pos);
+		n = cs_bucket_match(place->part, bucket[i], place->tag, key,
+							CS_WHICH_EITHER, &head, &pos);
 		if (n < 0)
 			continue;
 		if (!bucket_unchanged(bucket[i], seq[i]))
 			return false;
 
 		cs_record_meta(&head, &found->meta);
+		if (unlikely(head.flags & CS_ENTRY_PENDING))
+		{
+			/* the valid one, if there is one, is in the other bucket */
+			pending = true;
+			continue;
+		}
 		if (accept != NULL && !accept(&found->meta, arg))
 		{
 			*result = CS_LOOKUP_REFUSED;
@@ -110,9 +121,18 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		return true;
 	}
 
-	*result = CS_LOOKUP_MISS;
+	*result = pending ? CS_LOOKUP_REFUSED : CS_LOOKUP_MISS;
 	return bucket_unchanged(bucket[0], seq[0]) &&
 		bucket_unchanged(bucket[1], seq[1]);
+}
+
+/* Under the lock, with room for it. */
+static void
+copy_slot(int part, const CsSlot *slot, CsFound *found, const CsBuffer *buffer)
+{
+	copy_value(part, (Size) slot->bucket->ref[slot->n] * 8,
+			   cs_slot_record(part, slot), found, buffer);
+	note_read(slot->bucket, slot->n);
 }
 
 /*
@@ -135,15 +155,14 @@ lookup_locked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		bool		copied = false;
 
 		cs_lock_acquire(lock, CS_RANK_PARTITION, LW_SHARED);
-		present = cs_index_find(place, key, &slot);
+		present = cs_index_find(place, key, CS_WHICH_VALID, &slot) ||
+			cs_index_find(place, key, CS_WHICH_PENDING, &slot);
 		if (present)
 		{
 			now = *cs_slot_record(place->part, &slot);
 			if (judged && memcmp(&now, &head, sizeof(CsRecord)) == 0)
 			{
-				copy_value(place->part, (Size) slot.bucket->ref[slot.n] * 8,
-						   &now, found, buffer);
-				note_read(slot.bucket, slot.n);
+				copy_slot(place->part, &slot, found, buffer);
 				copied = true;
 			}
 		}
@@ -155,11 +174,29 @@ lookup_locked(const CsPlace *place, const CsKey *key, CsAccept accept,
 			return CS_LOOKUP_HIT;
 		head = now;
 		cs_record_meta(&head, &found->meta);
+		if (head.flags & CS_ENTRY_PENDING)
+			return CS_LOOKUP_REFUSED;
 		if (accept != NULL && !accept(&found->meta, arg))
 			return CS_LOOKUP_REFUSED;
 		buffer_reserve(buffer, head.len);
 		judged = true;
 	}
+}
+
+/* Hand over the copy, if it is to be. */
+static CsLookup
+give(CsLookup result, CsFound *found, CsBuffer *buffer)
+{
+	found->value = NULL;
+	if (result == CS_LOOKUP_HIT)
+		found->value = buffer->data;
+	else
+	{
+		found->len = 0;
+		if (buffer->data != NULL)
+			pfree(buffer->data);
+	}
+	return result;
 }
 
 CsLookup
@@ -178,15 +215,124 @@ cs_store_lookup(const CsKey *key, CsAccept accept, void *arg, CsFound *found)
 	}
 	if (tries == CS_LOOKUP_TRIES)
 		result = lookup_locked(&place, key, accept, arg, found, &buffer);
+	return give(result, found, &buffer);
+}
 
-	found->value = NULL;
-	if (result == CS_LOOKUP_HIT)
-		found->value = buffer.data;
-	else
+/* The entries of a staged key, as they were at one moment. */
+typedef struct CsPair
+{
+	bool		present[2];		/* the valid one, the pending one */
+	CsRecord	head[2];
+} CsPair;
+
+#define VALID	0
+#define PENDING	1
+#define NEITHER	(-1)
+
+static bool
+same_pair(const CsPair *a, const CsPair *b)
+{
+	int			i;
+
+	for (i = 0; i < 2; i++)
 	{
-		found->len = 0;
-		if (buffer.data != NULL)
-			pfree(buffer.data);
+		if (a->present[i] != b->present[i] ||
+			(a->present[i] &&
+			 memcmp(&a->head[i], &b->head[i], sizeof(CsRecord)) != 0))
+			return false;
 	}
-	return result;
+	return true;
+}
+
+/*
+ * Look at both entries under the lock.  If they are the same as last time,
+ * also copy the one that was chosen, if any; true: they are.
+ */
+static bool
+visit_pair(const CsPlace *place, const CsKey *key, CsPair *pair, bool judged,
+		   int chosen, CsFound *found, const CsBuffer *buffer)
+{
+	LWLock	   *lock = cs_partition_lock(place->part);
+	CsPair		now;
+	CsSlot		slot[2];
+	int			i;
+
+	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_SHARED);
+	for (i = 0; i < 2; i++)
+	{
+		now.present[i] = cs_index_find(place, key, i == PENDING ? CS_WHICH_PENDING :
+									   CS_WHICH_VALID, &slot[i]);
+		if (now.present[i])
+			now.head[i] = *cs_slot_record(place->part, &slot[i]);
+	}
+	judged = judged && same_pair(&now, pair);
+	if (judged && chosen != NEITHER)
+		copy_slot(place->part, &slot[chosen], found, buffer);
+	cs_lock_release(lock, CS_RANK_PARTITION);
+	*pair = now;
+	return judged;
+}
+
+/* Which of the two counts? */
+static int
+choose(const CsPair *pair, CsIsCommitted committed, void *arg)
+{
+	uint64		tag = 0;
+	int			chosen = VALID;
+
+	if (pair->present[PENDING])
+		tag = pair->head[PENDING].wxid;
+	else if (pair->present[VALID] && (pair->head[VALID].flags & CS_ENTRY_STAGED))
+		tag = pair->head[VALID].wxid;
+	if (tag != 0 && committed(tag, arg))
+		chosen = PENDING;
+	return pair->present[chosen] ? chosen : NEITHER;
+}
+
+/* What accept() and the caller see is an entry like any other. */
+static void
+chosen_meta(const CsPair *pair, int chosen, CsMeta *meta)
+{
+	cs_record_meta(&pair->head[chosen], meta);
+	meta->flags &= ~(CS_ENTRY_PENDING | CS_ENTRY_STAGED);
+	if (chosen == PENDING || (pair->head[chosen].flags & CS_ENTRY_STAGED))
+		meta->wxid = 0;
+}
+
+/*
+ * As in lookup_locked(), what was decided about the first visit's entries holds
+ * if the second visit finds the same.  That goes for committed() in particular:
+ * while an entry has the tag, the transaction has not been settled.
+ */
+CsLookup
+cs_store_lookup_staged(const CsKey *key, CsIsCommitted committed,
+					   void *committed_arg, CsAccept accept, void *arg,
+					   CsFound *found)
+{
+	CsPlace		place;
+	CsBuffer	buffer = {NULL, 0};
+	CsLookup	result = CS_LOOKUP_MISS;
+	CsPair		pair;
+	bool		judged = false;
+	int			chosen = NEITHER;
+
+	cs_place(key->hash, key->owner, &place);
+	while (!visit_pair(&place, key, &pair, judged,
+					   result == CS_LOOKUP_HIT ? chosen : NEITHER, found, &buffer))
+	{
+		result = CS_LOOKUP_MISS;
+		chosen = choose(&pair, committed, committed_arg);
+		judged = true;
+		if (chosen == NEITHER)
+			continue;
+		chosen_meta(&pair, chosen, &found->meta);
+		result = CS_LOOKUP_REFUSED;
+		if (accept != NULL && !accept(&found->meta, arg))
+			continue;
+		buffer_reserve(&buffer, pair.head[chosen].len);
+		result = CS_LOOKUP_HIT;
+	}
+	if (chosen == PENDING)
+		found->meta.wxid = pair.head[PENDING].wxid;
+	return give(result, found, &buffer);
 }

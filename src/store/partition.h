@@ -18,15 +18,17 @@
  * Invariants, all kept under the partition lock:
  *
  * - An entry is linked by exactly one slot, in one of the two buckets that its
- *	 hash and owner name.  Two entries never have the same key.
+ *	 hash and owner name.  Of a key there is at most one pending entry and one
+ *	 that is not.  Beside a pending one, the other is staged with the same tag.
  * - Bytes of a linked record, and the slot that links it, are changed only
  *	 while the bucket's seq is odd.  So memory that a reader may be copying is
  *	 reused only after the seq that the reader will check has moved.
  * - A record moves only while its slot points at it, so an unlinked record
  *	 stays unlinked.
  * - A slot's bit in its bucket's dirty mask is set exactly when its entry is
- *	 dirty.  A dirty entry keeps its slot until it is no longer wanted, so a scan
- *	 that goes from slot to slot meets it once.
+ *	 dirty.
+ * - What replaces an entry takes over its slot, so a scan that goes from slot to
+ *	 slot does not miss a key that is always there, and meets it once.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -125,6 +127,8 @@ typedef struct CsSharedOwner
 	pg_atomic_uint64 evictions;
 	pg_atomic_uint64 dirty_entries;
 	pg_atomic_uint64 dirty_bytes;
+	pg_atomic_uint64 pending;	/* pending entries */
+	pg_atomic_uint64 staged_bytes;	/* of staged entries; part of bytes */
 	pg_atomic_uint32 hand;		/* the partition to look for room in next */
 } CsSharedOwner;
 
@@ -171,6 +175,30 @@ typedef struct CsSlot
 	CsSharedBucket *bucket;
 	int			n;
 } CsSlot;
+
+/* What may be evicted when room is made? */
+typedef enum CsMercy
+{
+	CS_MERCY_POLICY,			/* what is not worth keeping */
+	CS_MERCY_URGENT,			/* also what is */
+	CS_MERCY_NONE				/* all that is not dirty */
+} CsMercy;
+
+/* For whom room is made. */
+typedef struct CsClaim
+{
+	uint32		owner;
+	CsMercy		mercy;
+} CsClaim;
+
+/* A walk through a partition's logs, to evict entries of one owner. */
+typedef struct CsWalk
+{
+	uint32		owner;
+	bool		harsh;			/* entries that were read get no other chance */
+	Size		want;			/* bytes still to be evicted */
+	Size		left[CS_LOGS];	/* bytes of the log still to be looked at */
+} CsWalk;
 
 static inline uint64
 cs_mix(uint64 h)
@@ -321,24 +349,39 @@ cs_bucket_end(CsSharedBucket *bucket)
 }
 
 /* index.c */
+typedef enum CsWhich
+{
+	CS_WHICH_VALID,
+	CS_WHICH_PENDING,
+	CS_WHICH_EITHER				/* the pending one if there is no valid one */
+} CsWhich;
+
 extern int	cs_bucket_match(int part, CsSharedBucket *bucket, uint16 tag,
-							const CsKey *key, CsRecord *head, Size *pos);
-extern bool cs_index_find(const CsPlace *place, const CsKey *key, CsSlot *slot);
+							const CsKey *key, CsWhich which, CsRecord *head,
+							Size *pos);
+extern bool cs_index_find(const CsPlace *place, const CsKey *key, CsWhich which,
+						  CsSlot *slot);
 extern bool cs_index_linked(const CsPlace *place, Size pos, CsSlot *slot);
-extern bool cs_index_make_slot(const CsPlace *place, CsSlot *slot);
+extern bool cs_index_make_slot(const CsPlace *place, const CsClaim *claim,
+							   CsSlot *slot);
 extern void cs_index_link(const CsPlace *place, CsSlot *slot, Size pos);
 extern void cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize);
 extern void cs_index_clear(int part, CsSlot *slot);
 extern void cs_index_unlink(int part, CsSlot *slot);
 extern void cs_index_evict(const CsPlace *place, CsSlot *slot);
+extern void cs_index_stage(int part, CsSlot *slot, uint64 tag);
+extern void cs_index_unstage(int part, CsSlot *slot);
+extern void cs_index_supersede(int part, CsSlot *valid, CsSlot *pending);
 
 /* valuelog.c */
 extern bool cs_log_fits(CsLogId logid, Size size);
-extern bool cs_log_make_room(int part, CsLogId logid, Size size, bool urgent);
+extern bool cs_log_make_room(int part, CsLogId logid, Size size,
+							 const CsClaim *claim);
 extern Size cs_log_append(int part, CsLogId logid, Size size);
 extern void cs_log_fill(int part, Size pos, Size size);
 extern Size cs_log_position(CsLogId logid, uint64 offset);
-extern Size cs_log_evict_owner(int part, uint32 owner, Size want);
+extern void cs_log_walk_begin(int part, CsWalk *walk);
+extern bool cs_log_walk(int part, CsWalk *walk);
 
 /* policy.c: what to keep */
 typedef enum CsTail
@@ -349,7 +392,8 @@ typedef enum CsTail
 } CsTail;
 
 extern CsLogId cs_policy_admit(const CsPlace *place, Size size);
-extern bool cs_policy_may_evict(const CsSlot *slot);
+extern bool cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec,
+								const CsClaim *claim);
 extern CsTail cs_policy_tail(int part, CsLogId logid, Size size, Size want,
 							 uint8 *freq);
 extern void cs_policy_evicted(const CsPlace *place, CsLogId logid);

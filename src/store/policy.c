@@ -15,8 +15,8 @@
  * has entries, so only that many sets are in use; when their number changes,
  * some fingerprints are no longer found, which does no harm.
  *
- * The functions here are called under the partition lock.  Dirty entries are
- * always kept; the rest of the policy is about clean ones.
+ * The functions here are called under the partition lock.  Some entries are
+ * always kept; the rest of the policy is about the others.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -79,14 +79,20 @@ cs_policy_admit(const CsPlace *place, Size size)
 	return CS_LOG_SMALL;
 }
 
-/* What is dirty is nowhere else. */
+/*
+ * May the entry go, to make room for this claim?  What is dirty is nowhere else.
+ * What is pending was promised a place until its transaction ends, which will be
+ * soon.
+ */
 bool
-cs_policy_may_evict(const CsSlot *slot)
+cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *claim)
 {
 #ifdef CS_MUTANT_DIRTY_EVICTABLE
 	return true;
 #endif
-	return !cs_slot_is_dirty(slot);
+	if (cs_slot_is_dirty(slot))
+		return false;
+	return (rec->flags & CS_ENTRY_PENDING) == 0 || claim->mercy == CS_MERCY_NONE;
 }
 
 /*

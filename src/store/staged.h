@@ -33,7 +33,11 @@ typedef enum CsStage
 /*
  * At once: put the value, or remove the entry (value NULL), if the entry's
  * version is 'expected' (0: there is none), no transaction has staged anything
- * for the key, and check() agrees.
+ * for the key, and check() agrees, which may be asked more than once.  An entry of
+ * another epoch than meta's, or that has expired, is as good as none.  meta.wxid
+ * is of no account; meta may be NULL when an entry with a version is removed.
+ * Unless the result is CS_STAGE_DONE, the entry is not touched, or evicted at
+ * most.
  */
 extern CsStage cs_store_replace(const CsKey *key, const CsMeta *meta,
 								const char *value, Size len, Size quota,
@@ -41,10 +45,11 @@ extern CsStage cs_store_replace(const CsKey *key, const CsMeta *meta,
 
 /*
  * Put the value beside the present entry and tag both; value NULL: only tag
- * the present entry, if there is one.  May be called again with the same tag.
- * The quota counts as if the present entry were gone already.  Unless the
- * result is CS_STAGE_DONE nothing is changed, except that others may have been
- * evicted.
+ * the present entry, if there is one (meta may be NULL then).  May be called
+ * again with the same tag.  The quota counts as if the present entry were gone
+ * already; a pending one does not go to make room for clean entries, whoever's.
+ * Unless the result is CS_STAGE_DONE nothing is changed, except that others may
+ * have been evicted.
  */
 extern CsStage cs_store_stage(const CsKey *key, uint64 tag, const CsMeta *meta,
 							  const char *value, Size len, Size quota);
@@ -57,13 +62,19 @@ extern CsStage cs_store_stage(const CsKey *key, uint64 tag, const CsMeta *meta,
  */
 extern void cs_store_settle(const CsKey *key, uint64 tag, bool commit);
 
-/* Has the transaction committed, as far as readers go?  Must not throw or lock. */
+/*
+ * Has the transaction committed, as far as readers go?  Called without a lock.
+ * If it has been settled meanwhile, the answer is of no account: it is asked
+ * again about what the key holds then.
+ */
 typedef bool (*CsIsCommitted) (uint64 tag, void *arg);
 
 /*
  * What the key holds, for when cs_store_lookup() has met a tag: an accept()
- * that refuses meta.wxid != 0 tells.  Takes the partition lock, shared.
- * found->meta.wxid is 0 or the tag of the version that was chosen.
+ * that refuses meta.wxid != 0 tells, and CS_LOOKUP_REFUSED with CS_ENTRY_PENDING
+ * when there is nothing but a pending entry.  Takes the partition lock, shared, at
+ * least once.  accept() is shown the version that was chosen, with wxid 0;
+ * found->meta.wxid is its tag if it is still pending.
  */
 extern CsLookup cs_store_lookup_staged(const CsKey *key, CsIsCommitted committed,
 									   void *committed_arg, CsAccept accept,

@@ -162,6 +162,8 @@ init_memory(void)
 		pg_atomic_init_u64(&owner->evictions, 0);
 		pg_atomic_init_u64(&owner->dirty_entries, 0);
 		pg_atomic_init_u64(&owner->dirty_bytes, 0);
+		pg_atomic_init_u64(&owner->pending, 0);
+		pg_atomic_init_u64(&owner->staged_bytes, 0);
 		pg_atomic_init_u32(&owner->hand, i);
 	}
 	for (i = 0; i < cs_store.nseen; i++)

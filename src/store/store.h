@@ -31,11 +31,14 @@
 /* The longest key that an entry can carry. */
 #define CS_MAX_KEY_LEN	8192
 
-/* CsMeta.flags; the store interprets CS_ENTRY_DIRTY only (never evicted). */
+/* CsMeta.flags; of the first two the store knows nothing. */
 #define CS_ENTRY_ABSENT		0x01	/* the table has no row of this key */
 #define CS_ENTRY_SNAPSHOT	0x02	/* the value ends with a snapshot (see
 									 * rowvalue.c) */
-#define CS_ENTRY_DIRTY		0x04	/* not yet in the table */
+#define CS_ENTRY_DIRTY		0x04	/* not yet in the table; never evicted */
+#define CS_ENTRY_PENDING	0x08	/* not yet valid, see staged.h */
+#define CS_ENTRY_STAGED		0x10	/* valid, but a transaction is about to
+									 * replace or remove it */
 
 /*
  * A key.  The hash decides partition, bucket and stripe; two keys are the same
@@ -69,15 +72,17 @@ typedef struct CsFound
 typedef enum CsLookup
 {
 	CS_LOOKUP_MISS,				/* no such entry */
-	CS_LOOKUP_REFUSED,			/* there is one, but accept() did not take it;
-								 * found->meta is set */
+	CS_LOOKUP_REFUSED,			/* there is one, but accept() did not take it,
+								 * or none but a pending one; found->meta is
+								 * set */
 	CS_LOOKUP_HIT
 } CsLookup;
 
 typedef enum CsInstall
 {
 	CS_INSTALL_DONE,
-	CS_INSTALL_REFUSED,			/* check() said no, or there is a dirty one */
+	CS_INSTALL_REFUSED,			/* check() said no, or there is a dirty one,
+								 * or the key is staged */
 	CS_INSTALL_TOO_LARGE,		/* can never fit, see cs_store_max_value() */
 	CS_INSTALL_FULL				/* no room could be made (dirty entries, or
 								 * quota) */
@@ -142,7 +147,8 @@ extern bool cs_store_unlink(uint32 owner, uint64 hash);
 typedef enum CsSwap
 {
 	CS_SWAP_DONE,
-	CS_SWAP_CONFLICT,			/* the version is another */
+	CS_SWAP_CONFLICT,			/* the version is another, or the key is
+								 * staged */
 	CS_SWAP_TOO_LARGE,
 	CS_SWAP_FULL				/* no room for more dirty entries */
 } CsSwap;

@@ -6,7 +6,7 @@
  * Records are appended at the head.  Room is made at the tail, where a record
  * is dead (no slot points at it), or is evicted, or moves: from the small log
  * to the main log, or within a log from tail to head.  Which of it is policy.c's
- * choice, but dirty records always move.
+ * choice, but dirty and pending records always move.
  *
  * No record straddles the end of its log; the rest of the last lap is taken by
  * a filler, and so is what a dirty record leaves when it shrinks.  Moving from
@@ -26,19 +26,20 @@
 
 /*
  * Moves that making room for 'size' bytes may take.  When they are used up,
- * clean entries are evicted whatever their merit, and a dirty one means that
- * there is no room.
+ * entries that can be evicted are, whatever their merit, and one that must stay
+ * means that there is no room.
  */
 #define CS_CLEAN_MOVES(size)	(64 + (int) ((size) / 64))
-#define CS_DIRTY_MOVES(size)	(1024 + (int) ((size) / 64))
+#define CS_FORCED_MOVES(size)	(1024 + (int) ((size) / 64))
 
 /* Records that one walk for a quota looks at, per log. */
 #define CS_QUOTA_VISITS		128
 
 typedef struct CsWork
 {
+	const CsClaim *claim;
 	int			clean_moves;	/* left */
-	int			dirty_moves;
+	int			forced_moves;
 } CsWork;
 
 static bool make_room(int part, CsLogId logid, Size size, CsWork *work);
@@ -125,13 +126,13 @@ move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 	cs_bucket_end(slot->bucket);
 }
 
-/* A dirty record at the tail: it must stay, in the main log if possible. */
+/* A record at the tail that must stay, in the main log if possible. */
 static bool
-keep_dirty(int part, CsLogId logid, CsSlot *slot, Size size, CsWork *work)
+keep(int part, CsLogId logid, CsSlot *slot, Size size, CsWork *work)
 {
 	CsLogId		to = logid;
 
-	if (work->dirty_moves-- <= 0)
+	if (work->forced_moves-- <= 0)
 		return false;
 	if (logid == CS_LOG_SMALL && make_room(part, CS_LOG_MAIN, size, work))
 		to = CS_LOG_MAIN;
@@ -166,8 +167,8 @@ pass_tail(int part, CsLogId logid, Size want, CsWork *work)
 		log->tail += size;
 		return true;
 	}
-	if (!cs_policy_may_evict(&slot))
-		return keep_dirty(part, logid, &slot, size, work);
+	if (!cs_policy_may_evict(&slot, rec, work->claim))
+		return keep(part, logid, &slot, size, work);
 
 	freq = slot.bucket->freq[slot.n];
 	if (work->clean_moves > 0)
@@ -201,67 +202,88 @@ make_room(int part, CsLogId logid, Size size, CsWork *work)
 	return true;
 }
 
-/*
- * Make room for 'size' bytes in one piece at the head of the log.  'urgent': at
- * the cost of any clean entry that is in the way.
- */
+/* Make room for 'size' bytes in one piece at the head of the log. */
 bool
-cs_log_make_room(int part, CsLogId logid, Size size, bool urgent)
+cs_log_make_room(int part, CsLogId logid, Size size, const CsClaim *claim)
 {
-	CsWork		work = {urgent ? 0 : CS_CLEAN_MOVES(size), CS_DIRTY_MOVES(size)};
+	CsWork		work = {
+		.claim = claim,
+		.clean_moves = claim->mercy == CS_MERCY_POLICY ? CS_CLEAN_MOVES(size) : 0,
+		.forced_moves = CS_FORCED_MOVES(size)
+	};
 
 	return make_room(part, logid, size, &work);
 }
 
-/* One log's share of cs_log_evict_owner(). */
-static Size
-evict_owner(int part, CsLogId logid, uint32 owner, Size want)
+void
+cs_log_walk_begin(int part, CsWalk *walk)
+{
+	CsSharedLog *log = cs_store.partitions[part].log;
+	int			logid;
+
+	for (logid = 0; logid < CS_LOGS; logid++)
+		walk->left[logid] = log[logid].head - log[logid].tail;
+}
+
+/* One log's share of cs_log_walk(). */
+static void
+walk_log(int part, CsLogId logid, CsWalk *walk)
 {
 	CsSharedLog *log = &cs_store.partitions[part].log[logid];
-	Size		freed = 0;
+	CsClaim		claim = {walk->owner, CS_MERCY_POLICY};
 	int			visits;
 
-	for (visits = 0; visits < CS_QUOTA_VISITS && freed < want; visits++)
+	for (visits = 0; visits < CS_QUOTA_VISITS; visits++)
 	{
 		Size		pos;
+		Size		size;
 		CsRecord   *rec;
 		CsPlace		place;
 		CsSlot		slot;
 
+		if (walk->want == 0 || walk->left[logid] == 0)
+			break;
 		if (log->hand < log->tail || log->hand >= log->head)
 			log->hand = log->tail;
 		if (log->hand == log->head)
+		{
+			walk->left[logid] = 0;
 			break;
+		}
 		pos = cs_log_position(logid, log->hand);
 		rec = cs_record(part, pos);
-		log->hand += cs_record_size(rec);
-		if (rec->filler || cs_stamp_owner(rec->stamp) != owner)
+		size = cs_record_size(rec);
+		log->hand += size;
+		walk->left[logid] -= Min(size, walk->left[logid]);
+		if (rec->filler || cs_stamp_owner(rec->stamp) != walk->owner ||
+			(rec->flags & CS_ENTRY_STAGED))
 			continue;
 		cs_place_record(rec, &place);
-		if (!cs_index_linked(&place, pos, &slot) || !cs_policy_may_evict(&slot))
+		if (!cs_index_linked(&place, pos, &slot) ||
+			!cs_policy_may_evict(&slot, rec, &claim))
 			continue;
-		if (slot.bucket->freq[slot.n] > 0)
+		if (slot.bucket->freq[slot.n] > 0 && !walk->harsh)
 			slot.bucket->freq[slot.n]--;
 		else
 		{
-			freed += cs_record_size(rec);
+			walk->want -= Min(size, walk->want);
 			cs_index_evict(&place, &slot);
 		}
 	}
-	return freed;
 }
 
 /*
- * Evict 'want' bytes of the owner's clean entries, as far as a bounded walk
- * finds them.  The walk goes on where the last one stopped, oldest first, and
- * gives entries that were read another chance.  Returns the bytes evicted.
+ * Evict 'want' bytes of the owner's entries, as far as they are found within so
+ * many records.  Every walk goes on where the last one stopped, oldest first,
+ * and gives entries that were read another chance.  What is staged is on its way
+ * out already and does not count for the quota.  False: want no more, or the walk
+ * has been all round.
  */
-Size
-cs_log_evict_owner(int part, uint32 owner, Size want)
+bool
+cs_log_walk(int part, CsWalk *walk)
 {
-	Size		freed = evict_owner(part, CS_LOG_SMALL, owner, want);
-
-	if (freed < want)
-		freed += evict_owner(part, CS_LOG_MAIN, owner, want - freed);
-	return freed;
+	walk_log(part, CS_LOG_SMALL, walk);
+	walk_log(part, CS_LOG_MAIN, walk);
+	return walk->want > 0 &&
+		(walk->left[CS_LOG_SMALL] > 0 || walk->left[CS_LOG_MAIN] > 0);
 }

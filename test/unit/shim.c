@@ -17,7 +17,9 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
+#include "store/clock.h"
 #include "unit.h"
+#include "utils/timestamp.h"
 
 #define SHIM_LOCKS	1024
 
@@ -28,6 +30,7 @@ int			cs_max_tables = 1;
 volatile uint32 CritSectionCount = 0;
 LWLockPadded *MainLWLockArray = NULL;
 bool		shim_noise = false;
+int64		shim_elapsed = 0;
 
 static LWLockPadded lwlocks[SHIM_LOCKS];
 static pthread_rwlock_t locks[SHIM_LOCKS];
@@ -48,6 +51,8 @@ shim_new_store(int memory_mb, int partitions, int tables)
 	MainLWLockArray = lwlocks;
 	cs_store_shmem_request();
 	cs_store_shmem_init();
+	shim_elapsed = 0;
+	cs_clock_shmem_init();
 	if (cs_store_shmem_size() > memory_mb * UNIT_MB)
 		fail("%zu bytes of %d MB", cs_store_shmem_size(), memory_mb);
 }
@@ -62,6 +67,14 @@ RequestAddinShmemSpace(Size size)
 void *
 ShmemInitStruct(const char *name, Size size, bool *foundPtr)
 {
+	static int64 clock[1];
+
+	if (strcmp(name, "cache_strategies clock") == 0)
+	{
+		expect(size == sizeof(clock));
+		*foundPtr = false;
+		return clock;
+	}
 	if (size > requested)
 		fail("%zu bytes of shared memory, %zu requested", size, requested);
 	free(shared);
@@ -104,6 +117,23 @@ LWLockRelease(LWLock *lock)
 {
 	locks_held--;
 	pthread_rwlock_unlock(&locks[(LWLockPadded *) lock - lwlocks]);
+}
+
+/* Microseconds; the server starts at time 0, which is 2000-01-01. */
+extern int	__wrap_clock_gettime(clockid_t clock, struct timespec *t);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+	t->tv_sec = shim_elapsed / USECS_PER_SEC;
+	t->tv_nsec = shim_elapsed % USECS_PER_SEC * 1000;
+	return 0;
+}
+
+TimestampTz
+GetCurrentTimestamp(void)
+{
+	return shim_elapsed;
 }
 
 /* Give way, once in a while. */

@@ -63,7 +63,7 @@ test_torn(void)
 
 		expect(cs_store_install(&key, &meta, unit_pool, len, 0, NULL, NULL) == CS_INSTALL_DONE);
 		cs_place(key.hash, 0, &place);
-		expect(cs_index_find(&place, &key, &slot));
+		expect(cs_index_find(&place, &key, CS_WHICH_VALID, &slot));
 		ref = slot.bucket->ref[slot.n];
 		rec = cs_slot_record(0, &slot);
 		saved = *rec;

@@ -31,6 +31,7 @@ extern double unit_clock(void);
 /* shim.c: start over with an empty store; noise: yield at bad moments */
 extern void shim_new_store(int memory_mb, int partitions, int tables);
 extern bool shim_noise;
+extern int64 shim_elapsed;
 extern void shim_overtake(void);
 
 extern void test_model(void);
@@ -41,6 +42,7 @@ extern void test_dirty(void);
 extern void test_room(void);
 extern void test_threads(void);
 extern void test_alter(void);
+extern void test_staged(void);
 extern void test_overhead(void);
 extern void test_zipf(void);
 

@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * keyscan.c
+ *		All keys of an owner that begin with given bytes.
+ *
+ * A scan walks the buckets in their order, copies the keys of a bounded number
+ * of them under the partition lock, shared, into memory that it has from the
+ * beginning, and returns them without it.  Its place is a bucket and a slot in
+ * it.  As what replaces an entry takes over its slot, a key that is there all the
+ * time is not missed.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "guc.h"
+#include "store/partition.h"
+#include "store/staged.h"
+
+/*
+ * Buckets that are looked at, and bytes that are copied, without letting go of
+ * the lock.  Each slot in use costs a look at a record.
+ */
+#define SCAN_BUCKETS	128
+#define SCAN_BYTES		(8 * CS_MAX_KEY_LEN)
+
+/* In front of the bytes of a copied key. */
+typedef struct KeyHead
+{
+	uint64		hash;
+	uint32		len;
+} KeyHead;
+
+typedef struct CsKeyBatch
+{
+	const char *prefix;
+	Size		prefix_len;
+	int			n;				/* the slot to go on with */
+	Size		used;			/* bytes of the copies */
+	Size		at;				/* of these, those that were returned */
+	char		data[SCAN_BYTES];
+} CsKeyBatch;
+
+static Size
+copy_size(Size keylen)
+{
+	return MAXALIGN(sizeof(KeyHead)) + MAXALIGN(keylen);
+}
+
+StaticAssertDecl(SCAN_BYTES >= sizeof(KeyHead) + CS_MAX_KEY_LEN + 2 * MAXIMUM_ALIGNOF,
+				 "no room for one key");
+
+void
+cs_store_keys_begin(CsKeyScan *scan, uint32 owner, const char *prefix, Size prefix_len)
+{
+	CsKeyBatch *batch = palloc(sizeof(CsKeyBatch) + prefix_len);
+	char	   *copy = (char *) (batch + 1);
+
+	Assert(owner < cs_max_tables);
+	if (prefix_len > 0)
+		memcpy(copy, prefix, prefix_len);
+	batch->prefix = copy;
+	batch->prefix_len = prefix_len;
+	batch->n = 0;
+	batch->used = 0;
+	batch->at = 0;
+	scan->owner = owner;
+	scan->part = 0;
+	scan->bucket = 0;
+	scan->batch = batch;
+	if (pg_atomic_read_u64(&cs_store.owners[owner].entries) == 0)
+		scan->part = cs_store.npartitions;
+}
+
+static bool
+is_wanted(const CsKeyScan *scan, const CsRecord *rec)
+{
+	const CsKeyBatch *batch = scan->batch;
+
+	return cs_stamp_owner(rec->stamp) == scan->owner &&
+		rec->keylen >= batch->prefix_len &&
+		memcmp(rec + 1, batch->prefix, batch->prefix_len) == 0;
+}
+
+/* False: there is no more room. */
+static bool
+copy_key(CsKeyBatch *batch, const CsRecord *rec)
+{
+	KeyHead    *head = (KeyHead *) (batch->data + batch->used);
+	Size		size = copy_size(rec->keylen);
+
+	if (size > SCAN_BYTES - batch->used)
+		return false;
+	head->hash = rec->hash;
+	head->len = rec->keylen;
+	if (rec->keylen > 0)
+		memcpy((char *) head + MAXALIGN(sizeof(KeyHead)), rec + 1, rec->keylen);
+	batch->used += size;
+	return true;
+}
+
+/* Copy the keys of one bucket, from batch->n on; false: no more room. */
+static bool
+copy_bucket(CsKeyScan *scan)
+{
+	CsKeyBatch *batch = scan->batch;
+	CsSlot		slot = {cs_bucket(scan->part, scan->bucket), 0};
+
+	for (; batch->n < CS_BUCKET_SLOTS; batch->n++)
+	{
+		CsRecord   *rec;
+
+		slot.n = batch->n;
+		if (slot.bucket->ref[slot.n] == 0)
+			continue;
+		rec = cs_slot_record(scan->part, &slot);
+		if (is_wanted(scan, rec) && !copy_key(batch, rec))
+			return false;
+	}
+	batch->n = 0;
+	return true;
+}
+
+/* Copy the keys of the next buckets, perhaps none. */
+static void
+copy_batch(CsKeyScan *scan)
+{
+	LWLock	   *lock = cs_partition_lock(scan->part);
+	uint32		end = Min(scan->bucket + SCAN_BUCKETS, cs_store.nbuckets);
+
+	scan->batch->used = 0;
+	scan->batch->at = 0;
+	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_SHARED);
+	while (scan->bucket < end && copy_bucket(scan))
+		scan->bucket++;
+	cs_lock_release(lock, CS_RANK_PARTITION);
+	if (scan->bucket == cs_store.nbuckets)
+	{
+		scan->part++;
+		scan->bucket = 0;
+	}
+}
+
+bool
+cs_store_keys_next(CsKeyScan *scan, CsKey *key)
+{
+	CsKeyBatch *batch = scan->batch;
+	const KeyHead *head;
+	char	   *data;
+
+	while (batch->at == batch->used)
+	{
+		if (scan->part >= cs_store.npartitions)
+		{
+			pfree(batch);
+			scan->batch = NULL;
+			return false;
+		}
+		copy_batch(scan);
+	}
+	head = (const KeyHead *) (batch->data + batch->at);
+	batch->at += copy_size(head->len);
+
+	data = palloc(Max(head->len, 1));
+	if (head->len > 0)
+		memcpy(data, (const char *) head + MAXALIGN(sizeof(KeyHead)), head->len);
+	key->hash = head->hash;
+	key->owner = scan->owner;
+	key->len = head->len;
+	key->data = data;
+	return true;
+}

@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * put.c
+ *		Putting a record where it belongs: in place of its predecessor if that
+ *		is as large, else at the head of a log where room has been made.
+ *
+ * All that can fail comes before the entry is linked.  Nothing here allocates or
+ * throws.
+ *
+ * An owner's bytes are counted over all partitions.  When it is at its quota
+ * and the key's own partition does not yield enough, other partitions are asked,
+ * each under its own lock, one after the other.  Staged entries do not count, as
+ * they are about to go; so to replace an owner's entries in a transaction costs
+ * no others.
+ *
+ * Portions Copyright (c) 2026, the cache_strategies authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "guc.h"
+#include "miscadmin.h"
+#include "store/put.h"
+
+/* Other partitions that cs_put_ask_some() asks. */
+#define CS_QUOTA_PARTITIONS		4
+
+bool
+cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
+			   const char *value, Size len, Size quota)
+{
+	Assert(key->owner < cs_max_tables);
+	if (key->len > CS_MAX_KEY_LEN || len > cs_store_max_value())
+		return false;
+	new->key = key;
+	new->meta = meta;
+	new->value = value;
+	new->len = len;
+	new->size = MAXALIGN(cs_value_offset(key->len, meta->flags) + len);
+	new->quota = quota;
+	new->claim.owner = key->owner;
+	new->claim.mercy = CS_MERCY_POLICY;
+	new->over_quota = false;
+	new->replaces = 0;
+	new->round = 0;
+	cs_place(key->hash, key->owner, &new->place);
+	return new->size <= cs_store.max_record;
+}
+
+void
+cs_put_find(const CsNew *new, CsOld *old)
+{
+	CsWhich		which = (new->meta->flags & CS_ENTRY_PENDING) ? CS_WHICH_PENDING :
+	CS_WHICH_VALID;
+
+	old->size = 0;
+	old->dirty = false;
+	old->present = cs_index_find(&new->place, new->key, which, &old->slot);
+	if (old->present)
+	{
+		old->size = cs_record_size(cs_slot_record(new->place.part, &old->slot));
+		old->dirty = cs_slot_is_dirty(&old->slot);
+		old->pos = (Size) old->slot.bucket->ref[old->slot.n] * 8;
+	}
+}
+
+static void
+write_record(const CsNew *new, Size pos)
+{
+	CsRecord   *rec = cs_record(new->place.part, pos);
+
+	rec->len = (uint32) new->len;
+	rec->keylen = (uint16) new->key->len;
+	rec->flags = new->meta->flags;
+	rec->filler = false;
+	rec->hash = new->key->hash;
+	rec->stamp = cs_stamp(new->key->owner, new->meta->epoch);
+	rec->wxid = new->meta->wxid;
+	rec->expires = new->meta->expires;
+	if (new->key->len > 0)
+		memcpy(rec + 1, new->key->data, new->key->len);
+	if (new->len > 0)
+		memcpy(cs_record_value(rec), new->value, new->len);
+}
+
+/*
+ * The owner's bytes when its count is 'bytes' and the old record has been
+ * replaced.  The two counters are not read at one moment.
+ */
+static int64
+bytes_after(const CsNew *new, uint64 bytes, Size oldsize)
+{
+	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
+
+	return (int64) (bytes + new->size - oldsize) -
+		(int64) pg_atomic_read_u64(&owner->staged_bytes);
+}
+
+/* How many bytes the owner would be above its quota. */
+static Size
+quota_excess(const CsNew *new, Size oldsize)
+{
+	int64		bytes;
+
+	if (new->quota == 0)
+		return 0;
+	bytes = bytes_after(new, pg_atomic_read_u64(&cs_store.owners[new->key->owner].bytes),
+						oldsize);
+	return bytes > (int64) new->quota ? bytes - new->quota : 0;
+}
+
+/*
+ * Count the new record in place of the old.  Other partitions charge the same
+ * owner, so within a quota only if the count did not move.
+ */
+static bool
+charge_owner(const CsNew *new, Size oldsize)
+{
+	pg_atomic_uint64 *bytes = &cs_store.owners[new->key->owner].bytes;
+	uint64		now = pg_atomic_read_u64(bytes);
+
+	do
+	{
+		if (new->quota != 0 && new->size > oldsize &&
+			bytes_after(new, now, oldsize) > (int64) new->quota)
+			return false;
+	} while (!pg_atomic_compare_exchange_u64(bytes, &now, now + new->size - oldsize));
+	return true;
+}
+
+/*
+ * In place, which costs no log space: the same size, or a dirty entry that
+ * shrinks.  Clean ones are better off with a new place, for what they leave here
+ * is of no use before the tail gets there.
+ */
+static bool
+fits_in_place(const CsNew *new, const CsOld *old)
+{
+	return old->size == new->size || (old->dirty && old->size > new->size);
+}
+
+static void
+overwrite(const CsNew *new, CsOld *old)
+{
+	Size		rest = old->size - new->size;
+
+	cs_bucket_begin(old->slot.bucket);
+	write_record(new, old->pos);
+	if (rest > 0)
+	{
+		cs_log_fill(new->place.part, old->pos + new->size, rest);
+		pg_atomic_fetch_sub_u64(&cs_store.owners[new->key->owner].bytes, rest);
+	}
+	cs_index_relink(new->place.part, &old->slot, old->pos, old->size);
+	cs_bucket_end(old->slot.bucket);
+}
+
+/* There is room, and the owner has been charged. */
+static void
+append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
+{
+	Size		pos = cs_log_append(new->place.part, logid, new->size);
+
+	write_record(new, pos);
+	if (old->present)
+	{
+		cs_bucket_begin(old->slot.bucket);
+		cs_index_relink(new->place.part, &old->slot, pos, old->size);
+		cs_bucket_end(old->slot.bucket);
+	}
+	else
+		cs_index_link(&new->place, &old->slot, pos);
+}
+
+/*
+ * Room in the log where the entry belongs; for a dirty one, in the other log if
+ * need be.
+ */
+static bool
+make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
+{
+	int			part = new->place.part;
+
+	*logid = cs_policy_admit(&new->place, new->size);
+	if (old->present && cs_log_of(old->pos) == CS_LOG_MAIN)
+		*logid = CS_LOG_MAIN;
+	if (cs_log_make_room(part, *logid, new->size, &new->claim))
+		return true;
+	if ((new->meta->flags & CS_ENTRY_DIRTY) == 0)
+		return false;
+	*logid = *logid == CS_LOG_MAIN ? CS_LOG_SMALL : CS_LOG_MAIN;
+	return cs_log_fits(*logid, new->size) &&
+		cs_log_make_room(part, *logid, new->size, &new->claim);
+}
+
+/* A short walk through the key's own partition. */
+static void
+evict_here(const CsNew *new, Size excess)
+{
+	CsWalk		walk = {
+		.owner = new->key->owner,
+		.want = excess
+	};
+
+	cs_log_walk_begin(new->place.part, &walk);
+	cs_log_walk(new->place.part, &walk);
+}
+
+static CsPut
+put(CsNew *new, CsOld *old)
+{
+	CsLogId		logid;
+	Size		excess;
+
+	if (fits_in_place(new, old))
+	{
+		overwrite(new, old);
+		return CS_PUT_DONE;
+	}
+
+	new->replaces = old->size;
+	excess = quota_excess(new, old->size);
+	if (excess > 0)
+	{
+		evict_here(new, excess);
+		cs_put_find(new, old);
+		if (new->size > old->size && quota_excess(new, old->size) > 0)
+			return CS_PUT_OVER_QUOTA;
+	}
+	if (!make_room(new, old, &logid))
+		return CS_PUT_NO_ROOM;
+
+	/* the old entry may have moved or gone meanwhile */
+	cs_put_find(new, old);
+	if (!old->present && !cs_index_make_slot(&new->place, &new->claim, &old->slot))
+		return CS_PUT_NO_ROOM;
+	if (!charge_owner(new, old->size))
+		return CS_PUT_OVER_QUOTA;
+	append_and_link(new, old, logid);
+	return CS_PUT_DONE;
+}
+
+/*
+ * After all checks.  When it fails, an entry that was to be replaced stays; it
+ * was valid and remains so.
+ */
+CsPut
+cs_put(CsNew *new, CsOld *old)
+{
+	CsSharedLog *mainlog = &cs_store.partitions[new->place.part].log[CS_LOG_MAIN];
+	uint64		tail = mainlog->tail;
+	CsPut		result = put(new, old);
+
+	if (new->round == 0)
+		new->round = mainlog->head;
+	if (mainlog->tail == tail || mainlog->tail >= new->round)
+		new->round = 0;
+	new->over_quota = result == CS_PUT_OVER_QUOTA;
+	return result;
+}
+
+/* No other try will have more success. */
+void
+cs_put_give_up(CsNew *new)
+{
+	new->round = 0;
+	new->claim.mercy = CS_MERCY_NONE;
+}
+
+bool
+cs_put_again(CsNew *new, CsMercy last)
+{
+	if (new->round == 0)
+	{
+		if (new->claim.mercy == last)
+			return false;
+		new->claim.mercy = last;
+	}
+	else if (new->claim.mercy == CS_MERCY_POLICY)
+		new->claim.mercy = CS_MERCY_URGENT;
+	return true;
+}
+
+/*
+ * Evict the owner's entries in a partition, as far as the quota wants.  'all':
+ * the lock is given up from time to time; else there is but one walk.
+ */
+static void
+evict_in(int part, const CsNew *new, bool harsh, bool all)
+{
+	LWLock	   *lock = cs_partition_lock(part);
+	CsWalk		walk = {
+		.owner = new->key->owner,
+		.harsh = harsh
+	};
+	bool		begun = false;
+	bool		more;
+
+	do
+	{
+		cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
+		START_CRIT_SECTION();
+		if (!begun)
+			cs_log_walk_begin(part, &walk);
+		begun = true;
+		walk.want = quota_excess(new, new->replaces);
+		more = cs_log_walk(part, &walk);
+		END_CRIT_SECTION();
+		cs_lock_release(lock, CS_RANK_PARTITION);
+	} while (all && more);
+}
+
+void
+cs_put_ask_some(const CsNew *new)
+{
+	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
+	int			tries;
+
+	for (tries = 0; tries < CS_QUOTA_PARTITIONS; tries++)
+	{
+		int			part = (int) (pg_atomic_fetch_add_u32(&owner->hand, 1) &
+								  (cs_store.npartitions - 1));
+
+		if (quota_excess(new, new->replaces) == 0)
+			break;
+		if (part != new->place.part)
+			evict_in(part, new, false, false);
+	}
+}
+
+/*
+ * The second time round, entries that were read lately go as well.  The hand
+ * stays where something was found.
+ */
+void
+cs_put_ask_all(const CsNew *new)
+{
+	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
+	uint32		hand = pg_atomic_read_u32(&owner->hand);
+	int			tries;
+
+	for (tries = 0; tries < 2 * cs_store.npartitions; tries++, hand++)
+	{
+		pg_atomic_write_u32(&owner->hand, hand);
+		evict_in((int) (hand & (cs_store.npartitions - 1)), new,
+				 tries >= cs_store.npartitions, true);
+		if (quota_excess(new, new->replaces) == 0)
+			break;
+	}
+}
