@@ -131,6 +131,51 @@ CREATE EVENT TRIGGER cache_strategies_drop ON sql_drop
 ALTER EVENT TRIGGER cache_strategies_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of cache.bindings and cache.tracked';
 
+-- ----- spaces of keys and values -----
+
+CREATE SEQUENCE cache.space_ids MINVALUE 16384 MAXVALUE 4294967295;
+
+CREATE TABLE cache.spaces (
+	id				oid PRIMARY KEY DEFAULT nextval('cache.space_ids')::oid,
+	name			text NOT NULL UNIQUE CHECK (octet_length(name) BETWEEN 1 AND 63 AND name NOT LIKE '(%'),
+	owner			regrole NOT NULL,
+	ttl				interval,
+	max_memory		bigint
+);
+COMMENT ON TABLE cache.spaces IS 'spaces of keys; changed by cache.create_space(), cache.alter_space() and cache.drop_space()';
+COMMENT ON COLUMN cache.spaces.ttl IS 'how long keys live unless told otherwise; NULL: until they are removed';
+COMMENT ON COLUMN cache.spaces.max_memory IS 'bytes; NULL: no limit of its own';
+ALTER SEQUENCE cache.space_ids OWNED BY cache.spaces.id;
+
+CREATE TABLE cache.space_grants (
+	space			oid REFERENCES cache.spaces ON DELETE CASCADE,
+	role			regrole,
+	can_read		boolean NOT NULL,
+	can_write		boolean NOT NULL,
+	PRIMARY KEY (space, role)
+);
+COMMENT ON TABLE cache.space_grants IS 'who else may use a space; changed by cache.grant_space() and cache.revoke_space()';
+COMMENT ON COLUMN cache.space_grants.role IS '-: everybody';
+
+SELECT pg_catalog.pg_extension_config_dump('cache.space_ids', '');
+SELECT pg_catalog.pg_extension_config_dump('cache.spaces', '');
+SELECT pg_catalog.pg_extension_config_dump('cache.space_grants', '');
+
+CREATE FUNCTION cache.spaces_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_spaces_changed' LANGUAGE C;
+COMMENT ON FUNCTION cache.spaces_changed() IS 'tells all sessions that spaces have changed, and drops the keys of those that are gone';
+REVOKE ALL ON FUNCTION cache.spaces_changed() FROM PUBLIC;
+
+CREATE TRIGGER spaces_changed AFTER INSERT OR UPDATE OR DELETE ON cache.spaces
+	FOR EACH ROW EXECUTE FUNCTION cache.spaces_changed();
+CREATE TRIGGER spaces_truncated AFTER TRUNCATE ON cache.spaces
+	FOR EACH STATEMENT EXECUTE FUNCTION cache.spaces_changed();
+CREATE TRIGGER grants_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cache.space_grants
+	FOR EACH STATEMENT EXECUTE FUNCTION cache.spaces_changed();
+ALTER TABLE cache.spaces ENABLE ALWAYS TRIGGER spaces_changed;
+ALTER TABLE cache.spaces ENABLE ALWAYS TRIGGER spaces_truncated;
+ALTER TABLE cache.space_grants ENABLE ALWAYS TRIGGER grants_changed;
+
 -- ----- attaching -----
 
 CREATE FUNCTION cache.attach(relation regclass, strategy text DEFAULT 'cache_aside',
@@ -282,6 +327,17 @@ CREATE VIEW cache.table_stats AS
 	FROM cache.bindings b LEFT JOIN cache.table_counters() c ON c.relation = b.relation;
 COMMENT ON VIEW cache.table_stats IS 'what the cache did for each attached table of this database';
 GRANT SELECT ON cache.table_stats TO PUBLIC;
+
+CREATE FUNCTION cache.space_counters(OUT space text, OUT owner regrole, OUT entries bigint,
+	OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, OUT hits bigint, OUT misses bigint,
+	OUT sets bigint, OUT evictions bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_space_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.space_counters() IS 'what happened to the spaces that one may read; see cache.space_stats';
+
+CREATE VIEW cache.space_stats AS SELECT * FROM cache.space_counters();
+COMMENT ON VIEW cache.space_stats IS 'what the cache did for the spaces of this database that one may read, and for one''s private one; for all spaces if one may read all statistics';
+GRANT SELECT ON cache.space_stats TO PUBLIC;
 
 CREATE VIEW cache.stats AS SELECT * FROM cache.store_info();
 COMMENT ON VIEW cache.stats IS 'size and contents of the store, over all databases';

@@ -15,6 +15,7 @@
 #include "flush/own.h"
 #include "flush/state.h"
 #include "guc.h"
+#include "kv/kv.h"
 #include "observe/counters.h"
 #include "shmem.h"
 #include "store/slot.h"
@@ -42,6 +43,8 @@ _PG_init(void)
 	cs_shmem_hook();
 	cs_slot_taken_hook = cs_state_reset;
 	cs_own_init();
+	cs_kv_init();
+	cs_space_init();
 	cs_txn_init();
 	cs_binding_init();
 	cs_ddl_init();

@@ -31,6 +31,10 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#if PG_VERSION_NUM >= 160000
 #define cs_build_attrmap(from, to)	build_attrmap_by_name_if_req((from), (to), false)
 #define cs_namespace_aclcheck(nsp, role, mode) \
 	object_aclcheck(NamespaceRelationId, (nsp), (role), (mode))

@@ -17,6 +17,8 @@
 #include "flush/deferred.h"
 #include "flush/journal.h"
 #include "flush/state.h"
+#include "kv/cell.h"
+#include "kv/keylock.h"
 #include "observe/counters.h"
 #include "shmem.h"
 #include "store/clock.h"
@@ -50,6 +52,8 @@ request(void)
 	RequestAddinShmemSpace(cs_deferred_shmem_size());
 	RequestAddinShmemSpace(cs_journal_shmem_size());
 	RequestAddinShmemSpace(cs_state_shmem_size());
+	RequestAddinShmemSpace(cs_cell_shmem_size());
+	RequestAddinShmemSpace(cs_keylock_shmem_size());
 }
 
 static void
@@ -70,6 +74,8 @@ startup(void)
 	cs_deferred_shmem_init();
 	cs_journal_shmem_init();
 	cs_state_shmem_init();
+	cs_cell_shmem_init();
+	cs_keylock_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	ready = true;
 }

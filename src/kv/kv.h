@@ -9,6 +9,7 @@
 #ifndef CS_KV_H
 #define CS_KV_H
 
+#include "compat.h"
 #include "datatype/timestamp.h"
 #include "kv/space.h"
 #include "store/store.h"
@@ -69,6 +70,22 @@ extern void cs_kv_key(CsKvKey *result, const CsSpace *space, char kind,
  */
 extern bool cs_kv_read(const CsKvKey *key, CsKvValue *value);
 
+/* The same without a copy of the value, and not counted as a read. */
+extern bool cs_kv_exists(const CsKvKey *key);
+
+/*
+ * The data of a value that cs_kv_read() returned, as a varlena, made without
+ * copying them.
+ */
+static inline struct varlena *
+cs_kv_varlena(const CsKvValue *value)
+{
+	struct varlena *result = (struct varlena *) (value->data - VARHDRSZ);
+
+	SET_VARSIZE(result, value->len + VARHDRSZ);
+	return result;
+}
+
 typedef enum CsKvVerdict
 {
 	CS_KV_KEEP,					/* leave it as it is */
@@ -85,7 +102,8 @@ typedef CsKvVerdict (*CsKvChangeFn) (const CsKvValue *old, CsKvValue *new, void 
 
 typedef struct CsKvHow
 {
-	bool		immediate;		/* at once, whatever becomes of the transaction */
+	bool		immediate;		/* at once, whatever becomes of the
+								 * transaction */
 	bool		blind;			/* 'old' is of no interest */
 } CsKvHow;
 
@@ -97,6 +115,12 @@ typedef struct CsKvHow
  * immediate and this transaction has changed the key itself.
  */
 extern void cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg);
+
+/*
+ * So many keys of the space are about to be changed, not immediately: if they are
+ * too many for locks of their own, the space is locked as a whole.
+ */
+extern void cs_kv_announce(const CsSpace *space, int64 nkeys);
 
 /*
  * The present version of a tag, which is made if there is none; for values that

@@ -253,6 +253,9 @@ cs_slot_drop_database(Oid database)
 		if (!OidIsValid(slots->slot[i].name.object) ||
 			slots->slot[i].name.database != database)
 			continue;
+		/* keys may be staged there; space.c gives these back at COMMIT */
+		if (slots->slot[i].name.kind != CS_SLOT_TABLE)
+			continue;
 		/* these are not to be lost; cs_slot_purge_database() is told for sure */
 		cs_store_usage((uint32) i, &usage);
 		if (usage.dirty_entries > 0)

@@ -72,6 +72,8 @@ extern uint64 cs_slot_generation(void);
 /* Give it back; that of all databases.  Do not throw. */
 extern void cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object);
 extern void cs_slot_release_all(CsSlotKind kind, Oid object);
+
+/* The same for the tables of a database. */
 extern void cs_slot_drop_database(Oid database);
 
 /* The database is gone, and so is whatever was dirty. */

@@ -1,0 +1,276 @@
+/*-------------------------------------------------------------------------
+ *
+ * change.c
+ *		Changing keys, with the transaction or at once.
+ *
+ * A change of the transaction goes to the overlay, under the key's lock, and to
+ * the store at the end (commit.c).  A change that is made at once goes to the
+ * store by compare-and-swap of the whole entry, and takes locks only if somebody
+ * has some (keylock.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+
+#include "guc.h"
+#include "kv/cell.h"
+#include "kv/change.h"
+#include "kv/commit.h"
+#include "kv/entry.h"
+#include "kv/keylock.h"
+#include "kv/overlay.h"
+#include "observe/counters.h"
+#include "store/staged.h"
+#include "txn/testpoint.h"
+#include "txn/txn.h"
+
+/* ----- what is refused ----- */
+
+static void
+check_may_change(const CsSpace *space)
+{
+	PreventCommandIfReadOnly("cache.set()");
+	PreventCommandIfParallelMode("cache.set()");
+	cs_space_check_slot(space);
+}
+
+static void
+too_large_error(Size size)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the value is too large for the cache"),
+			 errdetail("Key and value take %zu bytes, and %zu are allowed.", size,
+					   cs_store_max_value()),
+			 errhint("The limit follows from cache_strategies.memory and cache_strategies.partitions.")));
+}
+
+static void
+check_size(const CsKvKey *key, const CsKvValue *value)
+{
+	Size		size;
+
+	if (value->ntags > PG_UINT16_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a key cannot have more than %d tags", PG_UINT16_MAX)));
+	size = cs_entry_size(value) + key->key.len;
+	if (size > cs_store_max_value())
+		too_large_error(size);
+}
+
+/*
+ * What the store holds, for who has the key's lock.  Through the partition lock,
+ * even if nobody wants to know: an immediate change that began before we had the
+ * lock is over then.
+ */
+static bool
+read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
+{
+	CsLook		look = {.epoch = key->space->epoch};
+	CsFound		found;
+
+#ifdef CS_MUTANT_KV_NO_PASS
+	return !blind && cs_kv_read_store(key, false, value);
+#endif
+	if (!blind)
+		return cs_kv_read_store(key, true, value);
+	(void) cs_cell_lookup(&key->key, &look, true, &found);
+	return false;
+}
+
+static void
+change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
+{
+	CsOverlayKey *own;
+	CsKvValue	old;
+	CsKvValue	new = {0};
+	bool		found;
+
+	cs_commit_check_open();
+	own = cs_overlay_enter(key);
+	cs_keylock_take(own);
+	if (own->top != NULL)
+		found = !how.blind && cs_kv_peek_own(key, own->top, &old);
+	else
+		found = read_locked(key, how.blind, &old);
+	switch (change(found ? &old : NULL, &new, arg))
+	{
+		case CS_KV_KEEP:
+			break;
+		case CS_KV_PUT:
+			check_size(key, &new);
+			cs_overlay_put(own, &new);
+			break;
+		case CS_KV_REMOVE:
+			cs_overlay_remove(own);
+			break;
+	}
+	cs_txn_note_use();
+}
+
+/* ----- changing at once ----- */
+
+typedef enum Outcome
+{
+	OUTCOME_DONE,
+	OUTCOME_AGAIN
+} Outcome;
+
+static bool
+nobody_holds(void *arg)
+{
+	return cs_keylock_is_free((const CsKvKey *) arg);
+}
+
+#ifdef CS_MUTANT_KV_NO_VERSION_CHECK
+static uint64
+present_version(const CsKvKey *key)
+{
+	CsLook		look = {.epoch = key->space->epoch,.value = true};
+	CsFound		found;
+
+	return cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT ?
+		cs_entry_version(found.value) : 0;
+}
+#endif
+
+/* 'value' NULL: remove it. */
+static Outcome
+replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked)
+{
+	CsMeta		meta = {.epoch = key->space->epoch};
+	char	   *bytes = NULL;
+	Size		size = 0;
+	CsStage		result;
+
+	if (value != NULL)
+	{
+		check_size(key, value);
+		size = cs_entry_size(value);
+		bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
+		cs_entry_encode(value, cs_cell_version(), bytes);
+		meta.expires = value->expires;
+		meta.flags = cs_entry_flags(value);
+	}
+	CS_TEST_POINT("kv_immediate_looked");
+#ifdef CS_MUTANT_KV_NO_VERSION_CHECK
+	expected = present_version(key);
+#endif
+	result = cs_store_replace(&key->key, &meta, bytes, size, key->space->max_memory,
+							  expected, locked ? NULL : nobody_holds, (void *) key);
+	if (bytes != NULL)
+		pfree(bytes);
+	switch (result)
+	{
+		case CS_STAGE_DONE:
+			if (value != NULL && key->key.data[0] == CS_KV_KEY)
+				cs_counters_add(key->space->slot, CS_COUNT_PUBLISH, 1);
+			break;
+		case CS_STAGE_CONFLICT:
+			return OUTCOME_AGAIN;
+		case CS_STAGE_TOO_LARGE:
+			too_large_error(size + key->key.len);
+			break;
+		case CS_STAGE_FULL:
+			cs_commit_no_room_error(key->space, "no room in the cache for the key");
+			break;
+	}
+	return OUTCOME_DONE;
+}
+
+/*
+ * Look, ask, and put in place what was asked for unless somebody was faster.
+ * What is dead is as good as nothing there; what has lost a tag is not, for it is
+ * going to be replaced.
+ */
+static Outcome
+try_now(const CsKvKey *key, CsKvChangeFn change, void *arg, bool locked)
+{
+	CsLook		look = {.epoch = key->space->epoch,.value = true};
+	CsKvValue	old;
+	CsKvValue	new = {0};
+	CsKvVerdict verdict;
+	Outcome		outcome = OUTCOME_DONE;
+	uint64		expected = 0;
+	bool		holds = false;
+	CsFound		found;
+
+	if (cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT)
+	{
+		expected = cs_entry_version(found.value);
+		cs_entry_decode(found.value, found.len, found.meta.expires, &old);
+		holds = cs_kv_holds(key, &old);
+	}
+	else if (look.tag != 0)
+		return OUTCOME_AGAIN;
+	verdict = change(holds ? &old : NULL, &new, arg);
+	if (verdict != CS_KV_KEEP)
+		outcome = replace(key, verdict == CS_KV_PUT ? &new : NULL, expected, locked);
+	if (found.value != NULL)
+		pfree(found.value);
+	return outcome;
+}
+
+static void
+change_locked(const CsKvKey *key, CsKvChangeFn change, void *arg)
+{
+	CsKeyLock	lock;
+
+	cs_keylock_begin(key, &lock);
+	while (try_now(key, change, arg, true) == OUTCOME_AGAIN)
+		CHECK_FOR_INTERRUPTS();
+	cs_keylock_end(&lock);
+}
+
+static void
+change_now(const CsKvKey *key, CsKvChangeFn change, void *arg)
+{
+	if (cs_overlay_find(key) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot change a key immediately that this transaction has changed"),
+				 errhint("Change it without \"immediate\", or in a transaction of its own.")));
+	while (try_now(key, change, arg, false) == OUTCOME_AGAIN)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!cs_keylock_is_free(key))
+		{
+			change_locked(key, change, arg);
+			break;
+		}
+	}
+	cs_txn_note_use();
+}
+
+/* ----- both ----- */
+
+void
+cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
+{
+	if (how.immediate)
+		change_now(key, change, arg);
+	else
+		change_later(key, how, change, arg);
+}
+
+void
+cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
+{
+	check_may_change(key->space);
+	cs_kv_change_any(key, how, change, arg);
+}
+
+void
+cs_kv_announce(const CsSpace *space, int64 nkeys)
+{
+	if (nkeys <= cs_bulk_threshold / 10)
+		return;
+	check_may_change(space);
+	cs_commit_check_open();
+	cs_keylock_take_space(cs_overlay_space(space));
+}

@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ *
+ * commit.c
+ *		How the keys that a transaction has changed become valid.
+ *
+ *		PRE_COMMIT	open the cell; stage every key; give the cell the xid
+ *		COMMIT		flip the cell, THEN settle every key, THEN close the cell,
+ *					THEN take back the counters of locks
+ *		ABORT		settle every key, THEN the same
+ *
+ * The flip changes all keys at once; settling only makes that last when the cell
+ * goes on to another transaction.  All that can fail is done at PRE_COMMIT.
+ *
+ * The locks themselves are given back by PostgreSQL, after these callbacks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+
+#include "kv/cell.h"
+#include "kv/commit.h"
+#include "kv/overlay.h"
+#include "observe/counters.h"
+#include "store/clock.h"
+#include "store/staged.h"
+#include "txn/participant.h"
+#include "txn/testpoint.h"
+
+static uint64 tag = 0;			/* of the cell while it is open */
+static bool ending = false;		/* PRE_COMMIT is done, or under way */
+
+/* ----- PRE_COMMIT ----- */
+
+void
+cs_commit_check_open(void)
+{
+	if (ending)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot change keys of the cache while the transaction is being committed")));
+}
+
+void
+cs_commit_no_room_error(const CsSpace *space, const char *message)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("%s", message),
+			 space->max_memory != 0 ?
+			 errdetail("Space \"%s\" may take %lld bytes.", space->name,
+					   (long long) space->max_memory) : 0,
+			 space->max_memory != 0 ?
+			 errhint("Raise max_memory of the space, or cache_strategies.memory.") :
+			 errhint("Raise cache_strategies.memory.")));
+}
+
+static void
+stage(CsOverlayKey *own)
+{
+	const CsSpace *space = &own->space->space;
+	const CsOverlayState *state = own->top;
+	bool		remove = state->bytes == NULL ||
+	(state->expires != 0 && state->expires <= cs_clock_now());
+	CsMeta		meta = {
+		.epoch = space->epoch,
+		.expires = state->expires,
+		.flags = state->flags
+	};
+
+	own->staged = true;
+	switch (cs_store_stage(&own->key, tag, &meta, remove ? NULL : state->bytes,
+						   remove ? 0 : state->len, space->max_memory))
+	{
+		case CS_STAGE_DONE:
+			break;
+		case CS_STAGE_CONFLICT:
+			elog(ERROR, "a key is staged by another transaction");
+			break;
+		case CS_STAGE_TOO_LARGE:
+		case CS_STAGE_FULL:
+			cs_commit_no_room_error(space, "no room in the cache for the keys of this transaction");
+			break;
+	}
+}
+
+static void
+before_marks(void)
+{
+	ending = true;
+	if (cs_overlay.context == NULL || !cs_overlay_is_changed())
+		return;
+	CS_TEST_POINT("kv_before_stage");
+	tag = cs_cell_open();
+	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (own->top != NULL)
+			stage(own);
+	}
+	CS_TEST_POINT("kv_after_stage");
+}
+
+/* Deferred writes may have had an xid assigned meanwhile. */
+static void
+after_marks(void)
+{
+	if (tag != 0)
+		cs_cell_set_xid(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
+}
+
+static void
+prepare(void)
+{
+	if (cs_overlay.context != NULL && cs_overlay_is_changed())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has changed keys of the cache")));
+	ending = true;
+}
+
+/* ----- the end: nothing here throws or allocates ----- */
+
+static void
+settle_all(bool committed)
+{
+	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	{
+		if (!own->staged)
+			continue;
+		cs_store_settle(&own->key, tag, committed);
+		own->staged = false;
+		if (committed && own->top->bytes != NULL && own->key.data[0] == CS_KV_KEY)
+			cs_counters_add(own->space->space.slot, CS_COUNT_PUBLISH, 1);
+#ifdef CS_MUTANT_KV_FLIP_LATE
+		CS_TEST_POINT("kv_after_flip");
+#endif
+	}
+}
+
+static void
+end(void)
+{
+	if (tag != 0)
+		cs_cell_close();
+	tag = 0;
+	ending = false;
+	if (cs_overlay.context == NULL)
+		return;
+	cs_overlay_release();
+	cs_overlay_forget();
+}
+
+static void
+committed(void)
+{
+	if (tag != 0)
+	{
+		CS_TEST_POINT("kv_before_flip");
+#ifdef CS_MUTANT_KV_FLIP_LATE
+		settle_all(true);
+		cs_cell_flip();
+#else
+		cs_cell_flip();
+		CS_TEST_POINT("kv_after_flip");
+		settle_all(true);
+#endif
+		CS_TEST_POINT("kv_after_settle");
+	}
+	end();
+}
+
+static void
+aborted(void)
+{
+	if (tag != 0)
+	{
+#ifdef CS_MUTANT_KV_ABORT_KEEPS
+		settle_all(true);
+#else
+		settle_all(false);
+#endif
+	}
+	end();
+}
+
+static const CsParticipant participant = {
+	.before_marks = before_marks,
+	.after_marks = after_marks,
+	.prepare = prepare,
+	.committed = committed,
+	.aborted = aborted,
+	.subcommitted = cs_overlay_subcommitted,
+	.subaborted = cs_overlay_subaborted
+};
+
+void
+cs_commit_init(void)
+{
+	cs_txn_join(&participant);
+}

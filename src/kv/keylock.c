@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * keylock.c
+ *		Who may change a key: locks, and how immediate changes do without.
+ *
+ * Transactions that change a key take heavyweight locks, in the namespace of
+ * advisory locks but beside those of users: RowExclusiveLock on the space, and
+ * ExclusiveLock on the key; ExclusiveLock on the space when there are too many
+ * keys.  They are held until the transaction or subtransaction ends.  Dropping
+ * a space takes AccessExclusiveLock on it.
+ *
+ * A change that is made at once would spend most of its time on such locks, and
+ * hardly ever meet one.  So shared counters, by hash of the key and by slot, tell
+ * how many of them there are:
+ *
+ *		transaction		lock, THEN counter + 1, THEN go through the partition lock,
+ *						THEN look at the key ... settle, THEN counter - 1
+ *		immediate		look, THEN under the partition lock: if the counters are 0,
+ *						and the key is what it was, change it
+ *
+ * An immediate change that found 0 has let go of the partition lock before the
+ * transaction looks at the key.  One that finds another number takes the locks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/shmem.h"
+#include "utils/resowner.h"
+
+#include "guc.h"
+#include "kv/keylock.h"
+#include "store/slot.h"
+#include "txn/testpoint.h"
+
+static pg_atomic_uint32 *key_holds; /* cache_strategies.stripes of them */
+static pg_atomic_uint32 *space_holds;	/* by slot */
+
+Size
+cs_keylock_shmem_size(void)
+{
+	return mul_size(add_size(cs_stripes, cs_max_tables), sizeof(pg_atomic_uint32));
+}
+
+void
+cs_keylock_shmem_init(void)
+{
+	bool		found;
+
+	key_holds = ShmemInitStruct("cache_strategies key locks", cs_keylock_shmem_size(),
+								&found);
+	space_holds = key_holds + cs_stripes;
+	if (found)
+		return;
+	for (int i = 0; i < cs_stripes + cs_max_tables; i++)
+		pg_atomic_init_u32(&key_holds[i], 0);
+}
+
+static pg_atomic_uint32 *
+hold_of(Oid space, uint64 hash)
+{
+	return &key_holds[((uint32) (hash >> 32) ^ space) & (cs_stripes - 1)];
+}
+
+/* ----- locks ----- */
+
+static void
+key_tag(LOCKTAG *tag, const CsSpace *space, uint64 hash)
+{
+	cs_space_lock_tag(tag, MyDatabaseId, space->own, space->id, (uint32) hash | 1);
+}
+
+static void
+space_tag(LOCKTAG *tag, const CsSpace *space)
+{
+	cs_space_lock_tag(tag, MyDatabaseId, space->own, space->id, 0);
+}
+
+/*
+ * For as long as the subtransaction.  Inside a cursor, CurrentResourceOwner is
+ * the cursor's, which goes with another subtransaction: the one that made the
+ * cursor, or the one in which it failed.
+ */
+static void
+acquire(const LOCKTAG *tag, LOCKMODE mode)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	(void) LockAcquire(tag, mode, false, false);
+	CurrentResourceOwner = owner;
+}
+
+void
+cs_keylock_check_space(const CsSpace *space)
+{
+	if (cs_slot_epoch(cs_slot_peek(space->slot)) != space->epoch)
+		cs_space_dropped_error(space);
+}
+
+static void
+lock_space(CsOverlaySpace *space)
+{
+	LOCKTAG		tag;
+	CsHold	   *hold;
+
+	if (space->shared != NULL)
+		return;
+	space_tag(&tag, &space->space);
+	hold = cs_overlay_new_hold(&space->shared, NULL, NULL);
+	acquire(&tag, RowExclusiveLock);
+	cs_overlay_add_hold(hold);
+	cs_keylock_check_space(&space->space);
+}
+
+void
+cs_keylock_take_space(CsOverlaySpace *space)
+{
+	LOCKTAG		tag;
+	CsHold	   *hold;
+
+	if (space->whole != NULL)
+		return;
+	space_tag(&tag, &space->space);
+	hold = cs_overlay_new_hold(&space->whole, &space_holds[space->space.slot], NULL);
+	acquire(&tag, ExclusiveLock);
+	cs_keylock_check_space(&space->space);
+	cs_overlay_add_hold(hold);
+}
+
+void
+cs_keylock_take(CsOverlayKey *own)
+{
+	CsOverlaySpace *space = own->space;
+	LOCKTAG		tag;
+	CsHold	   *hold;
+
+	if (space->whole != NULL || own->hold != NULL)
+		return;
+	if (space->nlocks >= cs_bulk_threshold / 10)
+	{
+		cs_keylock_take_space(space);
+		CS_TEST_POINT("kv_after_hold");
+		return;
+	}
+	lock_space(space);
+	hold = cs_overlay_new_hold(&own->hold, hold_of(space->space.id, own->key.hash),
+							   &space->nlocks);
+#ifndef CS_MUTANT_KV_NO_KEY_LOCK
+	key_tag(&tag, &space->space, own->key.hash);
+	acquire(&tag, ExclusiveLock);
+#endif
+	cs_overlay_add_hold(hold);
+	CS_TEST_POINT("kv_after_hold");
+}
+
+/* ----- changes that are made at once ----- */
+
+void
+cs_keylock_begin(const CsKvKey *key, CsKeyLock *lock)
+{
+	space_tag(&lock->space, key->space);
+	key_tag(&lock->key, key->space, key->key.hash);
+	(void) LockAcquire(&lock->space, RowExclusiveLock, false, false);
+	(void) LockAcquire(&lock->key, ExclusiveLock, false, false);
+	cs_keylock_check_space(key->space);
+}
+
+void
+cs_keylock_end(const CsKeyLock *lock)
+{
+	LockRelease(&lock->key, ExclusiveLock, false);
+	LockRelease(&lock->space, RowExclusiveLock, false);
+}
+
+bool
+cs_keylock_is_free(const CsKvKey *key)
+{
+	const CsSpace *space = key->space;
+
+#ifdef CS_MUTANT_KV_NO_HOLD_CHECK
+	return true;
+#endif
+	return pg_atomic_read_u32(hold_of(space->id, key->key.hash)) == 0 &&
+		pg_atomic_read_u32(&space_holds[space->slot]) == 0 &&
+		cs_slot_epoch(cs_slot_peek(space->slot)) == space->epoch;
+}

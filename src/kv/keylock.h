@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * keylock.h
+ *		Who may change a key: locks, and how immediate changes do without.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_KEYLOCK_H
+#define CS_KEYLOCK_H
+
+#include "kv/overlay.h"
+#include "storage/lock.h"
+
+extern Size cs_keylock_shmem_size(void);
+extern void cs_keylock_shmem_init(void);
+
+/*
+ * Lock the key for this transaction, unless it is.  An error if its space has
+ * been dropped meanwhile.
+ */
+extern void cs_keylock_take(CsOverlayKey *own);
+
+/* The whole space, for many keys. */
+extern void cs_keylock_take_space(CsOverlaySpace *space);
+
+/* Locked for one change that is made at once, and given back. */
+typedef struct CsKeyLock
+{
+	LOCKTAG		space;
+	LOCKTAG		key;
+} CsKeyLock;
+
+extern void cs_keylock_begin(const CsKvKey *key, CsKeyLock *lock);
+extern void cs_keylock_end(const CsKeyLock *lock);
+
+/*
+ * Has no transaction a lock on the key, and is its space still there?  To be
+ * asked under the partition lock.
+ */
+extern bool cs_keylock_is_free(const CsKvKey *key);
+
+/* An error if the space was dropped after the caller got it. */
+extern void cs_keylock_check_space(const CsSpace *space);
+
+#endif							/* CS_KEYLOCK_H */

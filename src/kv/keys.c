@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * keys.c
+ *		The keys of a space, in the order of their bytes.
+ *
+ * The store is scanned as a whole, and of what it has, no more is kept than the
+ * caller wants, and as much again: then the smallest remain.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "kv/cell.h"
+#include "kv/change.h"
+#include "kv/kv.h"
+#include "kv/overlay.h"
+#include "store/staged.h"
+
+#define MIN_KEPT	1024
+
+typedef struct KeyName
+{
+	const char *data;
+	Size		len;
+} KeyName;
+
+typedef struct KeyNames
+{
+	KeyName    *name;
+	int64		n;
+	int64		max;			/* of memory */
+	int64		want;			/* 0: all */
+	KeyName		after;			/* data NULL: from the first */
+	KeyName		prefix;
+} KeyNames;
+
+static int
+compare(const KeyName *a, const KeyName *b)
+{
+	int			c = memcmp(a->data, b->data, Min(a->len, b->len));
+
+	if (c != 0)
+		return c;
+	return a->len < b->len ? -1 : a->len > b->len ? 1 : 0;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return compare(a, b);
+}
+
+/* Sorted, each once, and no more than are wanted. */
+static void
+tidy(KeyNames *names)
+{
+	int64		unique = 0;
+
+	qsort(names->name, names->n, sizeof(KeyName), compare_names);
+	for (int64 i = 0; i < names->n; i++)
+	{
+		if ((unique > 0 && compare(&names->name[i], &names->name[unique - 1]) == 0) ||
+			(names->want > 0 && unique == names->want))
+			pfree(unconstify(char *, names->name[i].data - 1));
+		else
+			names->name[unique++] = names->name[i];
+	}
+	names->n = unique;
+}
+
+/* Is it of interest, apart from whether there is such a key? */
+static bool
+is_wanted(const KeyNames *names, const KeyName *name)
+{
+	if (name->len < names->prefix.len ||
+		memcmp(name->data, names->prefix.data, names->prefix.len) != 0)
+		return false;
+	return names->after.data == NULL || compare(name, &names->after) > 0;
+}
+
+/* The byte in front of the name, its kind, is of the same piece of memory. */
+static void
+add(KeyNames *names, const KeyName *name)
+{
+	if (names->n == names->max)
+	{
+		if (names->want > 0)
+			tidy(names);
+		if (names->n > names->max / 2)
+			names->max *= 2;
+		names->name = repalloc_huge(names->name, names->max * sizeof(KeyName));
+	}
+	names->name[names->n++] = *name;
+}
+
+static void
+add_stored(KeyNames *names, const CsSpace *space)
+{
+	char	   *prefix = palloc(names->prefix.len + 1);
+	CsKvKey		key = {.space = space};
+	CsKeyScan	scan;
+
+	if (space->slot < 0)
+		return;
+	prefix[0] = CS_KV_KEY;
+	memcpy(prefix + 1, names->prefix.data, names->prefix.len);
+	cs_store_keys_begin(&scan, (uint32) space->slot, prefix, names->prefix.len + 1);
+	while (cs_store_keys_next(&scan, &key.key))
+	{
+		KeyName		name = {key.key.data + 1, key.key.len - 1};
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_wanted(names, &name) && cs_kv_exists(&key))
+			add(names, &name);
+		else
+			pfree(unconstify(char *, key.key.data));
+	}
+	pfree(prefix);
+}
+
+static void
+add_own(KeyNames *names, const CsSpace *space)
+{
+	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	{
+		CsKvKey		key = {.space = space,.key = own->key};
+		KeyName		name = {own->key.data + 1, own->key.len - 1};
+		char	   *copy;
+
+		if (own->top == NULL || own->key.data[0] != CS_KV_KEY ||
+			own->space->space.id != space->id || own->space->space.own != space->own ||
+			!is_wanted(names, &name) || !cs_kv_exists(&key))
+			continue;
+		copy = palloc(own->key.len);
+		memcpy(copy, own->key.data, own->key.len);
+		name.data = copy + 1;
+		add(names, &name);
+	}
+}
+
+List *
+cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
+		   const text *after, int64 max)
+{
+	KeyNames	names = {.want = max,.prefix = {prefix, prefix_len}};
+	List	   *result = NIL;
+
+	if (after != NULL)
+	{
+		names.after.data = VARDATA_ANY(after);
+		names.after.len = VARSIZE_ANY_EXHDR(after);
+	}
+	names.max = MIN_KEPT;
+	names.name = palloc(names.max * sizeof(KeyName));
+	add_stored(&names, space);
+	add_own(&names, space);
+	tidy(&names);
+	for (int64 i = 0; i < names.n; i++)
+	{
+		result = lappend(result, cstring_to_text_with_len(names.name[i].data,
+														  (int) names.name[i].len));
+		pfree(unconstify(char *, names.name[i].data - 1));
+	}
+	pfree(names.name);
+	return result;
+}

@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ *
+ * kv.c
+ *		Keys and values: making keys, and reading.
+ *
+ * What this transaction has changed is in the overlay; the rest is in the store,
+ * where what others have staged may or may not be valid already (cell.c).  Nothing
+ * here takes a lock, unless somebody has staged a change of the very key.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+
+#include "kv/cell.h"
+#include "kv/change.h"
+#include "kv/commit.h"
+#include "kv/entry.h"
+#include "kv/kv.h"
+#include "kv/overlay.h"
+#include "observe/counters.h"
+#include "store/clock.h"
+#include "txn/txn.h"
+
+void
+cs_kv_init(void)
+{
+	cs_commit_init();
+}
+
+void
+cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind, const char *data,
+			 Size len, char *bytes)
+{
+	bytes[0] = kind;
+	memcpy(bytes + 1, data, len);
+	result->space = space;
+	result->key.hash = hash_bytes_extended((const unsigned char *) bytes,
+										   (int) (len + 1), 0);
+	result->key.owner = (uint32) space->slot;
+	result->key.len = (uint32) (len + 1);
+	result->key.data = bytes;
+}
+
+void
+cs_kv_key(CsKvKey *result, const CsSpace *space, char kind, const char *data, Size len)
+{
+	if (len >= CS_MAX_KEY_LEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the key is too long"),
+				 errdetail("It has %zu bytes, and %d are allowed.", len,
+						   CS_MAX_KEY_LEN - 1)));
+	cs_kv_key_in(result, space, kind, data, len, palloc(len + 1));
+}
+
+/* ----- reading ----- */
+
+bool
+cs_kv_holds(const CsKvKey *key, const CsKvValue *value)
+{
+	return value->ntags == 0 ||
+		cs_kv_tags_hold(key->space, value->tags, value->ntags);
+}
+
+/* In this transaction's memory; not a copy. */
+bool
+cs_kv_peek_own(const CsKvKey *key, const CsOverlayState *state, CsKvValue *value)
+{
+	if (state->bytes == NULL)
+		return false;
+	if (state->expires != 0 && state->expires <= cs_clock_now())
+		return false;
+	cs_entry_decode(state->bytes, state->len, state->expires, value);
+	return cs_kv_holds(key, value);
+}
+
+static bool
+read_own(const CsKvKey *key, const CsOverlayState *state, CsKvValue *value)
+{
+	CsOverlayState copy = *state;
+
+	if (copy.bytes != NULL)
+		copy.bytes = memcpy(MemoryContextAllocHuge(CurrentMemoryContext, copy.len),
+							state->bytes, copy.len);
+	return cs_kv_peek_own(key, &copy, value);
+}
+
+/*
+ * A transaction that invalidates a tag and sets a key that carries it may flip
+ * after we have read the key and before we look at the tag: look again, until
+ * the key has stayed the same.
+ */
+bool
+cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
+{
+	CsLook		look = {.epoch = key->space->epoch,.value = true};
+	uint64		version = 0;
+	CsFound		found;
+
+	while (cs_cell_lookup(&key->key, &look, pass, &found) == CS_LOOKUP_HIT)
+	{
+		cs_entry_decode(found.value, found.len, found.meta.expires, value);
+		if (cs_kv_holds(key, value))
+			return true;
+		if (cs_entry_version(found.value) == version)
+			return false;
+		version = cs_entry_version(found.value);
+		pfree(found.value);
+	}
+	return false;
+}
+
+bool
+cs_kv_read(const CsKvKey *key, CsKvValue *value)
+{
+	const CsOverlayKey *own = cs_overlay_find(key);
+	bool		found;
+
+	if (own != NULL)
+		found = read_own(key, own->top, value);
+	else
+		found = key->space->slot >= 0 && cs_kv_read_store(key, false, value);
+	cs_counters_add(key->space->slot, found ? CS_COUNT_HIT : CS_COUNT_MISS, 1);
+	cs_txn_note_use();
+	return found;
+}
+
+bool
+cs_kv_exists(const CsKvKey *key)
+{
+	const CsOverlayKey *own = cs_overlay_find(key);
+	CsLook		look = {.epoch = key->space->epoch};
+	CsKvValue	value;
+	CsFound		found;
+
+	if (own != NULL)
+		return cs_kv_peek_own(key, own->top, &value);
+	if (key->space->slot < 0)
+		return false;
+	(void) cs_cell_lookup(&key->key, &look, false, &found);
+	if (look.alive && (found.meta.flags & CS_ENTRY_TAGGED) != 0)
+		return cs_kv_read_store(key, false, &value);
+	return look.alive;
+}

@@ -1,0 +1,911 @@
+/*-------------------------------------------------------------------------
+ *
+ * space.c
+ *		Spaces: what this session knows of them, who may use them, and their
+ *		slots.
+ *
+ * A session keeps what it has read from cache.spaces and cache.space_grants until
+ * it is told, by a relcache invalidation of cache.spaces, that something there
+ * has changed; and of each space, what the role that used it last may do, until
+ * roles or memberships change.  Role means the one in force, GetUserId().
+ *
+ * A space's slot is made by who first uses it.  Its epoch moves when the slot is
+ * taken away; so as long as that is the one that we know, slot and space belong
+ * together, and no entry of another can be met.  A slot is made under a lock that
+ * conflicts with the drop: AccessShareLock on the space, or on the role.
+ *
+ * Slots go with their spaces: at COMMIT of who has dropped the space, the role or
+ * the database, or at ABORT of who has created it.  A transaction that is
+ * prepared ends without a callback, so then they go at PREPARE, whatever becomes
+ * of it; its locks keep others from making new ones, and to lose the keys of a
+ * space is safe.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "common/int.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+#include "guc.h"
+#include "kv/space.h"
+#include "store/slot.h"
+#include "txn/participant.h"
+
+/* In the namespace of advisory locks, where users have 1 and 2. */
+#define LOCK_SPACE	0xc7
+#define LOCK_ROLE	0xc8
+
+/* Columns of cache.spaces */
+enum
+{
+	Anum_spaces_id = 1,
+	Anum_spaces_name,
+	Anum_spaces_owner,
+	Anum_spaces_ttl,
+	Anum_spaces_max_memory,
+	Natts_spaces = Anum_spaces_max_memory
+};
+
+/* Columns of cache.space_grants */
+enum
+{
+	Anum_grants_space = 1,
+	Anum_grants_role,
+	Anum_grants_can_read,
+	Anum_grants_can_write,
+	Natts_grants = Anum_grants_can_write
+};
+
+#define N_RIGHTS	2			/* CsSpaceRight */
+
+typedef struct Grant
+{
+	Oid			role;			/* InvalidOid: PUBLIC */
+	bool		may[N_RIGHTS];
+} Grant;
+
+/* A key of the hash table: no padding. */
+typedef struct KnownName
+{
+	Oid			role;			/* of a private one */
+	char		name[NAMEDATALEN];	/* of the others; zeros to the end */
+} KnownName;
+
+typedef struct Known
+{
+	KnownName	name;
+	bool		valid;			/* else to be read again */
+	CsSpace		space;
+	uint64		refused;		/* generation of slots when there was none */
+	Grant	   *grants;
+	int			ngrants;
+	Oid			acl_role;		/* whose rights these are; InvalidOid:
+								 * nobody's */
+	bool		may[N_RIGHTS];
+} Known;
+
+/* A space whose slot goes when the transaction ends in one way or the other. */
+typedef struct Ending
+{
+	struct Ending *next;
+	SubTransactionId subid;
+	bool		created;		/* goes at ABORT; else at COMMIT */
+	Oid			database;		/* InvalidOid: all */
+	Oid			object;			/* InvalidOid: all */
+	bool		roles;			/* private spaces */
+	bool		spaces;
+} Ending;
+
+static HTAB *known;
+static Known *last_named;
+static Known *last_own;
+static uint64 invalidations = 0;
+static Oid	catalog_relid = InvalidOid;
+static Oid	grants_relid = InvalidOid;
+static Ending *endings;
+static bool preparing = false;
+
+static object_access_hook_type prev_object_access = NULL;
+
+/* ----- forgetting ----- */
+
+static void
+relcache_callback(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS scan;
+	Known	   *each;
+
+	if (OidIsValid(relid) && relid != catalog_relid)
+		return;
+	invalidations++;
+	catalog_relid = InvalidOid;
+	if (known == NULL)
+		return;
+	hash_seq_init(&scan, known);
+	while ((each = hash_seq_search(&scan)) != NULL)
+		each->valid = false;
+}
+
+/* Roles, memberships or the owner of the database have changed. */
+static void
+acl_callback(Datum arg, int cacheid, uint32 hashvalue)
+{
+	HASH_SEQ_STATUS scan;
+	Known	   *each;
+
+	if (known == NULL)
+		return;
+	hash_seq_init(&scan, known);
+	while ((each = hash_seq_search(&scan)) != NULL)
+		each->acl_role = InvalidOid;
+}
+
+/* ----- the tables ----- */
+
+Oid
+cs_space_catalog(void)
+{
+	if (!OidIsValid(catalog_relid) && IsTransactionState() &&
+		OidIsValid(get_extension_oid("cache_strategies", true)))
+	{
+		Oid			schema = get_namespace_oid("cache", true);
+
+		if (OidIsValid(schema))
+		{
+			grants_relid = get_relname_relid("space_grants", schema);
+			catalog_relid = get_relname_relid("spaces", schema);
+		}
+	}
+	return catalog_relid;
+}
+
+static Relation
+open_catalog(void)
+{
+	Oid			relid = cs_space_catalog();
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("extension \"%s\" is not installed in this database",
+						"cache_strategies")));
+	return table_open(relid, AccessShareLock);
+}
+
+int64
+cs_space_usecs(const Interval *span)
+{
+	int64		days = span->day + span->month * INT64CONST(30);
+	int64		usecs;
+
+	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &usecs) ||
+		pg_add_s64_overflow(usecs, span->time, &usecs))
+		return days > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+	return usecs;
+}
+
+static void
+space_from_tuple(HeapTuple tuple, TupleDesc desc, CsSpace *space)
+{
+	Datum		values[Natts_spaces];
+	bool		nulls[Natts_spaces];
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	memset(space, 0, sizeof(*space));
+	strlcpy(space->name, TextDatumGetCString(values[Anum_spaces_name - 1]), NAMEDATALEN);
+	space->id = DatumGetObjectId(values[Anum_spaces_id - 1]);
+	space->owner = DatumGetObjectId(values[Anum_spaces_owner - 1]);
+	space->slot = -1;
+	if (!nulls[Anum_spaces_ttl - 1])
+		space->ttl = Max(cs_space_usecs(DatumGetIntervalP(values[Anum_spaces_ttl - 1])), 0);
+	if (!nulls[Anum_spaces_max_memory - 1])
+		space->max_memory = DatumGetInt64(values[Anum_spaces_max_memory - 1]);
+}
+
+/*
+ * Ordinary tables that are read like catalogues: as they are now, whatever
+ * snapshot the caller has.
+ */
+static bool
+read_space(const char *name, CsSpace *space)
+{
+	Relation	rel = open_catalog();
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&skey, Anum_spaces_name, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(name));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		space_from_tuple(tuple, RelationGetDescr(rel), space);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+static List *
+read_all_spaces(void)
+{
+	Relation	rel = open_catalog();
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List	   *all = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		CsSpace    *space = palloc(sizeof(CsSpace));
+
+		space_from_tuple(tuple, RelationGetDescr(rel), space);
+		all = lappend(all, space);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return all;
+}
+
+static void
+read_grants(Known *entry)
+{
+	Relation	rel = table_open(grants_relid, AccessShareLock);
+	int			max = 0;
+	ScanKeyData skey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	entry->ngrants = 0;
+	if (entry->grants != NULL)
+		pfree(entry->grants);
+	entry->grants = NULL;
+	ScanKeyInit(&skey, Anum_grants_space, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(entry->space.id));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Datum		values[Natts_grants];
+		bool		nulls[Natts_grants];
+		Grant	   *grant;
+
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		if (entry->ngrants == max)
+		{
+			max = Max(8, max * 2);
+			entry->grants = entry->grants == NULL ?
+				MemoryContextAlloc(CacheMemoryContext, max * sizeof(Grant)) :
+				repalloc(entry->grants, max * sizeof(Grant));
+		}
+		grant = &entry->grants[entry->ngrants++];
+		grant->role = DatumGetObjectId(values[Anum_grants_role - 1]);
+		grant->may[CS_SPACE_READ] = DatumGetBool(values[Anum_grants_can_read - 1]);
+		grant->may[CS_SPACE_WRITE] = DatumGetBool(values[Anum_grants_can_write - 1]);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/* ----- what is known ----- */
+
+static Known *
+known_entry(const KnownName *name)
+{
+	bool		found;
+	Known	   *entry;
+
+	if (known == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(KnownName),.entrysize = sizeof(Known)};
+
+		known = hash_create("cache_strategies spaces", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(known, name, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) entry + sizeof(KnownName), 0, sizeof(Known) - sizeof(KnownName));
+	return entry;
+}
+
+/* Nobody has a space of this name, so nobody has the entry. */
+static void
+forget_entry(Known *entry)
+{
+	if (entry->grants != NULL)
+		pfree(entry->grants);
+	if (last_named == entry)
+		last_named = NULL;
+	hash_search(known, &entry->name, HASH_REMOVE, NULL);
+}
+
+/* Read the entry's rows; false: there is no such space. */
+static bool
+read_entry(Known *entry)
+{
+	uint64		before;
+
+	do
+	{
+		CsSpace		space;
+
+		before = invalidations;
+		entry->valid = false;
+		if (OidIsValid(entry->name.role))
+		{
+			memset(&space, 0, sizeof(space));
+			space.id = space.owner = entry->name.role;
+			space.own = true;
+			space.slot = -1;
+		}
+		else if (!read_space(entry->name.name, &space))
+			return false;
+		entry->space = space;
+		entry->refused = PG_UINT64_MAX;
+		entry->acl_role = InvalidOid;
+		if (!space.own)
+			read_grants(entry);
+	} while (invalidations != before);
+	entry->valid = true;
+	return true;
+}
+
+/* The entry of a named space, or NULL. */
+static Known *
+named_entry(const char *name, Size len)
+{
+	KnownName	key = {InvalidOid};
+	Known	   *entry;
+
+	if (len == 0 || len >= NAMEDATALEN)
+		return NULL;
+	memcpy(key.name, name, len);
+	entry = known_entry(&key);
+	if (entry->valid || read_entry(entry))
+		return entry;
+	forget_entry(entry);
+	return NULL;
+}
+
+static Known *
+own_entry(Oid role)
+{
+	KnownName	key = {role};
+	Known	   *entry = known_entry(&key);
+
+	if (!entry->valid)
+		(void) read_entry(entry);
+	return entry;
+}
+
+static inline bool
+is_named(const Known *entry, const text *name)
+{
+	Size		len = VARSIZE_ANY_EXHDR(name);
+
+	return len < NAMEDATALEN && memcmp(entry->name.name, VARDATA_ANY(name), len) == 0 &&
+		entry->name.name[len] == '\0';
+}
+
+/* ----- rights ----- */
+
+static void
+learn_rights(Known *entry, Oid role)
+{
+	bool		all = entry->space.own ? entry->space.id == role :
+	has_privs_of_role(role, entry->space.owner);
+
+	entry->may[CS_SPACE_READ] = entry->may[CS_SPACE_WRITE] = all;
+	for (int i = 0; i < entry->ngrants && !all; i++)
+	{
+		const Grant *grant = &entry->grants[i];
+
+		if (OidIsValid(grant->role) && !has_privs_of_role(role, grant->role))
+			continue;
+		entry->may[CS_SPACE_READ] |= grant->may[CS_SPACE_READ];
+		entry->may[CS_SPACE_WRITE] |= grant->may[CS_SPACE_WRITE];
+	}
+	entry->acl_role = role;
+}
+
+static inline bool
+may(Known *entry, CsSpaceRight right)
+{
+	Oid			role = GetUserId();
+
+	if (entry->acl_role != role)
+		learn_rights(entry, role);
+	return entry->may[right];
+}
+
+/* ----- locks ----- */
+
+void
+cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint32 hash)
+{
+	SET_LOCKTAG_ADVISORY(*tag, database, id, hash, own ? LOCK_ROLE : LOCK_SPACE);
+}
+
+/* Until the end of the subtransaction. */
+static void
+lock_exclusive(Oid database, bool own, Oid id)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	LOCKTAG		tag;
+
+	cs_space_lock_tag(&tag, database, own, id, 0);
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	(void) LockAcquire(&tag, AccessExclusiveLock, false, false);
+	CurrentResourceOwner = owner;
+}
+
+void
+cs_space_lock_exclusive(Oid id)
+{
+	lock_exclusive(MyDatabaseId, false, id);
+}
+
+/* ----- slots ----- */
+
+static CsSlotKind
+kind_of(const CsSpace *space)
+{
+	return space->own ? CS_SLOT_ROLE : CS_SLOT_SPACE;
+}
+
+/* The slot that there is, with its epoch, or -1. */
+static void
+find_slot(CsSpace *space)
+{
+	uint64		generation;
+
+	do
+	{
+		generation = cs_slot_generation();
+		space->slot = cs_slot_get(MyDatabaseId, kind_of(space), space->id, false);
+		if (space->slot >= 0)
+			space->epoch = cs_slot_epoch(cs_slot_read(space->slot));
+		/* if it went to another meanwhile, the epoch is the other's */
+	} while (cs_slot_generation() != generation);
+}
+
+/*
+ * False: the space has just been changed or dropped.  Whoever has dropped it
+ * sends his invalidations before he gives back the lock.
+ */
+static bool
+make_role_slot(const Known *entry)
+{
+	Oid			role = entry->space.id;
+	Relation	rel;
+
+	LockSharedObject(AuthIdRelationId, role, 0, AccessShareLock);
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role with OID %u does not exist", role)));
+	/* DROP EXTENSION is under way, or not */
+	rel = open_catalog();
+	if (entry->valid)
+		(void) cs_slot_get(MyDatabaseId, CS_SLOT_ROLE, role, true);
+	table_close(rel, AccessShareLock);
+	UnlockSharedObject(AuthIdRelationId, role, 0, AccessShareLock);
+	return entry->valid;
+}
+
+static bool
+make_space_slot(const Known *entry)
+{
+	LOCKTAG		tag;
+
+	cs_space_lock_tag(&tag, MyDatabaseId, false, entry->space.id, 0);
+	(void) LockAcquire(&tag, AccessShareLock, false, false);
+	AcceptInvalidationMessages();
+	if (entry->valid)
+		(void) cs_slot_get(MyDatabaseId, CS_SLOT_SPACE, entry->space.id, true);
+	LockRelease(&tag, AccessShareLock, false);
+	return entry->valid;
+}
+
+/* See that it has a slot, if it can have one.  False: read it again. */
+static bool
+find_or_make_slot(Known *entry)
+{
+	find_slot(&entry->space);
+	if (entry->space.slot >= 0 || RecoveryInProgress())
+		return true;
+	if (!(entry->space.own ? make_role_slot(entry) : make_space_slot(entry)))
+		return false;
+	entry->refused = cs_slot_generation();
+	find_slot(&entry->space);
+	return true;
+}
+
+/* Nothing has changed since it was read, as far as we have been told. */
+static inline bool
+is_current(const Known *entry)
+{
+	if (!entry->valid)
+		return false;
+	if (entry->space.slot >= 0)
+		return cs_slot_epoch(cs_slot_peek(entry->space.slot)) == entry->space.epoch;
+	return RecoveryInProgress() || entry->refused == cs_slot_generation();
+}
+
+/* ----- getting one ----- */
+
+static void
+undefined_error(const text *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("space \"%s\" does not exist", text_to_cstring(name)),
+			 errhint("Use cache.create_space() to create it.")));
+}
+
+void
+cs_space_dropped_error(const CsSpace *space)
+{
+	if (space->own)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the role's own space has been dropped concurrently")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("space \"%s\" has been dropped concurrently", space->name)));
+}
+
+void
+cs_space_check_slot(const CsSpace *space)
+{
+	if (space->slot < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many tables and spaces are in the cache"),
+				 errhint("Raise cache_strategies.max_tables.")));
+}
+
+static void
+check_right(Known *entry, CsSpaceRight right)
+{
+	if (!may(entry, right))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for space \"%s\"", entry->space.name)));
+}
+
+static Known *
+get_slowly(const text *name)
+{
+	Known	   *entry;
+
+	if (name != NULL && VARSIZE_ANY_EXHDR(name) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the name of a space cannot be empty")));
+	do
+	{
+		entry = name == NULL ? own_entry(GetUserId()) :
+			named_entry(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		if (entry == NULL)
+			undefined_error(name);
+	} while (!is_current(entry) && !find_or_make_slot(entry));
+	return entry;
+}
+
+const CsSpace *
+cs_space_get(const text *name, CsSpaceRight right)
+{
+	Known	  **last = name == NULL ? &last_own : &last_named;
+	Known	   *entry = *last;
+
+	if (entry == NULL || !is_current(entry) ||
+		!(name == NULL ? entry->name.role == GetUserId() : is_named(entry, name)))
+		entry = *last = get_slowly(name);
+	check_right(entry, right);
+	if (right == CS_SPACE_WRITE && !RecoveryInProgress())
+		cs_space_check_slot(&entry->space);
+	return &entry->space;
+}
+
+const CsSpace *
+cs_space_find(const text *name)
+{
+	Known	   *entry = named_entry(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+
+	return entry == NULL ? NULL : &entry->space;
+}
+
+/* The private ones that have a slot. */
+static List *
+add_private(List *spaces)
+{
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		CsSlotKind	kind;
+		Oid			database;
+		Oid			object = cs_slot_name(slot, &database, &kind);
+		CsSpace    *space;
+
+		if (!OidIsValid(object) || kind != CS_SLOT_ROLE || database != MyDatabaseId)
+			continue;
+		space = palloc0(sizeof(CsSpace));
+		space->id = space->owner = object;
+		space->own = true;
+		space->slot = slot;
+		spaces = lappend(spaces, space);
+	}
+	return spaces;
+}
+
+List *
+cs_space_list(bool all)
+{
+	List	   *spaces = NIL;
+	ListCell   *lc;
+
+	foreach(lc, read_all_spaces())
+	{
+		CsSpace    *space = lfirst(lc);
+		Known	   *entry;
+
+		if (!all)
+		{
+			entry = named_entry(space->name, strlen(space->name));
+			if (entry == NULL || !may(entry, CS_SPACE_READ))
+				continue;
+		}
+		find_slot(space);
+		spaces = lappend(spaces, space);
+	}
+	if (all)
+		return add_private(spaces);
+	spaces = lappend(spaces, palloc(sizeof(CsSpace)));
+	*(CsSpace *) llast(spaces) = own_entry(GetUserId())->space;
+	find_slot(llast(spaces));
+	return spaces;
+}
+
+/* ----- created and dropped ----- */
+
+void
+cs_space_changed(void)
+{
+	if (OidIsValid(cs_space_catalog()))
+		CacheInvalidateRelcacheByRelid(cs_space_catalog());
+}
+
+static Ending *
+add_ending(Oid database, Oid object)
+{
+	Ending	   *ending = MemoryContextAllocZero(TopTransactionContext, sizeof(Ending));
+
+	ending->subid = GetCurrentSubTransactionId();
+	ending->database = database;
+	ending->object = object;
+	ending->next = endings;
+	endings = ending;
+	return ending;
+}
+
+static bool
+concerns(const Ending *ending, CsSlotKind kind, Oid database, Oid object)
+{
+	return OidIsValid(object) &&
+		(kind == CS_SLOT_SPACE ? ending->spaces : kind == CS_SLOT_ROLE && ending->roles) &&
+		(!OidIsValid(ending->database) || ending->database == database) &&
+		(!OidIsValid(ending->object) || ending->object == object);
+}
+
+/* May run in COMMIT and ABORT callbacks. */
+static void
+release_slots(const Ending *ending)
+{
+	if (OidIsValid(ending->object) && OidIsValid(ending->database))
+	{
+		CsSlotKind	kind = ending->roles ? CS_SLOT_ROLE : CS_SLOT_SPACE;
+		int			slot = cs_slot_get(ending->database, kind, ending->object, false);
+
+		if (slot >= 0)
+			cs_slot_release(slot, ending->database, kind, ending->object);
+		return;
+	}
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		CsSlotKind	kind;
+		Oid			database;
+		Oid			object = cs_slot_name(slot, &database, &kind);
+
+		if (concerns(ending, kind, database, object))
+			cs_slot_release(slot, database, kind, object);
+	}
+}
+
+/* Wait until nobody is changing keys of those that have slots. */
+static void
+lock_slots(const Ending *ending)
+{
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		CsSlotKind	kind;
+		Oid			database;
+		Oid			object = cs_slot_name(slot, &database, &kind);
+
+		if (concerns(ending, kind, database, object))
+			lock_exclusive(database, kind == CS_SLOT_ROLE, object);
+	}
+}
+
+void
+cs_space_created(Oid id)
+{
+	Ending	   *ending = add_ending(MyDatabaseId, id);
+
+	ending->spaces = true;
+	ending->created = true;
+}
+
+void
+cs_space_dropped(Oid id)
+{
+	Ending	   *ending = add_ending(MyDatabaseId, id);
+
+	ending->spaces = true;
+	if (OidIsValid(id))
+		cs_space_lock_exclusive(id);
+	else
+		lock_slots(ending);
+}
+
+/* Nobody gets a new slot for the role, either. */
+static void
+role_dropped(Oid role)
+{
+	Ending	   *ending = add_ending(InvalidOid, role);
+
+	ending->roles = true;
+	LockSharedObject(AuthIdRelationId, role, 0, AccessExclusiveLock);
+	lock_slots(ending);
+}
+
+static void
+catalog_dropped(void)
+{
+	Ending	   *ending = add_ending(MyDatabaseId, InvalidOid);
+
+	ending->roles = true;
+	ending->spaces = true;
+	lock_slots(ending);
+}
+
+/* When it commits nobody is connected to the database any more. */
+static void
+database_dropped(Oid database)
+{
+	Ending	   *ending = add_ending(database, InvalidOid);
+
+	ending->roles = true;
+	ending->spaces = true;
+}
+
+static bool
+is_catalog(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	return name != NULL && strcmp(name, "spaces") == 0 && relid == cs_space_catalog();
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access)
+		prev_object_access(access, class, object, sub, arg);
+	if (access != OAT_DROP || sub != 0)
+		return;
+	if (class == AuthIdRelationId)
+		role_dropped(object);
+	else if (class == DatabaseRelationId)
+		database_dropped(object);
+	else if (class == RelationRelationId && is_catalog(object))
+		catalog_dropped();
+}
+
+/* ----- the end ----- */
+
+static void
+prepare(void)
+{
+	preparing = true;
+}
+
+static void
+end(bool committed)
+{
+	for (Ending *ending = endings; ending != NULL; ending = ending->next)
+		if (preparing || ending->created != committed)
+			release_slots(ending);
+	endings = NULL;
+	preparing = false;
+}
+
+static void
+committed(void)
+{
+	end(true);
+}
+
+static void
+aborted(void)
+{
+	end(false);
+}
+
+static void
+subcommitted(SubTransactionId sub, SubTransactionId parent)
+{
+	for (Ending *ending = endings; ending != NULL; ending = ending->next)
+		if (ending->subid == sub)
+			ending->subid = parent;
+}
+
+static void
+subaborted(SubTransactionId sub)
+{
+	Ending	  **place = &endings;
+
+	while (*place != NULL)
+	{
+		Ending	   *ending = *place;
+
+		if (ending->subid != sub)
+		{
+			place = &ending->next;
+			continue;
+		}
+		if (ending->created)
+			release_slots(ending);
+		*place = ending->next;
+		pfree(ending);
+	}
+}
+
+static const CsParticipant participant = {
+	.prepare = prepare,
+	.committed = committed,
+	.aborted = aborted,
+	.subcommitted = subcommitted,
+	.subaborted = subaborted
+};
+
+void
+cs_space_init(void)
+{
+	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, acl_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
+	/* who owns the database is a member of pg_database_owner */
+	CacheRegisterSyscacheCallback(DATABASEOID, acl_callback, (Datum) 0);
+	cs_txn_join(&participant);
+	prev_object_access = object_access_hook;
+	object_access_hook = object_access;
+}

@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * tag.c
+ *		Tags: what many values have in common, so that they can be dropped at
+ *		once.
+ *
+ * A tag is an entry whose value is its version alone.  A value that carries the
+ * tag has a copy of the version and holds as long as there is a tag with it.  So
+ * to drop all of them is to remove one entry, and a tag that has been evicted
+ * takes its values along.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "kv/cell.h"
+#include "kv/change.h"
+#include "kv/entry.h"
+#include "kv/kv.h"
+#include "kv/overlay.h"
+
+/* A tag's key, without memory of its own if the name is not long. */
+typedef struct TagKey
+{
+	CsKvKey		key;
+	char		bytes[256];
+} TagKey;
+
+static void
+make_key(TagKey *result, const CsSpace *space, char kind, const char *name, Size len)
+{
+	if (len < sizeof(result->bytes))
+		cs_kv_key_in(&result->key, space, kind, name, len, result->bytes);
+	else
+		cs_kv_key(&result->key, space, kind, name, len);
+}
+
+/* Its present version; 0: there is none. */
+static uint64
+version_of(const CsKvKey *key)
+{
+	const CsOverlayKey *own = cs_overlay_find(key);
+	CsLook		look = {.epoch = key->space->epoch,.value = true};
+	uint64		version;
+	CsFound		found;
+
+	if (own != NULL)
+		return own->top->bytes == NULL ? 0 : cs_entry_version(own->top->bytes);
+	if (key->space->slot < 0 ||
+		cs_cell_lookup(&key->key, &look, false, &found) != CS_LOOKUP_HIT)
+		return 0;
+	version = cs_entry_version(found.value);
+	pfree(found.value);
+	return version;
+}
+
+static CsKvVerdict
+create(const CsKvValue *old, CsKvValue *new, void *arg)
+{
+	new->type = CS_KV_NONE;
+	return old == NULL ? CS_KV_PUT : CS_KV_KEEP;
+}
+
+static CsKvVerdict
+invalidate(const CsKvValue *old, CsKvValue *new, void *arg)
+{
+	return CS_KV_REMOVE;
+}
+
+/*
+ * Made at once even by a transaction that may yet be rolled back, or that must not
+ * write: without values it means nothing.  Only where this transaction has
+ * invalidated the tag, the new one is its own too.
+ */
+void
+cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
+{
+	TagKey		key;
+
+	PreventCommandDuringRecovery("cache.set()");
+	cs_space_check_slot(space);
+	make_key(&key, space, kind, name, len);
+	tag->name = name;
+	tag->len = (uint16) len;
+	tag->kind = kind;
+	while ((tag->version = version_of(&key.key)) == 0)
+	{
+		CsKvHow		how = {.immediate = cs_overlay_find(&key.key) == NULL};
+
+		CHECK_FOR_INTERRUPTS();
+		cs_kv_change_any(&key.key, how, create, NULL);
+	}
+}
+
+bool
+cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
+{
+#ifdef CS_MUTANT_KV_TAG_UNCHECKED
+	return true;
+#endif
+	for (int i = 0; i < ntags; i++)
+	{
+		TagKey		key;
+
+		make_key(&key, space, tags[i].kind, tags[i].name, tags[i].len);
+		if (version_of(&key.key) != tags[i].version)
+			return false;
+	}
+	return true;
+}
+
+void
+cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name, Size len,
+					 bool immediate)
+{
+	CsKvHow		how = {.immediate = immediate,.blind = true};
+	TagKey		key;
+
+	make_key(&key, space, kind, name, len);
+	cs_kv_change(&key.key, how, invalidate, NULL);
+}
