@@ -189,7 +189,7 @@ replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked
  * going to be replaced.
  */
 static Outcome
-try_now(const CsKvKey *key, CsKvChangeFn change, void *arg, bool locked)
+try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool locked)
 {
 	CsLook		look = {.epoch = key->space->epoch,.value = true};
 	CsKvValue	old;
@@ -200,7 +200,10 @@ try_now(const CsKvKey *key, CsKvChangeFn change, void *arg, bool locked)
 	bool		holds = false;
 	CsFound		found;
 
-	if (cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT)
+	found.value = NULL;
+	if (blind)
+		expected = CS_ANY_VERSION;
+	else if (cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT)
 	{
 		expected = cs_entry_version(found.value);
 		cs_entry_decode(found.value, found.len, found.meta.expires, &old);
@@ -217,30 +220,30 @@ try_now(const CsKvKey *key, CsKvChangeFn change, void *arg, bool locked)
 }
 
 static void
-change_locked(const CsKvKey *key, CsKvChangeFn change, void *arg)
+change_locked(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg)
 {
 	CsKeyLock	lock;
 
 	cs_keylock_begin(key, &lock);
-	while (try_now(key, change, arg, true) == OUTCOME_AGAIN)
+	while (try_now(key, blind, change, arg, true) == OUTCOME_AGAIN)
 		CHECK_FOR_INTERRUPTS();
 	cs_keylock_end(&lock);
 }
 
 static void
-change_now(const CsKvKey *key, CsKvChangeFn change, void *arg)
+change_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg)
 {
 	if (cs_overlay_find(key) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot change a key immediately that this transaction has changed"),
 				 errhint("Change it without \"immediate\", or in a transaction of its own.")));
-	while (try_now(key, change, arg, false) == OUTCOME_AGAIN)
+	while (try_now(key, blind, change, arg, false) == OUTCOME_AGAIN)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!cs_keylock_is_free(key))
 		{
-			change_locked(key, change, arg);
+			change_locked(key, blind, change, arg);
 			break;
 		}
 	}
@@ -253,7 +256,7 @@ void
 cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	if (how.immediate)
-		change_now(key, change, arg);
+		change_now(key, how.blind, change, arg);
 	else
 		change_later(key, how, change, arg);
 }

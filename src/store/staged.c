@@ -150,7 +150,8 @@ may_replace(const Pair *pair, const Replace *replace)
 {
 	return !pair->pending.present && !is_staged(&pair->valid) &&
 		!is_dirty(&pair->valid) &&
-		version_of(&pair->valid, replace->meta) == replace->expected &&
+		(replace->expected == CS_ANY_VERSION ||
+		 version_of(&pair->valid, replace->meta) == replace->expected) &&
 		(replace->check == NULL || replace->check(replace->arg));
 }
 

@@ -30,6 +30,9 @@ typedef enum CsStage
 	CS_STAGE_FULL
 } CsStage;
 
+/* To be replaced or removed whatever it is. */
+#define CS_ANY_VERSION		PG_UINT64_MAX
+
 /*
  * At once: put the value, or remove the entry (value NULL), if the entry's
  * version is 'expected' (0: there is none), no transaction has staged anything
