@@ -158,8 +158,12 @@ COMMENT ON TABLE cache.space_grants IS 'who else may use a space; changed by cac
 COMMENT ON COLUMN cache.space_grants.role IS '-: everybody';
 
 SELECT pg_catalog.pg_extension_config_dump('cache.space_ids', '');
-SELECT pg_catalog.pg_extension_config_dump('cache.spaces', '');
-SELECT pg_catalog.pg_extension_config_dump('cache.space_grants', '');
+-- Roles that are gone have no name, and elsewhere their number may be another's.
+SELECT pg_catalog.pg_extension_config_dump('cache.spaces',
+	'WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles)');
+SELECT pg_catalog.pg_extension_config_dump('cache.space_grants',
+	'WHERE (role = 0 OR role IN (SELECT oid FROM pg_catalog.pg_roles))
+	AND space IN (SELECT id FROM cache.spaces WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles))');
 
 CREATE FUNCTION cache.spaces_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'cs_spaces_changed' LANGUAGE C;
@@ -275,6 +279,269 @@ CREATE FUNCTION cache.invalidate(row_type anyelement, VARIADIC key "any") RETURN
 AS 'MODULE_PATHNAME', 'cs_invalidate_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.invalidate(anyelement, "any") IS
 'drop the entry of one key; was there one?';
+
+-- ----- keys and values -----
+
+CREATE FUNCTION cache.set(key text, value text, ttl interval DEFAULT NULL, if_absent boolean DEFAULT false,
+	if_present boolean DEFAULT false, keep_ttl boolean DEFAULT false,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.set(text, text, interval, boolean, boolean, boolean, text[], text, boolean) IS
+'put a value under a key; was it put?';
+
+CREATE FUNCTION cache.set(key text, value jsonb, ttl interval DEFAULT NULL, if_absent boolean DEFAULT false,
+	if_present boolean DEFAULT false, keep_ttl boolean DEFAULT false,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.set(text, jsonb, interval, boolean, boolean, boolean, text[], text, boolean) IS
+'put a value under a key; was it put?';
+
+CREATE FUNCTION cache.set(key text, value bytea, ttl interval DEFAULT NULL, if_absent boolean DEFAULT false,
+	if_present boolean DEFAULT false, keep_ttl boolean DEFAULT false,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.set(text, bytea, interval, boolean, boolean, boolean, text[], text, boolean) IS
+'put a value under a key; was it put?';
+
+CREATE FUNCTION cache.add(key text, value text, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.add(text, text, interval, text[], text, boolean) IS
+'put a value under a key that has none; was it put?';
+
+CREATE FUNCTION cache.add(key text, value jsonb, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.add(text, jsonb, interval, text[], text, boolean) IS
+'put a value under a key that has none; was it put?';
+
+CREATE FUNCTION cache.add(key text, value bytea, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.add(text, bytea, interval, text[], text, boolean) IS
+'put a value under a key that has none; was it put?';
+
+CREATE FUNCTION cache.replace(key text, value text, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_replace' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.replace(text, text, interval, text[], text, boolean) IS
+'put a value under a key that has one; was it put?';
+
+CREATE FUNCTION cache.replace(key text, value jsonb, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_replace' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.replace(text, jsonb, interval, text[], text, boolean) IS
+'put a value under a key that has one; was it put?';
+
+CREATE FUNCTION cache.replace(key text, value bytea, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_replace' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.replace(text, bytea, interval, text[], text, boolean) IS
+'put a value under a key that has one; was it put?';
+
+CREATE FUNCTION cache.set_many(keys text[], "values" text[], ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_set_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.set_many(text[], text[], interval, text[], text, boolean) IS
+'put many values; returns under how many keys';
+
+CREATE FUNCTION cache.set_many(keys text[], "values" jsonb[], ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_set_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.set_many(text[], jsonb[], interval, text[], text, boolean) IS
+'put many values; returns under how many keys';
+
+CREATE FUNCTION cache.set_many(keys text[], "values" bytea[], ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_set_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.set_many(text[], bytea[], interval, text[], text, boolean) IS
+'put many values; returns under how many keys';
+
+CREATE FUNCTION cache.get(key text, space text DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'cs_get' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.get(text, text) IS 'the value of a key; NULL if there is none';
+
+CREATE FUNCTION cache.get_jsonb(key text, space text DEFAULT NULL) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'cs_get' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.get_jsonb(text, text) IS 'the value of a key, as jsonb; NULL if there is none';
+
+CREATE FUNCTION cache.get_bytea(key text, space text DEFAULT NULL) RETURNS bytea
+AS 'MODULE_PATHNAME', 'cs_get' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.get_bytea(text, text) IS 'the value of a key, as bytea; NULL if there is none';
+
+CREATE FUNCTION cache.get_many(keys text[], space text DEFAULT NULL, OUT key text, OUT value text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_get_many' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.get_many(text[], text) IS
+'the values of those keys that have one, in the order of the array';
+
+CREATE FUNCTION cache.get_many_jsonb(keys text[], space text DEFAULT NULL, OUT key text, OUT value jsonb)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_get_many' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.get_many_jsonb(text[], text) IS
+'the values of those keys that have one, as jsonb, in the order of the array';
+
+CREATE FUNCTION cache.get_many_bytea(keys text[], space text DEFAULT NULL, OUT key text, OUT value bytea)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_get_many' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.get_many_bytea(text[], text) IS
+'the values of those keys that have one, as bytea, in the order of the array';
+
+CREATE FUNCTION cache.exists(key text, space text DEFAULT NULL) RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_exists' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.exists(text, text) IS 'has the key a value?';
+
+CREATE FUNCTION cache.ttl(key text, space text DEFAULT NULL) RETURNS interval
+AS 'MODULE_PATHNAME', 'cs_ttl' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.ttl(text, text) IS
+'how long the value will be there; NULL if for ever, or if there is none';
+
+CREATE FUNCTION cache.keys(prefix text DEFAULT '', after text DEFAULT NULL, count bigint DEFAULT NULL,
+	space text DEFAULT NULL)
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'cs_keys' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.keys(text, text, bigint, text) IS
+'the keys that begin with prefix, in the order of their bytes: those that follow after, count at most';
+
+CREATE FUNCTION cache.delete(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.delete(text, text, boolean) IS 'remove a key; was there one?';
+
+CREATE FUNCTION cache.delete_many(keys text[], space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_delete_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.delete_many(text[], text, boolean) IS
+'remove many keys; returns how many there were';
+
+CREATE FUNCTION cache.delete_prefix(prefix text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_delete_prefix' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.delete_prefix(text, text, boolean) IS
+'remove the keys that begin like that; returns how many there were';
+
+CREATE FUNCTION cache.get_and_delete(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS text
+AS 'MODULE_PATHNAME', 'cs_get_and_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.get_and_delete(text, text, boolean) IS
+'remove a key, and return its value; NULL if there is none';
+
+CREATE FUNCTION cache.get_and_delete_jsonb(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'cs_get_and_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.get_and_delete_jsonb(text, text, boolean) IS
+'remove a key, and return its value, as jsonb; NULL if there is none';
+
+CREATE FUNCTION cache.get_and_delete_bytea(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'cs_get_and_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.get_and_delete_bytea(text, text, boolean) IS
+'remove a key, and return its value, as bytea; NULL if there is none';
+
+CREATE FUNCTION cache.compare_and_set(key text, expected text, value text, ttl interval DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_compare_and_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.compare_and_set(text, text, text, interval, text, boolean) IS
+'put a value if the present one is as expected, NULL standing for none; was it?';
+
+CREATE FUNCTION cache.compare_and_set(key text, expected jsonb, value jsonb, ttl interval DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_compare_and_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.compare_and_set(text, jsonb, jsonb, interval, text, boolean) IS
+'put a value if the present one is as expected, NULL standing for none; was it?';
+
+CREATE FUNCTION cache.compare_and_set(key text, expected bytea, value bytea, ttl interval DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_compare_and_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.compare_and_set(text, bytea, bytea, interval, text, boolean) IS
+'put a value if the present one is as expected, NULL standing for none; was it?';
+
+CREATE FUNCTION cache.incr(key text, delta bigint DEFAULT 1, ttl interval DEFAULT NULL, space text DEFAULT NULL,
+	immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_incr' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.incr(text, bigint, interval, text, boolean) IS
+'add to a number, which begins at 0; returns the new one';
+
+CREATE FUNCTION cache.incr(key text, delta integer, ttl interval DEFAULT NULL, space text DEFAULT NULL,
+	immediate boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_incr' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.incr(text, integer, interval, text, boolean) IS
+'add to a number, which begins at 0; returns the new one';
+
+CREATE FUNCTION cache.incr(key text, delta numeric, ttl interval DEFAULT NULL, space text DEFAULT NULL,
+	immediate boolean DEFAULT false)
+RETURNS numeric
+AS 'MODULE_PATHNAME', 'cs_incr' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.incr(text, numeric, interval, text, boolean) IS
+'add to a number, which begins at 0; returns the new one';
+
+CREATE FUNCTION cache.expire(key text, ttl interval, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_expire' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.expire(text, interval, text, boolean) IS
+'have a value expire after that time; was there one?';
+
+CREATE FUNCTION cache.persist(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_persist' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.persist(text, text, boolean) IS 'have a value never expire; was there one?';
+
+CREATE FUNCTION cache.touch(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_touch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.touch(text, text, boolean) IS
+'have a value expire after the time that it was last given, from now; was there one?';
+
+CREATE FUNCTION cache.invalidate_tag(tag text, space text DEFAULT NULL, immediate boolean DEFAULT false)
+RETURNS void
+AS 'MODULE_PATHNAME', 'cs_invalidate_tag' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.invalidate_tag(text, text, boolean) IS
+'drop all values that have been put with this tag';
+
+-- ----- spaces -----
+
+CREATE FUNCTION cache.create_space(name text, ttl interval DEFAULT NULL, max_memory text DEFAULT NULL,
+	owner text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'cs_create_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.create_space(text, interval, text, text) IS
+'make a space for keys, with what they get unless told otherwise';
+
+CREATE FUNCTION cache.alter_space(name text, ttl interval, max_memory text) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_alter_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.alter_space(text, interval, text) IS 'set the options of a space anew';
+
+CREATE FUNCTION cache.drop_space(name text, if_exists boolean DEFAULT false) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_drop_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.drop_space(text, boolean) IS 'remove a space with all of its keys';
+
+CREATE FUNCTION cache.grant_space(name text, role text, read boolean DEFAULT true, write boolean DEFAULT true)
+RETURNS void
+AS 'MODULE_PATHNAME', 'cs_grant_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.grant_space(text, text, boolean, boolean) IS
+'let a role, or public, read and write the keys of a space; in place of what it was granted before';
+
+CREATE FUNCTION cache.revoke_space(name text, role text) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_revoke_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.revoke_space(text, text) IS
+'take from a role, or public, what it was granted on a space';
 
 -- ----- watching -----
 

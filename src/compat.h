@@ -46,6 +46,9 @@
 	object_aclcheck(ProcedureRelationId, (proc), (role), (mode))
 #define cs_proc_ownercheck(proc, role) \
 	object_ownercheck(ProcedureRelationId, (proc), (role))
+#define cs_database_aclcheck(db, role, mode) \
+	object_aclcheck(DatabaseRelationId, (db), (role), (mode))
+#define cs_check_can_set_role(member, role)	check_can_set_role((member), (role))
 #else
 #define cs_build_attrmap(from, to)	build_attrmap_by_name_if_req((from), (to))
 #define cs_namespace_aclcheck(nsp, role, mode) \
@@ -55,6 +58,9 @@
 	pg_extension_ownercheck((extension), (role))
 #define cs_proc_aclcheck(proc, role, mode) pg_proc_aclcheck((proc), (role), (mode))
 #define cs_proc_ownercheck(proc, role)	pg_proc_ownercheck((proc), (role))
+#define cs_database_aclcheck(db, role, mode) \
+	pg_database_aclcheck((db), (role), (mode))
+#define cs_check_can_set_role(member, role)	check_is_member_of_role((member), (role))
 #endif
 
 /* Take a lock if that needs neither waiting nor memory that is not there. */

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * kv_read.c
+ *		Functions that read keys: cache.get(), cache.get_many(),
+ *		cache.exists(), cache.ttl(), cache.keys().
+ *
+ * They see what was committed last and what the transaction has changed itself,
+ * whatever its snapshot; no key is a miss, and so is NULL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "api/kv_call.h"
+#include "store/clock.h"
+
+PG_FUNCTION_INFO_V1(cs_get);
+PG_FUNCTION_INFO_V1(cs_get_many);
+PG_FUNCTION_INFO_V1(cs_exists);
+PG_FUNCTION_INFO_V1(cs_ttl);
+PG_FUNCTION_INFO_V1(cs_keys);
+
+/* What the key in the first argument holds. */
+static bool
+read_key(FunctionCallInfo fcinfo, CsKvValue *value)
+{
+	const CsSpace *space = cs_verb_reader(fcinfo);
+	CsKvKey		key;
+
+	if (PG_ARGISNULL(0))
+		return false;
+	cs_verb_key(&key, space, PG_GETARG_TEXT_PP(0));
+	return cs_kv_read(&key, value);
+}
+
+/* cache.get(), get_jsonb(), get_bytea() */
+Datum
+cs_get(PG_FUNCTION_ARGS)
+{
+	CsKvValue	value;
+
+	if (!read_key(fcinfo, &value))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(cs_verb_datum(&value, cs_verb_rettype(fcinfo), PG_GETARG_TEXT_PP(0)));
+}
+
+Datum
+cs_exists(PG_FUNCTION_ARGS)
+{
+	const CsSpace *space = cs_verb_reader(fcinfo);
+	CsKvKey		key;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	cs_verb_key(&key, space, PG_GETARG_TEXT_PP(0));
+	PG_RETURN_BOOL(cs_kv_exists(&key));
+}
+
+Datum
+cs_ttl(PG_FUNCTION_ARGS)
+{
+	CsKvValue	value;
+	Interval   *left;
+
+	if (!read_key(fcinfo, &value) || value.expires == 0)
+		PG_RETURN_NULL();
+	left = palloc0(sizeof(Interval));
+	left->time = Max(value.expires - cs_clock_now(), 0);
+	return DirectFunctionCall1(interval_justify_hours, IntervalPGetDatum(left));
+}
+
+/* ----- many ----- */
+
+static void
+put_value(ReturnSetInfo *result, const CsSpace *space, text *key, CsKvType type)
+{
+	Datum		values[2];
+	bool		nulls[2] = {0};
+	CsKvKey		kvkey;
+	CsKvValue	value;
+
+	cs_verb_key(&kvkey, space, key);
+	if (!cs_kv_read(&kvkey, &value))
+		return;
+	values[0] = PointerGetDatum(key);
+	values[1] = cs_verb_datum(&value, type, key);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* cache.get_many(), get_many_jsonb(), get_many_bytea() */
+Datum
+cs_get_many(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const CsSpace *space = cs_verb_reader(fcinfo);
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "cached values",
+											   ALLOCSET_DEFAULT_SIZES);
+	CsTexts		keys;
+	CsKvType	type;
+
+	InitMaterializedSRF(fcinfo, 0);
+	type = cs_verb_type(TupleDescAttr(result->setDesc, 1)->atttypid);
+	cs_verb_texts(fcinfo, 0, "keys", true, &keys);
+	for (int i = 0; i < keys.n; i++)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(each);
+
+		CHECK_FOR_INTERRUPTS();
+		if (keys.items[i] != NULL)
+			put_value(result, space, keys.items[i], type);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(each);
+	}
+	MemoryContextDelete(each);
+	PG_RETURN_NULL();
+}
+
+/* cache.keys(): the arguments are prefix, after, count, space */
+Datum
+cs_keys(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const CsSpace *space = cs_verb_reader(fcinfo);
+	const text *after = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	const text *prefix;
+	int64		count = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	ListCell   *lc;
+
+	if (count < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("count must not be negative")));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (PG_ARGISNULL(0) || (count == 0 && !PG_ARGISNULL(2)))
+		PG_RETURN_NULL();
+	prefix = PG_GETARG_TEXT_PP(0);
+	foreach(lc, cs_kv_keys(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), after, count))
+	{
+		Datum		values[1] = {PointerGetDatum(lfirst(lc))};
+		bool		nulls[1] = {false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	PG_RETURN_NULL();
+}

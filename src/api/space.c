@@ -1,0 +1,346 @@
+/*-------------------------------------------------------------------------
+ *
+ * space.c
+ *		Making, changing and dropping spaces, and granting rights on them:
+ *		cache.create_space(), alter_space(), drop_space(), grant_space(),
+ *		revoke_space().
+ *
+ * All of them write cache.spaces and cache.space_grants as the owner of these
+ * tables; whether the role may do so is decided here.  Sessions learn of it by
+ * the tables' triggers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "api/kv_call.h"
+#include "compat.h"
+#include "flush/statement.h"
+#include "shmem.h"
+
+PG_FUNCTION_INFO_V1(cs_create_space);
+PG_FUNCTION_INFO_V1(cs_alter_space);
+PG_FUNCTION_INFO_V1(cs_drop_space);
+PG_FUNCTION_INFO_V1(cs_grant_space);
+PG_FUNCTION_INFO_V1(cs_revoke_space);
+
+#define MAX_ARGS	4
+
+/* ----- the tables ----- */
+
+typedef struct Statement
+{
+	const char *text;
+	int			nargs;
+	Oid			types[MAX_ARGS];
+	Datum		values[MAX_ARGS];
+	char		nulls[MAX_ARGS + 1];
+} Statement;
+
+static void
+add_arg(Statement *statement, Oid type, Datum value, bool isnull)
+{
+	statement->types[statement->nargs] = type;
+	statement->values[statement->nargs] = value;
+	statement->nulls[statement->nargs++] = isnull ? 'n' : ' ';
+}
+
+static Oid
+tables_owner(void)
+{
+	Oid			relid = get_relname_relid("spaces", get_namespace_oid("cache", false));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table cache.spaces does not exist")));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* SPI is connected; its result is left there. */
+static uint64
+run(Statement *statement)
+{
+	CsAsOwner	saved;
+	int			rc;
+
+	cs_statement_as_owner(&saved, tables_owner());
+	rc = SPI_execute_with_args(statement->text, statement->nargs, statement->types, statement->values,
+							   statement->nulls, false, 0);
+	cs_statement_as_before(&saved);
+	if (rc < 0)
+		elog(ERROR, "could not change cache.spaces: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+static void
+check_not_empty(const text *name)
+{
+	if (VARSIZE_ANY_EXHDR(name) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the name of a space cannot be empty")));
+}
+
+/*
+ * The space's number, with its row locked until the transaction ends; InvalidOid
+ * if there is none.  Only for its owner, and who has the owner's rights.
+ */
+static Oid
+find_space(const text *name)
+{
+	Statement	statement = {
+		.text = "SELECT id, owner::pg_catalog.oid FROM cache.spaces "
+		"WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE"
+	};
+	HeapTuple	row;
+	TupleDesc	tupdesc;
+	bool		isnull;
+
+	check_not_empty(name);
+	add_arg(&statement, TEXTOID, PointerGetDatum(name), false);
+	if (run(&statement) == 0)
+		return InvalidOid;
+	row = SPI_tuptable->vals[0];
+	tupdesc = SPI_tuptable->tupdesc;
+	if (!has_privs_of_role(GetUserId(), DatumGetObjectId(SPI_getbinval(row, tupdesc, 2, &isnull))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of space \"%s\"", text_to_cstring(name))));
+	return DatumGetObjectId(SPI_getbinval(row, tupdesc, 1, &isnull));
+}
+
+static Oid
+require_space(const text *name)
+{
+	Oid			space = find_space(name);
+
+	if (!OidIsValid(space))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("space \"%s\" does not exist", text_to_cstring(name))));
+	return space;
+}
+
+/* ----- arguments ----- */
+
+static void
+begin(const char *function)
+{
+	cs_shmem_require();
+	PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+}
+
+static void
+check_name(const char *name)
+{
+	if (name[0] == '(')
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("unacceptable name of a space \"%s\"", name),
+				 errdetail("Names that begin with \"(\" are reserved.")));
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("the name of a space must not be longer than %d bytes",
+						NAMEDATALEN - 1)));
+}
+
+/* As it goes into the table; for ever is NULL there. */
+static void
+add_ttl(Statement *statement, FunctionCallInfo fcinfo, int arg)
+{
+	bool		forever = cs_verb_ttl(fcinfo, arg, NULL) == 0;
+
+	add_arg(statement, INTERVALOID, PG_GETARG_DATUM(arg), forever);
+}
+
+static void
+add_max_memory(Statement *statement, FunctionCallInfo fcinfo, int arg)
+{
+	int64		bytes = 0;
+
+	if (!PG_ARGISNULL(arg))
+	{
+		bytes = DatumGetInt64(DirectFunctionCall1(pg_size_bytes, PG_GETARG_DATUM(arg)));
+		if (bytes <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("max_memory must be more than zero")));
+	}
+	add_arg(statement, INT8OID, Int64GetDatum(bytes), PG_ARGISNULL(arg));
+}
+
+/* InvalidOid is everybody. */
+static Oid
+role_arg(FunctionCallInfo fcinfo, int arg)
+{
+	char	   *role = text_to_cstring(cs_verb_text(fcinfo, arg, "role"));
+
+	return strcmp(role, "public") == 0 ? InvalidOid : get_role_oid(role, false);
+}
+
+/* Whoever could make the role the owner of a schema can make it that of a space. */
+static Oid
+owner_arg(FunctionCallInfo fcinfo, int arg)
+{
+	Oid			owner;
+
+	if (PG_ARGISNULL(arg))
+		return GetUserId();
+	owner = get_role_oid(text_to_cstring(PG_GETARG_TEXT_PP(arg)), false);
+	cs_check_can_set_role(GetUserId(), owner);
+	return owner;
+}
+
+/* ----- spaces ----- */
+
+/* name, ttl, max_memory, owner */
+Datum
+cs_create_space(PG_FUNCTION_ARGS)
+{
+	Statement	statement = {
+		.text = "INSERT INTO cache.spaces (name, ttl, max_memory, owner) "
+		"VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING"
+	};
+	text	   *name;
+	AclResult	result;
+
+	begin("cache.create_space()");
+	name = cs_verb_text(fcinfo, 0, "name");
+	check_not_empty(name);
+	check_name(text_to_cstring(name));
+	result = cs_database_aclcheck(MyDatabaseId, GetUserId(), ACL_CREATE);
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_DATABASE, get_database_name(MyDatabaseId));
+	add_arg(&statement, TEXTOID, PointerGetDatum(name), false);
+	add_ttl(&statement, fcinfo, 1);
+	add_max_memory(&statement, fcinfo, 2);
+	add_arg(&statement, OIDOID, ObjectIdGetDatum(owner_arg(fcinfo, 3)), false);
+	SPI_connect();
+	if (run(&statement) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("space \"%s\" already exists", text_to_cstring(name))));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* name, ttl, max_memory */
+Datum
+cs_alter_space(PG_FUNCTION_ARGS)
+{
+	Statement	statement = {
+		.text = "UPDATE cache.spaces SET ttl = $2, max_memory = $3 "
+		"WHERE id OPERATOR(pg_catalog.=) $1"
+	};
+
+	begin("cache.alter_space()");
+	SPI_connect();
+	add_arg(&statement, OIDOID,
+			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+	add_ttl(&statement, fcinfo, 1);
+	add_max_memory(&statement, fcinfo, 2);
+	run(&statement);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* name, if_exists */
+Datum
+cs_drop_space(PG_FUNCTION_ARGS)
+{
+	Statement	statement = {
+		.text = "DELETE FROM cache.spaces WHERE id OPERATOR(pg_catalog.=) $1"
+	};
+	text	   *name;
+	Oid			space;
+
+	begin("cache.drop_space()");
+	name = cs_verb_text(fcinfo, 0, "name");
+	SPI_connect();
+	if (!PG_ARGISNULL(1) && PG_GETARG_BOOL(1))
+	{
+		space = find_space(name);
+		if (!OidIsValid(space))
+			ereport(NOTICE,
+					(errmsg("space \"%s\" does not exist, skipping", text_to_cstring(name))));
+	}
+	else
+		space = require_space(name);
+	if (OidIsValid(space))
+	{
+		cs_space_lock_exclusive(space);
+		add_arg(&statement, OIDOID, ObjectIdGetDatum(space), false);
+		run(&statement);
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* ----- rights ----- */
+
+/* name, role, read, write */
+Datum
+cs_grant_space(PG_FUNCTION_ARGS)
+{
+	Statement	statement = {
+		.text = "INSERT INTO cache.space_grants (space, role, can_read, can_write) "
+		"VALUES ($1, $2, $3, $4) ON CONFLICT (space, role) "
+		"DO UPDATE SET can_read = EXCLUDED.can_read, can_write = EXCLUDED.can_write"
+	};
+	bool		read = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool		write = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+
+	begin("cache.grant_space()");
+	if (!read && !write)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("neither read nor write is to be granted"),
+				 errhint("To take rights away, use cache.revoke_space().")));
+	SPI_connect();
+	add_arg(&statement, OIDOID,
+			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+	add_arg(&statement, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
+	add_arg(&statement, BOOLOID, BoolGetDatum(read), false);
+	add_arg(&statement, BOOLOID, BoolGetDatum(write), false);
+	run(&statement);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* name, role */
+Datum
+cs_revoke_space(PG_FUNCTION_ARGS)
+{
+	Statement	statement = {
+		.text = "DELETE FROM cache.space_grants WHERE space OPERATOR(pg_catalog.=) $1 "
+		"AND role::pg_catalog.oid OPERATOR(pg_catalog.=) $2"
+	};
+
+	begin("cache.revoke_space()");
+	SPI_connect();
+	add_arg(&statement, OIDOID,
+			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+	add_arg(&statement, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
+	run(&statement);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
