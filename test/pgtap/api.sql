@@ -17,9 +17,14 @@ SELECT is(extnamespace::regnamespace::text, 'cache', 'it is in schema cache') FR
 SELECT is(extrelocatable, false, 'it is not relocatable') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extconfig::regclass[]::text,
-	'{cache.bindings,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,cache.dead_letter_store_id_seq}',
+	'{cache.bindings,cache.tracked,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
+	'cache.dead_letter_store_id_seq,cache.space_ids,cache.spaces,cache.space_grants}',
 	'the tables are dumped, with what belongs to users') FROM pg_extension WHERE extname = 'cache_strategies';
-SELECT is(extcondition::text, '{"","","","","",""}', 'all of it') FROM pg_extension WHERE extname = 'cache_strategies';
+SELECT results_eq($$SELECT t, c COLLATE "default" FROM pg_extension, unnest(extconfig::regclass[], extcondition) x(t, c) WHERE extname = 'cache_strategies' AND c <> ''$$,
+	$$VALUES ('cache.spaces'::regclass, 'WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles)'),
+		('cache.space_grants', E'WHERE (role = 0 OR role IN (SELECT oid FROM pg_catalog.pg_roles))\n'
+			'	AND space IN (SELECT id FROM cache.spaces WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles))')$$,
+	'all of it, but for spaces and grants of roles that are gone');
 SELECT is(superuser OR trusted, true, 'it is for superusers to create') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT is(trusted, false, 'it is not trusted') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT isnt(comment, NULL, 'it has a comment') FROM pg_available_extensions WHERE name = 'cache_strategies';
@@ -77,12 +82,59 @@ INSERT INTO expected VALUES
 		'OUT journal_bytes bigint, OUT open boolean', 'SETOF record', 'v', 'r', false),
 	('dead_letter_count', 'relation oid', 'bigint', 's', 'u', false),
 	('stats_reset', '', 'void', 'v', 'u', false),
+	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
+		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint', 'SETOF record', 'v', 'r', false),
+	('track', 'relation regclass', 'void', 'v', 'u', true),
+	('untrack', 'relation regclass', 'void', 'v', 'u', true),
+	('tracking', 'relation regclass, OUT state text, OUT reason text, OUT changes bigint', 'record', 'v', 'u', true),
+	('table_changed', '', 'trigger', 'v', 'u', false),
+	('spaces_changed', '', 'trigger', 'v', 'u', false),
 	('row_deferred', '', 'trigger', 'v', 'u', false),
 	('table_truncated', '', 'trigger', 'v', 'u', false),
 	('row_changed', '', 'trigger', 'v', 'u', false),
 	('rows_changed', '', 'trigger', 'v', 'u', false),
 	('bindings_changed', '', 'trigger', 'v', 'u', false),
 	('tables_dropped', '', 'event_trigger', 'v', 'u', false);
+
+-- keys and values: one function for each type
+INSERT INTO expected
+	SELECT name || CASE WHEN name LIKE 'get%' AND type <> 'text' THEN '_' || type ELSE '' END,
+		replace(replace(arguments, 'TYPE', type), 'HOW', 'space text DEFAULT NULL::text, immediate boolean DEFAULT false'),
+		replace(result, 'TYPE', type), 'v', parallel, false
+	FROM unnest('{text,jsonb,bytea}'::text[]) type, (VALUES
+		('set', 'key text, value TYPE, ttl interval DEFAULT NULL::interval, if_absent boolean DEFAULT false, if_present boolean DEFAULT false, '
+			'keep_ttl boolean DEFAULT false, tags text[] DEFAULT NULL::text[], HOW', 'boolean', 'u'::"char"),
+		('add', 'key text, value TYPE, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], HOW', 'boolean', 'u'),
+		('replace', 'key text, value TYPE, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], HOW', 'boolean', 'u'),
+		('set_many', 'keys text[], "values" TYPE[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], HOW', 'bigint', 'u'),
+		('get', 'key text, space text DEFAULT NULL::text', 'TYPE', 'r'),
+		('get_many', 'keys text[], space text DEFAULT NULL::text, OUT key text, OUT value TYPE', 'SETOF record', 'r'),
+		('get_and_delete', 'key text, HOW', 'TYPE', 'u'),
+		('compare_and_set', 'key text, expected TYPE, value TYPE, ttl interval DEFAULT NULL::interval, HOW', 'boolean', 'u'))
+		x(name, arguments, result, parallel);
+-- and one for all of them
+INSERT INTO expected
+	SELECT name, replace(arguments, 'HOW', 'space text DEFAULT NULL::text, immediate boolean DEFAULT false'), result, 'v', parallel, false
+	FROM (VALUES
+		('exists', 'key text, space text DEFAULT NULL::text', 'boolean', 'r'::"char"),
+		('ttl', 'key text, space text DEFAULT NULL::text', 'interval', 'r'),
+		('keys', 'prefix text DEFAULT ''''::text, after text DEFAULT NULL::text, count bigint DEFAULT NULL::bigint, space text DEFAULT NULL::text',
+			'SETOF text', 'r'),
+		('delete', 'key text, HOW', 'boolean', 'u'),
+		('delete_many', 'keys text[], HOW', 'bigint', 'u'),
+		('delete_prefix', 'prefix text, HOW', 'bigint', 'u'),
+		('incr', 'key text, delta bigint DEFAULT 1, ttl interval DEFAULT NULL::interval, HOW', 'bigint', 'u'),
+		('incr', 'key text, delta integer, ttl interval DEFAULT NULL::interval, HOW', 'bigint', 'u'),
+		('incr', 'key text, delta numeric, ttl interval DEFAULT NULL::interval, HOW', 'numeric', 'u'),
+		('expire', 'key text, ttl interval, HOW', 'boolean', 'u'),
+		('persist', 'key text, HOW', 'boolean', 'u'),
+		('touch', 'key text, HOW', 'boolean', 'u'),
+		('invalidate_tag', 'tag text, HOW', 'void', 'u'),
+		('create_space', 'name text, ttl interval DEFAULT NULL::interval, max_memory text DEFAULT NULL::text, owner text DEFAULT NULL::text', 'void', 'u'),
+		('alter_space', 'name text, ttl interval, max_memory text', 'void', 'u'),
+		('drop_space', 'name text, if_exists boolean DEFAULT false', 'void', 'u'),
+		('grant_space', 'name text, role text, read boolean DEFAULT true, write boolean DEFAULT true', 'void', 'u'),
+		('revoke_space', 'name text, role text', 'void', 'u')) x(name, arguments, result, parallel);
 
 CREATE TEMP VIEW found AS
 	SELECT proname::text AS name, pg_get_function_arguments(oid) AS arguments, pg_get_function_result(oid) AS result,
@@ -131,9 +183,9 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 
 -- ----- tables and views -----
 
-SELECT tables_are('cache', ARRAY['bindings', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store']);
-SELECT views_are('cache', ARRAY['table_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
-SELECT sequences_are('cache', ARRAY['dead_letter_store_id_seq']);
+SELECT tables_are('cache', ARRAY['bindings', 'tracked', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
+SELECT views_are('cache', ARRAY['table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
+SELECT sequences_are('cache', ARRAY['dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
@@ -161,6 +213,12 @@ SELECT is(tap.columns('cache.table_stats'),
 	'misses bigint, bypasses bigint, hit_ratio numeric, fills bigint, fills_refused bigint, fills_no_room bigint, waits bigint, '
 	'publishes bigint, invalidations bigint, table_invalidations bigint, refreshes bigint',
 	'columns of cache.table_stats');
+SELECT is(tap.columns('cache.space_stats'),
+	'space text, owner regrole, entries bigint, bytes bigint, max_memory bigint, ttl interval, hits bigint, misses bigint, sets bigint, evictions bigint',
+	'columns of cache.space_stats');
+SELECT is(tap.columns('cache.spaces'), 'id oid, name text, owner regrole, ttl interval, max_memory bigint', 'columns of cache.spaces');
+SELECT is(tap.columns('cache.space_grants'), 'space oid, role regrole, can_read boolean, can_write boolean', 'columns of cache.space_grants');
+SELECT is(tap.columns('cache.tracked'), 'relation regclass', 'columns of cache.tracked');
 SELECT is(tap.columns('cache.stats'),
 	'memory bigint, value_memory bigint, partitions integer, max_value bigint, entries bigint, bytes bigint, evictions bigint, '
 	'tables integer, fills_wait_for xid8', 'columns of cache.stats');
@@ -179,6 +237,12 @@ SELECT is_empty($$
 	$$, 'only the change of a journal entry may be NULL');
 SELECT col_is_pk('cache', 'flush_state', 'relation', 'the key of cache.flush_state');
 SELECT col_is_pk('cache', 'dead_letter_store', 'id', 'the key of cache.dead_letter_store');
+SELECT col_is_pk('cache', 'spaces', 'id', 'the key of cache.spaces');
+SELECT col_is_unique('cache', 'spaces', 'name', 'the names of spaces are unique');
+SELECT col_not_null('cache', 'spaces', 'owner', 'cache.spaces.owner');
+SELECT col_is_pk('cache', 'space_grants', ARRAY['space', 'role'], 'the key of cache.space_grants');
+SELECT fk_ok('cache', 'space_grants', 'space', 'cache', 'spaces', 'id', 'grants are of spaces');
+SELECT col_is_pk('cache', 'tracked', 'relation', 'the key of cache.tracked');
 SELECT is(reloptions::text, '{autovacuum_enabled=false}', format('%s is not vacuumed', oid::regclass))
 	FROM pg_class WHERE oid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass);
 SELECT is_empty($$SELECT FROM pg_index WHERE indrelid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass)$$,
@@ -191,11 +255,16 @@ SELECT is_empty('SELECT * FROM cache.progress', 'with nothing running cache.prog
 SELECT is_empty('SELECT * FROM cache.flush_status', 'with nothing attached cache.flush_status is empty');
 SELECT is_empty('SELECT * FROM cache.dead_letters', 'and so is cache.dead_letters');
 SELECT is_empty('SELECT * FROM cache.flush_state', 'and cache.flush_state');
+SELECT is_empty('SELECT * FROM cache.space_stats', 'without any keys cache.space_stats is empty for who sees all');
 
 -- ----- triggers -----
 
 SELECT is(tgenabled, 'A'::"char", 'the trigger of cache.bindings is ENABLE ALWAYS') FROM pg_trigger
 	WHERE tgrelid = 'cache.bindings'::regclass AND tgname = 'bindings_changed';
+SELECT results_eq($$SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
+		WHERE tgrelid IN ('cache.spaces'::regclass, 'cache.space_grants'::regclass) AND NOT tgisinternal ORDER BY tgname$$,
+	$$VALUES ('cache.space_grants'::regclass, 'grants_changed'::name, 'A'::"char"), ('cache.spaces', 'spaces_changed', 'A'), ('cache.spaces', 'spaces_truncated', 'A')$$,
+	'and so are those of spaces and grants');
 SELECT results_eq(
 	$$SELECT evtevent::text COLLATE "default", evtfoid::regproc::text, evtenabled FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop'$$,
 	$$VALUES ('sql_drop', 'cache.tables_dropped', 'A'::"char")$$, 'the event trigger is ENABLE ALWAYS');
@@ -206,10 +275,14 @@ CREATE FUNCTION tap.triggers() RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(format('%s %s %s', tgname, tgenabled,
 			regexp_replace(pg_get_triggerdef(oid), '^CREATE TRIGGER \w+ | ON \S+|EXECUTE FUNCTION ', '', 'g')), '; ' ORDER BY tgname)
 	FROM pg_trigger WHERE tgrelid = 'tap.plain'::regclass AND NOT tgisinternal $$;
+-- where its own triggers do not see an INSERT
+CREATE FUNCTION tap.insert_triggers() RETURNS text LANGUAGE sql AS $$
+	SELECT 'cache_strategies_track A AFTER INSERT FOR EACH STATEMENT cache.table_changed(); '
+		'cache_strategies_track_replica R AFTER INSERT FOR EACH ROW cache.table_changed()' $$;
 SELECT cache.attach('tap.plain', 'cache_aside');
-SELECT is(tap.triggers(), 'cache_strategies_row A AFTER DELETE OR UPDATE FOR EACH ROW cache.row_changed()', 'triggers of cache_aside');
+SELECT is(tap.triggers(), 'cache_strategies_row A AFTER DELETE OR UPDATE FOR EACH ROW cache.row_changed(); ' || tap.insert_triggers(), 'triggers of cache_aside');
 SELECT cache.attach('tap.plain', 'read_through');
-SELECT is(tap.triggers(), 'cache_strategies_row A AFTER DELETE OR UPDATE FOR EACH ROW cache.row_changed()', 'triggers of read_through');
+SELECT is(tap.triggers(), 'cache_strategies_row A AFTER DELETE OR UPDATE FOR EACH ROW cache.row_changed(); ' || tap.insert_triggers(), 'triggers of read_through');
 SELECT cache.attach('tap.plain', 'read_through', negative_ttl => '1 min');
 SELECT is(tap.triggers(), 'cache_strategies_row A AFTER INSERT OR DELETE OR UPDATE FOR EACH ROW cache.row_changed()',
 	'triggers of read_through with absences');
@@ -219,6 +292,7 @@ SELECT cache.attach('tap.plain', 'write_around');
 SELECT is(tap.triggers(),
 	'cache_strategies_delete A AFTER DELETE REFERENCING OLD TABLE AS cs_old FOR EACH STATEMENT cache.rows_changed(); '
 	'cache_strategies_replica R AFTER DELETE OR UPDATE FOR EACH ROW cache.row_changed(); '
+	|| tap.insert_triggers() || '; '
 	'cache_strategies_update A AFTER UPDATE REFERENCING OLD TABLE AS cs_old NEW TABLE AS cs_new FOR EACH STATEMENT cache.rows_changed()',
 	'triggers of write_around');
 SELECT cache.attach('tap.plain', 'write_around', negative_ttl => '1 min');
@@ -262,6 +336,8 @@ SELECT throws_like('SELECT cache.rows_changed()', '%must be called as a trigger%
 SELECT throws_like('SELECT cache.row_deferred()', '%must be fired before a row is changed%', 'cache.row_deferred() is no function to call');
 SELECT throws_like('SELECT cache.table_truncated()', '%must be fired by TRUNCATE%', 'cache.table_truncated() is no function to call');
 SELECT throws_like('SELECT cache.bindings_changed()', '%must be called as a trigger%', 'cache.bindings_changed() is no function to call');
+SELECT throws_like('SELECT cache.spaces_changed()', '%must be called as a trigger%', 'cache.spaces_changed() is no function to call');
+SELECT throws_like('SELECT cache.table_changed()', '%must be%trigger%', 'cache.table_changed() is no function to call');
 SELECT throws_like('SELECT cache.tables_dropped()', '%trigger functions can only be called as triggers%', 'cache.tables_dropped() is no function to call');
 CREATE TRIGGER early BEFORE UPDATE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.row_changed();
 INSERT INTO tap.plain VALUES (1, 'one');

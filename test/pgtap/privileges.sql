@@ -60,19 +60,22 @@ SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'every
 SELECT table_privs_are('cache', 'flush_status', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.flush_status');
 SELECT table_privs_are('cache', 'dead_letters', 'cs_nobody', ARRAY['SELECT'], 'and cache.dead_letters, of his own tables');
 SELECT table_privs_are('cache', private, 'cs_nobody', ARRAY[]::text[], format('cache.%s is for nobody', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
 SELECT sequence_privs_are('cache', 'dead_letter_store_id_seq', 'cs_nobody', ARRAY[]::text[], 'nor is the sequence of dead letters');
+SELECT sequence_privs_are('cache', 'space_ids', 'cs_nobody', ARRAY[]::text[], 'nor that of spaces');
+SELECT table_privs_are('cache', 'space_stats', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.space_stats, of spaces that he may read');
+SELECT table_privs_are('cache', 'tracked', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.tracked, and not write it');
 SELECT is_empty($$
 	SELECT oid::regclass, acl.grantee::regrole FROM pg_class, aclexplode(relacl) acl
 	WHERE relnamespace = 'cache'::regnamespace AND acl.grantee <> relowner AND (acl.grantee <> 0 OR acl.privilege_type <> 'SELECT')
 	$$, 'nothing but SELECT, and that for everybody, has been granted');
 SET ROLE cs_nobody;
 SELECT throws_ok(format('SELECT * FROM cache.%s', private), '42501', NULL, format('no SELECT from cache.%s', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
 SELECT throws_ok(format('DELETE FROM cache.%s', private), '42501', NULL, format('no DELETE from cache.%s', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
 SELECT throws_ok(format('TRUNCATE cache.%s', private), '42501', NULL, format('no TRUNCATE of cache.%s', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
 SELECT throws_ok($$INSERT INTO cache.journal_a VALUES (1, 's.t', 0, NULL)$$, '42501', NULL, 'no INSERT into the journal');
 SELECT throws_ok($$SELECT nextval('cache.dead_letter_store_id_seq')$$, '42501', NULL, 'no use of the sequence');
 SELECT throws_ok($$INSERT INTO cache.bindings VALUES ('s.t', 'cache_aside')$$, '42501', NULL, 'no INSERT into cache.bindings');
@@ -91,7 +94,7 @@ RESET ROLE;
 SELECT results_eq(
 	$$SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace
 		AND NOT has_function_privilege('cs_nobody', oid, 'EXECUTE') ORDER BY 1$$,
-	$$VALUES ('cache.bindings_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()')$$,
+	$$VALUES ('cache.bindings_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()')$$,
 	'what not everybody may call');
 SELECT function_privs_are('cache', 'stats_reset', ARRAY[]::text[], 'cs_stats', ARRAY['EXECUTE'], 'pg_monitor may reset the counters');
 SET ROLE cs_nobody;

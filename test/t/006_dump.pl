@@ -34,6 +34,14 @@ $node->safe_psql('source', q(
 	CREATE TABLE deferring (id int PRIMARY KEY, v text, n int NOT NULL DEFAULT 0);
 	INSERT INTO deferring SELECT i, 'row ' || i FROM generate_series(1, 20) i;
 	SELECT cache.attach('deferring', 'write_back', flush_interval => '2 hours', flush_batch => 500, merge => '{"n": "add"}');
+	CREATE ROLE keeper;
+	SELECT cache.create_space('bare'), cache.create_space('Odd "Name"', ttl => '90 min', max_memory => '4MB', owner => 'app');
+	SELECT cache.grant_space('Odd "Name"', 'keeper'), cache.grant_space('Odd "Name"', 'public', write => false);
+	CREATE ROLE gone;
+	SELECT cache.create_space('of one who is gone', owner => 'gone'), cache.grant_space('of one who is gone', 'keeper'), cache.grant_space('bare', 'gone');
+	DROP ROLE gone;
+	SELECT cache.create_space('dropped'), cache.grant_space('dropped', 'keeper'), cache.drop_space('dropped');
+	SELECT cache.set('k', 'of the source', space => 'Odd "Name"');
 	CREATE TABLE dropped (id int PRIMARY KEY);
 	SELECT cache.attach('dropped');
 	DROP TABLE dropped;
@@ -46,9 +54,15 @@ my $bindings = q(SELECT * FROM cache.bindings ORDER BY relation::text);
 my $triggers = q(
 	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc,
-		'cache.row_deferred'::regproc, 'cache.table_truncated'::regproc)
+		'cache.row_deferred'::regproc, 'cache.table_truncated'::regproc, 'cache.spaces_changed'::regproc, 'cache.table_changed'::regproc)
 	ORDER BY tgrelid::regclass::text, tgname);
 my $registered = q(SELECT extconfig::regclass[], extcondition, extnamespace::regnamespace FROM pg_extension WHERE extname = 'cache_strategies');
+my $spaces = q(
+	SELECT id, name, owner, ttl, max_memory, role, can_read, can_write
+	FROM cache.spaces LEFT JOIN cache.space_grants ON space = id AND (role = 0 OR role IN (SELECT oid FROM pg_roles))
+	WHERE owner IN (SELECT oid FROM pg_roles) ORDER BY name, role::text);
+my $expected_spaces = $node->safe_psql('source', $spaces);
+my $expected_registered = $node->safe_psql('source', $registered);
 my $expected_bindings = $node->safe_psql('source', $bindings);
 my $expected_triggers = $node->safe_psql('source', $triggers);
 
@@ -61,9 +75,33 @@ is( $expected_bindings, join("\n",
 		q(write_around|write_around|||01:00:00|||||||),
 		q(write_through|write_through|||01:00:00|||||||)),
 	'what is attached, and how');
+is( $expected_spaces, join("\n",
+		q(16385|Odd "Name"|app|01:30:00|4194304|-|t|f),
+		q(16385|Odd "Name"|app|01:30:00|4194304|keeper|t|t),
+		q(16384|bare|postgres|||||)),
+	'which spaces there are, and for whom');
 is( $node->safe_psql('source', qq(SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger
 		WHERE tgrelid = 'write_around'::regclass AND tgname LIKE 'cache%')),
 	'AARA', 'write_around has three triggers ENABLE ALWAYS and one ENABLE REPLICA');
+
+# Spaces come with their options and rights, but empty, and new ones do not get
+# their numbers.
+sub check_spaces
+{
+	my ($server, $db, $name) = @_;
+	my $space = q('Odd "Name"');
+
+	is($server->safe_psql($db, $spaces), $expected_spaces, "$name: spaces and what is granted on them");
+	is( $server->safe_psql($db, qq(
+			SET ROLE keeper;
+			SELECT cache.get('k', $space), cache.set('k', 'of $db', space => $space), cache.ttl('k', $space) > '89 min';
+			RESET ROLE; CREATE ROLE someone; SET ROLE someone;
+			SELECT cache.get('k', $space))),
+		"|t|t\nof $db", "$name: a space can be used as before");
+	$server->safe_psql($db, 'DROP ROLE someone');
+	is( $server->safe_psql($db, q(SELECT cache.create_space('new'); SELECT id > 16387 FROM cache.spaces WHERE name = 'new'; SELECT cache.drop_space('new'))),
+		"\nt\n", "$name: a new space gets a new number");
+}
 
 # The database has what the source had, and its cache works.
 sub check_copy
@@ -73,8 +111,8 @@ sub check_copy
 
 	is($server->safe_psql($db, $bindings), $expected_bindings, "$name: cache.bindings");
 	is($server->safe_psql($db, $triggers), $expected_triggers, "$name: triggers");
-	is($server->safe_psql($db, $registered), '{' . join(',', map { "cache.$_" } qw(bindings journal_a journal_b flush_state dead_letter_store dead_letter_store_id_seq)) . '}|{' . join(',', ('""') x 6) . '}|cache',
-		"$name: the extension's configuration tables");
+	check_spaces($server, $db, $name);
+	is($server->safe_psql($db, $registered), $expected_registered, "$name: the extension's configuration tables");
 	is($server->safe_psql($db, 'SELECT relation, unclean FROM cache.flush_state'), 'deferring|f', "$name: cache.flush_state");
 	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A')),
 		'1', "$name: the event trigger");
@@ -123,7 +161,11 @@ restored('plain', sub {
 	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-f', "$dir/plain.sql", $_[0] ],
 		'plain: restored');
 });
-unlike(slurp_file("$dir/plain.sql"), qr/\bdropped\b/, 'a dropped table leaves nothing in the dump');
+unlike(slurp_file("$dir/plain.sql"), qr/\bdropped\b/, 'a dropped table, or space, leaves nothing in the dump');
+unlike(slurp_file("$dir/plain.sql"), qr/is gone/, 'nor does the space of a dropped role');
+is( $node->safe_psql('source', q(SELECT count(*) FROM cache.spaces WHERE name = 'of one who is gone')) . ' ' .
+	(() = slurp_file("$dir/plain.sql") =~ /^1638\d\t\S+\t[tf]\t[tf]$/mg),
+	'1 2', 'or a grant to it');
 
 $node->run_log([ @dump, '-Fc', '-f', "$dir/custom.dump", 'source' ]);
 restored('custom', sub {
