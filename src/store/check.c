@@ -217,6 +217,7 @@ bool
 cs_store_check(char *msg, Size msglen)
 {
 	CsTally    *owners = palloc0(cs_max_tables * sizeof(CsTally));
+	uint32		guarded = 0;
 	const char *problem = NULL;
 	int			i;
 
@@ -238,7 +239,11 @@ cs_store_check(char *msg, Size msglen)
 			pg_atomic_read_u64(&owner->pending) != owners[i].pending ||
 			pg_atomic_read_u64(&owner->staged_bytes) != owners[i].staged_bytes)
 			problem = "the counters of an owner are wrong";
+		if (usage.entries > 0 && (pg_atomic_read_u64(&owner->entries) & CS_GUARDED))
+			guarded++;
 	}
+	if (problem == NULL && guarded != pg_atomic_read_u32(&cs_store.common->guarded))
+		problem = "the number of guarded owners is wrong";
 	pfree(owners);
 	if (problem != NULL)
 		strlcpy(msg, problem, msglen);

@@ -134,10 +134,29 @@ bucket_free(CsSharedBucket *bucket, CsSlot *slot)
 	return nfree;
 }
 
+/* An expired entry of two full buckets. */
+static bool
+expired_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
+{
+	int			i;
+
+	for (i = 0; i < 2 * CS_BUCKET_SLOTS; i++)
+	{
+		const CsRecord *rec;
+
+		slot->bucket = cs_bucket(place->part, place->bucket[i % 2]);
+		slot->n = i / 2;
+		rec = cs_slot_record(place->part, slot);
+		if (cs_record_expired(rec, claim->now) && cs_policy_may_evict(slot, rec, claim))
+			return true;
+	}
+	return false;
+}
+
 /*
- * The least read clean entry of two full buckets.  The others grow older by
- * one read, or a crowd of once popular entries would stay for good.  Where to
- * start looking differs from call to call, so that no slot is favoured.
+ * The least read entry of two full buckets, of those that can go.  The others
+ * grow older by one read, or a crowd of once popular entries would stay for good.
+ * Where to start looking differs from call to call, so that no slot is favoured.
  */
 static bool
 bucket_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
@@ -184,10 +203,10 @@ cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	if (nfree > 0)
 		return true;
 
-	if (!bucket_victim(place, claim, slot))
+	if (!expired_victim(place, claim, slot) && !bucket_victim(place, claim, slot))
 		return false;
 	cs_place_record(cs_slot_record(place->part, slot), &victim);
-	cs_index_evict(&victim, slot);
+	cs_index_evict(&victim, claim, slot);
 	return true;
 }
 
@@ -236,7 +255,8 @@ cs_index_link(const CsPlace *place, CsSlot *slot, Size pos)
 
 	p->entries++;
 	p->log[cs_log_of(pos)].live += size;
-	pg_atomic_fetch_add_u64(&cs_store.owners[owner].entries, 1);
+	if (pg_atomic_fetch_add_u64(&cs_store.owners[owner].entries, 1) == CS_GUARDED)
+		pg_atomic_fetch_add_u32(&cs_store.common->guarded, 1);
 	if (rec->flags & CS_ENTRY_PENDING)
 		pg_atomic_fetch_add_u64(&cs_store.owners[owner].pending, 1);
 	if (dirty)
@@ -293,7 +313,8 @@ cs_index_clear(int part, CsSlot *slot)
 
 	p->entries--;
 	p->log[cs_log_of(pos)].live -= size;
-	pg_atomic_fetch_sub_u64(&owner->entries, 1);
+	if (pg_atomic_sub_fetch_u64(&owner->entries, 1) == CS_GUARDED)
+		pg_atomic_fetch_sub_u32(&cs_store.common->guarded, 1);
 	pg_atomic_fetch_sub_u64(&owner->bytes, size);
 }
 
@@ -305,16 +326,22 @@ cs_index_unlink(int part, CsSlot *slot)
 	cs_bucket_end(slot->bucket);
 }
 
-/* Unlink to make room.  'place' is the entry's own. */
+/*
+ * Unlink to make room.  'place' is the entry's own.  To lose what has expired is
+ * no loss: it neither counts nor is it better kept next time.
+ */
 void
-cs_index_evict(const CsPlace *place, CsSlot *slot)
+cs_index_evict(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
 	Size		pos = (Size) slot->bucket->ref[slot->n] * 8;
 	CsRecord   *rec = cs_record(place->part, pos);
 
-	cs_policy_evicted(place, cs_log_of(pos));
-	cs_store.partitions[place->part].evictions++;
-	pg_atomic_fetch_add_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].evictions, 1);
+	if (!cs_record_expired(rec, claim->now))
+	{
+		cs_policy_evicted(place, cs_log_of(pos));
+		cs_store.partitions[place->part].evictions++;
+		pg_atomic_fetch_add_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].evictions, 1);
+	}
 	cs_index_unlink(place->part, slot);
 }
 

@@ -70,7 +70,7 @@ cs_store_keys_begin(CsKeyScan *scan, uint32 owner, const char *prefix, Size pref
 	scan->part = 0;
 	scan->bucket = 0;
 	scan->batch = batch;
-	if (pg_atomic_read_u64(&cs_store.owners[owner].entries) == 0)
+	if (cs_owner_entries(&cs_store.owners[owner]) == 0)
 		scan->part = cs_store.npartitions;
 }
 

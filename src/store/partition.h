@@ -6,7 +6,7 @@
  *
  * The store's shared memory is
  *
- *		partition headers | owners | doorkeeper | partition 0 | partition 1 ...
+ *		partition headers | common | owners | doorkeeper | partition 0 | ...
  *
  * and the memory of one partition is
  *
@@ -119,10 +119,23 @@ typedef struct CsSharedPartition
 StaticAssertDecl(sizeof(CsSharedPartition) == 2 * CS_BUCKET_SIZE,
 				 "partition headers must not share cache lines");
 
+/* Guarded owners may have this part of the value memory. */
+#define CS_GUARDED_SHARE	4
+
+/* In an owner's number of entries: it is guarded. */
+#define CS_GUARDED			(UINT64CONST(1) << 63)
+
+typedef struct CsSharedCommon
+{
+	pg_atomic_uint32 guarded;	/* guarded owners that have entries */
+	char		pad[2 * CS_BUCKET_SIZE - sizeof(pg_atomic_uint32)];
+} CsSharedCommon;
+
 /* An owner has entries in all partitions, so these are atomic. */
 typedef struct CsSharedOwner
 {
-	pg_atomic_uint64 entries;
+	pg_atomic_uint64 entries;	/* with CS_GUARDED, so that it is known who is
+								 * the first and the last of a guarded owner */
 	pg_atomic_uint64 bytes;
 	pg_atomic_uint64 evictions;
 	pg_atomic_uint64 dirty_entries;
@@ -136,7 +149,8 @@ typedef struct CsSharedOwner
 typedef struct CsStore
 {
 	Size		total;			/* all of the shared memory */
-	Size		owners_at;		/* offsets from the start of it */
+	Size		common_at;		/* offsets from the start of it */
+	Size		owners_at;
 	Size		seen_at;
 	Size		partitions_at;
 	Size		ghost_at;		/* offsets within a partition */
@@ -153,6 +167,7 @@ typedef struct CsStore
 
 	char	   *base;			/* partition 0 */
 	CsSharedPartition *partitions;
+	CsSharedCommon *common;
 	CsSharedOwner *owners;
 	pg_atomic_uint32 *seen;
 	LWLockPadded *locks;
@@ -189,12 +204,13 @@ typedef struct CsClaim
 {
 	uint32		owner;
 	CsMercy		mercy;
+	TimestampTz now;			/* what has expired by then goes first */
 } CsClaim;
 
 /* A walk through a partition's logs, to evict entries of one owner. */
 typedef struct CsWalk
 {
-	uint32		owner;
+	CsClaim		claim;			/* the owner's */
 	bool		harsh;			/* entries that were read get no other chance */
 	Size		want;			/* bytes still to be evicted */
 	Size		left[CS_LOGS];	/* bytes of the log still to be looked at */
@@ -252,6 +268,12 @@ cs_record_size(const CsRecord *rec)
 	return MAXALIGN(cs_value_offset(rec->keylen, rec->flags) + rec->len);
 }
 
+static inline bool
+cs_record_expired(const CsRecord *rec, TimestampTz now)
+{
+	return rec->expires != 0 && rec->expires <= now;
+}
+
 static inline void
 cs_record_meta(const CsRecord *rec, CsMeta *meta)
 {
@@ -295,6 +317,12 @@ static inline CsLogId
 cs_log_of(Size pos)
 {
 	return pos < cs_store.log_at[CS_LOG_MAIN] ? CS_LOG_SMALL : CS_LOG_MAIN;
+}
+
+static inline uint64
+cs_owner_entries(CsSharedOwner *owner)
+{
+	return pg_atomic_read_u64(&owner->entries) & ~CS_GUARDED;
 }
 
 static inline LWLock *
@@ -368,7 +396,7 @@ extern void cs_index_link(const CsPlace *place, CsSlot *slot, Size pos);
 extern void cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize);
 extern void cs_index_clear(int part, CsSlot *slot);
 extern void cs_index_unlink(int part, CsSlot *slot);
-extern void cs_index_evict(const CsPlace *place, CsSlot *slot);
+extern void cs_index_evict(const CsPlace *place, const CsClaim *claim, CsSlot *slot);
 extern void cs_index_stage(int part, CsSlot *slot, uint64 tag);
 extern void cs_index_unstage(int part, CsSlot *slot);
 extern void cs_index_supersede(int part, CsSlot *valid, CsSlot *pending);
@@ -394,8 +422,8 @@ typedef enum CsTail
 extern CsLogId cs_policy_admit(const CsPlace *place, Size size);
 extern bool cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec,
 								const CsClaim *claim);
-extern CsTail cs_policy_tail(int part, CsLogId logid, Size size, Size want,
-							 uint8 *freq);
+extern CsTail cs_policy_tail(int part, CsLogId logid, const CsRecord *rec,
+							 Size want, const CsClaim *claim, uint8 *freq);
 extern void cs_policy_evicted(const CsPlace *place, CsLogId logid);
 
 /* check.c: for tests; false and a message when the store is inconsistent */

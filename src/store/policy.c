@@ -79,6 +79,20 @@ cs_policy_admit(const CsPlace *place, Size size)
 	return CS_LOG_SMALL;
 }
 
+/* Is this an owner that has a share, and no more than that? */
+static bool
+is_guarded(uint32 owner)
+{
+	CsSharedOwner *o = &cs_store.owners[owner];
+	int32		n = (int32) pg_atomic_read_u32(&cs_store.common->guarded);
+
+	/* the number can be wrong for a moment, even below 0 */
+	return n > 0 &&
+		(pg_atomic_read_u64(&o->entries) & CS_GUARDED) != 0 &&
+		pg_atomic_read_u64(&o->bytes) <=
+		cs_store.npartitions * cs_store.area_size / CS_GUARDED_SHARE / n;
+}
+
 /*
  * May the entry go, to make room for this claim?  What is dirty is nowhere else.
  * What is pending was promised a place until its transaction ends, which will be
@@ -92,7 +106,13 @@ cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *clai
 #endif
 	if (cs_slot_is_dirty(slot))
 		return false;
-	return (rec->flags & CS_ENTRY_PENDING) == 0 || claim->mercy == CS_MERCY_NONE;
+	if (claim->mercy == CS_MERCY_NONE)
+		return true;
+	if (rec->flags & CS_ENTRY_PENDING)
+		return false;
+	return cs_record_expired(rec, claim->now) ||
+		cs_stamp_owner(rec->stamp) == claim->owner ||
+		!is_guarded(cs_stamp_owner(rec->stamp));
 }
 
 /*
@@ -110,23 +130,31 @@ much_is_dead(int part, CsLogId logid, Size want)
 }
 
 /*
- * What becomes of a clean entry at the tail of its log, where 'want' bytes are
- * needed?  Sets the frequency that it goes on with.
+ * What becomes of an entry that can go, at the tail of its log, where 'want'
+ * bytes are needed?  Sets the frequency that it goes on with.  An owner within
+ * its share had better evict others' entries than its own.
  */
 CsTail
-cs_policy_tail(int part, CsLogId logid, Size size, Size want, uint8 *freq)
+cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
+			   const CsClaim *claim, uint8 *freq)
 {
 	CsSharedLog *mainlog = &cs_store.partitions[part].log[CS_LOG_MAIN];
 	Size		main_size = cs_store.log_size[CS_LOG_MAIN];
+	bool		guarded;
 
+	if (cs_record_expired(rec, claim->now))
+		return CS_TAIL_EVICT;
 	if (logid == CS_LOG_MAIN && *freq > 0)
 	{
 		(*freq)--;
 		return CS_TAIL_STAY;
 	}
+	guarded = is_guarded(cs_stamp_owner(rec->stamp));
+	if (logid == CS_LOG_MAIN && guarded)
+		return CS_TAIL_STAY;
 	if (logid == CS_LOG_SMALL &&
-		(*freq > 0 ||
-		 mainlog->head + size <= main_size ||	/* never yet full */
+		(*freq > 0 || guarded ||
+		 mainlog->head + cs_record_size(rec) <= main_size ||	/* never yet full */
 		 mainlog->live < main_size / 2))
 	{
 		*freq = 0;

@@ -21,6 +21,7 @@
 
 #include "guc.h"
 #include "miscadmin.h"
+#include "store/clock.h"
 #include "store/put.h"
 
 /* Other partitions that cs_put_ask_some() asks. */
@@ -41,6 +42,7 @@ cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
 	new->quota = quota;
 	new->claim.owner = key->owner;
 	new->claim.mercy = CS_MERCY_POLICY;
+	new->claim.now = cs_clock_now();
 	new->over_quota = false;
 	new->replaces = 0;
 	new->round = 0;
@@ -199,7 +201,7 @@ static void
 evict_here(const CsNew *new, Size excess)
 {
 	CsWalk		walk = {
-		.owner = new->key->owner,
+		.claim = new->claim,
 		.want = excess
 	};
 
@@ -291,7 +293,7 @@ evict_in(int part, const CsNew *new, bool harsh, bool all)
 {
 	LWLock	   *lock = cs_partition_lock(part);
 	CsWalk		walk = {
-		.owner = new->key->owner,
+		.claim = new->claim,
 		.harsh = harsh
 	};
 	bool		begun = false;

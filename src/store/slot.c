@@ -151,6 +151,7 @@ take_free_slot(const SlotName *name)
 		pg_atomic_fetch_add_u64(&slots->generation, 1);
 		cs_counters_reset(i);
 		cs_store_reset_evictions((uint32) i);
+		cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
 		cs_slot_taken_hook(i);
 		/* after the generation has moved, which is what writers look at */
 #ifndef CS_MUTANT_NEW_SLOT_TRUSTED
@@ -211,6 +212,7 @@ free_slot(int i)
 
 	cs_slot_mark(i, true);
 	cs_slot_unmark(i);
+	cs_store_guard((uint32) i, false);
 	hash_search(directory, name, HASH_REMOVE, NULL);
 	name->object = InvalidOid;
 	name->database = InvalidOid;

@@ -139,7 +139,7 @@ version_of(const Entry *entry, const CsMeta *meta)
 
 	if (!entry->present || rec->len < sizeof(version) ||
 		(meta != NULL && (rec->stamp & CS_EPOCH_MASK) != (meta->epoch & CS_EPOCH_MASK)) ||
-		(rec->expires != 0 && rec->expires <= cs_clock_now()))
+		cs_record_expired(rec, cs_clock_now()))
 		return 0;
 	memcpy(&version, cs_record_value(rec), sizeof(version));
 	return version;

@@ -122,7 +122,8 @@ compute_layout(CsStore *s)
 		s->nseen *= 2;
 	seen = s->nseen * sizeof(pg_atomic_uint32);
 
-	s->owners_at = s->npartitions * sizeof(CsSharedPartition);
+	s->common_at = s->npartitions * sizeof(CsSharedPartition);
+	s->owners_at = s->common_at + sizeof(CsSharedCommon);
 	s->seen_at = TYPEALIGN(CS_SHMEM_ALIGN, s->owners_at + owners);
 	s->partitions_at = TYPEALIGN(CS_SHMEM_ALIGN, s->seen_at + seen);
 	cut_partition(s, TYPEALIGN_DOWN(CS_SHMEM_ALIGN,
@@ -153,6 +154,7 @@ init_memory(void)
 
 	memset(cs_store.partitions, 0,
 		   cs_store.npartitions * sizeof(CsSharedPartition));
+	pg_atomic_init_u32(&cs_store.common->guarded, 0);
 	for (i = 0; i < cs_max_tables; i++)
 	{
 		CsSharedOwner *owner = &cs_store.owners[i];
@@ -188,6 +190,7 @@ cs_store_shmem_init(void)
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	memory = ShmemInitStruct("cache_strategies store", cs_store.total, &found);
 	cs_store.partitions = (CsSharedPartition *) memory;
+	cs_store.common = (CsSharedCommon *) (memory + cs_store.common_at);
 	cs_store.owners = (CsSharedOwner *) (memory + cs_store.owners_at);
 	cs_store.seen = (pg_atomic_uint32 *) (memory + cs_store.seen_at);
 	cs_store.base = memory + cs_store.partitions_at;
@@ -203,13 +206,29 @@ cs_store_max_value(void)
 	return cs_store.max_record - sizeof(CsRecord);
 }
 
+/* Whether its share is shared out with others turns on its having entries. */
+void
+cs_store_guard(uint32 owner, bool guarded)
+{
+	pg_atomic_uint64 *entries = &cs_store.owners[owner].entries;
+	uint64		before;
+
+	Assert(owner < cs_max_tables);
+	if (guarded)
+		before = pg_atomic_fetch_or_u64(entries, CS_GUARDED);
+	else
+		before = pg_atomic_fetch_and_u64(entries, ~CS_GUARDED);
+	if ((before & ~CS_GUARDED) != 0 && ((before & CS_GUARDED) != 0) != guarded)
+		pg_atomic_fetch_add_u32(&cs_store.common->guarded, guarded ? 1 : -1);
+}
+
 void
 cs_store_usage(uint32 owner, CsUsage *usage)
 {
 	CsSharedOwner *o = &cs_store.owners[owner];
 
 	Assert(owner < cs_max_tables);
-	usage->entries = pg_atomic_read_u64(&o->entries);
+	usage->entries = cs_owner_entries(o);
 	usage->bytes = pg_atomic_read_u64(&o->bytes);
 	usage->evictions = pg_atomic_read_u64(&o->evictions);
 	usage->dirty_entries = pg_atomic_read_u64(&o->dirty_entries);

@@ -209,6 +209,14 @@ extern bool cs_store_seen(uint64 hash);
 /* The largest value plus key that can be kept. */
 extern Size cs_store_max_value(void);
 
+/*
+ * Guard the owner's entries, or do so no longer: others cannot evict them as long
+ * as it takes no more than its share, which is a quarter of the value memory
+ * divided by the number of guarded owners that have entries.  Only dirty entries
+ * can, if nothing else is left.
+ */
+extern void cs_store_guard(uint32 owner, bool guarded);
+
 extern void cs_store_usage(uint32 owner, CsUsage *usage);
 extern void cs_store_reset_evictions(uint32 owner);
 extern void cs_store_info(CsStoreInfo *info);

@@ -6,7 +6,8 @@
  * Records are appended at the head.  Room is made at the tail, where a record
  * is dead (no slot points at it), or is evicted, or moves: from the small log
  * to the main log, or within a log from tail to head.  Which of it is policy.c's
- * choice, but dirty and pending records always move.
+ * choice, but some records always move: dirty and pending ones, and those of
+ * other owners within their shares.
  *
  * No record straddles the end of its log; the rest of the last lap is taken by
  * a filler, and so is what a dirty record leaves when it shrinks.  Moving from
@@ -172,7 +173,7 @@ pass_tail(int part, CsLogId logid, Size want, CsWork *work)
 
 	freq = slot.bucket->freq[slot.n];
 	if (work->clean_moves > 0)
-		verdict = cs_policy_tail(part, logid, size, want, &freq);
+		verdict = cs_policy_tail(part, logid, rec, want, work->claim, &freq);
 	if (verdict != CS_TAIL_EVICT)
 		work->clean_moves--;
 	if (verdict == CS_TAIL_STAY)
@@ -185,7 +186,7 @@ pass_tail(int part, CsLogId logid, Size want, CsWork *work)
 		move_tail(part, logid, CS_LOG_MAIN, &slot, freq);
 		return true;
 	}
-	cs_index_evict(&place, &slot);
+	cs_index_evict(&place, work->claim, &slot);
 	log->tail += size;
 	return true;
 }
@@ -230,7 +231,6 @@ static void
 walk_log(int part, CsLogId logid, CsWalk *walk)
 {
 	CsSharedLog *log = &cs_store.partitions[part].log[logid];
-	CsClaim		claim = {walk->owner, CS_MERCY_POLICY};
 	int			visits;
 
 	for (visits = 0; visits < CS_QUOTA_VISITS; visits++)
@@ -255,19 +255,20 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 		size = cs_record_size(rec);
 		log->hand += size;
 		walk->left[logid] -= Min(size, walk->left[logid]);
-		if (rec->filler || cs_stamp_owner(rec->stamp) != walk->owner ||
+		if (rec->filler || cs_stamp_owner(rec->stamp) != walk->claim.owner ||
 			(rec->flags & CS_ENTRY_STAGED))
 			continue;
 		cs_place_record(rec, &place);
 		if (!cs_index_linked(&place, pos, &slot) ||
-			!cs_policy_may_evict(&slot, rec, &claim))
+			!cs_policy_may_evict(&slot, rec, &walk->claim))
 			continue;
-		if (slot.bucket->freq[slot.n] > 0 && !walk->harsh)
+		if (slot.bucket->freq[slot.n] > 0 && !walk->harsh &&
+			!cs_record_expired(rec, walk->claim.now))
 			slot.bucket->freq[slot.n]--;
 		else
 		{
 			walk->want -= Min(size, walk->want);
-			cs_index_evict(&place, &slot);
+			cs_index_evict(&place, &walk->claim, &slot);
 		}
 	}
 }

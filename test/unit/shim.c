@@ -31,6 +31,7 @@ volatile uint32 CritSectionCount = 0;
 LWLockPadded *MainLWLockArray = NULL;
 bool		shim_noise = false;
 int64		shim_elapsed = 0;
+TimestampTz shim_time_of_day = 0;
 
 static LWLockPadded lwlocks[SHIM_LOCKS];
 static pthread_rwlock_t locks[SHIM_LOCKS];
@@ -52,6 +53,7 @@ shim_new_store(int memory_mb, int partitions, int tables)
 	cs_store_shmem_request();
 	cs_store_shmem_init();
 	shim_elapsed = 0;
+	shim_time_of_day = 800000000 * USECS_PER_SEC;
 	cs_clock_shmem_init();
 	if (cs_store_shmem_size() > memory_mb * UNIT_MB)
 		fail("%zu bytes of %d MB", cs_store_shmem_size(), memory_mb);
@@ -119,7 +121,6 @@ LWLockRelease(LWLock *lock)
 	pthread_rwlock_unlock(&locks[(LWLockPadded *) lock - lwlocks]);
 }
 
-/* Microseconds; the server starts at time 0, which is 2000-01-01. */
 extern int	__wrap_clock_gettime(clockid_t clock, struct timespec *t);
 
 int
@@ -133,7 +134,7 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *t)
 TimestampTz
 GetCurrentTimestamp(void)
 {
-	return shim_elapsed;
+	return shim_time_of_day + shim_elapsed;
 }
 
 /* Give way, once in a while. */

@@ -37,6 +37,9 @@ static const struct
 	{"threads", test_threads},
 	{"alter", test_alter},
 	{"staged", test_staged},
+	{"share", test_share},
+	{"expiry", test_expiry},
+	{"settle", test_settle},
 	{"overhead", test_overhead},
 	{"zipf", test_zipf}
 };

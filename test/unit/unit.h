@@ -28,10 +28,14 @@ extern void unit_consistent(void);
 extern uint64 unit_random(uint64 *state);
 extern double unit_clock(void);
 
-/* shim.c: start over with an empty store; noise: yield at bad moments */
+/*
+ * shim.c: start over with an empty store; noise: yield at bad moments; elapsed:
+ * microseconds since the start; time of day: at the start, as it is set now
+ */
 extern void shim_new_store(int memory_mb, int partitions, int tables);
 extern bool shim_noise;
 extern int64 shim_elapsed;
+extern TimestampTz shim_time_of_day;
 extern void shim_overtake(void);
 
 extern void test_model(void);
@@ -43,6 +47,9 @@ extern void test_room(void);
 extern void test_threads(void);
 extern void test_alter(void);
 extern void test_staged(void);
+extern void test_share(void);
+extern void test_expiry(void);
+extern void test_settle(void);
 extern void test_overhead(void);
 extern void test_zipf(void);
 
