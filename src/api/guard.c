@@ -10,6 +10,8 @@
  * alone.  Such statements are refused when they begin, which costs all others
  * a look at their kind.
  *
+ * The same hooks see NOTIFY, which keys and values have to know of.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -23,6 +25,7 @@
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
@@ -34,6 +37,7 @@
 #include "flush/own.h"
 #include "flush/state.h"
 #include "guc.h"
+#include "kv/commit.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "table/ddl.h"
@@ -238,6 +242,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 {
 	if (prev_object_access)
 		prev_object_access(access, class, object, sub, arg);
+	if (access == OAT_FUNCTION_EXECUTE && object == F_PG_NOTIFY)
+		cs_commit_note_notify();
 	if (access != OAT_DROP || sub != 0)
 		return;
 	if (class == RelationRelationId && get_rel_relkind(object) == RELKIND_RELATION)
@@ -280,6 +286,8 @@ process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 {
 	if (drops_us(stmt->utilityStmt) && may_drop_us())
 		check_drop_extension(true);
+	if (IsA(stmt->utilityStmt, NotifyStmt))
+		cs_commit_note_notify();
 	if (prev_process_utility)
 		prev_process_utility(stmt, query, read_only, context, params, environment,
 							 dest, completion);

@@ -32,6 +32,7 @@
 
 static uint64 tag = 0;			/* of the cell while it is open */
 static bool ending = false;		/* PRE_COMMIT is done, or under way */
+static bool notifies = false;	/* this session has used NOTIFY */
 
 /* ----- PRE_COMMIT ----- */
 
@@ -104,12 +105,25 @@ before_marks(void)
 	CS_TEST_POINT("kv_after_stage");
 }
 
+/*
+ * PostgreSQL hands over notifications when we have been through PRE_COMMIT, and
+ * assigns an xid for that.  Whoever is notified that a key has changed must not
+ * read the old value, so then the xid is needed here already.
+ */
+void
+cs_commit_note_notify(void)
+{
+	notifies = true;
+}
+
 /* Deferred writes may have had an xid assigned meanwhile. */
 static void
 after_marks(void)
 {
-	if (tag != 0)
-		cs_cell_set_xid(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
+	if (tag == 0)
+		return;
+	cs_cell_set_xid(U64FromFullTransactionId(notifies ? GetTopFullTransactionId() :
+											 GetTopFullTransactionIdIfAny()));
 }
 
 static void

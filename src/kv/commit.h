@@ -18,4 +18,7 @@ extern void cs_commit_check_open(void);
 extern void cs_commit_no_room_error(const CsSpace *space, const char *message)
 			pg_attribute_noreturn();
 
+/* This session may have sent notifications, now or before. */
+extern void cs_commit_note_notify(void);
+
 #endif							/* CS_COMMIT_H */
