@@ -124,7 +124,10 @@ typedef enum Outcome
 static bool
 nobody_holds(void *arg)
 {
-	return cs_keylock_is_free((const CsKvKey *) arg);
+	bool		result = cs_keylock_is_free((const CsKvKey *) arg);
+
+	CS_TEST_DAWDLE("kv_immediate_checked");
+	return result;
 }
 
 #ifdef CS_MUTANT_KV_NO_VERSION_CHECK

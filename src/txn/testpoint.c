@@ -41,14 +41,29 @@ is_listed(const char *name)
 	return false;
 }
 
+static void
+dawdle_sometimes(void)
+{
+	if (cs_test_delay > 0 && pg_prng_uint32(&pg_global_prng_state) % DELAY_ONE_IN == 0)
+		pg_usleep(pg_prng_uint32(&pg_global_prng_state) % cs_test_delay);
+}
+
+void
+cs_testpoint_dawdle(const char *name)
+{
+	if (is_listed(name))
+		pg_usleep(cs_test_delay);
+	else
+		dawdle_sometimes();
+}
+
 void
 cs_testpoint_reach(const char *name)
 {
 	LOCKTAG		tag;
 	int64		key;
 
-	if (cs_test_delay > 0 && pg_prng_uint32(&pg_global_prng_state) % DELAY_ONE_IN == 0)
-		pg_usleep(pg_prng_uint32(&pg_global_prng_state) % cs_test_delay);
+	dawdle_sometimes();
 	if (!is_listed(name))
 		return;
 	key = (int32) DatumGetUInt32(hash_any((const unsigned char *) name,

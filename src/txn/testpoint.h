@@ -9,6 +9,9 @@
  * isolationtester sees it wait.  With cache_strategies.test_delay, sessions also
  * dawdle at random points, so that a test under load meets what is rare.
  *
+ * Under an LWLock nothing can wait for a test: at a CS_TEST_DAWDLE() that is
+ * listed, a session sleeps for cache_strategies.test_delay.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef CS_TESTPOINT_H
@@ -16,9 +19,12 @@
 
 #ifdef CS_TEST_POINTS
 extern void cs_testpoint_reach(const char *name);
+extern void cs_testpoint_dawdle(const char *name);
 #define CS_TEST_POINT(name) cs_testpoint_reach(name)
+#define CS_TEST_DAWDLE(name) cs_testpoint_dawdle(name)
 #else
 #define CS_TEST_POINT(name) ((void) 0)
+#define CS_TEST_DAWDLE(name) ((void) 0)
 #endif
 
 #endif							/* CS_TESTPOINT_H */
