@@ -15,8 +15,7 @@ extern void cs_commit_init(void);
 /* An error if it is too late for changes in this transaction. */
 extern void cs_commit_check_open(void);
 
-extern void cs_commit_no_room_error(const CsSpace *space, const char *message)
-			pg_attribute_noreturn();
+cs_noreturn extern void cs_commit_no_room_error(const CsSpace *space, const char *message);
 
 /* This session may have sent notifications, now or before. */
 extern void cs_commit_note_notify(void);

@@ -17,6 +17,8 @@
 #include "storage/lock.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
+
 typedef enum CsSpaceRight
 {
 	CS_SPACE_READ,
@@ -88,6 +90,6 @@ extern void cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint
 
 /* Errors: it has no slot; it has lost it. */
 extern void cs_space_check_slot(const CsSpace *space);
-extern void cs_space_dropped_error(const CsSpace *space) pg_attribute_noreturn();
+cs_noreturn extern void cs_space_dropped_error(const CsSpace *space);
 
 #endif							/* CS_SPACE_H */
