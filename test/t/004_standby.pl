@@ -60,8 +60,32 @@ $primary->wait_for_catchup($standby, 'replay');
 my $err = ($standby->psql('postgres', 'SELECT cache.read(NULL::fresh, 1)'))[2];
 like($err, qr/table "fresh" is not attached to the cache/, 'standby: a table detached since');
 
+# Keys are of the server that they were set on; spaces and rights are the same.
+$primary->safe_psql('postgres', q(
+	CREATE ROLE reader;
+	SELECT cache.create_space('s', ttl => '1 hour'), cache.create_space('other'), cache.grant_space('s', 'reader');
+	SELECT cache.set('k', 'of the primary', space => 's'), cache.set('k', 'of the primary')));
+$primary->wait_for_catchup($standby, 'replay');
+my $keys = q(SELECT coalesce(cache.get('k', 's'), 'none'), coalesce(cache.get('k'), 'none'), cache.exists('k', 's'), (SELECT count(*) FROM cache.keys(space => 's')));
+is($primary->safe_psql('postgres', $keys), 'of the primary|of the primary|t|1', 'primary: keys');
+is($reader->query_safe($keys), 'none|none|f|0', 'standby: no keys');
+is($standby->safe_psql('postgres', "SET ROLE reader; $keys"), 'none|none|f|0', 'standby: nor for a role with rights');
+like(($standby->psql('postgres', q(SET ROLE reader; SELECT cache.get('k', 'other'))))[2],
+	qr/permission denied for space "other"/, 'standby: rights are checked');
+is($standby->safe_psql('postgres', q(SELECT space, entries, ttl FROM cache.space_stats WHERE owner = 'postgres'::regrole AND space <> '(private)' ORDER BY 1)),
+	"other|0|\ns|0|01:00:00", 'standby: cache.space_stats');
+$primary->safe_psql('postgres', q(SELECT cache.drop_space('other'), cache.create_space('late')));
+$primary->wait_for_catchup($standby, 'replay');
+is($reader->query_safe(q(SELECT cache.get('k', 'late'))), '', 'standby: a space created since');
+like(($standby->psql('postgres', q(SELECT cache.get('k', 'other'))))[2],
+	qr/space "other" does not exist/, 'standby: a space dropped since');
+
 # What would write is refused, and says so.
 my %refused = (
+	q(SELECT cache.set('k', 'v')) => qr/cannot execute cache\.set\(\) in a read-only transaction/,
+	q(SELECT cache.set('k', 'v', space => 's', immediate => true)) => qr/cannot execute cache\.set\(\) in a read-only transaction/,
+	q(SELECT cache.delete('k')) => qr/cannot execute cache\.delete\(\) in a read-only transaction/,
+	q(SELECT cache.create_space('t')) => qr/cannot execute cache\.create_space\(\) in a read-only transaction/,
 	q(SELECT cache.attach('fresh')) => qr/cannot execute cache\.attach\(\) during recovery/,
 	q(SELECT cache.detach('cache_aside')) => qr/cannot execute cache\.detach\(\) during recovery/,
 	q(SELECT cache.write(t) FROM cache_aside t LIMIT 1) => qr/in a read-only transaction|during recovery/,
@@ -98,6 +122,13 @@ $standby->promote;
 $standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'not promoted';
 
 tables_exact($standby, 'promoted');
+is($reader->query_safe($keys), 'none|none|f|0', 'promoted: no keys yet');
+is($snapshot->query_safe($keys), 'none|none|f|0', 'promoted: nor for a transaction from before');
+is($reader->query_safe(q(SELECT cache.set('k', 'promoted', space => 's'), cache.set('k', 'too', immediate => true))), 't|t',
+	'promoted: an old session sets keys');
+is($reader->query_safe($keys), 'promoted|too|t|1', 'promoted: and reads them');
+is($standby->safe_psql('postgres', $keys), 'promoted|too|t|1', 'promoted: so do new sessions');
+is($snapshot->query_safe($keys), 'promoted|too|t|1', 'promoted: and a transaction from before, as keys have no snapshots');
 foreach my $table (@strategies)
 {
 	$standby->safe_psql('postgres', "SELECT cache.read(NULL::$table, 3);" x 3);
