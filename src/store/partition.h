@@ -211,7 +211,7 @@ typedef struct CsClaim
 typedef struct CsWalk
 {
 	CsClaim		claim;			/* the owner's */
-	bool		harsh;			/* entries that were read get no other chance */
+	int			chances;		/* so many entries that were read may stay */
 	Size		want;			/* bytes still to be evicted */
 	Size		left[CS_LOGS];	/* bytes of the log still to be looked at */
 } CsWalk;

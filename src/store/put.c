@@ -27,6 +27,12 @@
 /* Other partitions that cs_put_ask_some() asks. */
 #define CS_QUOTA_PARTITIONS		4
 
+/*
+ * Entries that cs_put_ask_all() leaves because they were read.  To find one of a
+ * small owner takes long in a large store, so there cannot be many of these.
+ */
+#define CS_QUOTA_CHANCES		16
+
 bool
 cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
 			   const char *value, Size len, Size quota)
@@ -202,6 +208,7 @@ evict_here(const CsNew *new, Size excess)
 {
 	CsWalk		walk = {
 		.claim = new->claim,
+		.chances = INT_MAX,
 		.want = excess
 	};
 
@@ -285,38 +292,31 @@ cs_put_again(CsNew *new, CsMercy last)
 }
 
 /*
- * Evict the owner's entries in a partition, as far as the quota wants.  'all':
- * the lock is given up from time to time; else there is but one walk.
+ * Evict the owner's entries in a partition, as far as the quota wants and a bit
+ * of the walk finds them.  True: it need not go on.
  */
-static void
-evict_in(int part, const CsNew *new, bool harsh, bool all)
+static bool
+evict_in(int part, const CsNew *new, CsWalk *walk, bool begin)
 {
 	LWLock	   *lock = cs_partition_lock(part);
-	CsWalk		walk = {
-		.claim = new->claim,
-		.harsh = harsh
-	};
-	bool		begun = false;
-	bool		more;
+	bool		done;
 
-	do
-	{
-		cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
-		START_CRIT_SECTION();
-		if (!begun)
-			cs_log_walk_begin(part, &walk);
-		begun = true;
-		walk.want = quota_excess(new, new->replaces);
-		more = cs_log_walk(part, &walk);
-		END_CRIT_SECTION();
-		cs_lock_release(lock, CS_RANK_PARTITION);
-	} while (all && more);
+	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
+	START_CRIT_SECTION();
+	if (begin)
+		cs_log_walk_begin(part, walk);
+	walk->want = quota_excess(new, new->replaces);
+	done = !cs_log_walk(part, walk);
+	END_CRIT_SECTION();
+	cs_lock_release(lock, CS_RANK_PARTITION);
+	return done;
 }
 
 void
 cs_put_ask_some(const CsNew *new)
 {
 	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
+	CsWalk		walk = {.claim = new->claim,.chances = INT_MAX};
 	int			tries;
 
 	for (tries = 0; tries < CS_QUOTA_PARTITIONS; tries++)
@@ -327,26 +327,30 @@ cs_put_ask_some(const CsNew *new)
 		if (quota_excess(new, new->replaces) == 0)
 			break;
 		if (part != new->place.part)
-			evict_in(part, new, false, false);
+			evict_in(part, new, &walk, true);
 	}
 }
 
-/*
- * The second time round, entries that were read lately go as well.  The hand
- * stays where something was found.
- */
+/* The hand stays where something was found. */
 void
 cs_put_ask_all(const CsNew *new)
 {
 	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
 	uint32		hand = pg_atomic_read_u32(&owner->hand);
+	CsWalk		walk = {.claim = new->claim,.chances = CS_QUOTA_CHANCES};
 	int			tries;
 
 	for (tries = 0; tries < 2 * cs_store.npartitions; tries++, hand++)
 	{
+		int			part = (int) (hand & (cs_store.npartitions - 1));
+		bool		begin = true;
+
+		/* what was left the first time round cannot be the second time */
+		if (tries == cs_store.npartitions)
+			walk.chances = 0;
 		pg_atomic_write_u32(&owner->hand, hand);
-		evict_in((int) (hand & (cs_store.npartitions - 1)), new,
-				 tries >= cs_store.npartitions, true);
+		for (; !evict_in(part, new, &walk, begin); begin = false)
+			;
 		if (quota_excess(new, new->replaces) == 0)
 			break;
 	}

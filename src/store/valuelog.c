@@ -262,9 +262,12 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 		if (!cs_index_linked(&place, pos, &slot) ||
 			!cs_policy_may_evict(&slot, rec, &walk->claim))
 			continue;
-		if (slot.bucket->freq[slot.n] > 0 && !walk->harsh &&
+		if (slot.bucket->freq[slot.n] > 0 && walk->chances > 0 &&
 			!cs_record_expired(rec, walk->claim.now))
+		{
 			slot.bucket->freq[slot.n]--;
+			walk->chances--;
+		}
 		else
 		{
 			walk->want -= Min(size, walk->want);
@@ -276,7 +279,7 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 /*
  * Evict 'want' bytes of the owner's entries, as far as they are found within so
  * many records.  Every walk goes on where the last one stopped, oldest first,
- * and gives entries that were read another chance.  What is staged is on its way
+ * and gives some of the entries that were read another chance.  What is staged is on its way
  * out already and does not count for the quota.  False: want no more, or the walk
  * has been all round.
  */

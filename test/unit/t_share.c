@@ -328,6 +328,7 @@ small_quota(void)
 {
 	const Size	quota = 20000;
 	uint64		id;
+	int			back;
 
 	shim_new_store(16, 16, OWNERS);
 	flood(16, 100);
@@ -344,6 +345,9 @@ small_quota(void)
 		expect(usage_of(SPACE).bytes <= quota);
 		settle(id, id, true);
 		expect(present(SPACE, id));
+		/* however popular the others are */
+		for (back = 0; back < 40; back++)
+			read_entry(SPACE, id - back);
 	}
 	expect(put(id, 0, quota, quota) == CS_STAGE_FULL);
 	unit_consistent();
@@ -397,35 +401,57 @@ staged_quota(bool commit)
 	unit_ok("quota, staged", commit ? "committed" : "rolled back");
 }
 
-/* What does not fit leaves no trace. */
+/*
+ * All of the memory can become pending, even if what can go lies behind more
+ * entries that cannot than one try may pass.
+ */
 static void
-no_room(void)
+no_room(Size len)
 {
 	uint64		id;
 	uint64		n;
 
 	shim_new_store(1, 1, OWNERS);
 	flood(1, 200);
-	for (n = 0; put(n, 5, 1000, 0) == CS_STAGE_DONE; n++)
+	for (n = 0; put(n, 5, len, 0) == CS_STAGE_DONE; n++)
 		;
 	expect(part_of_memory(SPACE) > 0.97);
 	expect(usage_of(SPACE).entries == n && usage_of(SPACE).evictions == 0);
-	expect(put(n, 0, 1000, 0) == CS_STAGE_FULL);
-	expect(install(TABLE, 1, 1000) == CS_INSTALL_FULL);
+	expect(put(n, 0, len, 0) == CS_STAGE_FULL);
+	expect(install(TABLE, 1, len) == CS_INSTALL_FULL);
 	unit_consistent();
 
-	/* but for dirty entries, no other pending ones go */
-	expect(swap(1, 1000) == CS_SWAP_DONE);
+	/* for dirty entries, pending ones go */
+	expect(swap(1, len) == CS_SWAP_DONE);
 	expect(usage_of(SPACE).entries < n);
 	for (id = 0; id < n; id++)
 		settle(id, 5, true);
-
-	/* valid ones do */
-	for (id = 2; swap(id, 1000) == CS_SWAP_DONE; id++)
+	for (id = 2; swap(id, len) == CS_SWAP_DONE; id++)
 		;
 	expect(usage_of(SPACE).entries == 0);
 	unit_consistent();
 	unit_ok("staged, no room", UINT64_FORMAT " pending entries in 1 MB", n);
+}
+
+/* Popular entries of other owners at the tail, and pending ones all around. */
+static void
+long_run(void)
+{
+	uint64		n;
+	int			i;
+
+	shim_new_store(1, 1, OWNERS);
+	for (n = 0; part_of_memory(SPACE) < 0.6; n++)
+		expect(put(n, 5, 40, 0) == CS_STAGE_DONE);
+	for (i = 0; i < 10; i++)
+	{
+		flood(1, 200);
+		expect(put(n + i, 5, 40000, 0) == CS_STAGE_DONE);
+		settle(n + i, 5, false);
+	}
+	expect(usage_of(SPACE).evictions == 0);
+	unit_consistent();
+	unit_ok("staged, long run", UINT64_FORMAT " pending entries", n);
 }
 
 void
@@ -442,5 +468,7 @@ test_share(void)
 	small_quota();
 	staged_quota(true);
 	staged_quota(false);
-	no_room();
+	no_room(1000);
+	no_room(100);
+	long_run();
 }
