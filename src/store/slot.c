@@ -373,7 +373,11 @@ cs_slot_mark(int slot, bool unknown)
 		new = old + ONE_EPOCH + ONE_FLUX;
 #endif
 		if (unknown)
+#ifdef CS_MUTANT_TRACKED_KEPT
+			new &= ~(uint64) CS_SLOT_ACTIVE;
+#else
 			new &= ~(uint64) CS_SLOT_STATE;
+#endif
 	} while (!pg_atomic_compare_exchange_u64(word, &old, new));
 }
 

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/objectaccess.h"
 #include "catalog/partition.h"
 #include "catalog/pg_database.h"
@@ -24,6 +25,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -148,11 +150,32 @@ resolve(Oid relid)
 		(void) touch(lfirst_oid(lc));
 }
 
+static bool
+is_needed(Oid relid)
+{
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
+		(RecoveryInProgress() || cs_tracked_is_wanted(relid));
+}
+
 /*
- * Slots of tables that went without our callbacks: dropped, or created and
- * rolled back, by a transaction that was prepared.  Nobody has a table that
- * does not exist and whose OID can be locked: whoever creates it holds
- * AccessExclusiveLock.
+ * Under a lock, as somebody may be creating the table, or attaching it; in
+ * recovery, where nobody does, there is no such lock.
+ */
+static void
+reclaim(int slot, Oid relid)
+{
+	LOCKMODE	mode = RecoveryInProgress() ? AccessShareLock : RowExclusiveLock;
+
+	if (!cs_relation_try_lock(relid, mode))
+		return;
+	if (!is_needed(relid))
+		cs_slot_release(slot, MyDatabaseId, CS_SLOT_TABLE, relid);
+	UnlockRelationOid(relid, mode);
+}
+
+/*
+ * Slots of tables that went without our callbacks: dropped, created and rolled
+ * back, or detached, by a transaction that was prepared.
  */
 void
 cs_ddl_reclaim_slots(void)
@@ -172,14 +195,8 @@ cs_ddl_reclaim_slots(void)
 		Oid			database;
 		Oid			relid = cs_slot_relation(slots[i], &database);
 
-		if (!OidIsValid(relid) || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
-			!ConditionalLockRelationOid(relid, AccessShareLock))
-			continue;
-		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-		{
-			cs_slot_release(slots[i], MyDatabaseId, CS_SLOT_TABLE, relid);
-		}
-		UnlockRelationOid(relid, AccessShareLock);
+		if (OidIsValid(relid) && !is_needed(relid))
+			reclaim(slots[i], relid);
 	}
 	pfree(slots);
 }
@@ -191,6 +208,10 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, voi
 		prev_object_access_hook(access, classId, objectId, subId, arg);
 	if (access == OAT_DROP && classId == DatabaseRelationId)
 		cs_slot_drop_database(objectId);
+	/* NO INHERIT of a table without columns: not even plans are made anew */
+	if (access == OAT_POST_ALTER && classId == InheritsRelationId &&
+		SearchSysCacheExists1(RELOID, ObjectIdGetDatum(objectId)))
+		CacheInvalidateRelcacheByRelid(objectId);
 }
 
 void

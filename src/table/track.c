@@ -325,6 +325,22 @@ refuse(Watched *entry, CsInForce found)
 	return entry->refused;
 }
 
+/*
+ * What this transaction has done to the table itself is not known to others yet,
+ * and may be undone.
+ */
+static bool
+may_look(const Watched *entry)
+{
+	if (IsInParallelMode())
+		return false;
+#ifdef CS_MUTANT_OWN_DDL_LOOKED_AT
+	return true;
+#endif
+	return !TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
+		!cs_tree_is_locked(&entry->tree, RowExclusiveLock);
+}
+
 /* Nobody gets a slot for a table that is not tracked. */
 static int
 find_slot(Watched *entry, CsTracking *why)
@@ -332,7 +348,8 @@ find_slot(Watched *entry, CsTracking *why)
 	int			slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, false);
 	CsInForce	found;
 
-	if (slot >= 0)
+	*why = CS_TRACKING_BLIND;
+	if (slot >= 0 || !may_look(entry))
 		return slot;
 	found = cs_triggers_look(&entry->tree, NULL, &entry->outdated);
 	if (found != CS_IN_FORCE)
@@ -346,7 +363,6 @@ find_slot(Watched *entry, CsTracking *why)
 		cs_ddl_reclaim_slots();
 		slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, true);
 	}
-	*why = CS_TRACKING_BLIND;
 	return slot;
 }
 
@@ -355,9 +371,6 @@ owns_slot(Oid relid, int slot)
 {
 	Oid			database;
 
-#ifdef CS_MUTANT_WATCHED_SLOT_UNCHECKED
-	return true;
-#endif
 	return cs_slot_relation(slot, &database) == relid && database == MyDatabaseId;
 }
 
@@ -374,8 +387,6 @@ activate(Watched *entry, int slot, uint64 word)
 {
 	CsInForce	found;
 
-	if (IsInParallelMode())
-		return CS_TRACKING_BLIND;
 	CS_TEST_POINT("before_look");
 	found = cs_triggers_look(&entry->tree, NULL, &entry->outdated);
 	if (entry->outdated)
@@ -390,7 +401,7 @@ activate(Watched *entry, int slot, uint64 word)
 static CsTracking
 watch_once(Watched *entry, CsWatch *watch)
 {
-	CsTracking	result = CS_TRACKING_YES;
+	CsTracking	result;
 	int			slot = find_slot(entry, &result);
 	uint64		word;
 	uint64		any;
@@ -407,9 +418,11 @@ watch_once(Watched *entry, CsWatch *watch)
 		return CS_TRACKING_FLUX;
 #endif
 	if (!cs_slot_is(word, CS_SLOT_TRACKED))
-		result = activate(entry, slot, word);
-	if (result != CS_TRACKING_YES)
-		return result;
+	{
+		result = may_look(entry) ? activate(entry, slot, word) : CS_TRACKING_BLIND;
+		if (result != CS_TRACKING_YES)
+			return result;
+	}
 	any = cs_slot_any(slot);
 	pg_memory_barrier();
 #ifndef CS_MUTANT_WATCH_IGNORES_FLUX

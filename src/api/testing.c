@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * testing.c
+ *		Only in builds with -DCS_TEST_POINTS: a result kept by one session, to
+ *		test tracking by itself.
+ *
+ * CREATE FUNCTION kept(query text, tables regclass[], OUT outcome text, OUT value text)
+ *		AS '$libdir/cache_strategies', 'cs_test_kept' LANGUAGE C;
+ *
+ * The query's one value is kept by the rules of track.h, as long as the same
+ * query is asked for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#ifdef CS_TEST_POINTS
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "table/track.h"
+#include "txn/snapshot.h"
+#include "txn/testpoint.h"
+
+#define MAX_WATCHES		8
+
+typedef struct Kept
+{
+	char	   *query;			/* NULL: nothing is kept */
+	char	   *value;
+	CsSeen	   *seen;
+	uint64		last_xid;
+	int			n;
+	CsWatch		watch[MAX_WATCHES];
+}			Kept;
+
+PG_FUNCTION_INFO_V1(cs_test_kept);
+
+static Kept kept;
+static SPIPlanPtr plan;
+static char *plan_query;
+
+static bool
+all_stand(const Kept * result)
+{
+	for (int i = 0; i < result->n; i++)
+		if (!cs_track_stands(&result->watch[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_shown(const Kept * result, Snapshot snapshot)
+{
+	return cs_snapshot_sees_all(snapshot, result->seen) ||
+		result->last_xid < cs_snapshot_widen(snapshot->xmin);
+}
+
+/* The plan of the last query is kept, as long as PostgreSQL thinks it valid. */
+static void
+prepare(const char *query)
+{
+	if (plan != NULL && strcmp(plan_query, query) == 0)
+		return;
+	if (plan != NULL)
+		SPI_freeplan(plan);
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\"", query);
+	SPI_keepplan(plan);
+	plan_query = MemoryContextStrdup(TopMemoryContext, query);
+}
+
+/* In the caller's memory, whatever SPI does. */
+static char *
+run_query(const char *query, Snapshot snapshot)
+{
+	MemoryContext old = CurrentMemoryContext;
+	char	   *value;
+
+	SPI_connect();
+	prepare(query);
+	SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, true, false, 1);
+	value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	value = MemoryContextStrdup(old, value != NULL ? value : "");
+	SPI_finish();
+	return value;
+}
+
+/* Why the tables cannot be watched; NULL: they are. */
+static const char *
+watch_all(Kept * result, const Oid *tables, int n)
+{
+	static const char *const reasons[] = {NULL, "untracked", "blind", "in flux"};
+
+	result->n = n;
+	for (int i = 0; i < n; i++)
+	{
+		CsTracking	state = cs_track_watch(tables[i], &result->watch[i]);
+
+		if (state != CS_TRACKING_YES)
+			return reasons[state];
+		result->last_xid = Max(result->last_xid, cs_track_last_xid(&result->watch[i]));
+	}
+	return NULL;
+}
+
+static bool
+any_own(const Oid *tables, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (cs_track_is_own(tables[i]))
+			return true;
+	return false;
+}
+
+static const char *
+keep(const char *query, Kept * result, Snapshot fresh)
+{
+	MemoryContext old;
+	uint64		px = 0;
+
+	for (int i = 0; i < result->n; i++)
+		px = Max(px, cs_track_px(&result->watch[i]));
+	cs_snapshot_boot();
+	if (!cs_snapshot_may_fill(fresh, px))
+		return "too early";
+	if (!all_stand(result))
+		return "changed";
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	kept = *result;
+	kept.query = pstrdup(query);
+	kept.value = pstrdup(result->value);
+	kept.seen = palloc(cs_seen_size(result->seen->nxip));
+	memcpy(kept.seen, result->seen, cs_seen_size(result->seen->nxip));
+	MemoryContextSwitchTo(old);
+	return "kept";
+}
+
+static const char *
+answer(const char *query, const Oid *tables, int n, Snapshot snapshot, char **value)
+{
+	Kept		result = {.n = n};
+	const char *outcome;
+	Snapshot	fresh;
+
+	if (any_own(tables, n))
+	{
+		*value = run_query(query, snapshot);
+		return "own";
+	}
+	if (kept.query != NULL && strcmp(kept.query, query) == 0 && all_stand(&kept) &&
+		is_shown(&kept, snapshot))
+	{
+		*value = pstrdup(kept.value);
+		return "hit";
+	}
+	outcome = watch_all(&result, tables, n);
+	if (outcome != NULL)
+	{
+		*value = run_query(query, snapshot);
+		return outcome;
+	}
+	CS_TEST_POINT("after_watch");
+	fresh = RegisterSnapshot(GetLatestSnapshot());
+	result.seen = cs_snapshot_seen(fresh);
+	CS_TEST_POINT("after_snapshot");
+	result.value = run_query(query, fresh);
+	CS_TEST_POINT("before_keep");
+	outcome = keep(query, &result, fresh);
+	*value = is_shown(&result, snapshot) && all_stand(&result) ? result.value
+		: run_query(query, snapshot);
+	UnregisterSnapshot(fresh);
+	return outcome;
+}
+
+Datum
+cs_test_kept(PG_FUNCTION_ARGS)
+{
+	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Datum	   *tables;
+	int			n;
+	Oid			relids[MAX_WATCHES];
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false};
+	char	   *value;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), REGCLASSOID, sizeof(Oid), true,
+					  TYPALIGN_INT, &tables, NULL, &n);
+	if (n > MAX_WATCHES || get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "too many tables");
+	for (int i = 0; i < n; i++)
+		relids[i] = DatumGetObjectId(tables[i]);
+	values[0] = CStringGetTextDatum(answer(query, relids, n, GetActiveSnapshot(), &value));
+	values[1] = CStringGetTextDatum(value);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+#endif							/* CS_TEST_POINTS */
