@@ -652,3 +652,28 @@ CREATE VIEW cache.flush_status AS
 	WHERE b.strategy = 'write_back';
 COMMENT ON VIEW cache.flush_status IS 'deferred writes and how flushing goes, for each write_back table of this database';
 GRANT SELECT ON cache.flush_status TO PUBLIC;
+
+-- ----- results of queries -----
+
+CREATE FUNCTION cache.remember(key text, ttl interval, query text,
+	params text[] DEFAULT NULL, grace interval DEFAULT NULL, beta double precision DEFAULT 1,
+	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'cs_remember_jsonb' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION cache.remember(text, interval, text, text[], interval, double precision,
+	text[], regclass[], text) IS
+'the rows of a query as an array of objects, computed once and kept until a table that it reads changes';
+
+CREATE FUNCTION cache.remember(row_type anyelement, key text, ttl interval, query text,
+	params text[] DEFAULT NULL, grace interval DEFAULT NULL, beta double precision DEFAULT 1,
+	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)
+RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'cs_remember_rows' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION cache.remember(anyelement, text, interval, text, text[], interval,
+	double precision, text[], regclass[], text) IS
+'the rows of a query, computed once and kept until a table that it reads changes';
+
+CREATE FUNCTION cache.forget(key text, space text DEFAULT NULL) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_forget_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.forget(text, text) IS
+'drop all results that were remembered under a key, whoever asked for them';

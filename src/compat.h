@@ -93,4 +93,37 @@
 #define cs_has_virtual_columns(tupdesc) false
 #endif
 
+/* Are the privileges there that executing this one level of a query asks for? */
+#if PG_VERSION_NUM >= 160000
+#define cs_query_is_permitted(query) \
+	ExecCheckPermissions((query)->rtable, (query)->rteperminfos, false)
+#else
+#define cs_query_is_permitted(query) ExecCheckRTPerms((query)->rtable, false)
+#endif
+
+/* The effective search path, to be compared with that of another time. */
+#if PG_VERSION_NUM >= 170000
+#define CsSearchPath	SearchPathMatcher
+#define cs_search_path_get(context) GetSearchPathMatcher(context)
+#define cs_search_path_matches(path) SearchPathMatchesCurrentEnvironment(path)
+#else
+#define CsSearchPath	OverrideSearchPath
+#define cs_search_path_get(context) GetOverrideSearchPath(context)
+#define cs_search_path_matches(path) OverrideSearchPathMatchesCurrent(path)
+#endif
+
+/* All settings. */
+#if PG_VERSION_NUM >= 160000
+#define cs_settings_list(n) get_guc_variables(n)
+#else
+#define cs_settings_list(n) (*(n) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
+/* JSON_VALUE() and the like, which convert to any type. */
+#if PG_VERSION_NUM >= 170000
+#define cs_is_json_query(node) IsA((node), JsonExpr)
+#else
+#define cs_is_json_query(node) false
+#endif
+
 #endif							/* CS_COMPAT_H */

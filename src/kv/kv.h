@@ -129,6 +129,13 @@ extern void cs_kv_announce(const CsSpace *space, int64 nkeys);
 extern void cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len,
 					  CsKvTag *tag);
 
+/*
+ * The same for who can do without: false where it would have to wait for another
+ * transaction, or to fail because there is no room.
+ */
+extern bool cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len,
+						  CsKvTag *tag);
+
 /* Do all these tags still have the versions given? */
 extern bool cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags);
 

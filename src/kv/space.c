@@ -627,6 +627,12 @@ cs_space_get(const text *name, CsSpaceRight right)
 	return &entry->space;
 }
 
+bool
+cs_space_may(const text *name, CsSpaceRight right)
+{
+	return may(get_slowly(name), right);
+}
+
 const CsSpace *
 cs_space_find(const text *name)
 {

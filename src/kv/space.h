@@ -48,6 +48,9 @@ extern void cs_space_init(void);
  */
 extern const CsSpace *cs_space_get(const text *name, CsSpaceRight right);
 
+/* The same as a question. */
+extern bool cs_space_may(const text *name, CsSpaceRight right);
+
 /*
  * The space as cache.spaces has it, whatever the current role may do with it, or
  * NULL.  Its slot is not looked up.

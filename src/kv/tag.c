@@ -13,13 +13,16 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 
 #include "kv/cell.h"
 #include "kv/change.h"
 #include "kv/entry.h"
+#include "kv/keylock.h"
 #include "kv/kv.h"
 #include "kv/overlay.h"
+#include "store/staged.h"
 
 /* A tag's key, without memory of its own if the name is not long. */
 typedef struct TagKey
@@ -92,6 +95,61 @@ cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *
 		CHECK_FOR_INTERRUPTS();
 		cs_kv_change_any(&key.key, how, create, NULL);
 	}
+}
+
+static bool
+is_free(void *arg)
+{
+	return cs_keylock_is_free((const CsKvKey *) arg);
+}
+
+/* False: it was not put, and trying again is of no use. */
+static bool
+put_now(const CsKvKey *key)
+{
+	CsKvValue	none = {.type = CS_KV_NONE};
+	CsMeta		meta = {.epoch = key->space->epoch};
+	Size		size = cs_entry_size(&none);
+	char	   *bytes = palloc(size);
+	CsStage		result;
+
+	cs_entry_encode(&none, cs_cell_version(), bytes);
+	result = cs_store_replace(&key->key, &meta, bytes, size, key->space->max_memory, 0,
+							  is_free, (void *) key);
+	pfree(bytes);
+	return result == CS_STAGE_DONE || result == CS_STAGE_CONFLICT;
+}
+
+/* Somebody has locked the key, or has invalidated it and not committed yet. */
+#define MAX_CONFLICTS	3
+
+bool
+cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
+{
+	TagKey		key;
+
+	if (RecoveryInProgress() || space->slot < 0 || len >= CS_MAX_KEY_LEN)
+		return false;
+	make_key(&key, space, kind, name, len);
+	if (cs_overlay_find(&key.key) != NULL)
+	{
+		/* this transaction has the key's lock */
+		cs_kv_tag(space, kind, name, len, tag);
+		return true;
+	}
+	*tag = (CsKvTag)
+	{
+		.name = name,.len = (uint16) len,.kind = kind
+	};
+	for (int i = 0; i < MAX_CONFLICTS; i++)
+	{
+		tag->version = version_of(&key.key);
+		if (tag->version != 0)
+			return true;
+		if (!put_now(&key.key))
+			return false;
+	}
+	return false;
 }
 
 bool

@@ -4,10 +4,13 @@
  *		Single flight: of all who miss the same key, one loads it and the
  *		others wait.
  *
- * A fixed array of gates, chosen by key hash.  A gate holds the hash of the
- * key that is being loaded, or 0; another key that wants the same gate is
- * loaded without one.  The hash is set by compare-and-swap and cleared by the
- * backend that set it; waiters sleep on the gate's condition variable.
+ * A fixed array of gates, in groups; a key's hash chooses its group.  A gate
+ * holds the hash of the key that is being loaded, or 0.  A key for which its
+ * group has no gate is loaded without one.  Each landing moves the gate's
+ * serial, which is what waiters, on its condition variable, look at.
+ *
+ * A group is protected by a spinlock; serials are atomic as well, so that
+ * waiters look at them without it.
  *
  * A backend holds at most one gate.  It gives it back when it has loaded, and
  * through error cleanup and exit callbacks, so a loader that dies wakes its
@@ -20,28 +23,49 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
+#include "storage/spin.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "store/flight.h"
 
-#define N_GATES		1024		/* a power of two; far more than backends load
-								 * at once */
+#define N_GROUPS	64			/* a power of two */
+#define GROUP_GATES	16			/* far more than keys that are loaded at once */
+
+/* How often a waiter looks whether the leader waits for a lock. */
+#define LOOK_MS		1000
 
 typedef struct CsSharedGate
 {
-	pg_atomic_uint64 hash;		/* of the key being loaded; 0: none */
+	uint64		hash;			/* of the key being loaded; 0: none */
+	int			leader;			/* number of its PGPROC */
+	pg_atomic_uint32 serial;	/* landings */
+	uint32		failed;			/* the last serial whose flight failed */
 	ConditionVariable landed;	/* has its own lock */
 } CsSharedGate;
 
-static CsSharedGate *gates;
+typedef struct CsSharedGateGroup
+{
+	slock_t		lock;
+	CsSharedGate gate[GROUP_GATES];
+} CsSharedGateGroup;
+
+static CsSharedGateGroup *groups;
+
+/* The flight that we lead or, else, have followed last. */
+static CsSharedGateGroup *my_group;
 static CsSharedGate *my_gate;
+static CsSharedGateGroup *followed_group;
+static CsSharedGate *followed;
+static uint32 followed_serial;
 
 Size
 cs_flight_shmem_size(void)
 {
-	return N_GATES * sizeof(CsSharedGate);
+	return N_GROUPS * sizeof(CsSharedGateGroup);
 }
 
 void
@@ -49,76 +73,167 @@ cs_flight_shmem_init(void)
 {
 	bool		found;
 
-	gates = ShmemInitStruct("cache_strategies flights", cs_flight_shmem_size(),
-							&found);
+	groups = ShmemInitStruct("cache_strategies flights", cs_flight_shmem_size(),
+							 &found);
 	if (found)
 		return;
-	for (int i = 0; i < N_GATES; i++)
+	for (int i = 0; i < N_GROUPS; i++)
 	{
-		pg_atomic_init_u64(&gates[i].hash, 0);
-		ConditionVariableInit(&gates[i].landed);
+		SpinLockInit(&groups[i].lock);
+		for (int j = 0; j < GROUP_GATES; j++)
+		{
+			CsSharedGate *gate = &groups[i].gate[j];
+
+			gate->hash = 0;
+			gate->failed = PG_UINT32_MAX;
+			pg_atomic_init_u32(&gate->serial, 0);
+			ConditionVariableInit(&gate->landed);
+		}
 	}
 }
 
-static uint64
-gate_word(uint64 hash)
+static CsFlight
+start(CsSharedGateGroup *group, uint64 hash)
 {
-	return hash != 0 ? hash : 1;
-}
+	CsSharedGate *unused = NULL;
 
-static CsSharedGate *
-gate_of(uint64 hash)
-{
-	return &gates[hash & (N_GATES - 1)];
+	for (int i = 0; i < GROUP_GATES; i++)
+	{
+		CsSharedGate *gate = &group->gate[i];
+
+		if (gate->hash == hash)
+		{
+			followed_group = group;
+			followed = gate;
+			followed_serial = pg_atomic_read_u32(&gate->serial);
+			return CS_FLIGHT_FOLLOW;
+		}
+		if (gate->hash == 0 && unused == NULL)
+			unused = gate;
+	}
+	if (unused == NULL)
+		return CS_FLIGHT_ALONE;
+	unused->hash = hash;
+	unused->leader = cs_my_procno();
+	my_group = group;
+	my_gate = unused;
+	return CS_FLIGHT_LEAD;
 }
 
 CsFlight
 cs_flight_start(uint64 hash)
 {
-	CsSharedGate *gate = gate_of(hash);
-	uint64		expected = 0;
+	CsSharedGateGroup *group = &groups[hash & (N_GROUPS - 1)];
+	CsFlight	flight;
 
 	if (my_gate != NULL)
 		return CS_FLIGHT_ALONE;
-	if (pg_atomic_compare_exchange_u64(&gate->hash, &expected, gate_word(hash)))
-	{
-		my_gate = gate;
-		return CS_FLIGHT_LEAD;
-	}
-	return expected == gate_word(hash) ? CS_FLIGHT_FOLLOW : CS_FLIGHT_ALONE;
+	SpinLockAcquire(&group->lock);
+	flight = start(group, hash != 0 ? hash : 1);
+	SpinLockRelease(&group->lock);
+	return flight;
 }
 
 void
-cs_flight_land(void)
+cs_flight_land(bool failed)
 {
 	CsSharedGate *gate = my_gate;
 
 	if (gate == NULL)
 		return;
 	my_gate = NULL;
-	pg_atomic_write_u64(&gate->hash, 0);
+	SpinLockAcquire(&my_group->lock);
+	gate->hash = 0;
+	if (failed)
+		gate->failed = pg_atomic_read_u32(&gate->serial);
+	pg_atomic_fetch_add_u32(&gate->serial, 1);
+	SpinLockRelease(&my_group->lock);
 	ConditionVariableBroadcast(&gate->landed);
 }
 
-bool
-cs_flight_wait(uint64 hash, int timeout_ms)
+/* ----- waiting ----- */
+
+static bool
+is_waiting_for_lock(const PGPROC *proc)
 {
-	CsSharedGate *gate = gate_of(hash);
-	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
-	bool		landed = true;
+	uint32		event = *(volatile uint32 *) &proc->wait_event_info;
 
-	ConditionVariablePrepareToSleep(&gate->landed);
-	while (pg_atomic_read_u64(&gate->hash) == gate_word(hash))
+	return (event & 0xFF000000U) == PG_WAIT_LOCK;
+}
+
+/*
+ * The leader, or one of its parallel workers.  Looked at without locks: whoever
+ * leaves a flight for nothing only loads for himself.
+ */
+static bool
+leader_waits_for_lock(void)
+{
+	const PGPROC *leader = &ProcGlobal->allProcs[followed->leader];
+
+	if (is_waiting_for_lock(leader))
+		return true;
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
 	{
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		const PGPROC *proc = &ProcGlobal->allProcs[i];
 
-		if (left <= 0)
+		if (*(PGPROC *volatile *) &proc->lockGroupLeader == leader && is_waiting_for_lock(proc))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_landed(void)
+{
+	return pg_atomic_read_u32(&followed->serial) != followed_serial;
+}
+
+/* How it ended, as far as later flights have not made that unknown. */
+static CsLanding
+landing(void)
+{
+	bool		failed;
+
+	SpinLockAcquire(&followed_group->lock);
+	failed = followed->failed == followed_serial;
+	SpinLockRelease(&followed_group->lock);
+	return failed ? CS_LANDING_FAILED : CS_LANDING_DONE;
+}
+
+/*
+ * With a timeout there is no need to look at the leader.  Two looks in a row
+ * must find him waiting for a lock: one that is given back soon is no reason to
+ * load everything once more.
+ */
+CsLanding
+cs_flight_wait(int timeout_ms)
+{
+	TimestampTz begin = GetCurrentTimestamp();
+	CsLanding	result = CS_LANDING_DONE;
+	bool		waited = false;
+
+	ConditionVariablePrepareToSleep(&followed->landed);
+	while (!has_landed() && result == CS_LANDING_DONE)
+	{
+		long		sleep = LOOK_MS;
+
+		if (timeout_ms >= 0)
+			sleep = Min(sleep, timeout_ms -
+						TimestampDifferenceMilliseconds(begin, GetCurrentTimestamp()));
+		if (sleep <= 0)
+			result = CS_LANDING_LATE;
+		else if (ConditionVariableTimedSleep(&followed->landed, sleep, PG_WAIT_EXTENSION) &&
+				 timeout_ms < 0)
 		{
-			landed = false;
-			break;
+			bool		waits = leader_waits_for_lock();
+
+#ifndef CS_MUTANT_FLIGHT_IGNORES_LOCKS
+			if (waited && waits)
+				result = CS_LANDING_LATE;
+#endif
+			waited = waits;
 		}
-		(void) ConditionVariableTimedSleep(&gate->landed, left, PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();
-	return landed;
+	return result == CS_LANDING_DONE ? landing() : result;
 }

@@ -4,6 +4,10 @@
  *		Single flight: of all who miss the same key, one loads it and the
  *		others wait.
  *
+ * Waiting cannot deadlock: who leads never follows, so what a leader waits for
+ * in the end are heavyweight locks, and a follower, who may be the one that
+ * holds them, does not wait for a leader that waits for such a lock.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef CS_FLIGHT_H
@@ -17,15 +21,22 @@ typedef enum CsFlight
 								 * load it without telling anyone */
 } CsFlight;
 
+typedef enum CsLanding
+{
+	CS_LANDING_DONE,			/* it has been loaded */
+	CS_LANDING_FAILED,			/* the leader had an error, or was terminated */
+	CS_LANDING_LATE				/* it is not to be waited for any longer */
+} CsLanding;
+
 extern Size cs_flight_shmem_size(void);
 extern void cs_flight_shmem_init(void);
 
 extern CsFlight cs_flight_start(uint64 hash);
 
 /* Idempotent and safe in error cleanup and at exit. */
-extern void cs_flight_land(void);
+extern void cs_flight_land(bool failed);
 
-/* Wait until the key has landed; false after timeout_ms.  Cancellable. */
-extern bool cs_flight_wait(uint64 hash, int timeout_ms);
+/* Wait for the flight that this session follows; timeout_ms < 0: for ever. */
+extern CsLanding cs_flight_wait(int timeout_ms);
 
 #endif							/* CS_FLIGHT_H */

@@ -129,7 +129,7 @@ cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer
 static void
 land(int code, Datum arg)
 {
-	cs_flight_land();
+	cs_flight_land(true);
 }
 
 /*
@@ -150,7 +150,7 @@ cs_strategy_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer
 		if (flight != CS_FLIGHT_FOLLOW)
 			break;
 		cs_counters_add(access->binding->slot, CS_COUNT_WAIT, 1);
-		if (!cs_flight_wait(hash, cs_load_timeout))
+		if (cs_flight_wait(cs_load_timeout) == CS_LANDING_LATE)
 			break;
 		if (cs_access_lookup(access, rowkey, answer) || cs_is_bypass(answer->reason))
 			break;
@@ -168,7 +168,7 @@ cs_strategy_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer
 		cs_access_load(access, rowkey, true, answer);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
-	cs_flight_land();
+	cs_flight_land(false);
 }
 
 /* ----- changes ----- */

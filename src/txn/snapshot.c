@@ -131,22 +131,33 @@ was_running(const CsSeen *seen, TransactionId xid)
 	return false;
 }
 
-/* Does the snapshot see every transaction that was seen then? */
+/*
+ * Does the snapshot see every transaction that was seen then, of those up to this
+ * xid?
+ */
 bool
-cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen)
+cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last)
 {
-	if (cs_snapshot_widen(snapshot->xmax) < seen->xmax)
+	uint64		xmax = cs_snapshot_widen(snapshot->xmax);
+
+	if (xmax < seen->xmax && xmax <= last)
 		return false;
 #ifndef CS_MUTANT_ABSENCE_IGNORES_XIP
 	for (uint32 i = 0; i < snapshot->xcnt; i++)
 	{
-		TransactionId xid = snapshot->xip[i];
+		uint64		xid = cs_snapshot_widen(snapshot->xip[i]);
 
-		if (cs_snapshot_widen(xid) < seen->xmax && !was_running(seen, xid))
+		if (xid < seen->xmax && xid <= last && !was_running(seen, snapshot->xip[i]))
 			return false;
 	}
 #endif
 	return true;
+}
+
+bool
+cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen)
+{
+	return cs_snapshot_sees_up_to(snapshot, seen, PG_UINT64_MAX);
 }
 
 static int

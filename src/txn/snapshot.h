@@ -30,6 +30,7 @@ extern uint64 cs_snapshot_widen(TransactionId xid);
 extern uint64 cs_snapshot_row_xid(TransactionId xmin);
 extern bool cs_snapshot_sees(Snapshot snapshot, uint64 xid);
 extern bool cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen);
+extern bool cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last);
 extern CsSeen *cs_snapshot_seen(Snapshot snapshot);
 extern bool cs_snapshot_may_fill(Snapshot fresh, uint64 px);
 

@@ -20,9 +20,9 @@ One query that reads two tables, 1 and 2.  Every interleaving of the atomic step
 
 Readers need no process: in EVERY reachable state EVERY snapshot S taken since boot (or promotion), however old,
 looks the entry up.
-  hit     all watches stand, and S sees all that F saw or W < S.xmin
+  hit     all watches stand, and S sees all that F saw, of the xids up to W
 CLAIM     what it gets is what the query gives under S.  The same for the caller of the filler, whose S is older
-          than F: the result under F is returned if S sees all that F saw, or the watches stand and W < S.xmin.
+          than F: the result under F is returned if the watches stand after F and S sees as much.
           And an entry is not returned once its name was forgotten after F.
 W is the max of the last_xid of the tables and of boot_xid - 1; a slot begins with last_xid = next xid - 1.
 A version is never the same twice, so a token is kept as "has fallen since", and who holds a fallen one is sent home.
@@ -133,6 +133,11 @@ def sees_all(S, F):
     return S.xmax >= F.xmax and all(x in F.xip for x in S.xip if x < F.xmax)
 
 
+def sees_up_to(S, F, w):
+    """Does S see every transaction that F saw, of the xids up to w?"""
+    return (S.xmax >= F.xmax or w < S.xmax) and all(x in F.xip or w < x for x in S.xip if x < F.xmax)
+
+
 def run_query(chain, S):
     return sum(bit for xid, bit in chain if sees(S, xid))
 
@@ -141,15 +146,19 @@ def serves(cfg, w, F, S):
     mut = cfg.mut
     if 'any_snapshot' in mut:
         return True
-    if S.xmax >= F.xmax if 'xmax_only' in mut else sees_all(S, F):
-        return 'w_and_sees_all' not in mut or w < S.xmin
+    if 'xmax_only' in mut:
+        return S.xmax >= F.xmax or w < S.xmin
     if 'no_w_rule' in mut:
-        return False
+        return sees_all(S, F)
+    if 'w_below_xmin' in mut:
+        return sees_all(S, F) or w < S.xmin
     if 'w_visible' in mut:
-        return sees(S, w)
+        return sees_all(S, F) or sees(S, w)
     if 'w_below_xmax' in mut:
-        return w < S.xmax
-    return w <= S.xmin if 'w_not_above_xmin' in mut else w < S.xmin
+        return sees_all(S, F) or w < S.xmax
+    if 'w_whatever_xmax' in mut:
+        return all(x in F.xip or w < x for x in S.xip if x < F.xmax)
+    return sees_up_to(S, F, w - 1 if 'up_to_before_w' in mut else w)
 
 
 def show(S):
@@ -306,8 +315,7 @@ def returned(cfg, s, memo):
     if key not in memo:
         memo[key] = None
         for S in s.hist[:s.hist.index(f.snap) + 1]:
-            good = sees_all(S, f.snap) or f.w < S.xmin
-            if good and run_query(s.chain, S) != f.result:
+            if sees_up_to(S, f.snap, f.w) and run_query(s.chain, S) != f.result:
                 memo[key] = 'the result under F is returned under %s' % show(S)
     return memo[key]
 
@@ -384,9 +392,10 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('watches_one', 'three', 'only the first table is watched'),
     ('any_snapshot', 'two', 'hit whatever S sees'),
     ('xmax_only', 'three', 'S sees all that F saw: only xmax is compared'),
-    ('w_visible', 'three', 'S sees W, instead of W < S.xmin'),
-    ('w_below_xmax', 'three', 'W < S.xmax'),
-    ('w_not_above_xmin', 'three', 'W <= S.xmin'),
+    ('w_visible', 'three', 'S sees W is enough'),
+    ('w_below_xmax', 'three', 'W < S.xmax is enough'),
+    ('w_whatever_xmax', 'three', 'W is not compared with S.xmax'),
+    ('up_to_before_w', 'three', 'S need not see W itself'),
     ('last_before_watch', 'two', 'W is read before the words'),
     ('last_after_unmark', 'two', 'last_xid raised after flux - 1'),
     ('no_px', 'prepared', 'F.xmin > px not required'),
@@ -403,6 +412,7 @@ SPARES = [
     ('last_after_mark', 'three', 'last_xid raised after the mark'),
     ('last_after_visible', 'three', 'last_xid raised when visible, before flux - 1'),
     ('no_w_rule', 'three', 'only S that see all that F saw'),
+    ('w_below_xmin', 'three', 'or W < S.xmin'),
     ('w_ignores_boot', 'prepared, restart', 'W without boot_xid - 1 (slots are made after boot)'),
 ]
 
