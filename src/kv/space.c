@@ -490,8 +490,25 @@ find_slot(CsSpace *space)
 
 /*
  * False: the space has just been changed or dropped.  Whoever has dropped it
- * sends his invalidations before he gives back the lock.
+ * sends his invalidations before he gives back the lock.  The lock on the table
+ * keeps DROP EXTENSION away.
  */
+static bool
+make_space_slot(const Known *entry)
+{
+	Relation	rel = open_catalog();
+	LOCKTAG		tag;
+
+	cs_space_lock_tag(&tag, MyDatabaseId, false, entry->space.id, 0);
+	(void) LockAcquire(&tag, AccessShareLock, false, false);
+	AcceptInvalidationMessages();
+	if (entry->valid)
+		(void) cs_slot_get(MyDatabaseId, CS_SLOT_SPACE, entry->space.id, true);
+	LockRelease(&tag, AccessShareLock, false);
+	table_close(rel, AccessShareLock);
+	return entry->valid;
+}
+
 static bool
 make_role_slot(const Known *entry)
 {
@@ -503,27 +520,11 @@ make_role_slot(const Known *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role with OID %u does not exist", role)));
-	/* DROP EXTENSION is under way, or not */
 	rel = open_catalog();
-	if (entry->valid)
-		(void) cs_slot_get(MyDatabaseId, CS_SLOT_ROLE, role, true);
+	(void) cs_slot_get(MyDatabaseId, CS_SLOT_ROLE, role, true);
 	table_close(rel, AccessShareLock);
 	UnlockSharedObject(AuthIdRelationId, role, 0, AccessShareLock);
-	return entry->valid;
-}
-
-static bool
-make_space_slot(const Known *entry)
-{
-	LOCKTAG		tag;
-
-	cs_space_lock_tag(&tag, MyDatabaseId, false, entry->space.id, 0);
-	(void) LockAcquire(&tag, AccessShareLock, false, false);
-	AcceptInvalidationMessages();
-	if (entry->valid)
-		(void) cs_slot_get(MyDatabaseId, CS_SLOT_SPACE, entry->space.id, true);
-	LockRelease(&tag, AccessShareLock, false);
-	return entry->valid;
+	return true;
 }
 
 /* See that it has a slot, if it can have one.  False: read it again. */

@@ -155,13 +155,15 @@ cs_table_counters(PG_FUNCTION_ARGS)
 Datum
 cs_stats_reset(PG_FUNCTION_ARGS)
 {
-	int		   *slots;
-	int			n;
-
 	cs_shmem_require();
 	cs_counters_flush();
-	slots = list_slots(MyDatabaseId, &n);
-	for (int i = 0; i < n; i++)
-		cs_counters_reset(slots[i]);
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		CsSlotKind	kind;
+		Oid			database;
+
+		if (OidIsValid(cs_slot_name(slot, &database, &kind)) && database == MyDatabaseId)
+			cs_counters_reset(slot);
+	}
 	PG_RETURN_VOID();
 }
