@@ -134,7 +134,12 @@ INSERT INTO expected
 		('alter_space', 'name text, ttl interval, max_memory text', 'void', 'u'),
 		('drop_space', 'name text, if_exists boolean DEFAULT false', 'void', 'u'),
 		('grant_space', 'name text, role text, read boolean DEFAULT true, write boolean DEFAULT true', 'void', 'u'),
-		('revoke_space', 'name text, role text', 'void', 'u')) x(name, arguments, result, parallel);
+		('revoke_space', 'name text, role text', 'void', 'u'),
+		('remember', 'key text, ttl interval, query text, TERMS', 'jsonb', 'r'),
+		('remember', 'row_type anyelement, key text, ttl interval, query text, TERMS', 'SETOF anyelement', 'r'),
+		('forget', 'key text, space text DEFAULT NULL::text', 'void', 'u')) x(name, arguments, result, parallel);
+UPDATE expected SET arguments = replace(arguments, 'TERMS', 'params text[] DEFAULT NULL::text[], grace interval DEFAULT NULL::interval, '
+	'beta double precision DEFAULT 1, tags text[] DEFAULT NULL::text[], reads regclass[] DEFAULT NULL::regclass[], space text DEFAULT NULL::text');
 
 CREATE TEMP VIEW found AS
 	SELECT proname::text AS name, pg_get_function_arguments(oid) AS arguments, pg_get_function_result(oid) AS result,
