@@ -22,7 +22,9 @@ $publisher->safe_psql('postgres', q(
 	CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
 	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (1000);
 	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
-	CREATE PUBLICATION pub FOR TABLE cache_aside, read_through, write_through, write_around, parted;
+	CREATE TABLE tracked (id int PRIMARY KEY, v text);
+	INSERT INTO tracked VALUES (1, 'first');
+	CREATE PUBLICATION pub FOR TABLE cache_aside, read_through, write_through, write_around, parted, tracked;
 ));
 create_tables($subscriber, empty => 1);
 $subscriber->safe_psql('postgres', q(
@@ -30,6 +32,8 @@ $subscriber->safe_psql('postgres', q(
 	CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
 	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (1000);
 	SELECT cache.attach('parted', 'write_around', negative_ttl => '1 hour');
+	CREATE TABLE tracked (id int PRIMARY KEY, v text);
+	SELECT cache.track('tracked');
 ));
 
 # One session reads everything, and keeps what it knows of the tables.
@@ -63,6 +67,30 @@ sub publish
 	$publisher->safe_psql('postgres', join(';', map { $sql =~ s/TABLE_NAME/$_/gr } @tables));
 }
 
+# What is known of the changes of a table of which results are kept.
+sub changes
+{
+	my ($table) = @_;
+
+	return $subscriber->safe_psql('postgres', "SELECT state, changes FROM cache.tracking('$table')");
+}
+
+# A change on the publisher is noted on the subscriber.
+sub noted
+{
+	my ($table, $sql) = @_;
+	my $before = changes($table);
+
+	$publisher->safe_psql('postgres', $sql);
+	$publisher->wait_for_catchup('sub');
+	my $after = changes($table);
+	like($after, qr/^tracked/, "$table is tracked after: $sql");
+	isnt($after, $before, "it is noted that $table has changed: $sql");
+	is( $subscriber->safe_psql('postgres', "SELECT string_agg(t::text, ' ' ORDER BY t) FROM $table t"),
+		$publisher->safe_psql('postgres', "SELECT string_agg(t::text, ' ' ORDER BY t) FROM $table t"),
+		"and it has: $sql");
+}
+
 # ----- the initial copy -----
 
 # Absences are cached before the rows come in.
@@ -73,11 +101,13 @@ foreach my $table (@tables)
 	like($reader->query_safe("SELECT outcome FROM cache.explain(NULL::$table, 1)"),
 		qr/^absent$/, "the absence of a row of $table is cached");
 }
+my %empty = map { $_ => changes($_) } (@tables, 'tracked');
 my $connect = $publisher->connstr . ' dbname=postgres';
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION sub CONNECTION '$connect' PUBLICATION pub");
 $subscriber->wait_for_subscription_sync($publisher, 'sub');
 replicated('the initial copy');
 warmed($subscriber, $_, 1, 'the initial copy') foreach @tables;
+isnt(changes($_), $empty{$_}, "the initial copy of $_ is noted") foreach (@tables, 'tracked');
 
 # ----- row changes -----
 
@@ -123,6 +153,25 @@ foreach my $i (1 .. 10)
 			"SELECT concat_ws(' ', " . join(', ', map { "(cache.read(NULL::$_, 8)).n" } @tables) . ')'),
 		join(' ', ($expected) x @tables), "change $i of a row");
 }
+
+# ----- results of whole tables -----
+
+foreach my $table (@tables)
+{
+	noted($table, "INSERT INTO $table VALUES (38, 'tracking')");
+	noted($table, "UPDATE $table SET v = 'tracked' WHERE id = 38");
+	noted($table, "DELETE FROM $table WHERE id = 38");
+}
+noted('tracked', "INSERT INTO tracked VALUES (2, 'second')");
+noted('tracked', "UPDATE tracked SET v = 'changed' WHERE id = 2");
+noted('tracked', 'DELETE FROM tracked WHERE id = 1');
+noted('tracked', "BEGIN; SAVEPOINT a; INSERT INTO tracked VALUES (3, 'third'); RELEASE a; COMMIT");
+noted('tracked', 'TRUNCATE tracked');
+noted('tracked', "INSERT INTO tracked SELECT i, 'many' FROM generate_series(1, 100) i");
+my $before_others = changes('tracked');
+$publisher->safe_psql('postgres', 'UPDATE cache_aside SET n = n WHERE id = 8');
+$publisher->wait_for_catchup('sub');
+is(changes('tracked'), $before_others, 'it is not noted when other tables change');
 
 # ----- TRUNCATE -----
 

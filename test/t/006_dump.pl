@@ -48,6 +48,14 @@ $node->safe_psql('source', q(
 	CREATE TABLE detached (id int PRIMARY KEY);
 	SELECT cache.attach('detached');
 	SELECT cache.detach('detached');
+	CREATE TABLE tracked (id int PRIMARY KEY, v text);
+	SELECT cache.track('tracked');
+	CREATE TABLE parted_tracked (id int, v text) PARTITION BY RANGE (id);
+	CREATE TABLE parted_tracked_1 PARTITION OF parted_tracked FOR VALUES FROM (0) TO (100);
+	SELECT cache.track('parted_tracked');
+	CREATE TABLE untracked (id int PRIMARY KEY);
+	SELECT cache.track('untracked');
+	SELECT cache.untrack('untracked');
 ));
 
 my $bindings = q(SELECT * FROM cache.bindings ORDER BY relation::text);
@@ -103,6 +111,26 @@ sub check_spaces
 		"\nt\n", "$name: a new space gets a new number");
 }
 
+# Tracked tables still are, and changes are noted.
+sub check_tracked
+{
+	my ($server, $db, $name) = @_;
+
+	is($server->safe_psql($db, 'SELECT relation FROM cache.tracked ORDER BY relation::text'),
+		"parted_tracked\ntracked", "$name: cache.tracked");
+	foreach my $table ('tracked', 'parted_tracked', @strategies, 'parted')
+	{
+		my $look = "SELECT state, changes FROM cache.tracking('$table')";
+		my $before = $server->safe_psql($db, $look);
+
+		like($before, qr/^tracked/, "$name: $table is tracked");
+		$server->safe_psql($db, "INSERT INTO $table VALUES (30, 'new')");
+		isnt($server->safe_psql($db, $look), $before, "$name: an insert into $table is noted");
+		$server->safe_psql($db, "DELETE FROM $table WHERE id = 30");
+	}
+	is($server->safe_psql($db, "SELECT state FROM cache.tracking('untracked')"), 'untracked', "$name: and no other is");
+}
+
 # The database has what the source had, and its cache works.
 sub check_copy
 {
@@ -112,6 +140,7 @@ sub check_copy
 	is($server->safe_psql($db, $bindings), $expected_bindings, "$name: cache.bindings");
 	is($server->safe_psql($db, $triggers), $expected_triggers, "$name: triggers");
 	check_spaces($server, $db, $name);
+	check_tracked($server, $db, $name);
 	is($server->safe_psql($db, $registered), $expected_registered, "$name: the extension's configuration tables");
 	is($server->safe_psql($db, 'SELECT relation, unclean FROM cache.flush_state'), 'deferring|f', "$name: cache.flush_state");
 	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A')),
