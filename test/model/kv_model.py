@@ -160,10 +160,10 @@ class Txn:
 
 
 class Config:
-    def __init__(self, name, *procs, evict=False, abort=False, mut='', read_keys='AB', tagged=False, stripe=False,
-                 live=False, deep=False):
+    def __init__(self, name, *procs, evict=False, abort=False, mut='', read_keys='AB', tagged=False, absent=False,
+                 stripe=False, live=False, deep=False):
         self.name, self.procs, self.evict, self.abort = name, procs, evict, abort
-        self.read_keys, self.tagged, self.live, self.deep = read_keys, tagged, live, deep
+        self.read_keys, self.tagged, self.absent, self.live, self.deep = read_keys, tagged, absent, live, deep
         self.stripe = (0, 0, 1) if stripe else (0, 1, 2)      # stripe: A and B share one
         self.drops = any('drop' in p for p in procs)
         self.set_mutant(mut)
@@ -251,7 +251,7 @@ def begin_read(s, key, step):
 def chosen(cfg, s, rd, key, locked):
     """The entry that a reader takes, in a tuple; or what its next step is; None: wait."""
     cur, pend = s.ents[key]
-    if cur is None and pend is None:
+    if cur is None and (pend is None or (not locked and 'fast_ignores_pending' in cfg.mut)):
         return (None,)
     tag = (cur or pend).tag
     if not tag:
@@ -651,9 +651,10 @@ def fresh(txn, pc):
 
 
 def initial(cfg):
-    first = tuple((Entry(k + 1, 0, 0, 3 if k == A and cfg.tagged else 0), None) for k in range(3))
+    first = tuple((None if cfg.absent else Entry(k + 1, 0, 0, TAG + 1 if k == A and cfg.tagged else 0), None)
+                  for k in range(3))
     return State(0, first, (Cell(0, IDLE, 0),) * len(cfg.progs), (0, 0, 0, 0), (0, 0, 0),
-                 tuple(Truth(e.ver, e.tv) for e, _ in first), (0, 0, 0), 0, 0, 0, (fresh(0, 0),) * len(cfg.progs))
+                 tuple(Truth(e.ver, e.tv) if e else NONE for e, _ in first), (0, 0, 0), 0, 0, 0, (fresh(0, 0),) * len(cfg.progs))
 
 
 def is_over(cfg, s):
@@ -742,6 +743,7 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('asks_clog', 'two keys, xid', 'asked for the commit record, not whether it is in progress'),
     ('no_serial', 'two in a backend, xid', 'no serial in the tag'),
     ('fast_ignores_tag', 'two keys', 'the look without lock does not mind a tag'),
+    ('fast_ignores_pending', 'new keys, xid', 'the look without lock does not mind a pending entry that is alone'),
     ('old_not_tagged', 'delete', 'what is to go is not tagged'),
     ('evicted_means_old', 'two keys, evicted', 'the pending one is gone: the old one is taken'),
     ('believes_held', 'savepoint', 'key locks that went with ROLLBACK TO are believed to be held'),
@@ -773,6 +775,9 @@ def configurations():
     yield C('two keys and a table, seen', 'x put:A put:B', 'see A row B', abort=True, evict=True)
     yield C('two keys and a table, seen twice', 'x put:A put:B', 'see row A B', 'see A row B', abort=True, evict=True,
             deep=True)
+    yield C('new keys', 'put:A put:B', 'i add:A', 'read', absent=True, abort=True, evict=True)
+    yield C('new keys, xid', 'x put:A put:B', 'rmw:A', 'read', absent=True, abort=True, evict=True)
+    yield C('new keys and a table, seen', 'x put:A put:B', 'see row A', absent=True)
     yield C('two keys each', 'rmw:A rmw:B', 'rmw:B rmw:A', 'read', abort=True, evict=True)
     yield C('two keys each, xid', 'x rmw:A rmw:B', 'x rmw:B del:A', 'read', abort=True, evict=True)
     yield C('two keys each, at once', 'x rmw:A rmw:B', 'put:B del:A', 'i rmw:A', 'read', abort=True)

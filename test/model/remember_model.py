@@ -14,6 +14,8 @@ One query that reads two tables, 1 and 2.  Every interleaving of the atomic step
   forget  moves the version of the entry's name (a tag), at any time
   track   the tables are tracked, and have slots, from some moment on; who has changed them before had no mark.
           It waits for those who are changing them, as the DDL that it is.
+  slot    the tables are tracked but have no slots yet; they are made any time, with px = next xid - 1, and who
+          has changed a table before does not know of them
   restart any time: words, entry and snapshots are gone, prepared transactions are not
   standby it begins in recovery, where changes are replayed without any marks, and snapshots of that time are
           never served from the cache; the slots are made any time; then it is promoted
@@ -24,7 +26,8 @@ looks the entry up.
 CLAIM     what it gets is what the query gives under S.  The same for the caller of the filler, whose S is older
           than F: the result under F is returned if the watches stand after F and S sees as much.
           And an entry is not returned once its name was forgotten after F.
-W is the max of the last_xid of the tables and of boot_xid - 1; a slot begins with last_xid = next xid - 1.
+W is the max of the last_xid of the tables and of boot_xid - 1; a slot begins with last_xid = next xid - 1.  (To raise
+last_xid to that when the first watch after promotion activates the slot comes to the same as boot_xid - 1.)
 A version is never the same twice, so a token is kept as "has fallen since", and who holds a fallen one is sent home.
 
 OUTPUT  For each configuration: states, hits that were checked, OK or the violation with a shortest trace.  Each
@@ -64,7 +67,7 @@ class Spec:
                 pair = [('mark', t)]
             marks += pair if not self.prepares else [('last', t), ('mark', t)]
         late = [('last', t) for t in self.tables]
-        self.code = [('begin', 0)] + [('change', 0)] * (cfg.track or cfg.standby)
+        self.code = [('begin', 0)] + [('change', 0)] * (cfg.track or cfg.slot or cfg.standby)
         self.changed = len(self.code)
         if self.prepares:
             px = [('px', t) for t in self.tables]
@@ -90,8 +93,8 @@ class Spec:
 
 
 class Config:
-    def __init__(self, name, writers, track=False, restarts=0, standby=False, forgets=0, abort=True, mut='', deep=False):
-        self.name, self.writers, self.track, self.restarts = name, writers.split(), track, restarts
+    def __init__(self, name, writers, track=False, slot=False, restarts=0, standby=False, forgets=0, abort=True, mut='', deep=False):
+        self.name, self.writers, self.track, self.slot, self.restarts = name, writers.split(), track, slot, restarts
         self.standby, self.forgets, self.abort, self.deep = standby, forgets, abort, deep
         self.set_mutant(mut)
 
@@ -322,7 +325,8 @@ def returned(cfg, s, memo):
 
 # ------------------------------------------------------------------ the world
 def slot_word(cfg, s):
-    return Word(0, 0, 0 if 'slot_last_zero' in cfg.mut else s.nx - 1)
+    px = s.nx - 1 if cfg.slot and 'slot_px_zero' not in cfg.mut else 0
+    return Word(0, px, 0 if 'slot_last_zero' in cfg.mut else s.nx - 1)
 
 
 def world_steps(cfg, s, out):
@@ -330,7 +334,7 @@ def world_steps(cfg, s, out):
         out.append((s._replace(forgets=s.forgets + 1), 'FORGET'))
     if not s.tracked:
         busy = any(spec.changed <= w.pc < DONE for w, spec in zip(s.ws, cfg.specs) if spec.tables)
-        if not busy or s.recovery:            # a slot may be made in recovery; a trigger comes by replay
+        if not busy or cfg.slot or s.recovery:               # in recovery, a trigger comes by replay
             out.append((s._replace(tracked=True, words=(slot_word(cfg, s),) * 2), 'TRACKED, slots are made'))
     if s.recovery:
         out.append((reboot(cfg, s, s.words if s.tracked else (slot_word(cfg, s),) * 2), 'PROMOTED'))
@@ -349,7 +353,7 @@ def reboot(cfg, s, words):
 
 def initial(cfg):
     s = State(2, 1, 0 if cfg.standby else 2, (), (), (Word(0, 0, 1),) * 2, None, (Writer(0, 0, 0, False),) * len(cfg.specs),
-              IDLE, not (cfg.track or cfg.standby), cfg.standby, cfg.restarts, 0)
+              IDLE, not (cfg.track or cfg.slot or cfg.standby), cfg.standby, cfg.restarts, 0)
     return s._replace(hist=(take_snapshot(cfg, s),))
 
 
@@ -402,6 +406,8 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('px_after_unmark', 'prepared', 'px set after flux - 1'),
     ('no_boot', 'prepared, restart', 'F.xmin >= boot_xid not required'),
     ('slot_last_zero', 'track', 'last_xid of a new slot begins with 0'),
+    ('slot_last_zero', 'slot', 'last_xid of a slot that the first watch makes begins with 0'),
+    ('slot_px_zero', 'slot', 'px of a slot that the first watch makes begins with 0'),
     ('slot_last_zero w_ignores_boot', 'prepared, restart', 'the same after a restart'),
     ('w_ignores_boot', 'standby', 'W without boot_xid - 1'),
     ('own_hit', 'two', 'hit by one who has changed the table itself'),
@@ -431,6 +437,9 @@ def configurations():
     yield C('track', '12 1 2', track=True, abort=False)
     yield C('track, prepared', '12p 1', track=True)
     yield C('track, aborts', '12 1 2', track=True, deep=True)
+    yield C('slot', '12 1', slot=True)
+    yield C('slot, three', '12 1 0', slot=True, abort=False)
+    yield C('slot, prepared', '12p 1', slot=True)
     yield C('standby', '12p 1', standby=True)
     yield C('standby, three', '12p 1 2p', standby=True, abort=False)
     yield C('standby, three, aborts', '12p 1 2p', standby=True, deep=True)
