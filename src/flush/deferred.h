@@ -9,6 +9,7 @@
 #define CS_DEFERRED_H
 
 #include "flush/delta.h"
+#include "store/store.h"
 #include "table/key.h"
 #include "utils/snapshot.h"
 
@@ -75,8 +76,6 @@ typedef enum CsReserve
 #define CS_RESERVE_FORCE	0x04	/* beyond the share for dirty entries */
 #define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one
 										 * now */
-
-#define CS_ANY_VERSION		PG_UINT64_MAX
 
 extern Size cs_deferred_shmem_size(void);
 extern void cs_deferred_shmem_init(void);

@@ -386,6 +386,12 @@ cs_index_supersede(int part, CsSlot *valid, CsSlot *pending)
 	CsRecord   *rec = cs_slot_record(part, pending);
 	bool		two = valid != NULL && valid->bucket != pending->bucket;
 
+#ifdef CS_MUTANT_SUPERSEDED_APART
+	if (valid != NULL)
+		cs_index_unlink(part, valid);
+	valid = NULL;
+	two = false;
+#endif
 	cs_bucket_begin(pending->bucket);
 	if (two)
 		cs_bucket_begin(valid->bucket);

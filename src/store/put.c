@@ -101,6 +101,9 @@ bytes_after(const CsNew *new, uint64 bytes, Size oldsize)
 {
 	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
 
+#ifdef CS_MUTANT_STAGED_CHARGED
+	return (int64) (bytes + new->size - oldsize);
+#endif
 	return (int64) (bytes + new->size - oldsize) -
 		(int64) pg_atomic_read_u64(&owner->staged_bytes);
 }

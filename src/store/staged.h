@@ -30,13 +30,10 @@ typedef enum CsStage
 	CS_STAGE_FULL
 } CsStage;
 
-/* To be replaced or removed whatever it is. */
-#define CS_ANY_VERSION		PG_UINT64_MAX
-
 /*
  * At once: put the value, or remove the entry (value NULL), if the entry's
- * version is 'expected' (0: there is none), no transaction has staged anything
- * for the key, and check() agrees, which may be asked more than once.  An entry of
+ * version is 'expected' (0: there is none; CS_ANY_VERSION: any, or none), no
+ * transaction has staged anything for the key, and check() agrees, which may be asked more than once.  An entry of
  * another epoch than meta's, or that has expired, is as good as none.  meta.wxid
  * is of no account; meta may be NULL when an entry with a version is removed.
  * Unless the result is CS_STAGE_DONE, the entry is not touched, or evicted at

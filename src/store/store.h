@@ -138,6 +138,9 @@ extern CsInstall cs_store_install(const CsKey *key, const CsMeta *meta,
  */
 extern bool cs_store_unlink(uint32 owner, uint64 hash);
 
+/* Instead of the version that an entry must have: any, or none at all */
+#define CS_ANY_VERSION		PG_UINT64_MAX
+
 /*
  * Dirty entries (CS_ENTRY_DIRTY) are made by cs_store_swap() and removed by
  * cs_store_alter(), never evicted, unlinked or overwritten by clean ones.  The

@@ -114,12 +114,6 @@ expired(const Version * v)
 	return v->meta.expires != 0 && v->meta.expires <= cs_clock_now();
 }
 
-static bool
-dead(const Version * v)
-{
-	return !v->present || v->meta.epoch != m.epoch || expired(v);
-}
-
 static void
 expect_found(const Version * v, const CsFound *found, CsLookup result)
 {
@@ -248,58 +242,68 @@ check(void *arg)
 	return *(bool *) arg;
 }
 
+/* Is the key as it must be for this, with or without its valid entry? */
+static bool
+as_expected(const ModelEntry * e, bool there, uint64 expected, const CsMeta *meta)
+{
+	uint64		actual = there ? e->valid.version : 0;
+
+	/* the removal of what is not there leaves no trace */
+	if (e->tag != 0 && (there || e->pending.present))
+		return false;
+	if (expired(&e->valid) || (meta != NULL && meta->epoch != e->valid.meta.epoch))
+		actual = 0;
+	return expected == CS_ANY_VERSION || expected == actual;
+}
+
 static void
 do_replace(int id)
 {
 	ModelEntry *e = &m.entry[id];
-	uint64		actual = dead(&e->valid) ? 0 : e->valid.version;
-	uint64		expected = rnd(4) == 0 ? rnd(2) * e->valid.version : actual;
+	bool		there = e->valid.present;
+	uint64		expected = there ? e->valid.version : 0;
 	bool		remove = rnd(4) == 0;
 	bool		yes = rnd(8) != 0;
 	char		value[MAX_LEN];
+	const CsMeta *meta;
 	Version		new;
 	KeyBytes	k;
 	CsStage		result;
+	bool		done;
 
+	if (there && (expired(&e->valid) || e->valid.meta.epoch != m.epoch))
+		expected *= rnd(2);
+	if (rnd(4) == 0)
+		expected = rnd(2) ? 0 : e->valid.version;
+	if (rnd(8) == 0)
+		expected = CS_ANY_VERSION;
 	make_key(id, &k);
 	random_version(&new, value);
-	result = cs_store_replace(&k.key, remove && expected != 0 && rnd(2) ? NULL : &new.meta,
-							  remove ? NULL : value, new.len, 0, expected,
+	meta = remove && rnd(2) ? NULL : &new.meta;
+	result = cs_store_replace(&k.key, meta, remove ? NULL : value, new.len, 0, expected,
 							  rnd(2) && yes ? NULL : check, &yes);
-	if (may_miss(e) && e->tag == 0 && yes &&
-		(result == CS_STAGE_CONFLICT) != (expected != actual))
+	done = result != CS_STAGE_CONFLICT;
+	if (yes && done != as_expected(e, there, expected, meta))
 	{
+		expect(there && done == as_expected(e, false, expected, meta));
 		note_missing(e);
-		actual = 0;
 	}
-	if (remove && expected != 0 && result == CS_STAGE_DONE && e->valid.version == expected &&
-		e->tag == 0 && !expired(&e->valid))
-		actual = expected;		/* without meta, the epoch does not count */
-	if (e->tag != 0 && !e->pending.present && !e->valid.present &&
-		result == CS_STAGE_DONE)
-		expect(expected == 0);	/* no trace of the removal */
-	else if (may_miss(e) && e->tag != 0 && !e->pending.present && result == CS_STAGE_DONE)
-	{
-		note_missing(e);
-		expect(expected == 0);
-	}
-	else if (e->tag != 0 || !yes || expected != actual)
-	{
-		expect(result == CS_STAGE_CONFLICT);
+	expect(yes || !done);
+	if (!done)
 		m.conflicts++;
-		return;
-	}
-	if (result == CS_STAGE_FULL)
+	else if (result == CS_STAGE_FULL)
 	{
 		expect(m.tight);
 		m.full++;
-		return;
 	}
-	expect(result == CS_STAGE_DONE);
-	m.replaced++;
-	e->tag = 0;
-	e->valid = new;
-	e->valid.present = !remove;
+	else
+	{
+		expect(result == CS_STAGE_DONE);
+		m.replaced++;
+		e->tag = 0;
+		e->valid = new;
+		e->valid.present = !remove;
+	}
 }
 
 static void
