@@ -429,6 +429,10 @@ BEGIN;
 SELECT cache.set('m', 'at once', immediate => true), cache.set('m', 'later'), cache.get('m');
 ROLLBACK;
 SELECT cache.get('m');
+-- whether values with tags are there takes reading them, but not keeping them all
+SELECT count(cache.set('m' || i, repeat('v', 100000), tags => '{m}')) FROM generate_series(1, 100) i;
+SELECT deleted, (SELECT sum(total_bytes) < 8000000 FROM pg_backend_memory_contexts) AS lean
+	FROM (SELECT cache.delete_prefix('m') AS deleted OFFSET 0) x;
 -- what keys are there does not depend on how they got there
 SELECT cache.delete_prefix('') > 0 AS deleted;
 SELECT * FROM cache.keys();

@@ -274,9 +274,7 @@ cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 void
 cs_kv_announce(const CsSpace *space, int64 nkeys)
 {
-	if (nkeys <= cs_bulk_threshold / 10)
-		return;
 	check_may_change(space);
 	cs_commit_check_open();
-	cs_keylock_take_space(cs_overlay_space(space));
+	cs_keylock_announce(cs_overlay_space(space), nkeys);
 }

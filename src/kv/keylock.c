@@ -6,8 +6,10 @@
  * Transactions that change a key take heavyweight locks, in the namespace of
  * advisory locks but beside those of users: RowExclusiveLock on the space, and
  * ExclusiveLock on the key; ExclusiveLock on the space when there are too many
- * keys.  They are held until the transaction or subtransaction ends.  Dropping
- * a space takes AccessExclusiveLock on it.
+ * keys.  Two transactions that have locked keys of a space and then want all of
+ * it would wait for each other, so at first it is taken only if nobody else has
+ * any.  They are held until the transaction or subtransaction ends.  Dropping a
+ * space takes AccessExclusiveLock on it.
  *
  * A change that is made at once would spend most of its time on such locks, and
  * hardly ever meet one.  So shared counters, by hash of the key and by slot, tell
@@ -34,6 +36,10 @@
 #include "kv/keylock.h"
 #include "store/slot.h"
 #include "txn/testpoint.h"
+
+/* Keys of a space from which on it had better be locked as a whole, or must be. */
+#define MANY_KEYS	(cs_bulk_threshold / 10)
+#define MOST_KEYS	(cs_bulk_threshold / 2)
 
 static pg_atomic_uint32 *key_holds; /* cache_strategies.stripes of them */
 static pg_atomic_uint32 *space_holds;	/* by slot */
@@ -83,14 +89,16 @@ space_tag(LOCKTAG *tag, const CsSpace *space)
  * the cursor's, which goes with another subtransaction: the one that made the
  * cursor, or the one in which it failed.
  */
-static void
-acquire(const LOCKTAG *tag, LOCKMODE mode)
+static bool
+acquire(const LOCKTAG *tag, LOCKMODE mode, bool wait)
 {
 	ResourceOwner owner = CurrentResourceOwner;
+	LockAcquireResult result;
 
 	CurrentResourceOwner = CurTransactionResourceOwner;
-	(void) LockAcquire(tag, mode, false, false);
+	result = LockAcquire(tag, mode, false, !wait);
 	CurrentResourceOwner = owner;
+	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void
@@ -110,24 +118,38 @@ lock_space(CsOverlaySpace *space)
 		return;
 	space_tag(&tag, &space->space);
 	hold = cs_overlay_new_hold(&space->shared, NULL, NULL);
-	acquire(&tag, RowExclusiveLock);
+	(void) acquire(&tag, RowExclusiveLock, true);
 	cs_overlay_add_hold(hold);
 	cs_keylock_check_space(&space->space);
 }
 
-void
-cs_keylock_take_space(CsOverlaySpace *space)
+/* False: somebody else has locked keys, and it can do without. */
+static bool
+lock_whole(CsOverlaySpace *space)
 {
+	bool		wait = space->shared == NULL || space->nlocks >= MOST_KEYS;
 	LOCKTAG		tag;
 	CsHold	   *hold;
 
 	if (space->whole != NULL)
-		return;
+		return true;
 	space_tag(&tag, &space->space);
 	hold = cs_overlay_new_hold(&space->whole, &space_holds[space->space.slot], NULL);
-	acquire(&tag, ExclusiveLock);
+	if (!acquire(&tag, ExclusiveLock, wait))
+	{
+		pfree(hold);
+		return false;
+	}
 	cs_keylock_check_space(&space->space);
 	cs_overlay_add_hold(hold);
+	return true;
+}
+
+void
+cs_keylock_announce(CsOverlaySpace *space, int64 nkeys)
+{
+	if (nkeys > MANY_KEYS)
+		(void) lock_whole(space);
 }
 
 void
@@ -139,9 +161,8 @@ cs_keylock_take(CsOverlayKey *own)
 
 	if (space->whole != NULL || own->hold != NULL)
 		return;
-	if (space->nlocks >= cs_bulk_threshold / 10)
+	if (space->nlocks >= MANY_KEYS && lock_whole(space))
 	{
-		cs_keylock_take_space(space);
 		CS_TEST_POINT("kv_after_hold");
 		return;
 	}
@@ -150,7 +171,7 @@ cs_keylock_take(CsOverlayKey *own)
 							   &space->nlocks);
 #ifndef CS_MUTANT_KV_NO_KEY_LOCK
 	key_tag(&tag, &space->space, own->key.hash);
-	acquire(&tag, ExclusiveLock);
+	(void) acquire(&tag, ExclusiveLock, true);
 #endif
 	cs_overlay_add_hold(hold);
 	CS_TEST_POINT("kv_after_hold");

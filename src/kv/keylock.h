@@ -20,8 +20,8 @@ extern void cs_keylock_shmem_init(void);
  */
 extern void cs_keylock_take(CsOverlayKey *own);
 
-/* The whole space, for many keys. */
-extern void cs_keylock_take_space(CsOverlaySpace *space);
+/* So many keys are about to be locked: the whole space, if that is better. */
+extern void cs_keylock_announce(CsOverlaySpace *space, int64 nkeys);
 
 /* Locked for one change that is made at once, and given back. */
 typedef struct CsKeyLock

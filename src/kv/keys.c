@@ -12,6 +12,7 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "kv/cell.h"
 #include "kv/change.h"
@@ -35,6 +36,7 @@ typedef struct KeyNames
 	int64		want;			/* 0: all */
 	KeyName		after;			/* data NULL: from the first */
 	KeyName		prefix;
+	MemoryContext scratch;		/* what is read of a value with tags */
 } KeyNames;
 
 static int
@@ -81,6 +83,17 @@ is_wanted(const KeyNames *names, const KeyName *name)
 	return names->after.data == NULL || compare(name, &names->after) > 0;
 }
 
+static bool
+is_there(const KeyNames *names, const CsKvKey *key)
+{
+	MemoryContext caller = MemoryContextSwitchTo(names->scratch);
+	bool		result = cs_kv_exists(key);
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(names->scratch);
+	return result;
+}
+
 /* The byte in front of the name, its kind, is of the same piece of memory. */
 static void
 add(KeyNames *names, const KeyName *name)
@@ -113,7 +126,7 @@ add_stored(KeyNames *names, const CsSpace *space)
 		KeyName		name = {key.key.data + 1, key.key.len - 1};
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_wanted(names, &name) && cs_kv_exists(&key))
+		if (is_wanted(names, &name) && is_there(names, &key))
 			add(names, &name);
 		else
 			pfree(unconstify(char *, key.key.data));
@@ -132,7 +145,7 @@ add_own(KeyNames *names, const CsSpace *space)
 
 		if (own->top == NULL || own->key.data[0] != CS_KV_KEY ||
 			own->space->space.id != space->id || own->space->space.own != space->own ||
-			!is_wanted(names, &name) || !cs_kv_exists(&key))
+			!is_wanted(names, &name) || !is_there(names, &key))
 			continue;
 		copy = palloc(own->key.len);
 		memcpy(copy, own->key.data, own->key.len);
@@ -155,6 +168,8 @@ cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
 	}
 	names.max = MIN_KEPT;
 	names.name = palloc(names.max * sizeof(KeyName));
+	names.scratch = AllocSetContextCreate(CurrentMemoryContext, "values of keys",
+										  ALLOCSET_DEFAULT_SIZES);
 	add_stored(&names, space);
 	add_own(&names, space);
 	tidy(&names);
@@ -165,5 +180,6 @@ cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
 		pfree(unconstify(char *, names.name[i].data - 1));
 	}
 	pfree(names.name);
+	MemoryContextDelete(names.scratch);
 	return result;
 }
