@@ -12,13 +12,8 @@
  * A space's slot is made by who first uses it.  Its epoch moves when the slot is
  * taken away; so as long as that is the one that we know, slot and space belong
  * together, and no entry of another can be met.  A slot is made under a lock that
- * conflicts with the drop: AccessShareLock on the space, or on the role.
- *
- * Slots go with their spaces: at COMMIT of who has dropped the space, the role or
- * the database, or at ABORT of who has created it.  A transaction that is
- * prepared ends without a callback, so then they go at PREPARE, whatever becomes
- * of it; its locks keep others from making new ones, and to lose the keys of a
- * space is safe.
+ * conflicts with the drop: AccessShareLock on the space, or on the role.  It goes
+ * with the space (spacedrop.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -30,10 +25,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "common/int.h"
@@ -52,7 +44,6 @@
 #include "guc.h"
 #include "kv/space.h"
 #include "store/slot.h"
-#include "txn/participant.h"
 
 /* In the namespace of advisory locks, where users have 1 and 2. */
 #define LOCK_SPACE	0xc7
@@ -107,28 +98,12 @@ typedef struct Known
 	bool		may[N_RIGHTS];
 } Known;
 
-/* A space whose slot goes when the transaction ends in one way or the other. */
-typedef struct Ending
-{
-	struct Ending *next;
-	SubTransactionId subid;
-	bool		created;		/* goes at ABORT; else at COMMIT */
-	Oid			database;		/* InvalidOid: all */
-	Oid			object;			/* InvalidOid: all */
-	bool		roles;			/* private spaces */
-	bool		spaces;
-} Ending;
-
 static HTAB *known;
 static Known *last_named;
 static Known *last_own;
 static uint64 invalidations = 0;
 static Oid	catalog_relid = InvalidOid;
 static Oid	grants_relid = InvalidOid;
-static Ending *endings;
-static bool preparing = false;
-
-static object_access_hook_type prev_object_access = NULL;
 
 /* ----- forgetting ----- */
 
@@ -180,6 +155,13 @@ cs_space_catalog(void)
 		}
 	}
 	return catalog_relid;
+}
+
+void
+cs_space_changed(void)
+{
+	if (OidIsValid(cs_space_catalog()))
+		CacheInvalidateRelcacheByRelid(cs_space_catalog());
 }
 
 static Relation
@@ -445,9 +427,8 @@ cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint32 hash)
 	SET_LOCKTAG_ADVISORY(*tag, database, id, hash, own ? LOCK_ROLE : LOCK_SPACE);
 }
 
-/* Until the end of the subtransaction. */
-static void
-lock_exclusive(Oid database, bool own, Oid id)
+void
+cs_space_lock_whole(Oid database, bool own, Oid id)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	LOCKTAG		tag;
@@ -461,7 +442,7 @@ lock_exclusive(Oid database, bool own, Oid id)
 void
 cs_space_lock_exclusive(Oid id)
 {
-	lock_exclusive(MyDatabaseId, false, id);
+	cs_space_lock_whole(MyDatabaseId, false, id);
 }
 
 /* ----- slots ----- */
@@ -692,217 +673,7 @@ cs_space_list(bool all)
 	return spaces;
 }
 
-/* ----- created and dropped ----- */
-
-void
-cs_space_changed(void)
-{
-	if (OidIsValid(cs_space_catalog()))
-		CacheInvalidateRelcacheByRelid(cs_space_catalog());
-}
-
-static Ending *
-add_ending(Oid database, Oid object)
-{
-	Ending	   *ending = MemoryContextAllocZero(TopTransactionContext, sizeof(Ending));
-
-	ending->subid = GetCurrentSubTransactionId();
-	ending->database = database;
-	ending->object = object;
-	ending->next = endings;
-	endings = ending;
-	return ending;
-}
-
-static bool
-concerns(const Ending *ending, CsSlotKind kind, Oid database, Oid object)
-{
-	return OidIsValid(object) &&
-		(kind == CS_SLOT_SPACE ? ending->spaces : kind == CS_SLOT_ROLE && ending->roles) &&
-		(!OidIsValid(ending->database) || ending->database == database) &&
-		(!OidIsValid(ending->object) || ending->object == object);
-}
-
-/* May run in COMMIT and ABORT callbacks. */
-static void
-release_slots(const Ending *ending)
-{
-	if (OidIsValid(ending->object) && OidIsValid(ending->database))
-	{
-		CsSlotKind	kind = ending->roles ? CS_SLOT_ROLE : CS_SLOT_SPACE;
-		int			slot = cs_slot_get(ending->database, kind, ending->object, false);
-
-		if (slot >= 0)
-			cs_slot_release(slot, ending->database, kind, ending->object);
-		return;
-	}
-	for (int slot = 0; slot < cs_max_tables; slot++)
-	{
-		CsSlotKind	kind;
-		Oid			database;
-		Oid			object = cs_slot_name(slot, &database, &kind);
-
-		if (concerns(ending, kind, database, object))
-			cs_slot_release(slot, database, kind, object);
-	}
-}
-
-/* Wait until nobody is changing keys of those that have slots. */
-static void
-lock_slots(const Ending *ending)
-{
-	for (int slot = 0; slot < cs_max_tables; slot++)
-	{
-		CsSlotKind	kind;
-		Oid			database;
-		Oid			object = cs_slot_name(slot, &database, &kind);
-
-		if (concerns(ending, kind, database, object))
-			lock_exclusive(database, kind == CS_SLOT_ROLE, object);
-	}
-}
-
-void
-cs_space_created(Oid id)
-{
-	Ending	   *ending = add_ending(MyDatabaseId, id);
-
-	ending->spaces = true;
-	ending->created = true;
-}
-
-void
-cs_space_dropped(Oid id)
-{
-	Ending	   *ending = add_ending(MyDatabaseId, id);
-
-	ending->spaces = true;
-	if (OidIsValid(id))
-		cs_space_lock_exclusive(id);
-	else
-		lock_slots(ending);
-}
-
-/* Nobody gets a new slot for the role, either. */
-static void
-role_dropped(Oid role)
-{
-	Ending	   *ending = add_ending(InvalidOid, role);
-
-	ending->roles = true;
-	LockSharedObject(AuthIdRelationId, role, 0, AccessExclusiveLock);
-	lock_slots(ending);
-}
-
-static void
-catalog_dropped(void)
-{
-	Ending	   *ending = add_ending(MyDatabaseId, InvalidOid);
-
-	ending->roles = true;
-	ending->spaces = true;
-	lock_slots(ending);
-}
-
-/* When it commits nobody is connected to the database any more. */
-static void
-database_dropped(Oid database)
-{
-	Ending	   *ending = add_ending(database, InvalidOid);
-
-	ending->roles = true;
-	ending->spaces = true;
-}
-
-static bool
-is_catalog(Oid relid)
-{
-	char	   *name = get_rel_name(relid);
-
-	return name != NULL && strcmp(name, "spaces") == 0 && relid == cs_space_catalog();
-}
-
-static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
-{
-	if (prev_object_access)
-		prev_object_access(access, class, object, sub, arg);
-	if (access != OAT_DROP || sub != 0)
-		return;
-	if (class == AuthIdRelationId)
-		role_dropped(object);
-	else if (class == DatabaseRelationId)
-		database_dropped(object);
-	else if (class == RelationRelationId && is_catalog(object))
-		catalog_dropped();
-}
-
-/* ----- the end ----- */
-
-static void
-prepare(void)
-{
-	preparing = true;
-}
-
-static void
-end(bool committed)
-{
-	for (Ending *ending = endings; ending != NULL; ending = ending->next)
-		if (preparing || ending->created != committed)
-			release_slots(ending);
-	endings = NULL;
-	preparing = false;
-}
-
-static void
-committed(void)
-{
-	end(true);
-}
-
-static void
-aborted(void)
-{
-	end(false);
-}
-
-static void
-subcommitted(SubTransactionId sub, SubTransactionId parent)
-{
-	for (Ending *ending = endings; ending != NULL; ending = ending->next)
-		if (ending->subid == sub)
-			ending->subid = parent;
-}
-
-static void
-subaborted(SubTransactionId sub)
-{
-	Ending	  **place = &endings;
-
-	while (*place != NULL)
-	{
-		Ending	   *ending = *place;
-
-		if (ending->subid != sub)
-		{
-			place = &ending->next;
-			continue;
-		}
-		if (ending->created)
-			release_slots(ending);
-		*place = ending->next;
-		pfree(ending);
-	}
-}
-
-static const CsParticipant participant = {
-	.prepare = prepare,
-	.committed = committed,
-	.aborted = aborted,
-	.subcommitted = subcommitted,
-	.subaborted = subaborted
-};
+/* ----- setting up ----- */
 
 void
 cs_space_init(void)
@@ -912,7 +683,5 @@ cs_space_init(void)
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
 	/* who owns the database is a member of pg_database_owner */
 	CacheRegisterSyscacheCallback(DATABASEOID, acl_callback, (Datum) 0);
-	cs_txn_join(&participant);
-	prev_object_access = object_access_hook;
-	object_access_hook = object_access;
+	cs_space_drop_init();
 }

@@ -92,6 +92,11 @@ extern void cs_space_dropped(Oid id);
 /* The lock on a key's hash, or on the space (0). */
 extern void cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint32 hash);
 
+/* AccessExclusiveLock on the space, until the subtransaction ends. */
+extern void cs_space_lock_whole(Oid database, bool own, Oid id);
+
+extern void cs_space_drop_init(void);
+
 /* Errors: it has no slot; it has lost it. */
 extern void cs_space_check_slot(const CsSpace *space);
 cs_noreturn extern void cs_space_dropped_error(const CsSpace *space);
