@@ -230,16 +230,6 @@ cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object)
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 }
 
-void
-cs_slot_release_all(CsSlotKind kind, Oid object)
-{
-	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
-	for (int i = 0; i < cs_max_tables; i++)
-		if (slots->slot[i].name.kind == kind && slots->slot[i].name.object == object)
-			free_slot(i);
-	cs_lock_release(slots->lock, CS_RANK_SLOTS);
-}
-
 /*
  * DROP DATABASE tells us before it has made sure that nobody is connected, so
  * it may yet fail with writers under way: hence "lost".

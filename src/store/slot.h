@@ -69,9 +69,8 @@ extern int	cs_slot_get(Oid database, CsSlotKind kind, Oid object, bool create);
 /* Moves whenever an object gets or loses its slot */
 extern uint64 cs_slot_generation(void);
 
-/* Give it back; that of all databases.  Do not throw. */
+/* Give it back.  Does not throw. */
 extern void cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object);
-extern void cs_slot_release_all(CsSlotKind kind, Oid object);
 
 /* The same for the tables of a database. */
 extern void cs_slot_drop_database(Oid database);
