@@ -5,7 +5,7 @@
 #                         (STAGES="regress isolation" for some of the tests)
 #   make demo
 #   make soak             kill the server 200 times under load, and count
-#   make bench            throughput against plain PostgreSQL
+#   make bench            throughput against plain PostgreSQL, and against Redis
 #
 # WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.
 
@@ -56,7 +56,7 @@ soak:
 	test/soak/run
 
 bench:
-	bench/write_back
+	@for bench in $(filter-out %.sh,$(wildcard bench/*)); do echo "== $$bench"; $$bench || exit 1; done
 
 typedefs:
 	test/dev typedefs
