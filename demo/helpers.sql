@@ -11,12 +11,18 @@ BEGIN
 	INTO outcome, reason;
 END $$;
 
+-- Of a table, or of all spaces.
 CREATE FUNCTION demo.counts(tab regclass) RETURNS json
 LANGUAGE sql AS $$
 	SELECT row_to_json(c) FROM (
 		SELECT hits, absent_hits, misses, bypasses, fills, fills_refused, fills_no_room,
 			waits, publishes, invalidations, table_invalidations, refreshes
 		FROM cache.table_stats WHERE relation = tab) c
+	UNION ALL
+	SELECT row_to_json(c) FROM (
+		SELECT coalesce(sum(hits), 0) AS hits, coalesce(sum(misses), 0) AS misses, coalesce(sum(sets), 0) AS sets
+		FROM cache.space_stats) c
+	WHERE tab IS NULL
 $$;
 
 -- What was counted in between, as "misses +1, fills +1".

@@ -56,24 +56,10 @@ step A documents 999 "SELECT body->>'title' FROM cache.read(NULL::documents, 999
 
 # crowd STRATEGY: 8 sessions read one cold document at the same moment.
 crowd() {
-	local before after waiting pids=()
 	quietly A "SELECT cache.attach('documents', '$1', ttl => '10 min', negative_ttl => '1 min', loader => 'slow_document')" \
-		"SELECT cache.read(NULL::documents, 1)" "SELECT pg_advisory_lock(1)"
-	for _ in 1 2 3 4 5 6 7 8; do
-		psql_ -v ON_ERROR_STOP=1 -c "SELECT cache.read(NULL::documents, 1) IS NOT NULL" \
-			-c "SELECT pg_advisory_lock_shared(1)" \
-			-c "SELECT cache.read(NULL::documents, 50) IS NOT NULL" >/dev/null &
-		pids+=($!)
-	done
-	waiting=0
-	while [ "$waiting" -lt 8 ]; do
-		waiting=$(ask A "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-	done
-	before=$(ask A "SELECT demo.counts('documents')")
-	quietly A "SELECT pg_advisory_unlock(1)"
-	for pid in "${pids[@]}"; do wait "$pid"; done
-	after=$(ask A "SELECT demo.counts('documents')")
-	printf '%*s%-14s [%s]\n' "$INDENT" '' "$1" "$(ask A "SELECT demo.diff('$before', '$after')")"
+		"SELECT cache.read(NULL::documents, 1)"
+	printf '%*s%-14s [%s]\n' "$INDENT" '' "$1" "$(at_once documents "SELECT cache.read(NULL::documents, 1) IS NOT NULL" \
+		"SELECT cache.read(NULL::documents, 50) IS NOT NULL")"
 }
 part "8 sessions read document 50, cold, at the same moment, through a loader function that takes 0.2 s." \
 	"Counted over all of them, with read_through and, to compare, with cache_aside:"
