@@ -1,6 +1,9 @@
 -- cache.remember(): results are kept until something changes that they depend on.
 
 SET client_min_messages = warning;
+CREATE SCHEMA rem;
+GRANT USAGE ON SCHEMA rem TO PUBLIC;
+SET search_path = rem;
 
 -- A result as text, and where it came from: 'hit'; 'kept': computed and kept;
 -- 'miss': computed and not kept; 'run': as if there were no cache.
@@ -153,7 +156,7 @@ SELECT * FROM look('SELECT total(id) FROM t');
 
 -- names that come to stand for something else
 CREATE SCHEMA early;
-SET search_path = early, public;
+SET search_path = early, rem;
 SELECT * FROM look('SELECT v FROM t ORDER BY id');
 SELECT * FROM look('SELECT v FROM t ORDER BY id');
 CREATE TABLE early.t (id int, v text);
@@ -164,7 +167,7 @@ ALTER TABLE early.t RENAME TO other;
 SELECT * FROM look('SELECT v FROM t ORDER BY id');
 CREATE FUNCTION early.upper(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'early ' || $1 $$;
 SELECT * FROM look('SELECT upper(v) AS u FROM t WHERE id = 1');
-SET search_path = early, pg_catalog, public;
+SET search_path = early, pg_catalog, rem;
 SELECT * FROM look('SELECT upper(v) AS u FROM t WHERE id = 1');
 DROP FUNCTION early.upper(text);
 SELECT * FROM look('SELECT upper(v) AS u FROM t WHERE id = 1');
@@ -172,15 +175,15 @@ SELECT * FROM look('SELECT outer_function() AS v');
 CREATE FUNCTION early.inner_function() RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'early'::text $$;
 SELECT * FROM look('SELECT outer_function() AS v');
 DROP FUNCTION early.inner_function();
-RESET search_path;
+SET search_path = rem;
 ALTER SCHEMA early RENAME TO late;
 ALTER TABLE late.other RENAME TO t;
-SET search_path = late, public;
+SET search_path = late, rem;
 SELECT * FROM look('SELECT v FROM t ORDER BY id');
-RESET search_path;
+SET search_path = rem;
 SELECT * FROM look('SELECT v FROM t ORDER BY id');
 CREATE TEMP TABLE t (id int, v text);
-SELECT * FROM look('SELECT v FROM public.t ORDER BY id');
+SELECT * FROM look('SELECT v FROM rem.t ORDER BY id');
 \set VERBOSITY terse
 SELECT cache.remember('k', '1 hour', 'SELECT v FROM t ORDER BY id');
 \set VERBOSITY default
@@ -255,6 +258,7 @@ SET bytea_output = 'escape';
 SELECT how, result FROM look('SELECT ''2020-02-03 00:00''::timestamptz AS t, ''1 day 2 hours''::interval::text AS i, 1.1::float4 AS f, ''\x01''::bytea::text AS b, ''2020-02-03''::date::text AS d');
 RESET ALL;
 SET client_min_messages = warning;
+SET search_path = rem;
 SELECT how, result FROM look('SELECT ''2020-02-03 00:00''::timestamptz AS t, ''1 day 2 hours''::interval::text AS i, 1.1::float4 AS f, ''\x01''::bytea::text AS b, ''2020-02-03''::date::text AS d');
 SELECT how FROM look('SELECT count(*) FROM t WHERE v = NULL');
 SET transform_null_equals = on;
@@ -267,7 +271,8 @@ RESET default_text_search_config;
 
 -- literals that depend on when they are read
 SELECT how FROM twice('SELECT ''today''::date');
-SELECT how FROM twice('SELECT timestamptz '' NOW ''');
+SELECT how FROM look('SELECT timestamptz '' NOW ''');
+\g
 SELECT how FROM twice('SELECT ''I know nowhere''');
 SELECT how FROM twice('SELECT now()');
 
@@ -355,6 +360,7 @@ CREATE FUNCTION opaque() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN
 GRANT SELECT ON u TO regress_carol;
 \c -
 SET client_min_messages = warning;
+SET search_path = rem;
 SET ROLE regress_carol;
 SELECT how, result FROM twice('SELECT opaque()', reads => '{u}');
 RESET ROLE;
@@ -372,7 +378,7 @@ CREATE OR REPLACE FUNCTION opaque() RETURNS bigint LANGUAGE plpgsql STABLE AS 'B
 SELECT how, result FROM twice('SELECT opaque()', reads => '{u}');
 -- which the session's temporary tables may be
 CREATE TEMP TABLE u (id int);
-SELECT how, result FROM twice('SELECT opaque()', reads => '{public.u}');
+SELECT how, result FROM twice('SELECT opaque()', reads => '{rem.u}');
 DROP TABLE pg_temp.u;
 
 -- row-level security
@@ -585,11 +591,13 @@ BEGIN
 END $$;
 \c -
 SET client_min_messages = warning;
+SET search_path = rem;
 SELECT again(3), again(3);
 -- more queries than a session keeps
 SELECT count(DISTINCT cache.remember('k', '1 hour', format('SELECT %s AS i FROM t', i))) FROM generate_series(1, 300) i;
 SELECT count(DISTINCT cache.remember('k', '1 hour', format('SELECT %s AS i FROM t', i))) FROM generate_series(1, 300) i;
 DISCARD ALL;
+SET search_path = rem;
 SELECT how FROM twice('SELECT 1 / id FROM t ORDER BY id');
 
 -- ----- partitions and children -----
@@ -646,3 +654,4 @@ REVOKE ALL ON t, late.t, secret, of_bob, with_unused FROM regress_carol, regress
 REVOKE ALL ON FUNCTION inner_function() FROM regress_carol;
 DROP VIEW of_bob;
 DROP ROLE regress_carol, regress_bob, regress_readers;
+DROP SCHEMA rem, late CASCADE;

@@ -2,6 +2,8 @@
 
 \set ECHO queries
 SET client_min_messages = warning;
+CREATE SCHEMA refused;
+SET search_path = refused;
 
 -- The error of a query, or that there is none.
 CREATE FUNCTION why(query text, reads regclass[] = NULL, params text[] = NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -146,11 +148,12 @@ SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname)
 -- which could find temporary tables, if there were any
 \c -
 \set ECHO queries
+SET search_path = refused;
 
 CREATE FUNCTION opaque() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) FROM t); END';
 CREATE FUNCTION believed() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION definer() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT count(*) FROM t';
-CREATE FUNCTION with_set() RETURNS bigint LANGUAGE sql STABLE SET search_path = public AS 'SELECT count(*) FROM t';
+CREATE FUNCTION with_set() RETURNS bigint LANGUAGE sql STABLE SET search_path = refused AS 'SELECT count(*) FROM t';
 CREATE FUNCTION inner_opaque() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT opaque()';
 CREATE FUNCTION internal_copy() RETURNS name LANGUAGE internal STABLE AS 'current_database';
 CREATE FUNCTION stable_cmp(one, one) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN true; END';
@@ -194,3 +197,4 @@ SELECT * FROM cache.remember(row_type => NULL::text, key => 'k', ttl => '1 hour'
 
 DROP SERVER nowhere CASCADE;
 DROP FOREIGN DATA WRAPPER nowhere;
+DROP SCHEMA refused CASCADE;
