@@ -402,6 +402,11 @@ BEGIN;
 SELECT cache.set('p', 'own');
 SELECT count(*), count(*) FILTER (WHERE v = 'own') AS own FROM (SELECT i, cache.get('p') AS v FROM par_keys WHERE i % 10 = 0 OFFSET 0) x;
 ROLLBACK;
+-- a worker does not know what the transaction has changed
+CREATE FUNCTION wrongly_safe() RETURNS text PARALLEL SAFE LANGUAGE plpgsql AS $$ BEGIN RETURN cache.get('p'); END $$;
+SET parallel_leader_participation = off;
+SELECT DISTINCT wrongly_safe() FROM par_keys WHERE i % 10 = 0;
+RESET parallel_leader_participation;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
@@ -437,4 +442,4 @@ SELECT deleted, (SELECT sum(total_bytes) < 8000000 FROM pg_backend_memory_contex
 SELECT cache.delete_prefix('') > 0 AS deleted;
 SELECT * FROM cache.keys();
 DROP TABLE characters, beside, par_keys;
-DROP FUNCTION pages, expired, wait_for_ttl, count_rows;
+DROP FUNCTION pages, expired, wait_for_ttl, count_rows, wrongly_safe;

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -34,10 +35,22 @@ space_arg(FunctionCallInfo fcinfo, int arg, CsSpaceRight right)
 	return cs_space_get(PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg), right);
 }
 
+/* Who is called by a function that is wrongly declared to be parallel safe? */
+static void
+prevent_in_worker(void)
+{
+	if (IsParallelWorker())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("cannot read keys of the cache in a parallel worker"),
+				 errdetail("What the transaction has changed is not known there.")));
+}
+
 const CsSpace *
 cs_verb_reader(FunctionCallInfo fcinfo)
 {
 	cs_shmem_require();
+	prevent_in_worker();
 	return space_arg(fcinfo, PG_NARGS() - 1, CS_SPACE_READ);
 }
 

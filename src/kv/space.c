@@ -102,6 +102,7 @@ static HTAB *known;
 static Known *last_named;
 static Known *last_own;
 static uint64 invalidations = 0;
+static uint64 acl_changes = 0;
 static Oid	catalog_relid = InvalidOid;
 static Oid	grants_relid = InvalidOid;
 
@@ -131,6 +132,7 @@ acl_callback(Datum arg, int cacheid, uint32 hashvalue)
 	HASH_SEQ_STATUS scan;
 	Known	   *each;
 
+	acl_changes++;
 	if (known == NULL)
 		return;
 	hash_seq_init(&scan, known);
@@ -390,12 +392,18 @@ is_named(const Known *entry, const text *name)
 
 /* ----- rights ----- */
 
+/*
+ * To look may take in the news that roles have changed.  Then what is found here
+ * is as old as the call, and is not believed again.
+ */
 static void
 learn_rights(Known *entry, Oid role)
 {
+	uint64		before = acl_changes;
 	bool		all = entry->space.own ? entry->space.id == role :
 	has_privs_of_role(role, entry->space.owner);
 
+	entry->acl_role = InvalidOid;
 	entry->may[CS_SPACE_READ] = entry->may[CS_SPACE_WRITE] = all;
 	for (int i = 0; i < entry->ngrants && !all; i++)
 	{
@@ -406,7 +414,8 @@ learn_rights(Known *entry, Oid role)
 		entry->may[CS_SPACE_READ] |= grant->may[CS_SPACE_READ];
 		entry->may[CS_SPACE_WRITE] |= grant->may[CS_SPACE_WRITE];
 	}
-	entry->acl_role = role;
+	if (acl_changes == before)
+		entry->acl_role = role;
 }
 
 static inline bool
