@@ -92,7 +92,8 @@ COMMIT;
 BEGIN;
 SELECT cache.set('own', 'x'), cache.delete('text'), cache.invalidate_tag('t');
 SELECT all_fail($$set('own', 'y', immediate => true)$$, $$set('text', 'y', immediate => true)$$, $$delete('own', immediate => true)$$, $$incr('own', immediate => true)$$,
-	$$set_many('{free,own}', '{1,2}'::text[], immediate => true)$$, $$invalidate_tag('t', immediate => true)$$);
+	$$set_many('{free,own}', '{1,2}'::text[], immediate => true)$$, $$invalidate_tag('t', immediate => true)$$,
+	$$set('free', 'x', tags => '{u,t}', immediate => true)$$);
 SELECT cache.get('own'), cache.get('text'), cache.get('free');
 SAVEPOINT s;
 SELECT cache.set('sub', 'x');

@@ -142,6 +142,17 @@ present_version(const CsKvKey *key)
 }
 #endif
 
+/* Such a value would be lost if the transaction were rolled back. */
+static void
+check_tags(const CsKvKey *key, const CsKvValue *value)
+{
+	if (cs_kv_tags_changed(key->space, value->tags, value->ntags))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot change a key immediately with a tag that this transaction has invalidated"),
+				 errhint("Change it without \"immediate\", or in a transaction of its own.")));
+}
+
 /* 'value' NULL: remove it. */
 static Outcome
 replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked)
@@ -154,6 +165,7 @@ replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked
 	if (value != NULL)
 	{
 		check_size(key, value);
+		check_tags(key, value);
 		size = cs_entry_size(value);
 		bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
 		cs_entry_encode(value, cs_cell_version(), bytes);

@@ -19,6 +19,9 @@ extern void cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind,
 /* Do the value's tags hold? */
 extern bool cs_kv_holds(const CsKvKey *key, const CsKvValue *value);
 
+/* Has this transaction invalidated one of them? */
+extern bool cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags);
+
 /* What this transaction has made of the key; the data are not copied. */
 extern bool cs_kv_peek_own(const CsKvKey *key, const CsOverlayState *state,
 						   CsKvValue *value);

@@ -169,6 +169,20 @@ cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
 	return true;
 }
 
+bool
+cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
+{
+	for (int i = 0; i < ntags; i++)
+	{
+		TagKey		key;
+
+		make_key(&key, space, tags[i].kind, tags[i].name, tags[i].len);
+		if (cs_overlay_find(&key.key) != NULL)
+			return true;
+	}
+	return false;
+}
+
 void
 cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name, Size len,
 					 bool immediate)
