@@ -73,6 +73,7 @@ typedef struct CsQuery
 	bool		opaque;			/* runs code that finds tables by name itself */
 	bool		secured;		/* row-level security: run it each time */
 	bool		oversized;		/* its last result was too large to be kept */
+	int			outrun;			/* results in a row that changes came before */
 	bool		permitted;		/* the role may do all that it does */
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of all else */
 } CsQuery;

@@ -420,6 +420,7 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 		pfree(value);
 	}
 	call->query->oversized = installed == CS_INSTALL_TOO_LARGE;
+	call->query->outrun = installed == CS_INSTALL_REFUSED ? call->query->outrun + 1 : 0;
 	cs_counters_add(call->space.slot,
 					installed == CS_INSTALL_DONE ? CS_COUNT_PUBLISH :
 					installed == CS_INSTALL_REFUSED ? CS_COUNT_REFUSED : CS_COUNT_NO_ROOM, 1);
@@ -533,13 +534,20 @@ follow(Call *call, CsKept *kept, CsLanding *landing)
 	return find(call, kept);
 }
 
+/* Is a result likely to be kept? */
+static bool
+is_worth_waiting(const CsQuery *query)
+{
+	return !query->oversized && query->outrun < MAX_FLIGHTS;
+}
+
 /* There is nothing that can be used.  False: it is not for S, now that it is there. */
 static bool
 compute_once(Call *call)
 {
 	int			nflights = 0;
 
-	while (nflights < MAX_FLIGHTS && !call->query->oversized)
+	while (nflights < MAX_FLIGHTS && is_worth_waiting(call->query))
 	{
 		CsFlight	flight = start_flight(call);
 		CsLanding	landing;
@@ -597,6 +605,7 @@ find_or_compute(Call *call)
 	switch (find(call, &kept))
 	{
 		case FOUND:
+			call->query->outrun = 0;
 			answer(call, &kept);
 			return;
 		case FOUND_DUE:
