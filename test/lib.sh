@@ -56,20 +56,34 @@ missing_packages() {
 	[ -e "/$SHAREDIR/extension/pgtap.control" ] || echo "postgresql-$PGMAJOR-pgtap"
 }
 
-install_missing() {
-	local packages
-	mapfile -t packages < <(missing_packages | tr ' ' '\n' | sort -u)
-	[ ${#packages[@]} -gt 0 ] || return 0
-	[ "$(id -u)" = 0 ] ||
-		die "Missing packages: ${packages[*]}. Install them, or run this as root."
-	command -v apt-get >/dev/null ||
-		die "Missing: ${packages[*]} (Debian names), and there is no apt-get to install them."
-	say "installing ${packages[*]}"
+# Those without which some tests are skipped.
+optional_packages() {
+	compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo faketime
+}
+
+apt_install() {
 	export DEBIAN_FRONTEND=noninteractive
-	if ! { apt-get -q update && apt-get -qy install --no-install-recommends "${packages[@]}"; } \
-		>"$WORK/log/apt" 2>&1; then
-		tail -n 30 "$WORK/log/apt" >&2
-		die "apt-get failed"
+	{ apt-get -q update && apt-get -qy install --no-install-recommends "$@"; } >"$WORK/log/apt" 2>&1
+}
+
+install_missing() {
+	local packages optional
+	mapfile -t packages < <(missing_packages | tr ' ' '\n' | sort -u)
+	mapfile -t optional < <(optional_packages)
+	if [ ${#packages[@]} -gt 0 ]; then
+		[ "$(id -u)" = 0 ] ||
+			die "Missing packages: ${packages[*]}. Install them, or run this as root."
+		command -v apt-get >/dev/null ||
+			die "Missing: ${packages[*]} (Debian names), and there is no apt-get to install them."
+		say "installing ${packages[*]}"
+		if ! apt_install "${packages[@]}"; then
+			tail -n 30 "$WORK/log/apt" >&2
+			die "apt-get failed"
+		fi
+	fi
+	if [ ${#optional[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		say "installing ${optional[*]}"
+		apt_install "${optional[@]}" || say "that failed; tests that need it are skipped"
 	fi
 }
 

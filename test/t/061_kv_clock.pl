@@ -1,0 +1,125 @@
+
+# Somebody sets the machine's clock: no key and no row expires early, and none
+# that has expired comes back.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
+
+plan skip_all => 'libfaketime is not installed (Debian package faketime)' unless defined $library;
+
+my $clock = PostgreSQL::Test::Utils::tempdir('clock') . '/offset';
+
+# What the server's processes take for the time of day is off by this much.  The
+# file is read at each look at the clock; it is replaced as a whole.
+sub set_clock
+{
+	my ($offset) = @_;
+
+	append_to_file("$clock.new", "$offset\n");
+	rename("$clock.new", $clock) or die "rename: $!";
+}
+
+set_clock('+0');
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+
+$node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strategies'\nautovacuum = off\n");
+
+sub start_server
+{
+	local $ENV{LD_PRELOAD} = $library;
+	local $ENV{FAKETIME_TIMESTAMP_FILE} = $clock;
+	local $ENV{FAKETIME_NO_CACHE} = 1;
+	local $ENV{DONT_FAKE_MONOTONIC} = 1;
+
+	$node->start;
+}
+
+sub sql
+{
+	return $node->safe_psql('postgres', join("\n", @_));
+}
+
+# The server's clock is where it was put, to half a day.
+sub clock_is
+{
+	my ($days, $name) = @_;
+	my $time = time + $days * 86400;
+
+	is(sql("SELECT abs(extract(epoch FROM clock_timestamp()) - $time) < 43200"), 't', $name);
+}
+
+sub state
+{
+	return sql(q(
+		SELECT cache.get('hour'), cache.get('brief'), cache.get('ever'), cache.exists('hour'), cache.exists('brief'),
+			cache.ttl('hour') BETWEEN '55 min' AND '1 hour', cache.ttl('ever') IS NULL,
+			(SELECT string_agg(k, ' ') FROM cache.keys() k),
+			(SELECT outcome FROM cache.explain(NULL::t, 1)), (SELECT outcome FROM cache.explain(NULL::u, 1));));
+}
+
+start_server();
+add_extension($node);
+sql(q(
+	CREATE TABLE t (id int PRIMARY KEY, v text);
+	INSERT INTO t VALUES (1, 'row');
+	SELECT cache.attach('t', 'read_through', ttl => '1 hour');
+	CREATE TABLE u (id int PRIMARY KEY, v text);
+	INSERT INTO u VALUES (1, 'row');
+	SELECT cache.attach('u', 'read_through', ttl => '300 ms');));
+clock_is(0, 'the clock is right at first');
+
+# Set, step, look: from each of these times to the next.
+my @steps = ([ '+3d', 3 ], [ '-5d', -5 ], [ '+1d', 1 ], [ '+0', 0 ], [ '-400d', -400 ], [ '+400d', 400 ]);
+
+foreach my $i (0 .. $#steps)
+{
+	my ($offset, $days) = @{ $steps[$i] };
+	my $name = "clock set to $offset";
+
+	sql(q(
+		SELECT cache.set('hour', 'h', ttl => '1 hour'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
+			cache.set('ever', 'e');
+		SELECT cache.read(NULL::t, 1), cache.read(NULL::u, 1);));
+	# What has expired before the step ...
+	ok($node->poll_query_until('postgres', q(
+			SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)), "before the $name: the brief ones end");
+	is(state(), 'h||e|t|f|t|t|ever hour|hit|miss', "before the $name: the others are there");
+	sql(q(SELECT cache.set('late', 'l', ttl => '2 s'), cache.set('soon', 's', ttl => '100 ms', immediate => true);));
+	set_clock($offset);
+	clock_is($days, $name);
+	# ... is not there after it, and what has not is.
+	like(state(), qr/^h\|\|e\|t\|f\|t\|t\|ever hour( late)?( soon)?\|hit\|miss$/, "$name: nothing ends early or comes back");
+	is(sql(q(SELECT cache.add('brief', 'again'), cache.add('hour', 'again'), cache.delete('brief');)), 't|f|t',
+		"$name: for changes neither");
+	# What is to end soon ends by its own time.
+	ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('late') AND NOT cache.exists('soon'))),
+		"$name: what has not expired before expires after it");
+	is(sql(q(SELECT cache.touch('hour'), cache.ttl('hour') BETWEEN '59 min' AND '1 hour';)), 't|t', "$name: touch() and ttl()");
+}
+
+# A table's rows and keys that were put there under a wrong clock, after a restart.
+$node->stop;
+set_clock('+30d');
+start_server();
+clock_is(30, 'started with a wrong clock');
+sql(q(
+	SELECT cache.set('hour', 'h', ttl => '1 hour'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
+		cache.set('ever', 'e');
+	SELECT cache.read(NULL::t, 1), cache.read(NULL::u, 1);));
+set_clock('+0');
+clock_is(0, 'the clock is set right');
+ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)),
+	'the clock is set right: the brief ones end');
+is(state(), 'h||e|t|f|t|t|ever hour|hit|miss', 'the clock is set right: the others are there');
+
+$node->stop;
+done_testing();
