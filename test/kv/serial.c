@@ -96,6 +96,15 @@ try_own(Client *c)
 	}
 }
 
+/* One that it has not locked is not refused, unless for the sake of a tag. */
+static void
+change_free_key(Client *c, int key)
+{
+	change_key(c, key, true);
+	if (strcmp(c->sqlstate, CONFLICTS_WITH_OWN) == 0 && keys[key].kind != TAGGED)
+		violation("an immediate change of %s was refused to a transaction that has not changed it", keys[key].name);
+}
+
 static void
 do_step(Client *c, int key)
 {
@@ -122,7 +131,7 @@ do_step(Client *c, int key)
 	else if (dice < 97)
 	{
 		if (immediates && !key_state(c, key)->locked)
-			change_key(c, key, true);
+			change_free_key(c, key);
 	}
 	else if (dice < 98)
 		try_own(c);
