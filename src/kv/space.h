@@ -13,7 +13,6 @@
 #ifndef CS_SPACE_H
 #define CS_SPACE_H
 
-#include "compat.h"
 #include "nodes/pg_list.h"
 #include "storage/lock.h"
 #include "utils/timestamp.h"
