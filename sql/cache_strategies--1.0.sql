@@ -524,9 +524,10 @@ AS 'MODULE_PATHNAME', 'cs_create_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.create_space(text, interval, text, text) IS
 'make a space for keys, with what they get unless told otherwise';
 
-CREATE FUNCTION cache.alter_space(name text, ttl interval, max_memory text) RETURNS void
+CREATE FUNCTION cache.alter_space(name text, ttl interval, max_memory text, owner text DEFAULT NULL)
+RETURNS void
 AS 'MODULE_PATHNAME', 'cs_alter_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.alter_space(text, interval, text) IS 'set the options of a space anew';
+COMMENT ON FUNCTION cache.alter_space(text, interval, text, text) IS 'set the options of a space anew, or give it to another role';
 
 CREATE FUNCTION cache.drop_space(name text, if_exists boolean DEFAULT false) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_drop_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -153,6 +153,20 @@ SELECT cache.create_space('of a', owner => 'regress_cs_a');
 SELECT cache.drop_space('of a');
 RESET ROLE;
 REVOKE regress_cs_a FROM regress_cs_c;
+-- another owner
+SELECT cache.create_space('given', owner => 'regress_cs_a');
+SET ROLE regress_cs_a;
+SELECT cache.set('k', 'v', space => 'given');
+SELECT cache.alter_space('given', NULL, NULL, 'regress_cs_b');
+RESET ROLE;
+SELECT cache.alter_space('given', '1 hour', NULL, 'regress_cs_b');
+SELECT name, owner, ttl, max_memory FROM cache.spaces WHERE name = 'given';
+SET ROLE regress_cs_a;
+SELECT cache.get('k', 'given');
+SET ROLE regress_cs_b;
+SELECT cache.get('k', 'given');
+SELECT cache.drop_space('given');
+RESET ROLE;
 SELECT * FROM sums('regress_cs_c', 'a');
 
 -- a REVOKE is seen by the next call, also of what is prepared

@@ -243,12 +243,13 @@ cs_create_space(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* name, ttl, max_memory */
+/* name, ttl, max_memory, owner */
 Datum
 cs_alter_space(PG_FUNCTION_ARGS)
 {
 	Statement	statement = {
-		.text = "UPDATE cache.spaces SET ttl = $2, max_memory = $3 "
+		.text = "UPDATE cache.spaces SET ttl = $2, max_memory = $3, "
+		"owner = coalesce($4::pg_catalog.oid::pg_catalog.regrole, owner) "
 		"WHERE id OPERATOR(pg_catalog.=) $1"
 	};
 
@@ -258,6 +259,9 @@ cs_alter_space(PG_FUNCTION_ARGS)
 			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
 	add_ttl(&statement, fcinfo, 1);
 	add_max_memory(&statement, fcinfo, 2);
+	add_arg(&statement, OIDOID,
+			PG_ARGISNULL(3) ? (Datum) 0 : ObjectIdGetDatum(owner_arg(fcinfo, 3)),
+			PG_ARGISNULL(3));
 	run(&statement);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -131,7 +131,7 @@ INSERT INTO expected
 		('touch', 'key text, HOW', 'boolean', 'u'),
 		('invalidate_tag', 'tag text, HOW', 'void', 'u'),
 		('create_space', 'name text, ttl interval DEFAULT NULL::interval, max_memory text DEFAULT NULL::text, owner text DEFAULT NULL::text', 'void', 'u'),
-		('alter_space', 'name text, ttl interval, max_memory text', 'void', 'u'),
+		('alter_space', 'name text, ttl interval, max_memory text, owner text DEFAULT NULL::text', 'void', 'u'),
 		('drop_space', 'name text, if_exists boolean DEFAULT false', 'void', 'u'),
 		('grant_space', 'name text, role text, read boolean DEFAULT true, write boolean DEFAULT true', 'void', 'u'),
 		('revoke_space', 'name text, role text', 'void', 'u'),
