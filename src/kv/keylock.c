@@ -131,6 +131,9 @@ lock_whole(CsOverlaySpace *space)
 	LOCKTAG		tag;
 	CsHold	   *hold;
 
+#ifdef CS_MUTANT_KV_BULK_WAITS
+	wait = true;
+#endif
 	if (space->whole != NULL)
 		return true;
 	space_tag(&tag, &space->space);
