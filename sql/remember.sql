@@ -153,6 +153,39 @@ CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 SELECT * FROM look('SELECT total(id) FROM t');
 CREATE OR REPLACE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '100');
 SELECT * FROM look('SELECT total(id) FROM t');
+CREATE FUNCTION defaulted(a anyelement, b anyelement = NULL) RETURNS anyelement LANGUAGE sql STABLE AS 'SELECT coalesce($2, $1)';
+CREATE FUNCTION named(a anyelement, b int) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1 || $2::text';
+SELECT * FROM look('SELECT defaulted(1) AS d, defaulted(b => 2, a => 1) AS r, named(b => 1, a => ''x''::text) AS n');
+
+-- functions that only an operator class names
+CREATE FUNCTION turned_lt(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 > $2';
+CREATE FUNCTION turned_gt(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 < $2';
+CREATE FUNCTION turned_cmp(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $2 - $1; END';
+CREATE OPERATOR <# (LEFTARG = int, RIGHTARG = int, FUNCTION = turned_lt, COMMUTATOR = >#);
+CREATE OPERATOR ># (LEFTARG = int, RIGHTARG = int, FUNCTION = turned_gt);
+CREATE OPERATOR CLASS turned FOR TYPE int USING btree AS OPERATOR 1 <#, OPERATOR 3 =, OPERATOR 5 >#, FUNCTION 1 turned_cmp(int, int);
+SELECT how, result FROM look('SELECT id FROM t ORDER BY id USING <#');
+SELECT how, result FROM look('SELECT id, ROW(1, id) <# ROW(1, 2) AS less FROM t ORDER BY id');
+CREATE OR REPLACE FUNCTION turned_cmp(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 - $2; END';
+SELECT how, result FROM look('SELECT id FROM t ORDER BY id USING <#');
+SELECT how, result FROM look('SELECT id, ROW(1, id) <# ROW(1, 2) AS less FROM t ORDER BY id');
+DROP OPERATOR FAMILY turned USING btree;
+
+-- text search
+CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = snowball, LANGUAGE = english);
+CREATE TEXT SEARCH CONFIGURATION plain (COPY = simple);
+CREATE TEXT SEARCH CONFIGURATION stemmed (COPY = simple);
+ALTER TEXT SEARCH CONFIGURATION stemmed ALTER MAPPING FOR asciiword WITH words;
+SELECT * FROM look('SELECT to_tsvector(''plain'', ''running dogs'') AS v');
+ALTER TEXT SEARCH CONFIGURATION plain ALTER MAPPING FOR asciiword WITH english_stem;
+SELECT * FROM look('SELECT to_tsvector(''plain'', ''running dogs'') AS v');
+SET default_text_search_config = stemmed;
+SELECT * FROM look('SELECT to_tsvector(''running dogs'') AS v');
+ALTER TEXT SEARCH DICTIONARY words (LANGUAGE = german);
+SELECT * FROM look('SELECT to_tsvector(''running dogs'') AS v');
+ALTER TEXT SEARCH CONFIGURATION stemmed DROP MAPPING FOR asciiword;
+SELECT * FROM look('SELECT to_tsvector(''running dogs'') AS v');
+RESET default_text_search_config;
 
 -- names that come to stand for something else
 CREATE SCHEMA early;
@@ -268,6 +301,9 @@ SELECT how, result FROM look('SELECT to_tsvector(''the cats'') AS v');
 SET default_text_search_config = 'simple';
 SELECT how, result FROM look('SELECT to_tsvector(''the cats'') AS v');
 RESET default_text_search_config;
+SET gin_fuzzy_search_limit = 10;
+SELECT how, result FROM look('SELECT to_tsvector(''the cats'') AS v');
+RESET gin_fuzzy_search_limit;
 
 -- literals that depend on when they are read
 SELECT how FROM twice('SELECT ''today''::date');

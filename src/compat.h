@@ -119,6 +119,13 @@
 #define cs_settings_list(n) (*(n) = GetNumConfigOptions(), get_guc_variables())
 #endif
 
+/* How an operator orders. */
+#if PG_VERSION_NUM >= 180000
+#define CsOrderKind	CompareType
+#else
+#define CsOrderKind	int16
+#endif
+
 /* JSON_VALUE() and the like, which convert to any type. */
 #if PG_VERSION_NUM >= 170000
 #define cs_is_json_query(node) IsA((node), JsonExpr)

@@ -12,14 +12,17 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_ts_config_map.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -254,34 +257,54 @@ check_column(const Var *var)
 						   var->varattno == MinCommandIdAttributeNumber ? "cmin" : "cmax");
 }
 
-/*
- * A constant of a type that stands for a name was looked up when the query was
- * analysed.  Text search configurations are the ones that queries are full of,
- * so for them the print says which one it was.
- */
 static void
-note_constant(CsAnalysis *analysis, const Const *constant)
+note_row(CsAnalysis *analysis, int cache, Oid object)
 {
-	int			cache;
-	HeapTuple	tuple;
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
 
-	if (constant->consttype == REGCONFIGOID)
-		cache = TSCONFIGOID;
-	else if (constant->consttype == REGDICTIONARYOID)
-		cache = TSDICTOID;
-	else
-	{
-		cs_analysis_type(analysis, constant->consttype, false);
-		return;
-	}
-	if (constant->constisnull)
-		return;
-	tuple = SearchSysCache1(cache, constant->constvalue);
 	if (HeapTupleIsValid(tuple))
 	{
 		cs_analysis_tuple(analysis, tuple);
 		ReleaseSysCache(tuple);
 	}
+}
+
+/* With its mappings, and the dictionaries that they name. */
+void
+cs_analysis_text_search(CsAnalysis *analysis, Oid config)
+{
+	CatCList   *list;
+
+	note_row(analysis, TSCONFIGOID, config);
+	list = SearchSysCacheList1(TSCONFIGMAP, ObjectIdGetDatum(config));
+	for (int i = 0; i < list->n_members; i++)
+	{
+		HeapTuple	tuple = &list->members[i]->tuple;
+
+		cs_analysis_tuple(analysis, tuple);
+		note_row(analysis, TSDICTOID, ((Form_pg_ts_config_map) GETSTRUCT(tuple))->mapdict);
+	}
+	ReleaseCatCacheList(list);
+}
+
+/*
+ * A constant of a type that stands for a name was looked up when the query was
+ * analysed.  Text search configurations are the ones that queries are full of,
+ * so for them the print says which one it was, and what it did.
+ */
+static void
+note_constant(CsAnalysis *analysis, const Const *constant)
+{
+	bool		is_config = constant->consttype == REGCONFIGOID;
+
+	if (!is_config && constant->consttype != REGDICTIONARYOID)
+		cs_analysis_type(analysis, constant->consttype, false);
+	else if (constant->constisnull)
+		return;
+	else if (is_config)
+		cs_analysis_text_search(analysis, DatumGetObjectId(constant->constvalue));
+	else
+		note_row(analysis, TSDICTOID, DatumGetObjectId(constant->constvalue));
 }
 
 static void
@@ -307,14 +330,50 @@ check_value_function(const SQLValueFunction *function)
 		cs_analysis_refuse(NULL, "%s depends on the session.", name);
 }
 
+/* What really compares, where an operator is said to. */
+static void
+note_order(CsAnalysis *analysis, Oid opfamily, Oid left, Oid right)
+{
+	Oid			function = get_opfamily_proc(opfamily, left, right, BTORDER_PROC);
+
+	if (OidIsValid(function))
+		cs_analysis_function(analysis, function, NULL);
+}
+
 /* The operators that grouping and sorting use are in no expression. */
 static void
 note_sorting(CsAnalysis *analysis, const SortGroupClause *clause)
 {
+	Oid			opfamily;
+	Oid			type;
+	CsOrderKind kind;
+
 	if (OidIsValid(clause->eqop))
 		cs_analysis_function(analysis, get_opcode(clause->eqop), NULL);
-	if (OidIsValid(clause->sortop))
-		cs_analysis_function(analysis, get_opcode(clause->sortop), NULL);
+	if (!OidIsValid(clause->sortop))
+		return;
+	cs_analysis_function(analysis, get_opcode(clause->sortop), NULL);
+	if (get_ordering_op_properties(clause->sortop, &opfamily, &type, &kind))
+		note_order(analysis, opfamily, type, type);
+}
+
+static void
+note_row_comparison(CsAnalysis *analysis, const RowCompareExpr *node)
+{
+	ListCell   *op;
+	ListCell   *opfamily;
+
+	forboth(op, node->opnos, opfamily, node->opfamilies)
+	{
+		int			strategy;
+		Oid			left;
+		Oid			right;
+
+		cs_analysis_function(analysis, get_opcode(lfirst_oid(op)), NULL);
+		get_op_opfamily_properties(lfirst_oid(op), lfirst_oid(opfamily), false,
+								   &strategy, &left, &right);
+		note_order(analysis, lfirst_oid(opfamily), left, right);
+	}
 }
 
 static void
@@ -399,7 +458,7 @@ note_node(CsAnalysis *analysis, Node *node)
 			note_call(analysis, node, ((WindowFunc *) node)->winfnoid);
 			break;
 		case T_RowCompareExpr:
-			(void) check_functions_in_node(node, note_function, analysis);
+			note_row_comparison(analysis, (RowCompareExpr *) node);
 			break;
 		case T_CoerceViaIO:
 			note_conversion(analysis, (CoerceViaIO *) node);

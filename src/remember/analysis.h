@@ -55,6 +55,7 @@ typedef struct CsAnalysis
 extern void cs_analysis_query(CsAnalysis *analysis, Query *query);
 extern void cs_analysis_expression(CsAnalysis *analysis, Node *node);
 extern void cs_analysis_table(CsAnalysis *analysis, Oid relid, bool children);
+extern void cs_analysis_text_search(CsAnalysis *analysis, Oid config);
 extern void cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple);
 extern void cs_analysis_refuse(const char *hint, const char *detail,...)
 			pg_attribute_printf(2, 3);

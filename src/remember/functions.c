@@ -68,11 +68,26 @@ cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role)
 
 /* ----- arguments that are not in the call ----- */
 
-/* The planner adds defaults, which may call anything. */
-static void
-note_defaults(CsAnalysis *analysis, HeapTuple tuple, Node *call)
+static bool
+is_complete(const List *args, HeapTuple tuple)
+{
+	ListCell   *lc;
+
+	foreach(lc, args)
+		if (IsA(lfirst(lc), NamedArgExpr))
+		return false;
+	return list_length(args) >= ((Form_pg_proc) GETSTRUCT(tuple))->pronargs;
+}
+
+/*
+ * The call as the planner makes it: all arguments, in their order.  Defaults may
+ * call anything.
+ */
+static Node *
+complete_call(CsAnalysis *analysis, HeapTuple tuple, Node *call)
 {
 	List	   *given;
+	List	   *args;
 	ListCell   *lc;
 
 	if (IsA(call, FuncExpr))
@@ -80,10 +95,11 @@ note_defaults(CsAnalysis *analysis, HeapTuple tuple, Node *call)
 	else if (IsA(call, WindowFunc))
 		given = ((WindowFunc *) call)->args;
 	else
-		return;
-	if (list_length(given) >= ((Form_pg_proc) GETSTRUCT(tuple))->pronargs)
-		return;
-	foreach(lc, expand_function_arguments(copyObject(given), false, exprType(call), tuple))
+		return call;
+	if (is_complete(given, tuple))
+		return call;
+	args = expand_function_arguments(copyObject(given), false, exprType(call), tuple);
+	foreach(lc, args)
 	{
 		Node	   *arg = lfirst(lc);
 
@@ -91,6 +107,12 @@ note_defaults(CsAnalysis *analysis, HeapTuple tuple, Node *call)
 		if (!list_member(given, arg))
 			cs_analysis_expression(analysis, arg);
 	}
+	if (IsA(call, FuncExpr))
+	{
+		call = copyObject(call);
+		((FuncExpr *) call)->args = args;
+	}
+	return call;
 }
 
 /* ----- bodies of SQL functions ----- */
@@ -309,7 +331,7 @@ cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call)
 	if (first)
 		note_first(analysis, function, tuple);
 	if (call != NULL)
-		note_defaults(analysis, tuple, call);
+		call = complete_call(analysis, tuple, call);
 	/* a SQL function has another body for other types */
 	if (((Form_pg_proc) GETSTRUCT(tuple))->provolatile == PROVOLATILE_STABLE &&
 		(first || call != NULL))

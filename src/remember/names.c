@@ -115,6 +115,10 @@ look(Node *node, void *arg)
 				note_name(search, TYPENAMENSP,
 						  strVal(linitial(((TypeName *) node)->names)));
 			break;
+		case T_RangeTableFuncCol:
+			/* the walker leaves it out */
+			(void) look((Node *) ((RangeTableFuncCol *) node)->typeName, arg);
+			break;
 		case T_A_Const:
 			if (!((A_Const *) node)->isnull &&
 				IsA(&((A_Const *) node)->val, String) &&

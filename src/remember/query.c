@@ -31,6 +31,7 @@
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
+#include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -168,7 +169,8 @@ listen(void)
 	static bool done = false;
 	static const int any[] = {
 		/* what names, operators and casts stand for, and functions do */
-		PROCOID, OPEROID, NAMESPACEOID, CASTSOURCETARGET, COLLOID, TSCONFIGOID, TSDICTOID,
+		PROCOID, OPEROID, NAMESPACEOID, CASTSOURCETARGET, COLLOID, TSCONFIGOID,
+		TSCONFIGMAP, TSDICTOID,
 		AMPROCNUM, AMOPOPID, ENUMOID,
 		/* who may what */
 		AUTHOID, AUTHMEMMEMROLE, DATABASEOID
@@ -370,6 +372,8 @@ print_circumstances(CsAnalysis *analysis, const CsQuery *query)
 #endif
 	cs_analysis_value(analysis, query->asked.rowtype);
 	cs_settings_print(&query->settings, &analysis->print);
+	/* the one that to_tsvector() and its like find without being told */
+	cs_analysis_text_search(analysis, getTSCurrentConfig(false));
 	foreach(lc, path)
 		cs_analysis_value(analysis, lfirst_oid(lc));
 }

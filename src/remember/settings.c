@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/gin.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "parser/parse_expr.h"
@@ -68,6 +69,7 @@ cs_settings_now(CsSettings *settings)
 	*number++ = quote_all_identifiers;
 	*number++ = Transform_null_equals;
 	*number++ = standard_conforming_strings;
+	*number++ = GinFuzzySearchLimit;
 	Assert(number == settings->number + CS_N_SETTING_NUMBERS);
 	settings->zone = session_timezone;
 	*string++ = namespace_search_path;

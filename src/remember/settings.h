@@ -11,7 +11,7 @@
 #include "lib/stringinfo.h"
 #include "pgtime.h"
 
-#define CS_N_SETTING_NUMBERS	11
+#define CS_N_SETTING_NUMBERS	12
 #define CS_N_SETTING_STRINGS	6
 
 typedef struct CsSettings
