@@ -22,8 +22,9 @@
  * Its px is its own, and last_xid is the newest xid that has changed the table.
  * It lies in a cache line of its own, since hits read the other one.
  *
- * All of these are atomic.  Whom a slot belongs to is protected by the slots lock; a backend that knows a slot number from before finds out by the
- * epoch that the slot has changed hands.
+ * All of these are atomic.  Whom a slot belongs to is protected by the slots
+ * lock; a backend that knows a slot number from before finds out by the epoch
+ * that the slot has changed hands.
  *
  *-------------------------------------------------------------------------
  */

@@ -38,25 +38,11 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
+#include "txn/marks.h"
 #include "txn/participant.h"
 #include "txn/pending.h"
 #include "txn/testpoint.h"
 #include "txn/txn.h"
-
-/* A stripe that this transaction has marked. */
-typedef struct Mark
-{
-	uint32		stripe;
-	uint64		version;		/* after our mark */
-} Mark;
-
-typedef struct Marks
-{
-	Mark	   *mark;			/* sorted by stripe up to nsorted */
-	int			nsorted;
-	int			n;
-	int			max;
-} Marks;
 
 typedef enum Phase
 {
@@ -76,33 +62,9 @@ static CsEndHook end_hooks[8];
 static int	n_end_hooks = 0;
 static Phase phase = PHASE_OPEN;
 static bool used = false;
-static Marks marks;
 static uint64 top_xid;			/* known from PRE_COMMIT on; 0: none */
 
 /* ----- marks ----- */
-
-static int
-compare_marks(const void *a, const void *b)
-{
-	uint32		x = ((const Mark *) a)->stripe;
-	uint32		y = ((const Mark *) b)->stripe;
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
-/* Room for one more mark; the only allocation that marking needs. */
-static void
-reserve_mark(void)
-{
-	if (marks.n < marks.max)
-		return;
-	marks.max = Max(64, marks.max * 2);
-	if (marks.mark == NULL)
-		marks.mark = MemoryContextAllocHuge(cs_pending_context(),
-											marks.max * sizeof(Mark));
-	else
-		marks.mark = repalloc_huge(marks.mark, marks.max * sizeof(Mark));
-}
 
 static void
 mark_table(CsPendingTable *table)
@@ -130,57 +92,6 @@ mark_any(CsPendingTable *table)
 		cs_slot_mark_any(table->slot);
 	table->any_marked = true;
 #endif
-}
-
-/* List the stripes of all keys, each once, without marking them yet. */
-static void
-collect_stripes(void)
-{
-	cs_keyset_iterator iter;
-	CsPendingKey *key;
-	int			unique = 0;
-
-	if (cs_pending.keys == NULL)
-		return;
-	marks.max = cs_pending.keys->members + 16;
-	marks.mark = MemoryContextAllocHuge(cs_pending_context(),
-										marks.max * sizeof(Mark));
-	cs_keyset_start_iterate(cs_pending.keys, &iter);
-	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
-	{
-		CsPendingTable *table = cs_pending_table(key->name.slot, false);
-
-		if (!table->whole)
-			marks.mark[marks.nsorted++].stripe = cs_stripe_of(key->name.hash);
-	}
-	qsort(marks.mark, marks.nsorted, sizeof(Mark), compare_marks);
-	for (int i = 0; i < marks.nsorted; i++)
-		if (i == 0 || marks.mark[i].stripe != marks.mark[unique - 1].stripe)
-			marks.mark[unique++] = marks.mark[i];
-	marks.nsorted = unique;
-}
-
-/* Cannot fail, so that marks.n always says what ABORT has to take back. */
-static void
-mark_stripes(void)
-{
-#ifndef CS_MUTANT_NO_MARK
-	for (marks.n = 0; marks.n < marks.nsorted; marks.n++)
-		marks.mark[marks.n].version = cs_stripe_mark(marks.mark[marks.n].stripe);
-#endif
-}
-
-static Mark *
-find_mark(uint32 stripe)
-{
-	Mark		wanted = {.stripe = stripe};
-	Mark	   *found = bsearch(&wanted, marks.mark, marks.nsorted, sizeof(Mark),
-								compare_marks);
-
-	for (int i = marks.nsorted; found == NULL && i < marks.n; i++)
-		if (marks.mark[i].stripe == stripe)
-			found = &marks.mark[i];
-	return found;
 }
 
 static void
@@ -220,7 +131,7 @@ remember(void)
 	cs_keyset_start_iterate(cs_pending.keys, &iter);
 	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
 	{
-		Mark	   *mark = find_mark(cs_stripe_of(key->name.hash));
+		CsMark	   *mark = cs_marks_find(cs_stripe_of(key->name.hash));
 
 		if (mark != NULL)
 			key->version = mark->version;
@@ -247,7 +158,7 @@ mark_all(void)
 	}
 	xid = GetTopFullTransactionIdIfAny();
 	top_xid = U64FromFullTransactionId(xid);
-	collect_stripes();
+	cs_marks_collect();
 
 	CS_TEST_POINT("before_mark");
 #ifdef CS_MUTANT_BUMP_AFTER_UNLINK
@@ -260,7 +171,7 @@ mark_all(void)
 			mark_table(table);
 		mark_any(table);
 	}
-	mark_stripes();
+	cs_marks_set();
 	remember();
 #if !defined(CS_MUTANT_BUMP_AFTER_UNLINK) && !defined(CS_MUTANT_UNLINK_AT_COMMIT) && \
 	!defined(CS_MUTANT_NO_MARK)
@@ -359,9 +270,9 @@ publish_all(void)
 static void
 unmark_all(void)
 {
-	for (int i = 0; i < marks.n; i++)
-		cs_stripe_unmark(marks.mark[i].stripe);
-	marks.n = 0;
+	for (int i = 0; i < cs_marks.n; i++)
+		cs_stripe_unmark(cs_marks.mark[i].stripe);
+	cs_marks.n = 0;
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 	{
 		if (table->marked)
@@ -375,8 +286,8 @@ unmark_all(void)
 static void
 set_px(void)
 {
-	for (int i = 0; i < marks.n; i++)
-		cs_stripe_prepared(marks.mark[i].stripe, top_xid);
+	for (int i = 0; i < cs_marks.n; i++)
+		cs_stripe_prepared(cs_marks.mark[i].stripe, top_xid);
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 	{
 		if (table->marked)
@@ -390,8 +301,8 @@ set_px(void)
 static void
 invalidate_late(void)
 {
-	for (int i = 0; i < marks.nsorted; i++)
-		cs_stripe_bump(marks.mark[i].stripe);
+	for (int i = 0; i < cs_marks.nsorted; i++)
+		cs_stripe_bump(cs_marks.mark[i].stripe);
 	unlink_keys();
 }
 #endif
@@ -441,11 +352,11 @@ static void
 prepare(void)
 {
 #ifdef CS_MUTANT_PX_AFTER_UNMARK
-	for (int i = 0; i < marks.n; i++)
-		cs_stripe_unmark(marks.mark[i].stripe);
+	for (int i = 0; i < cs_marks.n; i++)
+		cs_stripe_unmark(cs_marks.mark[i].stripe);
 	CS_TEST_POINT("prepare_middle");
 	set_px();
-	marks.n = 0;
+	cs_marks.n = 0;
 #else
 	set_px();
 	CS_TEST_POINT("prepare_middle");
@@ -469,7 +380,7 @@ reset(bool committed)
 	for (int i = 0; used && i < n_end_hooks; i++)
 		end_hooks[i] (committed);
 	cs_pending_forget();
-	memset(&marks, 0, sizeof(marks));
+	memset(&cs_marks, 0, sizeof(cs_marks));
 	phase = PHASE_OPEN;
 	used = false;
 	top_xid = 0;
@@ -589,14 +500,11 @@ touch_late(int slot, uint64 hash)
 	mark_any_late(slot);
 	if (table->whole)
 		return;
-	if (find_mark(stripe) != NULL)
+	if (cs_marks_find(stripe) != NULL)
 		cs_stripe_bump(stripe);
-	else if (marks.n - marks.nsorted < MAX_LATE || slot < 0)
+	else if (cs_marks.n - cs_marks.nsorted < MAX_LATE || slot < 0)
 	{
-		reserve_mark();
-		marks.mark[marks.n].stripe = stripe;
-		marks.mark[marks.n].version = cs_stripe_mark(stripe);
-		marks.n++;
+		cs_marks_add(stripe);
 	}
 	else
 	{
