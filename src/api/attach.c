@@ -242,7 +242,7 @@ discard_all(Oid relid)
 static void
 save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 {
-	CsQuery		s = {
+	CsCatalogQuery s = {
 		.text =
 		"INSERT INTO cache.bindings VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
 		"ON CONFLICT (relation) DO UPDATE SET strategy = EXCLUDED.strategy, "
@@ -385,7 +385,7 @@ cs_detach(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	char	   *name = get_rel_name(relid);
 	char	   *table;
-	CsQuery		s = {.text = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
+	CsCatalogQuery s = {.text = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.detach()");

@@ -28,7 +28,7 @@ cs_catalog_relid(const char *table)
 }
 
 void
-cs_catalog_arg(CsQuery *query, Oid type, Datum value, bool isnull)
+cs_catalog_arg(CsCatalogQuery *query, Oid type, Datum value, bool isnull)
 {
 	Assert(query->nargs < lengthof(query->types));
 	query->types[query->nargs] = type;
@@ -37,7 +37,7 @@ cs_catalog_arg(CsQuery *query, Oid type, Datum value, bool isnull)
 }
 
 uint64
-cs_catalog_change(const char *table, CsQuery *query)
+cs_catalog_change(const char *table, CsCatalogQuery *query)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(cs_catalog_relid(table)));
 	Oid			owner;

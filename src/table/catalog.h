@@ -8,22 +8,22 @@
 #ifndef CS_CATALOG_H
 #define CS_CATALOG_H
 
-typedef struct CsQuery
+typedef struct CsCatalogQuery
 {
 	const char *text;
 	int			nargs;
 	Oid			types[16];
 	Datum		values[16];
 	char		nulls[16];
-} CsQuery;
+} CsCatalogQuery;
 
-extern void cs_catalog_arg(CsQuery *query, Oid type, Datum value, bool isnull);
+extern void cs_catalog_arg(CsCatalogQuery *query, Oid type, Datum value, bool isnull);
 
 /*
  * Run it as the owner of the table with this name, whatever the current role
  * may do there; returns how many rows were changed.  SPI is connected.
  */
-extern uint64 cs_catalog_change(const char *table, CsQuery *query);
+extern uint64 cs_catalog_change(const char *table, CsCatalogQuery *query);
 
 /* The OID of a table of ours; InvalidOid: the extension is not there. */
 extern Oid	cs_catalog_relid(const char *table);

@@ -98,7 +98,7 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 void
 cs_track_create(Oid relid)
 {
-	CsQuery		query = {.text = "INSERT INTO cache.tracked VALUES ($1) ON CONFLICT DO NOTHING"};
+	CsCatalogQuery query = {.text = "INSERT INTO cache.tracked VALUES ($1) ON CONFLICT DO NOTHING"};
 
 	SPI_connect();
 	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
@@ -110,7 +110,7 @@ cs_track_create(Oid relid)
 bool
 cs_track_drop(Oid relid)
 {
-	CsQuery		query = {.text = "DELETE FROM cache.tracked WHERE relation OPERATOR(pg_catalog.=) $1"};
+	CsCatalogQuery query = {.text = "DELETE FROM cache.tracked WHERE relation OPERATOR(pg_catalog.=) $1"};
 	bool		found;
 
 	SPI_connect();
