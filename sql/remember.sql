@@ -166,10 +166,13 @@ CREATE OPERATOR ># (LEFTARG = int, RIGHTARG = int, FUNCTION = turned_gt);
 CREATE OPERATOR CLASS turned FOR TYPE int USING btree AS OPERATOR 1 <#, OPERATOR 3 =, OPERATOR 5 >#, FUNCTION 1 turned_cmp(int, int);
 SELECT how, result FROM look('SELECT id FROM t ORDER BY id USING <#');
 SELECT how, result FROM look('SELECT id, ROW(1, id) <# ROW(1, 2) AS less FROM t ORDER BY id');
+CREATE TYPE turned_range AS RANGE (SUBTYPE = int, SUBTYPE_OPCLASS = turned);
+SELECT how, result FROM look('SELECT $1::turned_range @> 0 AS has', '{"[1,)"}');
 CREATE OR REPLACE FUNCTION turned_cmp(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 - $2; END';
 SELECT how, result FROM look('SELECT id FROM t ORDER BY id USING <#');
 SELECT how, result FROM look('SELECT id, ROW(1, id) <# ROW(1, 2) AS less FROM t ORDER BY id');
-DROP OPERATOR FAMILY turned USING btree;
+SELECT how, result FROM look('SELECT $1::turned_range @> 0 AS has', '{"[1,)"}');
+DROP OPERATOR FAMILY turned USING btree CASCADE;
 
 -- text search
 CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = snowball, LANGUAGE = english);
@@ -619,6 +622,16 @@ CALL changes();
 -- errors leave nothing behind
 SELECT cache.remember('k', '1 hour', 'SELECT 1 / (id - id) FROM t');
 SELECT cache.remember('k', '1 hour', 'SELECT 1 / (id - id) FROM t');
+-- what is known of queries that fail does not pile up
+DO $$ BEGIN
+	FOR i IN 1..300 LOOP
+		BEGIN
+			PERFORM cache.remember('k', '1 hour', format('SELECT %s / (id - id) FROM t', i));
+		EXCEPTION WHEN division_by_zero THEN NULL;
+		END;
+	END LOOP;
+	RAISE WARNING '%', (SELECT count(*) < 200 FROM pg_backend_memory_contexts WHERE name = 'cache_strategies query');
+END $$;
 SELECT how FROM twice('SELECT 1 / id FROM t ORDER BY id');
 -- in itself, through functions that say they are STABLE
 CREATE FUNCTION again(n int) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$

@@ -42,7 +42,6 @@
 #include "remember/analysis.h"
 #include "remember/names.h"
 #include "remember/query.h"
-#include "txn/txn.h"
 
 #define MAX_QUERIES		128
 #define MAX_TRIES		10		/* to analyse, if invalidations come in
@@ -157,8 +156,6 @@ any_callback(Datum arg, int cacheid, uint32 hash)
 	changed(CS_CHANGED_ALL, 0);
 }
 
-static void at_end(bool committed);
-
 /*
  * At the first use, so that sessions without any need none of the few places
  * that there are for callbacks.
@@ -185,21 +182,9 @@ listen(void)
 	CacheRegisterSyscacheCallback(TYPENAMENSP, name_callback, (Datum) 0);
 	for (int i = 0; i < lengthof(any); i++)
 		CacheRegisterSyscacheCallback(any[i], any_callback, (Datum) 0);
-	cs_txn_at_end(at_end);
 }
 
 /* ----- keeping and forgetting ----- */
-
-static void
-at_end(bool committed)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &queries)
-		dlist_container(CsQuery, node, iter.cur)->users = 0;
-	dlist_foreach(iter, &retired)
-		dlist_container(CsQuery, node, iter.cur)->users = 0;
-}
 
 static void
 retire(CsQuery *query)
@@ -240,8 +225,8 @@ keep(CsQuery *query)
 void
 cs_query_done(CsQuery *query)
 {
-	if (query->users > 0)
-		query->users--;
+	Assert(query->users > 0);
+	query->users--;
 }
 
 /* ----- analysing ----- */
@@ -595,7 +580,6 @@ cs_query_get(const CsAsked *asked)
 	uint32		hash = hash_bytes((const unsigned char *) asked->text, asked->len);
 
 	listen();
-	cs_txn_note_use();
 	AcceptInvalidationMessages();
 	cs_settings_now(&settings);
 	do

@@ -43,7 +43,7 @@ typedef struct CsQuery
 {
 	dlist_node	node;			/* the latest used first */
 	MemoryContext context;
-	int			users;			/* up the call stack, in this transaction */
+	int			users;			/* up the call stack */
 	bool		valid;			/* nothing it depends on has been redefined */
 
 	/* what it was analysed for */
@@ -78,10 +78,7 @@ typedef struct CsQuery
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of all else */
 } CsQuery;
 
-/*
- * The query, analysed; an error if its result cannot be kept.  It stays until
- * cs_query_done(), or the end of the transaction.
- */
+/* The query, analysed; an error if its result cannot be kept.  It stays until cs_query_done(). */
 extern CsQuery *cs_query_get(const CsAsked *asked);
 extern void cs_query_done(CsQuery *query);
 

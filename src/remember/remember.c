@@ -639,6 +639,25 @@ make_key(Call *call)
 	cs_kv_key(&call->key, &call->space, CS_KV_RESULT, print.data, print.len);
 }
 
+static void
+call_query(Call *call, ArrayType *params)
+{
+	call->values = palloc(call->query->nparams * sizeof(Datum) + 1);
+	call->nulls = palloc(call->query->nparams * sizeof(bool) + 1);
+	cs_query_bind(call->query, params, call->values, call->nulls);
+	call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
+	call->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() :
+									  GetTransactionSnapshot());
+	if (is_bypassed(call))
+		run_plainly(call);
+	else
+	{
+		make_key(call);
+		find_or_compute(call);
+	}
+	UnregisterSnapshot(call->snapshot);
+}
+
 void
 cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 			CsOutput *output)
@@ -646,21 +665,15 @@ cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 	Call		call = {.terms = terms,.output = output};
 
 	call.query = cs_query_get(asked);
-	call.values = palloc(call.query->nparams * sizeof(Datum) + 1);
-	call.nulls = palloc(call.query->nparams * sizeof(bool) + 1);
-	cs_query_bind(call.query, params, call.values, call.nulls);
-	call.space = *cs_space_get(terms->space, CS_SPACE_READ);
-	call.snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() :
-									 GetTransactionSnapshot());
-	if (is_bypassed(&call))
-		run_plainly(&call);
-	else
+	PG_TRY();
 	{
-		make_key(&call);
-		find_or_compute(&call);
+		call_query(&call, params);
 	}
-	UnregisterSnapshot(call.snapshot);
-	cs_query_done(call.query);
+	PG_FINALLY();
+	{
+		cs_query_done(call.query);
+	}
+	PG_END_TRY();
 }
 
 void

@@ -120,11 +120,12 @@ note_constraints(CsAnalysis *analysis, Oid type, bool made)
 	MemoryContextDelete(context);
 }
 
-/* Ranges are made with these functions, whoever makes them. */
+/* Ranges are made and compared with these functions, whoever does it. */
 static void
 note_range(CsAnalysis *analysis, Oid type, bool made)
 {
 	HeapTuple	tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
+	TypeCacheEntry *entry;
 	Form_pg_range form;
 
 	if (!HeapTupleIsValid(tuple))
@@ -132,6 +133,8 @@ note_range(CsAnalysis *analysis, Oid type, bool made)
 	form = (Form_pg_range) GETSTRUCT(tuple);
 	cs_analysis_tuple(analysis, tuple);
 	cs_analysis_type(analysis, form->rngsubtype, made);
+	entry = lookup_type_cache(type, TYPECACHE_RANGE_INFO);
+	cs_analysis_function(analysis, entry->rng_cmp_proc_finfo.fn_oid, NULL);
 	if (OidIsValid(form->rngcanonical))
 		cs_analysis_function(analysis, form->rngcanonical, NULL);
 	ReleaseSysCache(tuple);
