@@ -199,6 +199,27 @@ replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked
 }
 
 /*
+ * A transaction that has invalidated the tag of a key and set the key anew may
+ * have flipped between our look at the key and that at its tag.
+ */
+static bool
+is_replaced(const CsKvKey *key, uint64 version)
+{
+	CsLook		look = {.epoch = key->space->epoch,.value = true};
+	bool		same;
+	CsFound		found;
+
+#ifdef CS_MUTANT_KV_LOOKS_ONCE
+	return false;
+#endif
+	if (cs_cell_peek(&key->key, &look, &found) != CS_LOOKUP_HIT)
+		return look.tag != 0;
+	same = cs_entry_version(found.value) == version;
+	pfree(found.value);
+	return !same;
+}
+
+/*
  * Look, ask, and put in place what was asked for unless somebody was faster.
  * What is dead is as good as nothing there; what has lost a tag is not, for it is
  * going to be replaced.
@@ -222,6 +243,7 @@ try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool loc
 	{
 		expected = cs_entry_version(found.value);
 		cs_entry_decode(found.value, found.len, found.meta.expires, &old);
+		CS_TEST_POINT("kv_immediate_found");
 		holds = cs_kv_holds(key, &old);
 	}
 	else if (look.tag != 0)
@@ -229,6 +251,8 @@ try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool loc
 	verdict = change(holds ? &old : NULL, &new, arg);
 	if (verdict != CS_KV_KEEP)
 		outcome = replace(key, verdict == CS_KV_PUT ? &new : NULL, expected, locked);
+	else if (found.value != NULL && !holds && is_replaced(key, expected))
+		outcome = OUTCOME_AGAIN;
 	if (found.value != NULL)
 		pfree(found.value);
 	return outcome;
