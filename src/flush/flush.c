@@ -209,13 +209,43 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 
 /* ----- one flush ----- */
 
+static void
+flush_tag(LOCKTAG *tag, Oid relid)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, relid, 0, LOCK_FLUSH);
+}
+
 void
 cs_flush_hold(Oid relid)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0, LOCK_FLUSH);
+	flush_tag(&tag, relid);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/*
+ * The table's lock and the one against other flushes.  Whoever detaches the
+ * table has a lock on it when he flushes, and one who has flushed may detach it
+ * next, so neither lock is kept while the other has to be waited for.
+ */
+static void
+lock_both(Oid relid)
+{
+	LOCKTAG		tag;
+
+	flush_tag(&tag, relid);
+	for (;;)
+	{
+		LockRelationOid(relid, RowExclusiveLock);
+		if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+			return;
+		UnlockRelationOid(relid, RowExclusiveLock);
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		if (ConditionalLockRelationOid(relid, RowExclusiveLock))
+			return;
+		(void) LockRelease(&tag, ExclusiveLock, false);
+	}
 }
 
 static CsBinding *
@@ -223,8 +253,7 @@ lock_for_flush(Oid relid)
 {
 	CsBinding  *binding;
 
-	cs_flush_hold(relid);
-	LockRelationOid(relid, RowExclusiveLock);
+	lock_both(relid);
 	binding = cs_binding_require(relid);
 	/* a restored table has its rows before its triggers, and the journal too */
 	if (!cs_relation_is_locked(relid, ShareRowExclusiveLock))

@@ -9,7 +9,9 @@
  * it does for a table is a transaction of its own; an error is logged and
  * counted, and concerns that table only, which is tried again after a delay
  * that grows.  It waits for no lock longer than LOCK_TIMEOUT; rows that are
- * locked for longer are left out by the next attempt.
+ * locked for longer are left out by the next attempt.  So are those that others
+ * wait for us with: it looks for deadlocks after DEADLOCK_TIMEOUT, so that it is
+ * the worker that gives way and not they.
  *
  * A table whose gate is closed comes from before the server's last start: what
  * the journal has of it is written to the table, in one transaction, and then
@@ -85,6 +87,7 @@
 #include "worker/worker.h"
 
 #define LOCK_TIMEOUT	"1s"
+#define DEADLOCK_TIMEOUT "100ms"
 #define IDLE_MS			10000	/* how often to look at least */
 #define MIN_DELAY_MS	100		/* after an error */
 #define MAX_DELAY_MS	30000
@@ -288,6 +291,13 @@ try_common(Work work, Trouble *t)
 
 static void flush(Table *t);
 
+static bool
+is_held_by_others(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
 /*
  * Rows that somebody holds are left out by the next attempt, which comes when
  * the other tables have had their turn.
@@ -300,7 +310,7 @@ failed(Table *t, Work work, const ErrorData *error)
 		cs_state_flushed(t->slot, error->sqlerrcode, error->message);
 		cs_state_add(t->slot, CS_FLUSH_RETRIES, 1);
 	}
-	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && work == flush && !t->skip)
+	if (is_held_by_others(error->sqlerrcode) && work == flush && !t->skip)
 	{
 		t->skip_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SKIP_MS);
 		t->asked = true;
@@ -490,7 +500,22 @@ check_ready(Table *t)
 	cs_triggers_require(cs_binding_require(t->relid));
 }
 
+/* The table may have been detached while its flush_state was waited for. */
+static void
+check_attached(Table *t)
+{
+	if (!ConditionalLockRelationOid(t->relid, AccessShareLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on table \"%s\"", t->name)));
+	(void) cs_binding_require(t->relid);
+}
+
 /*
+ * Whoever attaches or detaches the table changes its flush_state first and its
+ * triggers then.  So no lock on the table is kept while the flush_state has to
+ * be waited for.
+ *
  * Also for a table that is volatile now: it may have been durable.  What it
  * deferred while it was volatile counts as volatile until it is flushed.
  */
@@ -501,8 +526,6 @@ settle(Table *t)
 	bool		unclean;
 	CsUsage		usage;
 
-	if (closed)
-		check_ready(t);
 	if (closed && cs_journal_has_pending(t->relid))
 	{
 		(void) cs_flush_replay(t->relid);
@@ -514,6 +537,7 @@ settle(Table *t)
 	if (unclean == !t->durable || (t->durable && !closed && usage.dirty_entries > 0))
 		return;
 	cs_journal_set_unclean(t->relid, !t->durable);
+	check_attached(t);
 	/* a crash must find it, whatever synchronous_commit is */
 	ForceSyncCommit();
 }
@@ -527,6 +551,8 @@ settle_table(Table *t)
 		return false;
 	}
 	t->settled = false;
+	if (!cs_state_is_open(t->slot) && !try_table(t, check_ready, "looking at"))
+		return false;
 	if (!try_table(t, settle, "replaying deferred writes of"))
 		return false;
 	if (t->lost)
@@ -896,6 +922,7 @@ set_options(void)
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_deferrable", "off"},
 		{"lock_timeout", LOCK_TIMEOUT},
+		{"deadlock_timeout", DEADLOCK_TIMEOUT},
 		{"statement_timeout", "0"},
 		{"transaction_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
