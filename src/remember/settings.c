@@ -23,11 +23,15 @@
 #include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
-#include "utils/pg_locale.h"
 #include "utils/xml.h"
 
 #include "compat.h"
 #include "remember/settings.h"
+
+/* pg_locale.h wants the headers of ICU, which building extensions does not need. */
+extern PGDLLIMPORT char *locale_monetary;
+extern PGDLLIMPORT char *locale_numeric;
+extern PGDLLIMPORT char *locale_time;
 
 /* The variable of a setting where no header has it. */
 static char **
