@@ -127,7 +127,7 @@ CREATE OR REPLACE VIEW inner_view AS SELECT 'uncommitted'::text AS v;
 SELECT * FROM look('TABLE outer_view');
 ROLLBACK;
 SELECT * FROM look('TABLE outer_view');
-CREATE OR REPLACE VIEW inner_view AS SELECT v FROM t WHERE id = 1;
+CREATE OR REPLACE VIEW inner_view AS SELECT v FROM t WHERE 1 = id;
 SELECT * FROM look('TABLE outer_view');
 ALTER VIEW outer_view RENAME v TO w;
 SELECT * FROM look('TABLE outer_view');
@@ -219,7 +219,7 @@ SELECT * FROM look('SELECT v FROM t ORDER BY id');
 SET search_path = rem;
 SELECT * FROM look('SELECT v FROM t ORDER BY id');
 CREATE TEMP TABLE t (id int, v text);
-SELECT * FROM look('SELECT v FROM rem.t ORDER BY id');
+SELECT * FROM look('SELECT v FROM rem.t ORDER BY id, v');
 \set VERBOSITY terse
 SELECT cache.remember('k', '1 hour', 'SELECT v FROM t ORDER BY id');
 \set VERBOSITY default
@@ -409,7 +409,9 @@ SELECT how, result FROM twice('SELECT opaque()', reads => '{u}');
 RESET ROLE;
 REVOKE SELECT ON u FROM regress_carol;
 SET ROLE regress_carol;
+\set VERBOSITY terse
 SELECT cache.remember('k', '1 hour', 'SELECT opaque()', reads => '{u}');
+\set VERBOSITY default
 RESET ROLE;
 SELECT how, result FROM twice('SELECT opaque()', reads => '{u}');
 SELECT how, result FROM twice('SELECT opaque()', reads => '{t,u}');

@@ -185,12 +185,14 @@ SELECT q, params, why(q, params => params) FROM (VALUES ('SELECT 1', '{}'), ('SE
 	('SELECT $1::int', '{x}'), ('SELECT $1::int', '{NULL}'), ('SELECT $1::int', '{1,2}'), ('SELECT $1::int', '{{1}}'), ('SELECT $2::int', '{1,2}'), ('SELECT $1', '{1}'),
 	('SELECT $1::checked', '{x}')) x (q, p), LATERAL (SELECT p::text[]) y (params);
 
--- row types
+-- row types; how the columns are named in the detail depends on the version
+\set VERBOSITY terse
 SELECT * FROM cache.remember(NULL::t, 'k', '1 hour', 'SELECT v, id FROM t');
 SELECT * FROM cache.remember(NULL::t, 'k', '1 hour', 'SELECT id FROM t');
 SELECT * FROM cache.remember(NULL::t, 'k', '1 hour', 'SELECT *, 1 FROM t');
 SELECT * FROM cache.remember(NULL::bigint, 'k', '1 hour', 'SELECT id FROM t');
 SELECT * FROM cache.remember(NULL::int, 'k', '1 hour', 'SELECT id, v FROM t');
+\set VERBOSITY default
 SELECT * FROM cache.remember(ROW(1, 'x'), 'k', '1 hour', 'SELECT id, v FROM t') AS x (id int, v text);
 SELECT * FROM cache.remember(NULL::regclass, 'k', '1 hour', 'SELECT c FROM names');
 SELECT * FROM cache.remember(row_type => NULL::text, key => 'k', ttl => '1 hour', query => 'SELECT v FROM t ORDER BY id');
