@@ -9,7 +9,7 @@
  * has changed; and of each space, what the role that used it last may do, until
  * roles or memberships change.  Role means the one in force, GetUserId().
  *
- * A space's slot is made by who first uses it.  Its epoch moves when the slot is
+ * A space's slot is made by who first writes to it.  Its epoch moves when the slot is
  * taken away; so as long as that is the one that we know, slot and space belong
  * together, and no entry of another can be met.  A slot is made under a lock that
  * conflicts with the drop: AccessShareLock on the space, or on the role.  It goes
@@ -517,12 +517,20 @@ make_role_slot(const Known *entry)
 	return true;
 }
 
+/* Who only reads does without a slot: then there is nothing to be read. */
+static inline bool
+lacks_slot(const Known *entry, CsSpaceRight right)
+{
+	return right == CS_SPACE_WRITE && entry->space.slot < 0 && !RecoveryInProgress();
+}
+
 /* See that it has a slot, if it can have one.  False: read it again. */
 static bool
-find_or_make_slot(Known *entry)
+find_or_make_slot(Known *entry, CsSpaceRight right)
 {
+	entry->refused = cs_slot_generation();
 	find_slot(&entry->space);
-	if (entry->space.slot >= 0 || RecoveryInProgress())
+	if (!lacks_slot(entry, right))
 		return true;
 	if (!(entry->space.own ? make_role_slot(entry) : make_space_slot(entry)))
 		return false;
@@ -585,7 +593,7 @@ check_right(Known *entry, CsSpaceRight right)
 }
 
 static Known *
-get_slowly(const text *name)
+get_slowly(const text *name, CsSpaceRight right)
 {
 	Known	   *entry;
 
@@ -599,7 +607,8 @@ get_slowly(const text *name)
 			named_entry(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 		if (entry == NULL)
 			undefined_error(name);
-	} while (!is_current(entry) && !find_or_make_slot(entry));
+	} while ((!is_current(entry) || lacks_slot(entry, right)) &&
+			 !find_or_make_slot(entry, right));
 	return entry;
 }
 
@@ -609,9 +618,9 @@ cs_space_get(const text *name, CsSpaceRight right)
 	Known	  **last = name == NULL ? &last_own : &last_named;
 	Known	   *entry = *last;
 
-	if (entry == NULL || !is_current(entry) ||
+	if (entry == NULL || !is_current(entry) || lacks_slot(entry, right) ||
 		!(name == NULL ? entry->name.role == GetUserId() : is_named(entry, name)))
-		entry = *last = get_slowly(name);
+		entry = *last = get_slowly(name, right);
 	check_right(entry, right);
 	if (right == CS_SPACE_WRITE && !RecoveryInProgress())
 		cs_space_check_slot(&entry->space);
@@ -621,7 +630,7 @@ cs_space_get(const text *name, CsSpaceRight right)
 bool
 cs_space_may(const text *name, CsSpaceRight right)
 {
-	return may(get_slowly(name), right);
+	return may(get_slowly(name, right), right);
 }
 
 const CsSpace *

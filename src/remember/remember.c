@@ -646,6 +646,9 @@ call_query(Call *call, ArrayType *params)
 	call->nulls = palloc(call->query->nparams * sizeof(bool) + 1);
 	cs_query_bind(call->query, params, call->values, call->nulls);
 	call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
+	/* it gets what it needs when somebody who may write asks */
+	if (call->space.slot < 0 && cs_space_may(call->terms->space, CS_SPACE_WRITE))
+		call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
 	call->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() :
 									  GetTransactionSnapshot());
 	if (is_bypassed(call))
