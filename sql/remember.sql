@@ -633,6 +633,11 @@ DO $$ BEGIN
 		END;
 	END LOOP;
 	RAISE WARNING '%', (SELECT count(*) < 200 FROM pg_backend_memory_contexts WHERE name = 'cache_strategies query');
+	-- nor does it of long ones
+	FOR i IN 1..20 LOOP
+		PERFORM cache.remember('k', '1 hour', format('SELECT length(%L)', repeat(i::text, 100000)));
+	END LOOP;
+	RAISE WARNING '%', (SELECT sum(total_bytes) < 20000000 FROM pg_backend_memory_contexts);
 END $$;
 SELECT how FROM twice('SELECT 1 / id FROM t ORDER BY id');
 -- in itself, through functions that say they are STABLE

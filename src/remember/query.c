@@ -11,7 +11,7 @@
  * REVOKE outdates it.
  *
  * An analysis that is in use up the call stack is never freed, only taken out
- * of the list; that is done when none is in use.
+ * of the list; whoever has used it last frees it.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,12 +44,15 @@
 #include "remember/query.h"
 
 #define MAX_QUERIES		128
+#define MAX_TEXTS		(256 * 1024)	/* bytes of text; plans take far more */
 #define MAX_TRIES		10		/* to analyse, if invalidations come in
 								 * between */
 
 static dlist_head queries = DLIST_STATIC_INIT(queries);
-static dlist_head retired = DLIST_STATIC_INIT(retired);
+static dlist_head retired = DLIST_STATIC_INIT(retired); /* in use, but not to be
+														 * found */
 static int	nqueries = 0;
+static Size ntexts = 0;
 
 /* ----- invalidations ----- */
 
@@ -112,22 +115,27 @@ concerns(const CsQuery *query, CsChanged what, uint32 which)
 }
 
 static void
-changed(CsChanged what, uint32 which)
+outdate(dlist_head *list, CsChanged what, uint32 which)
 {
 	dlist_iter	iter;
 
-	log_change(what, which);
-	if (what == CS_CHANGED_ALL)
-		cs_names_forget();
-	dlist_foreach(iter, &queries)
+	dlist_foreach(iter, list)
 	{
 		CsQuery    *query = dlist_container(CsQuery, node, iter.cur);
 
 		if (query->valid && concerns(query, what, which))
 			query->valid = false;
 	}
-	dlist_foreach(iter, &retired)
-		dlist_container(CsQuery, node, iter.cur)->valid = false;
+}
+
+static void
+changed(CsChanged what, uint32 which)
+{
+	log_change(what, which);
+	if (what == CS_CHANGED_ALL)
+		cs_names_forget();
+	outdate(&queries, what, which);
+	outdate(&retired, what, which);
 }
 
 static void
@@ -187,46 +195,53 @@ listen(void)
 /* ----- keeping and forgetting ----- */
 
 static void
+discard(CsQuery *query)
+{
+	SPI_freeplan(query->plan);
+	MemoryContextDelete(query->context);
+}
+
+static void
 retire(CsQuery *query)
 {
 	dlist_delete(&query->node);
 	nqueries--;
+	ntexts -= query->asked.len;
+	if (query->users == 0)
+	{
+		discard(query);
+		return;
+	}
 	query->valid = false;
+	query->retired = true;
 	dlist_push_tail(&retired, &query->node);
 }
 
-static void
-reap(void)
-{
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &retired)
-	{
-		CsQuery    *query = dlist_container(CsQuery, node, iter.cur);
-
-		if (query->users > 0)
-			continue;
-		dlist_delete(&query->node);
-		SPI_freeplan(query->plan);
-		MemoryContextDelete(query->context);
-	}
-}
-
+/* One that nobody will find again goes after it was used. */
 static void
 keep(CsQuery *query)
 {
-	reap();
-	if (nqueries >= MAX_QUERIES)
+	if (query->fleeting || query->asked.len > MAX_TEXTS)
+	{
+		query->retired = true;
+		dlist_push_tail(&retired, &query->node);
+		return;
+	}
+	while (nqueries >= MAX_QUERIES || ntexts + query->asked.len > MAX_TEXTS)
 		retire(dlist_tail_element(CsQuery, node, &queries));
 	dlist_push_head(&queries, &query->node);
 	nqueries++;
+	ntexts += query->asked.len;
 }
 
 void
 cs_query_done(CsQuery *query)
 {
 	Assert(query->users > 0);
-	query->users--;
+	if (--query->users > 0 || !query->retired)
+		return;
+	dlist_delete(&query->node);
+	discard(query);
 }
 
 /* ----- analysing ----- */
@@ -515,10 +530,12 @@ analyse_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	{
 		CsQuery    *query = analyse_once(asked, settings, hash);
 
-		keep(query);
 		if (query->valid || i == MAX_TRIES)
+		{
+			keep(query);
 			return query;
-		retire(query);
+		}
+		discard(query);
 	}
 }
 
@@ -552,8 +569,11 @@ find_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 		if (!is_asked(query, asked, hash, role) ||
 			!cs_settings_equal(&query->settings, settings))
 			continue;
-		if (query->valid && !query->fleeting && cs_search_path_matches(query->path))
+		if (query->valid && cs_search_path_matches(query->path))
+		{
+			dlist_move_head(&queries, &query->node);
 			return query;
+		}
 		retire(query);
 		break;
 	}
@@ -591,7 +611,6 @@ cs_query_get(const CsAsked *asked)
 			break;
 		}
 	} while (!lock_views(query));
-	dlist_move_head(&queries, &query->node);
 	query->users++;
 	return query;
 }

@@ -45,6 +45,7 @@ typedef struct CsQuery
 	MemoryContext context;
 	int			users;			/* up the call stack */
 	bool		valid;			/* nothing it depends on has been redefined */
+	bool		retired;		/* not to be found any more */
 
 	/* what it was analysed for */
 	uint32		hash;
@@ -69,7 +70,7 @@ typedef struct CsQuery
 	Oid		   *relations;
 	int			ntypes;
 	uint32	   *types;			/* hashes of their entries in the system cache */
-	bool		fleeting;		/* to be analysed again in the next call */
+	bool		fleeting;		/* its literals depend on the time */
 	bool		opaque;			/* runs code that finds tables by name itself */
 	bool		secured;		/* row-level security: run it each time */
 	bool		oversized;		/* its last result was too large to be kept */
