@@ -157,7 +157,9 @@ REVOKE regress_cs_a FROM regress_cs_c;
 SELECT cache.create_space('given', owner => 'regress_cs_a');
 SET ROLE regress_cs_a;
 SELECT cache.set('k', 'v', space => 'given');
+\set VERBOSITY sqlstate
 SELECT cache.alter_space('given', NULL, NULL, 'regress_cs_b');
+\set VERBOSITY terse
 RESET ROLE;
 SELECT cache.alter_space('given', '1 hour', NULL, 'regress_cs_b');
 SELECT name, owner, ttl, max_memory FROM cache.spaces WHERE name = 'given';
