@@ -7,9 +7,10 @@ CREATE TABLE warmed (id int PRIMARY KEY, v text);
 INSERT INTO warmed SELECT i, 'row ' || i FROM generate_series(1, 5000) i;
 SELECT cache.attach('warmed', 'read_through', negative_ttl => '1 day');
 
+-- not the number of entries: some may be left from a table that had the slot before
 CREATE FUNCTION counted(relation regclass) RETURNS text LANGUAGE sql VOLATILE AS $$
-	SELECT format('entries %s, hits %s, absent hits %s, misses %s, bypasses %s, fills %s',
-		entries, hits, absent_hits, misses, bypasses, fills)
+	SELECT format('hits %s, absent hits %s, misses %s, bypasses %s, fills %s',
+		hits, absent_hits, misses, bypasses, fills)
 	FROM cache.table_stats s WHERE s.relation = counted.relation;
 $$;
 
