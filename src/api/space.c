@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
@@ -23,12 +22,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "api/kv_call.h"
 #include "compat.h"
-#include "flush/statement.h"
 #include "shmem.h"
+#include "table/catalog.h"
 
 PG_FUNCTION_INFO_V1(cs_create_space);
 PG_FUNCTION_INFO_V1(cs_alter_space);
@@ -36,57 +34,13 @@ PG_FUNCTION_INFO_V1(cs_drop_space);
 PG_FUNCTION_INFO_V1(cs_grant_space);
 PG_FUNCTION_INFO_V1(cs_revoke_space);
 
-#define MAX_ARGS	4
-
 /* ----- the tables ----- */
 
-typedef struct Statement
-{
-	const char *text;
-	int			nargs;
-	Oid			types[MAX_ARGS];
-	Datum		values[MAX_ARGS];
-	char		nulls[MAX_ARGS + 1];
-} Statement;
-
-static void
-add_arg(Statement *statement, Oid type, Datum value, bool isnull)
-{
-	statement->types[statement->nargs] = type;
-	statement->values[statement->nargs] = value;
-	statement->nulls[statement->nargs++] = isnull ? 'n' : ' ';
-}
-
-static Oid
-tables_owner(void)
-{
-	Oid			relid = get_relname_relid("spaces", get_namespace_oid("cache", false));
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table cache.spaces does not exist")));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* SPI is connected; its result is left there. */
+/* As the tables' owner.  SPI is connected; its result is left there. */
 static uint64
-run(Statement *statement)
+run(CsCatalogQuery *query)
 {
-	CsAsOwner	saved;
-	int			rc;
-
-	cs_statement_as_owner(&saved, tables_owner());
-	rc = SPI_execute_with_args(statement->text, statement->nargs, statement->types, statement->values,
-							   statement->nulls, false, 0);
-	cs_statement_as_before(&saved);
-	if (rc < 0)
-		elog(ERROR, "could not change cache.spaces: %s", SPI_result_code_string(rc));
-	return SPI_processed;
+	return cs_catalog_change("spaces", query);
 }
 
 static void
@@ -105,7 +59,7 @@ check_not_empty(const text *name)
 static Oid
 find_space(const text *name)
 {
-	Statement	statement = {
+	CsCatalogQuery query = {
 		.text = "SELECT id, owner::pg_catalog.oid FROM cache.spaces "
 		"WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE"
 	};
@@ -114,8 +68,8 @@ find_space(const text *name)
 	bool		isnull;
 
 	check_not_empty(name);
-	add_arg(&statement, TEXTOID, PointerGetDatum(name), false);
-	if (run(&statement) == 0)
+	cs_catalog_arg(&query, TEXTOID, PointerGetDatum(name), false);
+	if (run(&query) == 0)
 		return InvalidOid;
 	row = SPI_tuptable->vals[0];
 	tupdesc = SPI_tuptable->tupdesc;
@@ -165,15 +119,15 @@ check_name(const char *name)
 
 /* As it goes into the table; for ever is NULL there. */
 static void
-add_ttl(Statement *statement, FunctionCallInfo fcinfo, int arg)
+add_ttl(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 {
 	bool		forever = cs_verb_ttl(fcinfo, arg, NULL) == 0;
 
-	add_arg(statement, INTERVALOID, PG_GETARG_DATUM(arg), forever);
+	cs_catalog_arg(query, INTERVALOID, PG_GETARG_DATUM(arg), forever);
 }
 
 static void
-add_max_memory(Statement *statement, FunctionCallInfo fcinfo, int arg)
+add_max_memory(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 {
 	int64		bytes = 0;
 
@@ -185,7 +139,7 @@ add_max_memory(Statement *statement, FunctionCallInfo fcinfo, int arg)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("max_memory must be more than zero")));
 	}
-	add_arg(statement, INT8OID, Int64GetDatum(bytes), PG_ARGISNULL(arg));
+	cs_catalog_arg(query, INT8OID, Int64GetDatum(bytes), PG_ARGISNULL(arg));
 }
 
 /* InvalidOid is everybody. */
@@ -216,7 +170,7 @@ owner_arg(FunctionCallInfo fcinfo, int arg)
 Datum
 cs_create_space(PG_FUNCTION_ARGS)
 {
-	Statement	statement = {
+	CsCatalogQuery query = {
 		.text = "INSERT INTO cache.spaces (name, ttl, max_memory, owner) "
 		"VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING"
 	};
@@ -230,12 +184,12 @@ cs_create_space(PG_FUNCTION_ARGS)
 	result = cs_database_aclcheck(MyDatabaseId, GetUserId(), ACL_CREATE);
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_DATABASE, get_database_name(MyDatabaseId));
-	add_arg(&statement, TEXTOID, PointerGetDatum(name), false);
-	add_ttl(&statement, fcinfo, 1);
-	add_max_memory(&statement, fcinfo, 2);
-	add_arg(&statement, OIDOID, ObjectIdGetDatum(owner_arg(fcinfo, 3)), false);
+	cs_catalog_arg(&query, TEXTOID, PointerGetDatum(name), false);
+	add_ttl(&query, fcinfo, 1);
+	add_max_memory(&query, fcinfo, 2);
+	cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(owner_arg(fcinfo, 3)), false);
 	SPI_connect();
-	if (run(&statement) == 0)
+	if (run(&query) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("space \"%s\" already exists", text_to_cstring(name))));
@@ -247,7 +201,7 @@ cs_create_space(PG_FUNCTION_ARGS)
 Datum
 cs_alter_space(PG_FUNCTION_ARGS)
 {
-	Statement	statement = {
+	CsCatalogQuery query = {
 		.text = "UPDATE cache.spaces SET ttl = $2, max_memory = $3, "
 		"owner = coalesce($4::pg_catalog.oid::pg_catalog.regrole, owner) "
 		"WHERE id OPERATOR(pg_catalog.=) $1"
@@ -255,14 +209,14 @@ cs_alter_space(PG_FUNCTION_ARGS)
 
 	begin("cache.alter_space()");
 	SPI_connect();
-	add_arg(&statement, OIDOID,
-			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
-	add_ttl(&statement, fcinfo, 1);
-	add_max_memory(&statement, fcinfo, 2);
-	add_arg(&statement, OIDOID,
-			PG_ARGISNULL(3) ? (Datum) 0 : ObjectIdGetDatum(owner_arg(fcinfo, 3)),
-			PG_ARGISNULL(3));
-	run(&statement);
+	cs_catalog_arg(&query, OIDOID,
+				   ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+	add_ttl(&query, fcinfo, 1);
+	add_max_memory(&query, fcinfo, 2);
+	cs_catalog_arg(&query, OIDOID,
+				   PG_ARGISNULL(3) ? (Datum) 0 : ObjectIdGetDatum(owner_arg(fcinfo, 3)),
+				   PG_ARGISNULL(3));
+	run(&query);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -271,7 +225,7 @@ cs_alter_space(PG_FUNCTION_ARGS)
 Datum
 cs_drop_space(PG_FUNCTION_ARGS)
 {
-	Statement	statement = {
+	CsCatalogQuery query = {
 		.text = "DELETE FROM cache.spaces WHERE id OPERATOR(pg_catalog.=) $1"
 	};
 	text	   *name;
@@ -292,8 +246,8 @@ cs_drop_space(PG_FUNCTION_ARGS)
 	if (OidIsValid(space))
 	{
 		cs_space_lock_exclusive(space);
-		add_arg(&statement, OIDOID, ObjectIdGetDatum(space), false);
-		run(&statement);
+		cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(space), false);
+		run(&query);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -305,7 +259,7 @@ cs_drop_space(PG_FUNCTION_ARGS)
 Datum
 cs_grant_space(PG_FUNCTION_ARGS)
 {
-	Statement	statement = {
+	CsCatalogQuery query = {
 		.text = "INSERT INTO cache.space_grants (space, role, can_read, can_write) "
 		"VALUES ($1, $2, $3, $4) ON CONFLICT (space, role) "
 		"DO UPDATE SET can_read = EXCLUDED.can_read, can_write = EXCLUDED.can_write"
@@ -320,12 +274,12 @@ cs_grant_space(PG_FUNCTION_ARGS)
 				 errmsg("neither read nor write is to be granted"),
 				 errhint("To take rights away, use cache.revoke_space().")));
 	SPI_connect();
-	add_arg(&statement, OIDOID,
-			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
-	add_arg(&statement, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
-	add_arg(&statement, BOOLOID, BoolGetDatum(read), false);
-	add_arg(&statement, BOOLOID, BoolGetDatum(write), false);
-	run(&statement);
+	cs_catalog_arg(&query, OIDOID,
+				   ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+	cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
+	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(read), false);
+	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(write), false);
+	run(&query);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -334,17 +288,17 @@ cs_grant_space(PG_FUNCTION_ARGS)
 Datum
 cs_revoke_space(PG_FUNCTION_ARGS)
 {
-	Statement	statement = {
+	CsCatalogQuery query = {
 		.text = "DELETE FROM cache.space_grants WHERE space OPERATOR(pg_catalog.=) $1 "
 		"AND role::pg_catalog.oid OPERATOR(pg_catalog.=) $2"
 	};
 
 	begin("cache.revoke_space()");
 	SPI_connect();
-	add_arg(&statement, OIDOID,
-			ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
-	add_arg(&statement, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
-	run(&statement);
+	cs_catalog_arg(&query, OIDOID,
+				   ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+	cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
+	run(&query);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -27,7 +27,6 @@
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
-#include "commands/extension.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -44,6 +43,7 @@
 #include "compat.h"
 #include "store/slot.h"
 #include "table/binding.h"
+#include "table/catalog.h"
 #include "table/ddl.h"
 #include "txn/txn.h"
 
@@ -258,14 +258,8 @@ cs_binding_init(void)
 Oid
 cs_binding_catalog(void)
 {
-	if (!OidIsValid(catalog_relid) && IsTransactionState() &&
-		OidIsValid(get_extension_oid("cache_strategies", true)))
-	{
-		Oid			schema = get_namespace_oid("cache", true);
-
-		if (OidIsValid(schema))
-			catalog_relid = get_relname_relid("bindings", schema);
-	}
+	if (!OidIsValid(catalog_relid) && IsTransactionState())
+		catalog_relid = cs_catalog_relid("bindings");
 	return catalog_relid;
 }
 
