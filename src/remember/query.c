@@ -154,8 +154,10 @@ type_callback(Datum arg, int cacheid, uint32 hash)
 static void
 name_callback(Datum arg, int cacheid, uint32 hash)
 {
+#ifndef CS_MUTANT_REMEMBER_NAMES_UNNOTICED
 	if (cs_names_concern(hash))
 		changed(CS_CHANGED_ALL, 0);
+#endif
 }
 
 static void
@@ -587,8 +589,10 @@ find_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 static bool
 lock_views(CsQuery *query)
 {
+#ifndef CS_MUTANT_REMEMBER_VIEWS_UNLOCKED
 	for (int i = 0; i < query->nviews; i++)
 		LockRelationOid(query->views[i], AccessShareLock);
+#endif
 	return query->nviews == 0 || query->valid;
 }
 
