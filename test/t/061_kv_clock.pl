@@ -77,6 +77,14 @@ sql(q(
 	SELECT cache.attach('u', 'read_through', ttl => '300 ms');));
 clock_is(0, 'the clock is right at first');
 
+# Otherwise all the rest would be waited for in vain.
+sub must
+{
+	my ($passed) = @_;
+
+	die 'the clock of expiry is wrong' unless $passed;
+}
+
 # Set, step, look: from each of these times to the next.
 my @steps = ([ '+3d', 3 ], [ '-5d', -5 ], [ '+1d', 1 ], [ '+0', 0 ], [ '-400d', -400 ], [ '+400d', 400 ]);
 
@@ -90,19 +98,19 @@ foreach my $i (0 .. $#steps)
 			cache.set('ever', 'e');
 		SELECT cache.read(NULL::t, 1), cache.read(NULL::u, 1);));
 	# What has expired before the step ...
-	ok($node->poll_query_until('postgres', q(
-			SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)), "before the $name: the brief ones end");
+	must(ok($node->poll_query_until('postgres', q(
+			SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)), "before the $name: the brief ones end"));
 	is(state(), 'h||e|t|f|t|t|ever hour|hit|miss', "before the $name: the others are there");
 	sql(q(SELECT cache.set('late', 'l', ttl => '2 s'), cache.set('soon', 's', ttl => '100 ms', immediate => true);));
 	set_clock($offset);
 	clock_is($days, $name);
 	# ... is not there after it, and what has not is.
-	like(state(), qr/^h\|\|e\|t\|f\|t\|t\|ever hour( late)?( soon)?\|hit\|miss$/, "$name: nothing ends early or comes back");
+	must(like(state(), qr/^h\|\|e\|t\|f\|t\|t\|ever hour( late)?( soon)?\|hit\|miss$/, "$name: nothing ends early or comes back"));
 	is(sql(q(SELECT cache.add('brief', 'again'), cache.add('hour', 'again'), cache.delete('brief');)), 't|f|t',
 		"$name: for changes neither");
 	# What is to end soon ends by its own time.
-	ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('late') AND NOT cache.exists('soon'))),
-		"$name: what has not expired before expires after it");
+	must(ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('late') AND NOT cache.exists('soon'))),
+		"$name: what has not expired before expires after it"));
 	is(sql(q(SELECT cache.touch('hour'), cache.ttl('hour') BETWEEN '59 min' AND '1 hour';)), 't|t', "$name: touch() and ttl()");
 }
 
