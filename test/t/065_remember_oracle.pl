@@ -233,7 +233,7 @@ foreach my $i (0 .. $#queries)
 
 my ($sum_comparisons, $sum_hits) = (0, 0);
 
-foreach my $phase ([ 'few writes', 60, 0 ], [ 'many writes', 0, 0 ], [ 'many writes, with delays', 0, 500 ])
+foreach my $phase ([ 'few writes', 20, 0 ], [ 'many writes', 0, 0 ], [ 'many writes, with delays', 0, 500 ])
 {
 	my ($name, $rate, $delay) = @$phase;
 	my $time = $seconds < 6 ? 2 : int($seconds / 3);
@@ -246,8 +246,8 @@ foreach my $phase ([ 'few writes', 60, 0 ], [ 'many writes', 0, 0 ], [ 'many wri
 	my $hits = $after[0] - $before[0];
 
 	cmp_ok($comparisons, '>', 300, "$name: $comparisons comparisons");
-	cmp_ok($writes, '>', 20, "$name: $writes transactions that write");
-	cmp_ok($hits, '>', $rate > 0 ? $comparisons / 4 : 20, "$name: $hits hits");
+	cmp_ok($writes, '>', 10, "$name: $writes transactions that write");
+	cmp_ok($hits, '>', $rate > 0 ? $comparisons / 10 : 20, "$name: $hits hits");
 	cmp_ok($after[2] - $before[2], '>', 20, "$name: " . ($after[2] - $before[2]) . ' results were kept');
 	$sum_comparisons += $comparisons;
 	$sum_hits += $hits;
