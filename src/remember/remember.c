@@ -406,6 +406,9 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 	Size		len;
 	char	   *value;
 
+#ifdef CS_MUTANT_REMEMBER_TAGS_LATE
+	(void) get_tags(call, kept->tags);
+#endif
 	/* functions that the query called may have changed anything */
 	if (is_own(call->query) || !cs_query_stands(call->query))
 		return;
@@ -495,16 +498,24 @@ land(int code, Datum arg)
 	cs_flight_land(true);
 }
 
+/* Has somebody computed it since we found the old one, or none? */
+static bool
+is_newer(Finding finding, const CsKept *kept, const CsKept *old)
+{
+	return (finding == FOUND || finding == FOUND_DUE) &&
+		(old == NULL || kept->due != old->due);
+}
+
 /* We lead the flight: compute it, unless somebody has just done so. */
 static void
-lead(Call *call)
+lead(Call *call, const CsKept *old)
 {
 	CsKept		kept;
 
 	PG_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
 	{
 		CS_TEST_POINT("remember_lead");
-		if (find(call, &kept) == FOUND)
+		if (is_newer(find(call, &kept), &kept, old))
 			answer(call, &kept);
 		else
 			compute(call);
@@ -559,7 +570,7 @@ compute_once(Call *call)
 
 		if (flight == CS_FLIGHT_LEAD)
 		{
-			lead(call);
+			lead(call, NULL);
 			return true;
 		}
 		if (flight == CS_FLIGHT_ALONE)
@@ -581,16 +592,6 @@ compute_once(Call *call)
 	return true;
 }
 
-/* It may be used, but it is time to compute it anew, if nobody else does. */
-static void
-compute_anew(Call *call, const CsKept *kept)
-{
-	if (start_flight(call) == CS_FLIGHT_LEAD)
-		lead(call);
-	else
-		answer(call, kept);
-}
-
 /* What cannot be kept now is not worth waiting for. */
 static bool
 could_be_kept(Call *call)
@@ -598,6 +599,16 @@ could_be_kept(Call *call)
 	CsKept		kept = {0};
 
 	return take_token(call, &kept);
+}
+
+/* It may be used, but it is time to compute it anew, if nobody else does. */
+static void
+compute_anew(Call *call, const CsKept *kept)
+{
+	if (could_be_kept(call) && start_flight(call) == CS_FLIGHT_LEAD)
+		lead(call, kept);
+	else
+		answer(call, kept);
 }
 
 static void
