@@ -358,7 +358,7 @@ note_sorting(CsAnalysis *analysis, const SortGroupClause *clause)
 }
 
 static void
-note_row_comparison(CsAnalysis *analysis, const RowCompareExpr * node)
+note_row_comparison(CsAnalysis *analysis, const RowCompareExpr *node)
 {
 	ListCell   *op;
 	ListCell   *opfamily;

@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
+#include "nodes/params.h"
 #include "utils/array.h"
 
 #include "compat.h"
@@ -95,9 +96,15 @@ extern bool cs_query_stands(const CsQuery *query);
 /* The values of its parameters, from their texts (NULL: none were given). */
 extern void cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls);
 
+/* The same for the executor. */
+extern ParamListInfo cs_query_params(const CsQuery *query, const Datum *values,
+									 const bool *nulls);
+
 /* Bytes that are the same only for the same query and values. */
 extern void cs_query_print(const CsQuery *query, const Datum *values, const bool *nulls,
 						   StringInfo print);
+
+extern void cs_query_digest(const StringInfo print, uint8 *digest);
 
 /* A long one is replaced by its hash. */
 #define CS_LONGEST_PRINT	256

@@ -70,29 +70,12 @@ typedef struct Call
 
 /* ----- running the query ----- */
 
-static ParamListInfo
-make_params(const Call *call)
-{
-	ParamListInfo params = makeParamList(call->query->nparams);
-
-	for (int i = 0; i < call->query->nparams; i++)
-	{
-		ParamExternData *param = &params->params[i];
-
-		param->value = call->values[i];
-		param->isnull = call->nulls[i];
-		param->pflags = PARAM_FLAG_CONST;
-		param->ptype = call->query->params[i].type;
-	}
-	return params;
-}
-
 /* With the caller's privileges, as his own SELECT. */
 static void
 run(Call *call, Snapshot snapshot)
 {
 	SPIExecuteOptions options = {
-		.params = make_params(call),
+		.params = cs_query_params(call->query, call->values, call->nulls),
 		.read_only = true,
 		.dest = cs_output_receiver(call->output)
 	};
