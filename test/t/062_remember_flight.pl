@@ -145,7 +145,8 @@ append_to_file($script,
 	q(SELECT 1 / (look('hundred', 'SELECT slow(2) AS s') = '3')::int;) . "\n");
 $node->command_ok([ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '1', '-f', $script, 'postgres' ],
 	'a hundred sessions ask for the same result');
-is(runs(), '1', 'the query was run once');
+is(runs(), '1', 'the query was run once')
+  or BAIL_OUT('there are no flights, and what follows would wait for them');
 $node->command_ok([ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '3', '-f', $script, 'postgres' ],
 	'and again');
 is(runs(), '0', 'it was kept');
