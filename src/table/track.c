@@ -460,9 +460,7 @@ cs_track_watch(Oid relid, CsWatch *watch)
 			GetCurrentStatementStartTimestamp() < entry->refused_until)
 			return entry->refused;
 		result = watch_once(entry, watch);
-#ifndef CS_MUTANT_WATCH_ABSORBS_NOTHING
 		AcceptInvalidationMessages();
-#endif
 	}
 	return result == LOOK_AGAIN ? CS_TRACKING_BLIND : result;
 }
