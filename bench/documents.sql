@@ -4,22 +4,22 @@
 
 SELECT setseed(0.5);
 
-CREATE FUNCTION words(n int) RETURNS text
-LANGUAGE sql VOLATILE AS $$
-	SELECT string_agg(w[1 + (random() ^ 2 * 299)::int], ' ')
-	FROM generate_series(1, n),
+-- 400 paragraphs of 150 words, of a vocabulary of 300.
+CREATE TABLE paragraphs AS
+	SELECT i AS id, string_agg(w[1 + (random() ^ 2 * 299)::int], ' ') AS text
+	FROM generate_series(0, 399) i, generate_series(1, 150),
 		(SELECT array_agg(substr(md5(i::text), 1, 2 + i % 8)) AS w FROM generate_series(1, 300) i) v
-$$;
+	GROUP BY i;
+ALTER TABLE paragraphs ADD PRIMARY KEY (id);
 
 CREATE FUNCTION document(id int, bytes int) RETURNS jsonb
 LANGUAGE sql VOLATILE AS $$
 	SELECT jsonb_build_object(
-		'title', format('Article %s: %s', id, words(6)),
-		'price', id * 7919 % 10000,
-		'text', words(bytes / 30),
-		'comments', (SELECT jsonb_agg(jsonb_build_object(
-				'author', md5(random()::text),
-				'stars', 1 + (random() * 4)::int,
-				'text', words(140)))
-			FROM generate_series(1, bytes / 1250)))
+		'title', 'Article ' || document.id,
+		'price', document.id * 7919 % 10000,
+		'comments', jsonb_agg(jsonb_build_object(
+			'author', md5(random()::text),
+			'stars', 1 + (random() * 4)::int,
+			'text', p.text)))
+	FROM generate_series(1, bytes / 1040) i JOIN paragraphs p ON p.id = (document.id * 7919 + i * 104729) % 400
 $$;
