@@ -93,6 +93,14 @@
 #define cs_has_virtual_columns(tupdesc) false
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define cs_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define cs_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
 /* Are the privileges there that executing this one level of a query asks for? */
 #if PG_VERSION_NUM >= 160000
 #define cs_query_is_permitted(query) \

@@ -46,8 +46,13 @@
  */
 #define CS_INDEX_SHARE		11
 
-/* One byte in so many of a partition's logs is the small log. */
+/*
+ * One byte in so many of a partition's logs is the small log.  Benchmarks of
+ * other policies have other ideas.
+ */
+#ifndef CS_SMALL_SHARE
 #define CS_SMALL_SHARE		10
+#endif
 
 /* One doorkeeper fingerprint per so many bytes of memory. */
 #define CS_SEEN_SHARE		1024

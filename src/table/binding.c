@@ -344,6 +344,7 @@ describe_key(CsBinding *binding, Relation rel)
 
 		if (form->indisprimary && form->indimmediate && form->indisvalid)
 		{
+			binding->key_index = RelationGetRelid(index);
 			binding->nkeys = form->indnkeyatts;
 			binding->keys = palloc0(binding->nkeys * sizeof(CsKeyColumn));
 			for (int i = 0; i < binding->nkeys; i++)

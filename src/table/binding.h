@@ -70,6 +70,7 @@ typedef struct CsBinding
 	CsTriggerNeeds needs;
 	CsOptions	options;
 
+	Oid			key_index;		/* of the primary key */
 	int			nkeys;
 	CsKeyColumn *keys;			/* in index order */
 	bool		hashed;			/* some key column is CS_KEY_HASHED */

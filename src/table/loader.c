@@ -3,8 +3,9 @@
  * loader.c
  *		Loading a row from its table, or through the user's loader function.
  *
- * The table is read by plans kept with the binding, with the caller's
- * privileges, as his own SELECT would.  A loader function belongs to the
+ * The table is read through its primary key (fetch.c), or else by plans kept
+ * with the binding, with the caller's privileges, as his own SELECT would.  A
+ * loader function belongs to the
  * table's owner and runs as the owner, in a security-restricted context: the
  * caller's right to read the table has been checked by then.
  *
@@ -31,6 +32,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "table/fetch.h"
 #include "table/loader.h"
 
 /* How often a load may meet another table under the name of ours. */
@@ -235,8 +237,11 @@ load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 				CsLoaded *loaded)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		xmin = may_see_xmin(binding);
+	bool		xmin;
 
+	if (cs_fetch_rows(binding, &rowkey, 1, snapshot, loaded))
+		return;
+	xmin = may_see_xmin(binding);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	execute(binding, &binding->load_plan[xmin], false, xmin,
@@ -402,10 +407,13 @@ cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 					Snapshot snapshot, CsLoaded *loaded)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		xmin = may_see_xmin(binding);
+	bool		xmin;
 	Datum		arrays[INDEX_MAX_KEYS];
 
 	memset(loaded, 0, n * sizeof(CsLoaded));
+	if (cs_fetch_rows(binding, (const CsRowKey *const *) keys, n, snapshot, loaded))
+		return;
+	xmin = may_see_xmin(binding);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	for (int i = 0; i < binding->nkeys; i++)

@@ -37,6 +37,9 @@ typedef struct CsPendingLevel
 	dlist_head	values;
 } CsPendingLevel;
 
+/* Most transactions change a few keys, and each of them fills this with zeroes. */
+#define INITIAL_KEYS	8
+
 #define SH_PREFIX		cs_keyset
 #define SH_ELEMENT_TYPE CsPendingKey
 #define SH_KEY_TYPE		CsPendingName
@@ -136,7 +139,7 @@ enter_key(int slot, uint64 hash)
 	if (table->whole)
 		return NULL;
 	if (cs_pending.keys == NULL)
-		cs_pending.keys = cs_keyset_create(cs_pending_context(), 64, NULL);
+		cs_pending.keys = cs_keyset_create(cs_pending_context(), INITIAL_KEYS, NULL);
 	key = cs_keyset_insert(cs_pending.keys, name, &found);
 	if (found)
 		return key;

@@ -529,7 +529,8 @@ void
 cs_txn_publish(int slot, uint64 hash, const CsPublish *publish)
 {
 	cs_txn_touch_only(slot, hash);
-	if (phase == PHASE_OPEN)
+	/* that there is no value need not be said before there has been one */
+	if (phase == PHASE_OPEN && (publish != NULL || cs_pending.levels != NULL))
 		cs_pending_push(slot, hash, publish);
 }
 
