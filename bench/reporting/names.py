@@ -1,0 +1,158 @@
+"""What cases are called on the page, and which system they belong to."""
+
+# Cases of one key and one row, in the order of the tables and charts.
+POINT = {
+    'select1': '`SELECT 1`',
+    'pk': '`SELECT` by primary key',
+    'unlogged': '`SELECT` from an unlogged key/value table',
+    'cache_aside': '`cache.read`, cache_aside',
+    'read_through': '`cache.read`, read_through',
+    'write_through': '`cache.read`, write_through',
+    'write_around': '`cache.read`, write_around',
+    'write_back': '`cache.read`, write_back',
+    'column': '`cache.read`, one column',
+    'get': '`cache.get`',
+    'pgmemcache': 'pgmemcache',
+    'pk_simple': '`SELECT` by primary key, simple protocol',
+    'pgpool': 'pgpool-II query cache, simple protocol',
+    'redis_tcp': 'Redis `GET`, TCP',
+    'redis_unix': 'Redis `GET`, Unix socket',
+}
+CACHED = ('cache_aside', 'read_through', 'write_through', 'write_around', 'write_back', 'column', 'get')
+PEERS = {
+    'pk': 'primary key',
+    'unlogged': 'unlogged table',
+    'pgmemcache': 'pgmemcache',
+    'pgpool': 'pgpool-II',
+    'redis_tcp': 'Redis, TCP',
+    'redis_unix': 'Redis, Unix socket',
+}
+
+# Inside one query.
+INQUERY = {
+    'empty': 'an empty C function',
+    'read': '`(cache.read(NULL::t, k)).balance`',
+    'read_composite': '`cache.read(NULL::t, k)`, whole row',
+    'lateral': '`LATERAL cache.read(NULL::t, k)`',
+    'read_many': '`cache.read_many`, 1,000 keys a call',
+    'get': '`cache.get(k)`',
+    'join': '`JOIN`, hash',
+    'nestloop': '`JOIN`, nested loop over the index',
+    'memoize': '`JOIN`, nested loop with Memoize',
+    'any': '`id = ANY(...)`, 1,000 keys a statement',
+    'subselect': 'correlated subselect',
+    'plpgsql': 'PL/pgSQL function with a `SELECT`',
+    'pgmemcache': '`memcache_get(k)` of pgmemcache',
+}
+
+MISS = {
+    'pk': '`SELECT` by primary key',
+    'select': '`SELECT` of a column by primary key',
+    'select_star': '`SELECT *` by primary key',
+    'miss': '`cache.read`, read_through, full store',
+    'miss_around': '`cache.read`, write_around, full store',
+    'miss_first': '`cache.read`, read_through, store not yet full',
+}
+
+DASHBOARDS = {
+    'branches': "balances of 10 branches and their tellers",
+    'branch': "sum over one branch's accounts",
+    'activity': 'the 20 busiest tellers, from history',
+    'accounts': 'all accounts by branch',
+}
+WRITERS = {
+    'none': 'none',
+    'other': 'another table, 100/s',
+    'same_1': 'the same tables, 1/s',
+    'same_10': 'the same tables, 10/s',
+    'same_100': 'the same tables, 100/s',
+}
+
+# Pairs of the benchmark of write ratios: what is cached, and its plain base.
+RATIO = {
+    'cache_aside': ('plain', 'small rows, cache_aside'),
+    'write_through': ('plain', 'small rows, write_through'),
+    'toast_read_through': ('toast_plain', 'documents of 20 kB, read_through'),
+    'loader_read_through': ('loader_plain', 'aggregate of 100 rows, loader function'),
+}
+
+GROWTH = {
+    'select1': '`SELECT 1`',
+    'pk': '`SELECT` by primary key',
+    'read': '`cache.read`',
+    'get': '`cache.get`',
+    'redis': 'Redis `GET`, TCP',
+}
+
+HEADLINE = {
+    'plain': 'PostgreSQL alone',
+    'cache': 'cache_strategies',
+    'cache_wt': 'cache_strategies, write_through',
+    'redis': 'PostgreSQL and Redis beside it',
+}
+
+# Eviction policies.  What this project does is called one of OURS, and what it
+# is measured against one of EXACT.
+OURS = ('store', 'cache', 'ours', 'cache_strategies', 's3fifo_store')
+EXACT = ('s3fifo', 's3_fifo', 'exact', 's3fifo_exact', 'exact_s3fifo', 's3fifo_sim')
+POLICY = {
+    **dict.fromkeys(OURS, 'this store'),
+    **dict.fromkeys(EXACT, 'S3-FIFO, exact'),
+    'lru': 'LRU', 'fifo': 'FIFO', 'clock': 'CLOCK', 'lfu': 'LFU', 'arc': 'ARC', 'sieve': 'SIEVE',
+    'tinylfu': 'TinyLFU', 'wtinylfu': 'W-TinyLFU', 'w_tinylfu': 'W-TinyLFU', '2q': '2Q', 'twoq': '2Q',
+    'slru': 'SLRU', 'lirs': 'LIRS', 'random': 'random', 'opt': 'optimum', 'belady': 'optimum',
+    'redis': 'Redis, allkeys-lru', 'redis_lru': 'Redis, allkeys-lru', 'redis_lfu': 'Redis, allkeys-lfu',
+    'memcached': 'memcached',
+}
+
+COLOURS = {
+    'floor': '#b4b4b4',
+    'plain': '#6e6e6e',
+    'unlogged': '#cc79a7',
+    'cache': '#0072b2',
+    'keys': '#56b4e9',
+    'memcached': '#009e73',
+    'pgpool': '#e69f00',
+    'redis': '#d55e00',
+}
+SYSTEMS = {
+    'floor': 'a statement or call that does nothing',
+    'plain': 'PostgreSQL',
+    'unlogged': 'unlogged table',
+    'cache': 'cache_strategies, rows',
+    'keys': 'cache_strategies, keys and values',
+    'memcached': 'memcached',
+    'pgpool': 'pgpool-II',
+    'redis': 'Redis',
+}
+SYSTEM = {
+    'select1': 'floor', 'empty': 'floor',
+    'unlogged': 'unlogged',
+    **dict.fromkeys(CACHED + ('cache', 'cache_wt', 'read', 'read_composite', 'lateral', 'read_many', 'loader'), 'cache'),
+    'get': 'keys',
+    'pgmemcache': 'memcached', 'memcached': 'memcached',
+    'pgpool': 'pgpool',
+    'redis': 'redis', 'redis_tcp': 'redis', 'redis_unix': 'redis',
+}
+
+
+def system(case: str) -> str:
+    return SYSTEM.get(case, 'plain')
+
+
+def colour(case: str) -> str:
+    return COLOURS[system(case)]
+
+
+def label(names: dict, case: str) -> str:
+    return names.get(case, f'`{case}`')
+
+
+def plain_text(text: str) -> str:
+    """Without Markdown: for charts."""
+    return text.replace('`', '')
+
+
+def known_first(names: dict, cases: list) -> list:
+    """The cases there are: those with a name in its order, then the others."""
+    return [case for case in names if case in cases] + [case for case in cases if case not in names]

@@ -1,0 +1,187 @@
+"""Sections about keys and values, remembered queries, write ratios, eviction, and the headline."""
+from . import names
+from .data import Results, break_even, middle, numbered, policy_runs, ratio
+from .page import LOSES, Page, count, gain, number, percent, spread
+from .reads import LATENCIES, latencies
+from .targets import miss_ratios
+
+KV = {
+    'select1': '`SELECT 1`',
+    'get': '`cache.get`',
+    'set': '`cache.set`',
+    'set_immediate': '`cache.set`, immediate',
+    'incr': '`cache.incr`',
+    'incr_immediate': '`cache.incr`, immediate',
+    'incr_one': '`cache.incr`, one key',
+    'incr_one_immediate': '`cache.incr`, one key, immediate',
+    **{f'redis_{how}_{case}': f'Redis {what}, {where}'
+       for case, what in (('get', '`GET`'), ('set', '`SET`'), ('incr', '`INCR`'), ('incr_one', '`INCR`, one key'))
+       for how, where in (('tcp', 'TCP'), ('unix', 'Unix socket'))},
+}
+
+
+def kv(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('kv', 'Keys and values', '10,000 keys in no order, values of 100 bytes that come from the '
+                          'client; prepared statements over a Unix socket against `redis-benchmark` without pipelining. '
+                          'Redis writes nothing to disk. Each case does nothing but what it is called.'):
+        return
+    rows = []
+    for clients in sorted(r.clients('kv'), reverse=True):
+        for case in names.known_first(KV, r.cases('kv')):
+            tps = r.median('kv', case, 'tps', clients)
+            if tps is not None:
+                rows.append([names.label(KV, case), str(clients), count(tps), *kv_ratios(r, case, clients),
+                             *latencies(r, 'kv', case, clients)])
+    page.table(['operation', 'clients', 'per second', 'to `SELECT 1`', 'to Redis, TCP', 'to Redis, Unix socket', *LATENCIES],
+               rows)
+    page.text('A transaction keeps the lock of a key that it has changed until it ends: clients that increment one key in '
+              'transactions of their own queue up. Immediate changes do not.')
+
+
+def kv_ratios(r: Results, case: str, clients: int) -> list:
+    operation = case.replace('_immediate', '')
+    ours = not case.startswith('redis_')
+    return ['' if case == 'select1' else spread(r.ratio('kv', case, 'select1', 'tps', clients)),
+            *(gain(r.ratio('kv', case, f'redis_{how}_{operation}', 'tps', clients)) if ours else '' for how in ('tcp', 'unix'))]
+
+
+def remember(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('remember', 'Remembered queries', 'Dashboards over the tables of pgbench, plain and through '
+                          '`cache.remember`, while one more client writes nothing, another table, or the dashboard’s '
+                          'own tables. What is remembered is compared with what the query returns.'):
+        return
+    found: dict = {}
+    for case in r.cases('remember'):
+        parts = case.split(':')
+        if len(parts) == 3:
+            found.setdefault((parts[0], parts[1]), {})[parts[2]] = case
+    rows = []
+    for (dashboard, writer), cases in found.items():
+        plain, remembered, view = (cases.get(how, '') for how in ('plain', 'remembered', 'matview'))
+        rows.append([names.DASHBOARDS.get(dashboard, dashboard), names.WRITERS.get(writer.replace('-', '_'), writer),
+                     *(count(r.median('remember', case, 'tps')) for case in (plain, remembered)),
+                     gain(r.ratio('remember', remembered, plain, 'tps')), count(r.median('remember', view, 'tps')),
+                     gain(r.ratio('remember', remembered, view, 'tps'))])
+    order = list(names.DASHBOARDS.values())
+    rows.sort(key=lambda row: order.index(row[0]) if row[0] in order else len(order))
+    page.table(['dashboard', 'writes', 'plain, per second', 'remembered, per second', 'ratio',
+                'materialised view, per second', 'remembered to that'], rows, left=2)
+
+
+def write_ratio(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('ratio', 'Gain against write ratio', 'So many per cent of the transactions are an `UPDATE` of '
+                          'one row, the others reads by key; keys by Zipf’s law (1.1); 8 clients, prepared statements, '
+                          'synchronous_commit off.'):
+        return
+    page.chart('write_ratio', 'Gain in transactions per second against the share of writes')
+    cases = r.cases('ratio')
+    rows, evens = [], []
+    for name, (base, what) in names.RATIO.items():
+        plain, gains = numbered(cases, base), {}
+        for writes, case in numbered(cases, name).items():
+            gains[writes] = middle(ratio(r.series('ratio', case, 'tps'), r.series('ratio', plain.get(writes, ''), 'tps')))
+            rows.append([what, f'{writes} %', count(r.median('ratio', plain.get(writes, ''), 'tps')),
+                         count(r.median('ratio', case, 'tps')), gain(r.ratio('ratio', case, plain.get(writes, ''), 'tps')),
+                         percent(r.median('ratio', case, 'hit_ratio'))])
+        gains = {writes: value for writes, value in gains.items() if value}
+        if gains:
+            evens.append([what, even_text(gains)])
+    page.text('Break-even: the share of writes above which the plain table is faster, between two measured points.')
+    page.table(['what is read', 'break-even'], evens, left=2)
+    page.table(['what is read', 'writes', 'plain, per second', 'cached, per second', 'ratio', 'hits'], rows)
+
+
+def even_text(gains: dict) -> str:
+    even = break_even(gains)
+    if even is None:
+        return f'none up to {max(gains)} % of writes'
+    return f'{even:.0f} % of writes' if even > min(gains) else f'the cache loses at {min(gains)} % of writes already'
+
+
+def policy(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('policy', 'Eviction', 'Requests of each workload through each policy, at equal bytes. An exact '
+                          'S3-FIFO is the textbook’s algorithm without the store’s shortcuts.'):
+        return
+    page.chart('policy', 'Hit ratio against the size of the cache, by workload and policy')
+    runs = policy_runs(r.cases('policy'))
+    policies = {name for sizes in runs.values() for found in sizes.values() for name in found}
+    ordered = sorted(policies, key=lambda name: (name not in names.OURS, name not in names.EXACT, name))
+    heads = [names.label(names.POLICY, name) for name in ordered]
+    page.text('Share of requests that miss:')
+    rows = []
+    for workload, sizes in runs.items():
+        ratios = miss_ratios(r, sizes)
+        for size, found in sizes.items():
+            misses = (r.median('policy', found.get(name, ''), 'miss_ratio') for name in ordered)
+            rows.append([workload, f'{size:g}', to_exact(ratios.get(size)),
+                         *('' if value is None else f'{value * 100:.2f} %' for value in misses)])
+    page.table(['workload', 'MB', 'this store to S3-FIFO', *heads], rows, left=1)
+    for metric, what in (('ns', 'nanoseconds a request'), ('overhead_bytes', 'bytes an entry over its key and value')):
+        rows = [[workload, *(extent([r.median('policy', found.get(name, ''), metric) for found in sizes.values()])
+                             for name in ordered)] for workload, sizes in runs.items()]
+        rows = [row for row in rows if any(row[1:])]
+        if rows:
+            page.text(f'From the lowest to the highest of all sizes, {what}:')
+            page.table(['workload', *heads], rows)
+
+
+def extent(values: list) -> str:
+    found = [number(value) for value in sorted(value for value in values if value is not None)]
+    return '..'.join(dict.fromkeys(found[:1] + found[-1:]))
+
+
+def to_exact(summary) -> str:
+    """Misses of the store in times of those of the exact simulation."""
+    if summary is None:
+        return ''
+    return f'{summary.median:.3f}' + (LOSES if round(summary.median, 3) > 1 else '')
+
+
+def headline(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('headline', 'A table larger than the cache, with and without', '2,000,000 rows of 1 kB; 128 MB '
+                          'for shared buffers, and 128 MB for the cache or for Redis. Reads and updates of one row, keys by '
+                          'Zipf’s law (0.99), by a client in C with prepared statements over loopback TCP; with Redis, the '
+                          'client asks it first, fills it after a miss and deletes the key after an update. '
+                          'synchronous_commit off.'):
+        return
+    page.chart('headline', 'Throughput, latency and stale reads')
+    rows, checks = [], []
+    for case in names.known_first(names.HEADLINE, r.cases('headline')):
+        for clients in r.clients('headline', case):
+            head = [names.label(names.HEADLINE, case), str(clients)]
+            rows.append(head + headline_numbers(r, case, clients))
+            checks.append(head + [count(total(r, case, metric, clients)) for metric in CHECKS])
+    page.table(['system', 'clients', 'writes', 'per second', 'to PostgreSQL alone', *LATENCIES, 'write, p50 µs', 'write, p99 µs',
+                'hits', 'round trips a read', 'pages an operation'], rows)
+    page.text('p50, p95 and p99 are those of reads.')
+    page.text('A read is stale if it returns an older row than one that was there before the read was sent: there, because '
+              'its COMMIT had returned; or, with Redis, because the DEL after it had returned, too. A stale key is one whose '
+              'cached row is not the table’s when everything has ended. Sums over all rounds:')
+    page.table(['system', 'clients', 'reads', 'writes', 'stale after a COMMIT', 'stale after the DEL, too', 'stale keys left'],
+               checks)
+
+
+CHECKS = ('reads', 'writes', 'stale_reads_commit', 'stale_reads', 'stale_keys')
+
+
+def headline_numbers(r: Results, case: str, clients: int) -> list:
+    reads, writes = (total(r, case, metric, clients) for metric in ('reads', 'writes'))
+    return ['' if not reads or writes is None else percent(writes / (reads + writes)),
+            count(r.median('headline', case, 'tps', clients)),
+            '' if case == 'plain' else gain(r.ratio('headline', case, 'plain', 'tps', clients)),
+            *latencies(r, 'headline', case, clients),
+            *(count(r.median('headline', case, metric, clients)) for metric in ('write_p50', 'write_p99')),
+            percent(r.median('headline', case, 'hit_ratio', clients)),
+            number(r.median('headline', case, 'round_trips', clients)),
+            number(r.median('headline', case, 'pages_read', clients))]
+
+
+def total(r: Results, case: str, metric: str, clients: int):
+    """Over the rounds: of what must not happen, every one counts."""
+    values = r.series('headline', case, metric, clients).values()
+    return sum(values) if values else None
