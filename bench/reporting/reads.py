@@ -100,8 +100,10 @@ def inquery(page: Page) -> None:
 
 def miss(page: Page) -> None:
     r = page.results
-    if not page.benchmark('miss', 'Reads that miss', 'Reads that find nothing, load the row and, where the strategy says '
-                          'so, keep it; against the `SELECT` that has no cache. No writes, prepared statements.'):
+    if not page.benchmark('miss', 'Reads that miss', 'A million rows of about 120 bytes in shared buffers, a store that holds a '
+                          'fifth of them, read in turn: a key comes back when it is long forgotten. Full store: each read '
+                          'loads a row, keeps it and pushes another out; write_around loads and does not keep. No writes, '
+                          'prepared statements.'):
         return
     base = r.first('miss', 'pk', 'select_star', 'select')
     rows = []
@@ -125,8 +127,9 @@ def miss(page: Page) -> None:
 def growth(page: Page) -> None:
     r = page.results
     if not page.benchmark('growth', 'Growth', 'Uniform reads over all keys of a table with rows of about 120 bytes; '
-                          'cache and shared buffers of 128 MB each; Redis holds all keys, over TCP. No writes, prepared '
-                          'statements.'):
+                          'cache and shared buffers of 128 MB each, the largest table in the memory of the operating '
+                          'system; Redis holds all keys, over TCP. Where not all keys fit into the cache, `cache.read` '
+                          'loads what misses, and `cache.get` returns NULL. No writes, prepared statements.'):
         return
     cases = r.cases('growth')
     systems = list(dict.fromkeys(case.partition('@')[0] for case in cases if '@' in case))

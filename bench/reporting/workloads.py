@@ -24,7 +24,8 @@ def kv(page: Page) -> None:
     r = page.results
     if not page.benchmark('kv', 'Keys and values', '10,000 keys in no order, values of 100 bytes that come from the '
                           'client; prepared statements over a Unix socket against `redis-benchmark` without pipelining. '
-                          'Redis writes nothing to disk. Each case does nothing but what it is called.'):
+                          'Redis writes nothing to disk. Each case does nothing but what it is called, so all but the '
+                          'gets are 100 % writes.'):
         return
     rows = []
     for clients in sorted(r.clients('kv'), reverse=True):
