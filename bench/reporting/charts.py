@@ -301,44 +301,36 @@ def write_ratio(r: Results):
 
 # --- eviction ----------------------------------------------------------------
 
-POLICY_COLOURS = ('#d55e00', '#e69f00', '#009e73', '#cc79a7', '#6e6e6e', '#7a5195', '#8c564b', '#b4b4b4')
+# Not all that were measured: the others lie upon these.
+POLICY_STYLES = {
+    'clock': {'color': '#e69f00', 'linewidth': 1.3, 'marker': '.'},
+    'sieve': {'color': '#009e73', 'linewidth': 1.3, 'marker': '.'},
+    'lru_exact': {'color': '#cc79a7', 'linewidth': 1.3, 'linestyle': (0, (4, 2)), 'marker': '.'},
+    names.OURS: {'color': names.COLOURS['cache'], 'linewidth': 2.4, 'marker': 'o', 'markersize': 4},
+    names.EXACT: {'color': '#111111', 'linewidth': 1.3, 'linestyle': (0, (4, 2)), 'marker': '.'},
+}
 
 
 def policy(r: Results):
-    runs = policy_runs(r.cases('policy'))
+    runs = policy_runs(r.cases('policy', 'miss_ratio'))
     if not runs:
         return None
-    styles = policy_styles({name for sizes in runs.values() for policies in sizes.values() for name in policies})
-    columns = min(2, len(runs))
+    columns = len(runs) if len(runs) < 4 else min(4, -(-len(runs) // 2))
     lines = -(-len(runs) // columns)
-    figure, axes = pyplot.subplots(lines, columns, figsize=(WIDTH, 0.3 + 2.5 * lines), squeeze=False, layout='constrained')
+    figure, axes = pyplot.subplots(lines, columns, figsize=(WIDTH, 0.3 + 2.3 * lines), squeeze=False, layout='constrained')
     for axis, (workload, sizes) in zip(axes.flat, runs.items()):
-        for name, style in styles.items():
+        for name, style in POLICY_STYLES.items():
             points = {size: summarise(hit_percent(r, policies.get(name, ''))) for size, policies in sizes.items()}
             line(axis, points, **style)
         axis.set_xscale('log', base=2)
         log_axis(axis.xaxis, sizes)
         axis.set_title(workload, loc='left')
-        axis.set_xlabel('MB')
-        axis.set_ylabel('hits, %')
     for axis in axes.flat[len(runs):]:
         axis.set_visible(False)
-    legend(figure, [Line2D([], [], label=names.label(names.POLICY, name).strip('`'), **style)
-                    for name, style in styles.items()], 5)
+    figure.supxlabel('size of the cache in MB', fontsize=9)
+    figure.supylabel('hits, %', fontsize=9)
+    legend(figure, [Line2D([], [], label=names.POLICY[name], **style) for name, style in POLICY_STYLES.items()], 5)
     return figure
-
-
-def policy_styles(policies: set) -> dict:
-    """Ours stands out, the exact simulation is dashed and black; the last to be
-    drawn is on top."""
-    others = sorted(policies - set(names.OURS) - set(names.EXACT))
-    styles = {name: {'color': POLICY_COLOURS[i % len(POLICY_COLOURS)], 'linewidth': 1.3, 'marker': '.'}
-              for i, name in enumerate(others)}
-    for name in sorted(policies & set(names.OURS)):
-        styles[name] = {'color': names.COLOURS['cache'], 'linewidth': 2.4, 'marker': 'o', 'markersize': 4}
-    for name in sorted(policies & set(names.EXACT)):
-        styles[name] = {'color': '#111111', 'linewidth': 1.3, 'linestyle': (0, (4, 2)), 'marker': '.'}
-    return styles
 
 
 def hit_percent(r: Results, case: str) -> dict:

@@ -75,9 +75,9 @@ class Results:
         """Is there anything of this benchmark, and of one of these cases?"""
         return any(not cases or case in cases for case, _, _ in self.numbers.get(bench, {}))
 
-    def cases(self, bench: str) -> list:
-        """All cases, in the order in which they ran."""
-        return list(dict.fromkeys(case for case, _, _ in self.numbers.get(bench, {})))
+    def cases(self, bench: str, metric: Optional[str] = None) -> list:
+        """All cases, or those with this number, in the order in which they ran."""
+        return list(dict.fromkeys(case for case, _, m in self.numbers.get(bench, {}) if metric in (None, m)))
 
     def clients(self, bench: str, *cases: str) -> list:
         return sorted({clients for case, clients, _ in self.numbers.get(bench, {}) if not cases or case in cases})
@@ -126,16 +126,14 @@ def numbered(cases: list, prefix: str) -> dict:
 
 
 def policy_runs(cases: list) -> dict:
-    """Of cases named WORKLOAD:POLICY@MB: workload -> size -> policies."""
+    """Of cases named WORKLOAD:POLICY@SIZE: workload -> size -> policy -> case."""
     found: dict = {}
     for case in cases:
         workload, _, rest = case.rpartition(':')
         policy, _, size = rest.partition('@')
-        try:
-            found.setdefault(workload, {}).setdefault(float(size), {})[policy] = case
-        except ValueError:
-            pass
-    return {workload: dict(sorted(sizes.items())) for workload, sizes in found.items() if sizes}
+        if workload and size.isdigit():
+            found.setdefault(workload, {}).setdefault(int(size), {})[policy] = case
+    return {workload: dict(sorted(sizes.items())) for workload, sizes in found.items()}
 
 
 def break_even(points: dict) -> Optional[float]:

@@ -91,18 +91,19 @@ HEADLINE = {
     'redis': 'PostgreSQL and Redis beside it',
 }
 
-# Eviction policies.  What this project does is called one of OURS, and what it
-# is measured against one of EXACT.
-OURS = ('store', 'cache', 'ours', 'cache_strategies', 's3fifo_store')
-EXACT = ('s3fifo', 's3_fifo', 'exact', 's3fifo_exact', 'exact_s3fifo', 's3fifo_sim')
+# Eviction policies: in the store itself, and exact simulations.
+OURS = 's3fifo'
+EXACT = 's3fifo_exact'
 POLICY = {
-    **dict.fromkeys(OURS, 'this store'),
-    **dict.fromkeys(EXACT, 'S3-FIFO, exact'),
-    'lru': 'LRU', 'fifo': 'FIFO', 'clock': 'CLOCK', 'lfu': 'LFU', 'arc': 'ARC', 'sieve': 'SIEVE',
-    'tinylfu': 'TinyLFU', 'wtinylfu': 'W-TinyLFU', 'w_tinylfu': 'W-TinyLFU', '2q': '2Q', 'twoq': '2Q',
-    'slru': 'SLRU', 'lirs': 'LIRS', 'random': 'random', 'opt': 'optimum', 'belady': 'optimum',
-    'redis': 'Redis, allkeys-lru', 'redis_lru': 'Redis, allkeys-lru', 'redis_lfu': 'Redis, allkeys-lfu',
-    'memcached': 'memcached',
+    OURS: 'this store, S3-FIFO',
+    'clock': 'this store with CLOCK',
+    'sieve': 'this store with SIEVE',
+    EXACT: 'S3-FIFO, exact',
+    's3fifo1_exact': 'S3-FIFO that keeps what was read once, exact',
+    'sieve_exact': 'SIEVE, exact',
+    'clock_exact': 'CLOCK, exact',
+    'lru_exact': 'LRU, exact',
+    's3fifo_exact_total': 'S3-FIFO, exact, with all of the store’s memory',
 }
 
 COLOURS = {

@@ -125,27 +125,23 @@ def counters(r: Results) -> list:
 def policy(r: Results) -> list:
     what = 'miss ratio, against an exact S3-FIFO of as many bytes'
     found = []
-    overheads = []
-    for workload, sizes in policy_runs(r.cases('policy')).items():
+    for workload, sizes in policy_runs(r.cases('policy', 'miss_ratio')).items():
         ratios = miss_ratios(r, sizes)
         if ratios:
             size = max(ratios, key=lambda mb: ratios[mb].median)
-            how = f'{workload}: the worst of {len(ratios)} sizes, at {size:g} MB'
+            how = f'{workload}: the worst of {len(ratios)} sizes, {size} MB'
             found.append(Target(what, how, False, 1, ' ×', ratios[size]))
-        overheads += [summarise(r.series('policy', case, 'overhead_bytes')) for policies in sizes.values()
-                      for name, case in policies.items() if name in names.OURS]
+    overheads = [summarise(r.series('policy', case, 'overhead_bytes')) for case in r.cases('policy', 'overhead_bytes')]
     worst = max((o for o in overheads if o), key=lambda o: o.median, default=None)
     return (found or [Target(what, '', False, 1, ' ×', None)]) + [
-        Target('overhead of an entry', 'the worst workload and size', False, 64, ' B', worst)]
+        Target('overhead of an entry', 'the worst size of values', False, 64, ' B', worst)]
 
 
 def miss_ratios(r: Results, sizes: dict) -> dict:
     """Size -> our misses over those of the exact simulation."""
     found = {}
     for size, policies in sizes.items():
-        ours = next((case for name, case in policies.items() if name in names.OURS), '')
-        exact = next((case for name, case in policies.items() if name in names.EXACT), '')
-        summary = r.ratio('policy', ours, exact, 'miss_ratio')
+        summary = r.ratio('policy', policies.get(names.OURS, ''), policies.get(names.EXACT, ''), 'miss_ratio')
         if summary:
             found[size] = summary
     return found

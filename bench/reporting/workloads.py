@@ -104,35 +104,65 @@ def even_text(gains: dict) -> str:
 
 def policy(page: Page) -> None:
     r = page.results
-    if not page.benchmark('policy', 'Eviction', 'Requests of each workload through each policy, at equal bytes. An exact '
-                          'S3-FIFO is the textbook’s algorithm without the store’s shortcuts.'):
+    if not page.benchmark('policy', 'Eviction', 'The store without a server, each policy in its place, and exact '
+                          'simulations of policies, with lists; all play the same requests from an empty cache on. A '
+                          'simulation may hold as many bytes of records as the store held when it was full. zipf07, zipf099, '
+                          'zipf12: Zipf’s law; scan: a fifth of the requests are scans; shift: the popular keys change; '
+                          'trace: a sample of the CloudPhysics traces, with its sizes; mixed: values of 10 bytes to 1 MB.'):
         return
     page.chart('policy', 'Hit ratio against the size of the cache, by workload and policy')
-    runs = policy_runs(r.cases('policy'))
-    policies = {name for sizes in runs.values() for found in sizes.values() for name in found}
-    ordered = sorted(policies, key=lambda name: (name not in names.OURS, name not in names.EXACT, name))
-    heads = [names.label(names.POLICY, name) for name in ordered]
+    runs = policy_runs(r.cases('policy', 'miss_ratio'))
+    used = {name for sizes in runs.values() for found in sizes.values() for name in found}
+    policies = names.known_first(names.POLICY, sorted(used))
+    heads = [names.label(names.POLICY, name) for name in policies]
     page.text('Share of requests that miss:')
     rows = []
     for workload, sizes in runs.items():
         ratios = miss_ratios(r, sizes)
         for size, found in sizes.items():
-            misses = (r.median('policy', found.get(name, ''), 'miss_ratio') for name in ordered)
-            rows.append([workload, f'{size:g}', to_exact(ratios.get(size)),
+            misses = (r.median('policy', found.get(name, ''), 'miss_ratio') for name in policies)
+            rows.append([workload, str(size), to_exact(ratios.get(size)),
                          *('' if value is None else f'{value * 100:.2f} %' for value in misses)])
-    page.table(['workload', 'MB', 'this store to S3-FIFO', *heads], rows, left=1)
-    for metric, what in (('ns', 'nanoseconds a request'), ('overhead_bytes', 'bytes an entry over its key and value')):
-        rows = [[workload, *(extent([r.median('policy', found.get(name, ''), metric) for found in sizes.values()])
-                             for name in ordered)] for workload, sizes in runs.items()]
-        rows = [row for row in rows if any(row[1:])]
-        if rows:
-            page.text(f'From the lowest to the highest of all sizes, {what}:')
-            page.table(['workload', *heads], rows)
+    page.table(['workload', 'MB', 'store to exact S3-FIFO', *heads], rows)
+    policy_times(page, runs, policies)
+    overhead(page)
 
 
-def extent(values: list) -> str:
-    found = [number(value) for value in sorted(value for value in values if value is not None)]
-    return '..'.join(dict.fromkeys(found[:1] + found[-1:]))
+def policy_times(page: Page, runs: dict, policies: list) -> None:
+    r = page.results
+    timed = [name for name in policies if any(r.median('policy', found.get(name, ''), 'ns') is not None
+                                              for sizes in runs.values() for found in sizes.values())]
+    rows = [[workload, str(size), *(number(r.median('policy', found.get(name, ''), 'ns')) for name in timed)]
+            for workload, sizes in runs.items() for size, found in sizes.items()]
+    if timed:
+        page.text('Nanoseconds a request, installs and copying of values included:')
+        page.table(['workload', 'MB', *(names.label(names.POLICY, name) for name in timed)], rows)
+    rows = []
+    for workload, sizes in policy_runs(r.cases('policy', 'install_p999_ns')).items():
+        for size, found in sizes.items():
+            rows += [[workload, names.label(names.POLICY, name), str(size),
+                      *(number(r.median('policy', case, f'install_{which}_ns')) for which in ('p50', 'p999', 'max'))]
+                     for name, case in found.items()]
+    if rows:
+        page.text('A single install, in nanoseconds; fill: into a store that is not yet full:')
+        page.table(['workload', 'policy', 'MB', 'p50', 'p99.9', 'slowest'], rows, left=2)
+
+
+OVERHEAD = {
+    'overhead_bytes': 'overhead', 'header_bytes': 'header', 'padding_bytes': 'padding', 'index_bytes': 'index',
+    'ghost_bytes': 'ghosts', 'dead_bytes': 'dead records', 'rest_bytes': 'the rest',
+}
+
+
+def overhead(page: Page) -> None:
+    r = page.results
+    rows = []
+    for sizes in policy_runs(r.cases('policy', 'overhead_bytes')).values():
+        for size, found in sizes.items():
+            rows += [[count(size), *(number(r.median('policy', case, metric)) for metric in OVERHEAD)] for case in found.values()]
+    if rows:
+        page.text('Memory of a full store over keys and values, in bytes an entry:')
+        page.table(['bytes of a value', *OVERHEAD.values()], rows, left=0)
 
 
 def to_exact(summary) -> str:
