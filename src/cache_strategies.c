@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "api/guard.h"
+#include "api/scan.h"
 #include "api/trigger.h"
 #include "flush/own.h"
 #include "flush/state.h"
@@ -54,4 +55,5 @@ _PG_init(void)
 	cs_worker_init();
 	cs_guard_init();
 	cs_trigger_init();
+	cs_scan_init();
 }

@@ -29,10 +29,17 @@
 #include "txn/testpoint.h"
 #include "worker/queue.h"
 
+/* InvalidOid if it is no row type at all; asked by each statement. */
+static Oid
+relation_of(Oid rowtype)
+{
+	return OidIsValid(rowtype) ? lookup_type_cache(rowtype, 0)->typrelid : InvalidOid;
+}
+
 Oid
 cs_call_relation(Oid rowtype)
 {
-	Oid			relid = OidIsValid(rowtype) ? get_typ_typrelid(rowtype) : InvalidOid;
+	Oid			relid = relation_of(rowtype);
 
 	if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
 		ereport(ERROR,
@@ -104,8 +111,13 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 	cs_binding_check_slots();
 	if (call == NULL)
 	{
+		Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
-		call->relid = cs_call_relation(get_fn_expr_argtype(fcinfo->flinfo, 0));
+		call->relid = relation_of(rowtype);
+		/* what is attached is a table; if it is not, that may be why */
+		if (!OidIsValid(call->relid) || cs_binding_get(call->relid) == NULL)
+			call->relid = cs_call_relation(rowtype);
 		fcinfo->flinfo->fn_extra = call;
 	}
 	if (call->generation != cs_binding_generation)

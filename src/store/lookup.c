@@ -81,6 +81,8 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 	bool		pending = false;
 	int			i;
 
+	/* half of the keys are in the second bucket: have it come meanwhile */
+	cs_prefetch(cs_bucket(place->part, place->bucket[1]));
 	for (i = 0; i < 2; i++)
 	{
 		CsRecord	head;

@@ -216,6 +216,12 @@ typedef struct CsWalk
 	Size		left[CS_LOGS];	/* bytes of the log still to be looked at */
 } CsWalk;
 
+#if defined(__GNUC__)
+#define cs_prefetch(address)	__builtin_prefetch(address)
+#else
+#define cs_prefetch(address)	((void) (address))
+#endif
+
 static inline uint64
 cs_mix(uint64 h)
 {

@@ -341,10 +341,14 @@ cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, CsKeyArg *arg,
 				   MemoryContext context)
 {
 	const CsKeyColumn *column = &binding->keys[i];
-	Oid			given = getBaseType(argtype);
 	Oid			function = InvalidOid;
+	Oid			given;
 
 	arg->type = argtype;
+	arg->coercion = CS_COERCE_NONE;
+	if (argtype == column->type)
+		return;					/* the usual case, and no need for catalogues */
+	given = getBaseType(argtype);
 	if (!choose_coercion(column, given, arg, &function))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
