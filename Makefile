@@ -5,7 +5,9 @@
 #                         (STAGES="regress isolation" for some of the tests)
 #   make demo
 #   make soak             kill the server 200 times under load, and count
-#   make bench            throughput against plain PostgreSQL, and against Redis
+#   make bench            everything that is claimed of speed, against plain
+#                         PostgreSQL, Redis, memcached and pgpool, into
+#                         bench/RESULTS.md (BENCHES="point miss" for some of it)
 #
 # WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.
 
@@ -56,7 +58,7 @@ soak:
 	test/soak/run
 
 bench:
-	@for bench in $(filter-out %.sh,$(wildcard bench/*)); do echo "== $$bench"; $$bench || exit 1; done
+	bench/run $(BENCHES)
 
 typedefs:
 	test/dev typedefs
