@@ -102,7 +102,7 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	if (own != NULL)
 		return own;
 	if (cs_own.keys == NULL)
-		cs_own.keys = cs_ownset_create(cs_own_context(), 16, NULL);
+		cs_own.keys = cs_ownset_create(cs_own_context(), 8, NULL);
 	own = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnKey));
 	own->key = copy_key(key);
 	own->relid = binding->relid;

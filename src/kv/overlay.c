@@ -49,7 +49,7 @@ begin(void)
 												   "cache_strategies keys",
 												   ALLOCSET_DEFAULT_SIZES);
 	if (cs_overlay.keys == NULL)
-		cs_overlay.keys = cs_overlayset_create(cs_overlay.context, 64, NULL);
+		cs_overlay.keys = cs_overlayset_create(cs_overlay.context, 8, NULL);
 }
 
 void
