@@ -134,9 +134,9 @@ bucket_free(CsSharedBucket *bucket, CsSlot *slot)
 	return nfree;
 }
 
-/* An expired entry of two full buckets. */
+/* A useless entry of two full buckets. */
 static bool
-expired_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
+useless_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
 	int			i;
 
@@ -147,7 +147,7 @@ expired_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 		slot->bucket = cs_bucket(place->part, place->bucket[i % 2]);
 		slot->n = i / 2;
 		rec = cs_slot_record(place->part, slot);
-		if (cs_record_expired(rec, claim->now) && cs_policy_may_evict(slot, rec, claim))
+		if (cs_record_useless(rec, claim->now) && cs_policy_may_evict(slot, rec, claim))
 			return true;
 	}
 	return false;
@@ -203,7 +203,7 @@ cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	if (nfree > 0)
 		return true;
 
-	if (!expired_victim(place, claim, slot) && !bucket_victim(place, claim, slot))
+	if (!useless_victim(place, claim, slot) && !bucket_victim(place, claim, slot))
 		return false;
 	cs_place_record(cs_slot_record(place->part, slot), &victim);
 	cs_index_evict(&victim, claim, slot);
@@ -327,7 +327,7 @@ cs_index_unlink(int part, CsSlot *slot)
 }
 
 /*
- * Unlink to make room.  'place' is the entry's own.  To lose what has expired is
+ * Unlink to make room.  'place' is the entry's own.  To lose what is useless is
  * no loss: it neither counts nor is it better kept next time.
  */
 void
@@ -336,7 +336,7 @@ cs_index_evict(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	Size		pos = (Size) slot->bucket->ref[slot->n] * 8;
 	CsRecord   *rec = cs_record(place->part, pos);
 
-	if (!cs_record_expired(rec, claim->now))
+	if (!cs_record_useless(rec, claim->now))
 	{
 		cs_policy_evicted(place, cs_log_of(pos));
 		cs_store.partitions[place->part].evictions++;

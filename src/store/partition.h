@@ -45,6 +45,7 @@
 #define CS_BUCKET_SIZE		64
 #define CS_GHOST_WAYS		8
 #define CS_FREQ_MAX			3
+#define CS_SEEN_WAYS		4
 
 /* Dirty records may take 3/4 of a partition's logs. */
 #define CS_DIRTY_LIMIT		(cs_store.area_size / 4 * 3)
@@ -142,6 +143,7 @@ typedef struct CsSharedOwner
 	pg_atomic_uint64 dirty_bytes;
 	pg_atomic_uint64 pending;	/* pending entries */
 	pg_atomic_uint64 staged_bytes;	/* of staged entries; part of bytes */
+	pg_atomic_uint64 epoch;		/* entries of earlier ones are of no use */
 	pg_atomic_uint32 hand;		/* the partition to look for room in next */
 } CsSharedOwner;
 
@@ -163,7 +165,7 @@ typedef struct CsStore
 	int			npartitions;	/* a power of two */
 	uint32		nbuckets;		/* of one partition, >= 2 */
 	uint32		nghosts;		/* ghost sets of one partition, >= 1 */
-	uint32		nseen;			/* a power of two */
+	uint32		nseen;			/* a power of two, >= CS_SEEN_WAYS */
 
 	char	   *base;			/* partition 0 */
 	CsSharedPartition *partitions;
@@ -278,6 +280,15 @@ static inline bool
 cs_record_expired(const CsRecord *rec, TimestampTz now)
 {
 	return rec->expires != 0 && rec->expires <= now;
+}
+
+/* Nobody will ask for it: it has expired, or its owner has gone on. */
+static inline bool
+cs_record_useless(const CsRecord *rec, TimestampTz now)
+{
+	return cs_record_expired(rec, now) ||
+		(rec->stamp & CS_EPOCH_MASK) <
+		pg_atomic_read_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].epoch);
 }
 
 static inline void

@@ -115,7 +115,7 @@ cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *clai
 	if (rec->flags & CS_ENTRY_PENDING)
 		return false;
 #endif
-	return cs_record_expired(rec, claim->now) ||
+	return cs_record_useless(rec, claim->now) ||
 		cs_stamp_owner(rec->stamp) == claim->owner ||
 		!is_guarded(cs_stamp_owner(rec->stamp));
 }
@@ -135,6 +135,28 @@ much_is_dead(int part, CsLogId logid, Size want)
 }
 
 /*
+ * Is what comes next at the tail of the main log no loss?  Then there is room for
+ * something that was not read: a store whose entries were dropped all at once
+ * fills up again.  Where next to nothing is dead this need not be asked.
+ */
+static bool
+main_has_room(int part, TimestampTz now)
+{
+	CsSharedLog *log = &cs_store.partitions[part].log[CS_LOG_MAIN];
+	Size		pos = cs_log_position(CS_LOG_MAIN, log->tail);
+	const CsRecord *rec = cs_record(part, pos);
+	CsPlace		place;
+	CsSlot		slot;
+
+	if (log->tail == log->head || rec->filler || cs_record_useless(rec, now))
+		return true;
+	if (log->live > cs_store.log_size[CS_LOG_MAIN] / 16 * 15)
+		return false;
+	cs_place_record(rec, &place);
+	return !cs_index_linked(&place, pos, &slot);
+}
+
+/*
  * What becomes of an entry that can go, at the tail of its log, where 'want'
  * bytes are needed?  Sets the frequency that it goes on with.  An owner within
  * its share had better evict others' entries than its own.
@@ -148,7 +170,7 @@ cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 	bool		guarded;
 
 #ifndef CS_MUTANT_EXPIRED_KEPT
-	if (cs_record_expired(rec, claim->now))
+	if (cs_record_useless(rec, claim->now))
 		return CS_TAIL_EVICT;
 #endif
 	if (logid == CS_LOG_MAIN && *freq > 0)
@@ -162,7 +184,7 @@ cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 	if (logid == CS_LOG_SMALL &&
 		(*freq > 0 || guarded ||
 		 mainlog->head + cs_record_size(rec) <= main_size ||	/* never yet full */
-		 mainlog->live < main_size / 2))
+		 mainlog->live < main_size / 2 || main_has_room(part, claim->now)))
 	{
 		*freq = 0;
 		return CS_TAIL_PROMOTE;

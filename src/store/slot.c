@@ -369,6 +369,7 @@ cs_slot_mark(int slot, bool unknown)
 			new &= ~(uint64) CS_SLOT_STATE;
 #endif
 	} while (!pg_atomic_compare_exchange_u64(word, &old, new));
+	cs_store_outdate((uint32) slot, cs_slot_epoch(new));
 }
 
 void
@@ -387,7 +388,9 @@ cs_slot_unmark(int slot)
 void
 cs_slot_bump(int slot)
 {
-	pg_atomic_fetch_add_u64(&slots->slot[slot].word, ONE_EPOCH);
+	uint64		word = pg_atomic_add_fetch_u64(&slots->slot[slot].word, ONE_EPOCH);
+
+	cs_store_outdate((uint32) slot, cs_slot_epoch(word));
 }
 
 void

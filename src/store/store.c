@@ -16,6 +16,7 @@
 #include "port/pg_bitutils.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
+#include "store/atomicmax.h"
 #include "store/partition.h"
 #include "utils/memutils.h"
 
@@ -122,7 +123,7 @@ compute_layout(CsStore *s)
 		memory += owners;
 	s->npartitions = choose_partitions(memory);
 	memory -= s->npartitions * sizeof(LWLockPadded);
-	s->nseen = 1;
+	s->nseen = CS_SEEN_WAYS;
 	while (s->nseen <= memory / CS_SEEN_SHARE / 2 && s->nseen < (1U << 31))
 		s->nseen *= 2;
 	seen = s->nseen * sizeof(pg_atomic_uint32);
@@ -171,6 +172,7 @@ init_memory(void)
 		pg_atomic_init_u64(&owner->dirty_bytes, 0);
 		pg_atomic_init_u64(&owner->pending, 0);
 		pg_atomic_init_u64(&owner->staged_bytes, 0);
+		pg_atomic_init_u64(&owner->epoch, 0);
 		pg_atomic_init_u32(&owner->hand, i);
 	}
 	for (i = 0; i < cs_store.nseen; i++)
@@ -209,6 +211,13 @@ Size
 cs_store_max_value(void)
 {
 	return cs_store.max_record - sizeof(CsRecord);
+}
+
+/* They go first when room is needed; nobody waits for that. */
+void
+cs_store_outdate(uint32 owner, uint64 epoch)
+{
+	cs_atomic_max(&cs_store.owners[owner].epoch, epoch & CS_EPOCH_MASK);
 }
 
 /* Whether its share is shared out with others turns on its having entries. */

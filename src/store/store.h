@@ -212,6 +212,9 @@ extern bool cs_store_seen(uint64 hash);
 /* The largest value plus key that can be kept. */
 extern Size cs_store_max_value(void);
 
+/* The owner is in this epoch: its entries of earlier ones are of no use. */
+extern void cs_store_outdate(uint32 owner, uint64 epoch);
+
 /*
  * Guard the owner's entries, or do so no longer: others cannot evict them as long
  * as it takes no more than its share, which is a quarter of the value memory

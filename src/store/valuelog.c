@@ -263,7 +263,7 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 			!cs_policy_may_evict(&slot, rec, &walk->claim))
 			continue;
 		if (slot.bucket->freq[slot.n] > 0 && walk->chances > 0 &&
-			!cs_record_expired(rec, walk->claim.now))
+			!cs_record_useless(rec, walk->claim.now))
 		{
 			slot.bucket->freq[slot.n]--;
 			walk->chances--;

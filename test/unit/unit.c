@@ -41,7 +41,9 @@ static const struct
 	{"expiry", test_expiry},
 	{"settle", test_settle},
 	{"overhead", test_overhead},
-	{"zipf", test_zipf}
+	{"zipf", test_zipf},
+	{"refill", test_refill},
+	{"doorkeeper", test_doorkeeper}
 };
 
 void

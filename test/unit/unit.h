@@ -52,5 +52,7 @@ extern void test_expiry(void);
 extern void test_settle(void);
 extern void test_overhead(void);
 extern void test_zipf(void);
+extern void test_refill(void);
+extern void test_doorkeeper(void);
 
 #endif							/* CS_UNIT_H */
