@@ -101,6 +101,14 @@
 	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
 #endif
 
+/* What a node adds to EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#else
+#include "commands/explain.h"
+#endif
+
 /* Are the privileges there that executing this one level of a query asks for? */
 #if PG_VERSION_NUM >= 160000
 #define cs_query_is_permitted(query) \
