@@ -23,7 +23,7 @@ CsTail
 cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 			   const CsClaim *claim, uint8 *freq)
 {
-	if (cs_record_expired(rec, claim->now))
+	if (cs_record_useless(rec, claim->now))
 		return CS_TAIL_EVICT;
 	if (*freq > 0 || is_guarded(cs_stamp_owner(rec->stamp)))
 	{

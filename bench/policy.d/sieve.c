@@ -39,7 +39,7 @@ cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 {
 	CsSharedLog *survivors = &cs_store.partitions[part].log[CS_LOG_MAIN];
 
-	if (cs_record_expired(rec, claim->now))
+	if (cs_record_useless(rec, claim->now))
 		return CS_TAIL_EVICT;
 	if (*freq > 0 || is_guarded(cs_stamp_owner(rec->stamp)) ||
 		(logid == CS_LOG_SMALL && survivors->head + cs_record_size(rec) <=
