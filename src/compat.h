@@ -101,12 +101,13 @@
 	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
 #endif
 
-/* What a node adds to EXPLAIN. */
+/* Where to find what a node needs to add to EXPLAIN. */
 #if PG_VERSION_NUM >= 180000
-#include "commands/explain_format.h"
-#include "commands/explain_state.h"
+#define CS_EXPLAIN_STATE_H	"commands/explain_state.h"
+#define CS_EXPLAIN_FORMAT_H "commands/explain_format.h"
 #else
-#include "commands/explain.h"
+#define CS_EXPLAIN_STATE_H	"commands/explain.h"
+#define CS_EXPLAIN_FORMAT_H "commands/explain.h"
 #endif
 
 /* Are the privileges there that executing this one level of a query asks for? */

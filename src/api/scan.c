@@ -36,6 +36,8 @@
 
 #include "api/scan.h"
 #include "compat.h"
+#include CS_EXPLAIN_STATE_H
+#include CS_EXPLAIN_FORMAT_H
 #include "table/key.h"
 
 static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
