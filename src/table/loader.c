@@ -237,11 +237,10 @@ load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 				CsLoaded *loaded)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		xmin;
+	bool		xmin = may_see_xmin(binding);
 
-	if (cs_fetch_rows(binding, &rowkey, 1, snapshot, loaded))
+	if (xmin && cs_fetch_rows(binding, &rowkey, 1, snapshot, loaded))
 		return;
-	xmin = may_see_xmin(binding);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	execute(binding, &binding->load_plan[xmin], false, xmin,
@@ -407,13 +406,12 @@ cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 					Snapshot snapshot, CsLoaded *loaded)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		xmin;
+	bool		xmin = may_see_xmin(binding);
 	Datum		arrays[INDEX_MAX_KEYS];
 
 	memset(loaded, 0, n * sizeof(CsLoaded));
-	if (cs_fetch_rows(binding, (const CsRowKey *const *) keys, n, snapshot, loaded))
+	if (xmin && cs_fetch_rows(binding, (const CsRowKey *const *) keys, n, snapshot, loaded))
 		return;
-	xmin = may_see_xmin(binding);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	for (int i = 0; i < binding->nkeys; i++)
