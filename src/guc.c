@@ -16,6 +16,7 @@
 
 int			cs_memory_mb = 128;
 int			cs_partitions = 0;
+int			cs_typical_entry = 64;
 int			cs_stripes = 65536;
 int			cs_max_tables = 1024;
 int			cs_refresh_queue = 1024;
@@ -48,6 +49,11 @@ define_sizes(void)
 							"A power of two; 0 chooses one from cache_strategies.memory.",
 							&cs_partitions, 0, 0, 1024,
 							PGC_POSTMASTER, 0, check_power_of_two, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.entry_size",
+							"Expected size of a cached key and its value.",
+							"The memory is divided between index and values for entries of this size.",
+							&cs_typical_entry, 64, 8, 1024 * 1024,
+							PGC_POSTMASTER, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomIntVariable("cache_strategies.stripes",
 							"Number of words that tell fillers about changes under way.",
 							"A power of two; 16 bytes each.",

@@ -8,7 +8,8 @@
  *							live_bytes, of the records in the full store
  *	 play time FILE MB		what a single install takes
  *	 play fill MB			the same while the store is not yet full
- *	 play overhead LEN MB	fill it with values of one size: where the memory goes
+ *	 play overhead LEN MB ENTRY	fill it with values of one size: where the memory goes; ENTRY is
+ *							the setting, 0: its default
  *
  * The store runs without a server, as in test/unit.  ns: processor time of the
  * loop less that of a loop that only goes through the requests.  Its clock is
@@ -25,6 +26,7 @@
 #include <stdarg.h>
 #include <time.h>
 
+#include "guc.h"
 #include "requests.h"
 #include "unit.h"
 
@@ -270,7 +272,7 @@ time_filling(int mb)
 
 /* Of an entry: all that is neither key nor value, and what it is. */
 static void
-overhead(uint32 len, int mb)
+overhead(uint32 len, int mb, int entry_size)
 {
 	CsStoreInfo info;
 	uint64		installs = mb * UNIT_MB * 2 / (len + 40);
@@ -281,6 +283,8 @@ overhead(uint32 len, int mb)
 	uint64		i;
 
 	value = calloc(1, len);
+	if (entry_size > 0)
+		cs_typical_entry = entry_size;
 	shim_new_store(mb, 0, MAX_TABLES);
 	for (i = 0; i < installs; i++)
 		install(i, len);
@@ -310,9 +314,9 @@ main(int argc, char **argv)
 		time_full(argv[2], atoi(argv[3]));
 	else if (argc == 3 && strcmp(argv[1], "fill") == 0)
 		time_filling(atoi(argv[2]));
-	else if (argc == 4 && strcmp(argv[1], "overhead") == 0)
-		overhead(atoi(argv[2]), atoi(argv[3]));
+	else if (argc == 5 && strcmp(argv[1], "overhead") == 0)
+		overhead(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
 	else
-		fail("usage: play run FILE MB | time FILE MB | fill MB | overhead LEN MB");
+		fail("usage: play run FILE MB | time FILE MB | fill MB | overhead LEN MB ENTRY");
 	return 0;
 }

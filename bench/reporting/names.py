@@ -93,6 +93,7 @@ HEADLINE = {
 
 # Eviction policies: in the store itself, and exact simulations.
 OURS = 's3fifo'
+FITTED = 'fitted'
 EXACT = 's3fifo_exact'
 POLICY = {
     OURS: 'this store, S3-FIFO',

@@ -153,16 +153,19 @@ OVERHEAD = {
     'ghost_bytes': 'ghosts', 'dead_bytes': 'dead records', 'rest_bytes': 'the rest',
 }
 
+ENTRY_SIZE = {names.OURS: 'default', names.FITTED: 'that of the entries'}
+
 
 def overhead(page: Page) -> None:
     r = page.results
     rows = []
     for sizes in policy_runs(r.cases('policy', 'overhead_bytes')).values():
         for size, found in sizes.items():
-            rows += [[count(size), *(number(r.median('policy', case, metric)) for metric in OVERHEAD)] for case in found.values()]
+            rows += [[count(size), ENTRY_SIZE.get(name, name), *(number(r.median('policy', case, metric)) for metric in OVERHEAD)]
+                     for name, case in found.items()]
     if rows:
         page.text('Memory of a full store over keys and values, in bytes an entry:')
-        page.table(['bytes of a value', *OVERHEAD.values()], rows, left=0)
+        page.table(['bytes of a value', '`entry_size`', *OVERHEAD.values()], rows, left=0)
 
 
 def to_exact(summary) -> str:

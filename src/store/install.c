@@ -61,8 +61,9 @@ install_once(CsNew *new, CsCheck check, void *arg)
 }
 
 CsInstall
-cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
-				 Size len, Size quota, CsCheck check, void *arg)
+cs_store_reinstall(const CsKey *key, const CsMeta *meta, const char *value,
+				   Size len, Size quota, const CsVacated *vacated,
+				   CsCheck check, void *arg)
 {
 	CsNew		new;
 	CsInstall	result;
@@ -70,6 +71,7 @@ cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 	Assert((meta->flags & (CS_ENTRY_DIRTY | CS_ENTRY_PENDING | CS_ENTRY_STAGED)) == 0);
 	if (!cs_put_prepare(&new, key, meta, value, len, quota))
 		return CS_INSTALL_TOO_LARGE;
+	new.vacated = vacated;
 	if (quota != 0 && new.size > quota)
 		return CS_INSTALL_FULL;
 
@@ -80,6 +82,13 @@ cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 		result = install_once(&new, check, arg);
 	}
 	return result;
+}
+
+CsInstall
+cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
+				 Size len, Size quota, CsCheck check, void *arg)
+{
+	return cs_store_reinstall(key, meta, value, len, quota, NULL, check, arg);
 }
 
 /* Would the partition's dirty entries grow beyond their share? */
@@ -152,7 +161,7 @@ cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value, Size len,
 /* Unlink the owner's clean entries with this hash in one of its two buckets. */
 static bool
 unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
-				 uint64 hash)
+				 uint64 hash, CsVacated *vacated)
 {
 	bool		found = false;
 	CsSlot		slot = {bucket, 0};
@@ -167,6 +176,10 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 		rec = cs_slot_record(place->part, &slot);
 		if (rec->hash != hash || cs_stamp_owner(rec->stamp) != owner)
 			continue;
+		vacated->offset = cs_log_offset(place->part, (Size) bucket->ref[slot.n] * 8);
+		vacated->size = cs_record_size(rec);
+		vacated->logid = cs_log_of((Size) bucket->ref[slot.n] * 8);
+		vacated->freq = bucket->freq[slot.n];
 		cs_index_unlink(place->part, &slot);
 		found = true;
 	}
@@ -174,20 +187,29 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 }
 
 bool
-cs_store_unlink(uint32 owner, uint64 hash)
+cs_store_vacate(uint32 owner, uint64 hash, CsVacated *vacated)
 {
 	bool		found = false;
 	CsPlace		place;
 	int			i;
 
 	Assert(owner < cs_max_tables);
+	memset(vacated, 0, sizeof(CsVacated));
 	cs_place(hash, owner, &place);
 	cs_lock_acquire(cs_partition_lock(place.part), CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
 	for (i = 0; i < 2; i++)
 		found |= unlink_in_bucket(&place, cs_bucket(place.part, place.bucket[i]),
-								  owner, hash);
+								  owner, hash, vacated);
 	END_CRIT_SECTION();
 	cs_lock_release(cs_partition_lock(place.part), CS_RANK_PARTITION);
 	return found;
+}
+
+bool
+cs_store_unlink(uint32 owner, uint64 hash)
+{
+	CsVacated	vacated;
+
+	return cs_store_vacate(owner, hash, &vacated);
 }

@@ -425,6 +425,7 @@ extern bool cs_log_make_room(int part, CsLogId logid, Size size,
 extern Size cs_log_append(int part, CsLogId logid, Size size);
 extern void cs_log_fill(int part, Size pos, Size size);
 extern Size cs_log_position(CsLogId logid, uint64 offset);
+extern uint64 cs_log_offset(int part, Size pos);
 extern void cs_log_walk_begin(int part, CsWalk *walk);
 extern bool cs_log_walk(int part, CsWalk *walk);
 

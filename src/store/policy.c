@@ -27,17 +27,26 @@
 #include "port/pg_bitutils.h"
 #include "store/partition.h"
 
+/*
+ * An entry that takes more than one byte in so many of the small log is a large
+ * one.  With 4, values of very different sizes left small ones too short a time
+ * there; with 64, large ones that are read once displaced others in the main log.
+ */
+#define CS_LARGE_SHARE		16
+
+/* As in linear hashing: sets beyond the last one are folded onto the lower half. */
 static uint16 *
 ghost_set(const CsPlace *place)
 {
 	uint64		want = cs_store.partitions[place->part].entries / CS_GHOST_WAYS;
-	uint32		used;
+	uint32		used = (uint32) Min(Max(want, 1), cs_store.nghosts);
+	uint32		mask = pg_nextpower2_32(used) - 1;
+	uint32		set = place->ghost_set & mask;
 
-	want = Min(Max(want, 1), cs_store.nghosts);
-	used = pg_prevpower2_32((uint32) want);
+	if (set >= used)
+		set &= mask >> 1;
 	return (uint16 *) (cs_store.base + place->part * cs_store.partition_size +
-					   cs_store.ghost_at) +
-		(Size) (place->ghost_set & (used - 1)) * CS_GHOST_WAYS;
+					   cs_store.ghost_at) + (Size) set * CS_GHOST_WAYS;
 }
 
 static void
@@ -74,7 +83,8 @@ ghost_take(const CsPlace *place)
 CsLogId
 cs_policy_admit(const CsPlace *place, Size size)
 {
-	if (ghost_take(place) || size > cs_store.log_size[CS_LOG_SMALL] / 4)
+	if (ghost_take(place) ||
+		size > cs_store.log_size[CS_LOG_SMALL] / CS_LARGE_SHARE)
 		return CS_LOG_MAIN;
 	return CS_LOG_SMALL;
 }

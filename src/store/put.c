@@ -2,7 +2,8 @@
  *
  * put.c
  *		Putting a record where it belongs: in place of its predecessor if that
- *		is as large, else at the head of a log where room has been made.
+ *		is as large, linked or not, else at the head of a log where room has been
+ *		made.
  *
  * All that can fail comes before the entry is linked.  Nothing here allocates or
  * throws.
@@ -46,6 +47,7 @@ cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
 	new->len = len;
 	new->size = MAXALIGN(cs_value_offset(key->len, meta->flags) + len);
 	new->quota = quota;
+	new->vacated = NULL;
 	new->claim.owner = key->owner;
 	new->claim.mercy = CS_MERCY_POLICY;
 	new->claim.now = cs_clock_now();
@@ -185,6 +187,34 @@ append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 }
 
 /*
+ * The place of an unlinked record is dead space that nobody uses before the tail
+ * has passed it.  Whoever copied from it will find that the bucket has changed.
+ */
+static bool
+use_vacated(const CsNew *new, CsOld *old)
+{
+	const CsVacated *vacated = new->vacated;
+	CsSharedLog *log;
+	Size		pos;
+
+	if (vacated == NULL || vacated->size != new->size || old->present)
+		return false;
+	log = &cs_store.partitions[new->place.part].log[vacated->logid];
+#ifndef CS_MUTANT_VACATED_REUSED
+	if (vacated->offset < log->tail)
+		return false;
+#endif
+	if (!cs_index_make_slot(&new->place, &new->claim, &old->slot) ||
+		!charge_owner(new, 0))
+		return false;
+	pos = cs_log_position((CsLogId) vacated->logid, vacated->offset);
+	write_record(new, pos);
+	cs_index_link(&new->place, &old->slot, pos);
+	old->slot.bucket->freq[old->slot.n] = vacated->freq;
+	return true;
+}
+
+/*
  * Room in the log where the entry belongs; for a dirty one, in the other log if
  * need be.
  */
@@ -230,6 +260,8 @@ put(CsNew *new, CsOld *old)
 		overwrite(new, old);
 		return CS_PUT_DONE;
 	}
+	if (use_vacated(new, old))
+		return CS_PUT_DONE;
 
 	new->replaces = old->size;
 	excess = quota_excess(new, old->size);

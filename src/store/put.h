@@ -22,6 +22,7 @@ typedef struct CsNew
 	Size		len;
 	Size		size;			/* of the record */
 	Size		quota;			/* 0: none */
+	const CsVacated *vacated;	/* NULL: none */
 	CsClaim		claim;
 	CsPlace		place;
 

@@ -40,12 +40,8 @@
 /* cs_place() takes the partition from so many bits. */
 #define CS_MAX_PARTITIONS	(1 << 16)
 
-/*
- * One part in so many of a partition is index.  At one in 11 and with 95 % of
- * the slots taken, index and value logs fill up together with records of 80
- * bytes; with larger records some of the index stays empty.
- */
-#define CS_INDEX_SHARE		11
+/* Percent of the slots that are taken before buckets overflow. */
+#define CS_INDEX_LOAD		75
 
 /*
  * One byte in so many of a partition's logs is the small log.  Benchmarks of
@@ -86,14 +82,21 @@ choose_partitions(Size memory)
 	return n;
 }
 
-/* Cut one partition of the given size. */
+/*
+ * Cut one partition of the given size, so that index and value logs fill up
+ * together with entries of the expected size.  When they are larger, some of the
+ * index stays empty; when they are smaller, some of the logs.
+ */
 static void
 cut_partition(CsStore *s, Size size)
 {
+	Size		record = MAXALIGN(sizeof(CsRecord) + cs_typical_entry);
+	Size		with_values = CS_BUCKET_SIZE + CS_GHOST_WAYS * sizeof(uint16) / 2 +
+		record * CS_BUCKET_SLOTS * CS_INDEX_LOAD / 100;
 	Size		logs;
 
 	s->partition_size = size;
-	s->nbuckets = Max(size / CS_INDEX_SHARE / CS_BUCKET_SIZE, 2);
+	s->nbuckets = Max(size / with_values, 2);
 	s->nghosts = Max(s->nbuckets / 2, 1);
 	s->ghost_at = (Size) s->nbuckets * CS_BUCKET_SIZE;
 	s->area_at = TYPEALIGN(CS_SHMEM_ALIGN, s->ghost_at + (Size) s->nghosts *

@@ -138,6 +138,25 @@ extern CsInstall cs_store_install(const CsKey *key, const CsMeta *meta,
  */
 extern bool cs_store_unlink(uint32 owner, uint64 hash);
 
+/* Where an unlinked entry was; all zeroes: nowhere. */
+typedef struct CsVacated
+{
+	uint64		offset;			/* in its log */
+	uint32		size;
+	uint8		logid;
+	uint8		freq;
+} CsVacated;
+
+/*
+ * The same by whoever will soon install the key's new value, which then takes
+ * the old one's place if it is as large and the place is still there: that
+ * costs no room, and what was popular remains so.  A place can be taken once.
+ */
+extern bool cs_store_vacate(uint32 owner, uint64 hash, CsVacated *vacated);
+extern CsInstall cs_store_reinstall(const CsKey *key, const CsMeta *meta,
+									const char *value, Size len, Size quota,
+									const CsVacated *vacated, CsCheck check, void *arg);
+
 /* Instead of the version that an entry must have: any, or none at all */
 #define CS_ANY_VERSION		PG_UINT64_MAX
 

@@ -51,6 +51,17 @@ cs_log_position(CsLogId logid, uint64 offset)
 	return cs_store.log_at[logid] + (Size) (offset % cs_store.log_size[logid]);
 }
 
+/* The offset of a position that is in use. */
+uint64
+cs_log_offset(int part, Size pos)
+{
+	CsLogId		logid = cs_log_of(pos);
+	uint64		tail = cs_store.partitions[part].log[logid].tail;
+	Size		size = cs_store.log_size[logid];
+
+	return tail + (pos - cs_store.log_at[logid] + size - tail % size) % size;
+}
+
 /* Bytes to skip before 'size' bytes can follow in one piece. */
 static Size
 filler_size(CsLogId logid, uint64 head, Size size)

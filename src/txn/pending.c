@@ -145,6 +145,7 @@ enter_key(int slot, uint64 hash)
 		return key;
 	key->top = NULL;
 	key->version = 0;
+	memset(&key->vacated, 0, sizeof(CsVacated));
 	/* a table without a slot can only be marked key by key */
 	if (++table->nkeys > cs_bulk_threshold && slot >= 0)
 	{

@@ -11,6 +11,7 @@
 
 #include "lib/ilist.h"
 
+#include "store/store.h"
 #include "txn/txn.h"
 
 typedef struct CsPendingName
@@ -37,6 +38,7 @@ typedef struct CsPendingKey
 	CsPendingName name;
 	CsPendingValue *top;		/* innermost; NULL: only that it changed */
 	uint64		version;		/* of its stripe after our mark */
+	CsVacated	vacated;		/* what was unlinked */
 	char		status;			/* of simplehash */
 } CsPendingKey;
 

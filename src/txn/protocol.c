@@ -109,7 +109,7 @@ unlink_keys(void)
 
 		if (table->whole || table->slot < 0)
 			continue;
-		if (cs_store_unlink(key->name.slot, key->name.hash))
+		if (cs_store_vacate(key->name.slot, key->name.hash, &key->vacated))
 			cs_counters_add(key->name.slot, CS_COUNT_INVALIDATION, 1);
 	}
 }
@@ -242,8 +242,8 @@ publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 	PublishCheck check = {cs_stripe_of(key.hash), pending->version};
 	CsInstall	done;
 
-	done = cs_store_install(&key, &meta, publish->value, publish->len,
-							publish->quota, is_newest, &check);
+	done = cs_store_reinstall(&key, &meta, publish->value, publish->len,
+							  publish->quota, &pending->vacated, is_newest, &check);
 	cs_counters_add(table->slot,
 					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED, 1);
 }

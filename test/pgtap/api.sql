@@ -376,6 +376,7 @@ SELECT bag_eq(
 		AND name NOT LIKE 'cache\_strategies.test%'$$,
 	$$VALUES ('cache_strategies.memory', '128', 'MB', 'postmaster', 'integer'),
 		('cache_strategies.partitions', '0', NULL, 'postmaster', 'integer'),
+		('cache_strategies.entry_size', '64', 'B', 'postmaster', 'integer'),
 		('cache_strategies.stripes', '65536', NULL, 'postmaster', 'integer'),
 		('cache_strategies.max_tables', '1024', NULL, 'postmaster', 'integer'),
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),

@@ -25,6 +25,7 @@
 
 int			cs_memory_mb = 1;
 int			cs_partitions = 0;
+int			cs_typical_entry = 64;
 int			cs_max_tables = 1;
 
 volatile uint32 CritSectionCount = 0;

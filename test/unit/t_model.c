@@ -24,6 +24,7 @@ typedef struct ModelEntry
 	Size		len;
 	Size		offset;			/* into the pool */
 	CsMeta		meta;
+	CsVacated	vacated;		/* of the first of a run: when it was unlinked */
 }			ModelEntry;
 
 typedef struct Model
@@ -35,6 +36,7 @@ typedef struct Model
 	int64		lookups;
 	int64		installs;
 	int64		full;
+	int64		vacated;		/* installs with a place to take */
 	ModelEntry	entry[KEYS];
 }			Model;
 
@@ -127,6 +129,22 @@ swap(const CsKey *key, const ModelEntry * e, const ModelEntry * new)
 	return result == CS_SWAP_DONE ? CS_INSTALL_DONE : CS_INSTALL_FULL;
 }
 
+/* In the place of what was unlinked, perhaps long ago. */
+static CsInstall
+reinstall(int id, const CsKey *key, const ModelEntry * new, CsCheck check)
+{
+	CsVacated  *last = &m.entry[first_of_run(id)].vacated;
+	CsVacated	vacated = *last;
+
+	if (vacated.size == 0 || unit_random(&m.random) % 4 == 0)
+		return cs_store_install(key, &new->meta, unit_pool + new->offset, new->len,
+								0, check, NULL);
+	m.vacated++;
+	memset(last, 0, sizeof(CsVacated));
+	return cs_store_reinstall(key, &new->meta, unit_pool + new->offset, new->len,
+							  0, &vacated, check, NULL);
+}
+
 static void
 do_install(int id, bool dirty)
 {
@@ -138,7 +156,8 @@ do_install(int id, bool dirty)
 
 	make_key(id, &k);
 	new.present = true;
-	new.len = e->present && unit_random(&m.random) % 3 == 0 ? e->len :
+	/* also for an entry that has gone: it may have left a place of this size */
+	new.len = unit_random(&m.random) % 3 == 0 ? e->len :
 		random_len(dirty ? 2000 : 300000);
 	if (dirty)
 		new.len = Max(new.len, sizeof(uint64));
@@ -151,8 +170,7 @@ do_install(int id, bool dirty)
 	if (dirty)
 		result = swap(&k.key, e, &new);
 	else
-		result = cs_store_install(&k.key, &new.meta, unit_pool + new.offset,
-								  new.len, 0, refuse ? no : yes, NULL);
+		result = reinstall(id, &k.key, &new, refuse ? no : yes);
 	m.installs++;
 	if (result == CS_INSTALL_FULL)
 		m.full++;
@@ -162,6 +180,7 @@ do_install(int id, bool dirty)
 	if (result == CS_INSTALL_DONE)
 	{
 		m.ndirty += dirty - is_dirty(e);
+		new.vacated = e->vacated;
 		*e = new;
 	}
 }
@@ -197,7 +216,17 @@ do_unlink(int id)
 	KeyBytes	k;
 
 	make_key(id, &k);
-	cs_store_unlink(k.key.owner, k.key.hash);
+	if (unit_random(&m.random) % 2 == 0)
+		cs_store_unlink(k.key.owner, k.key.hash);
+	else
+	{
+		CsVacated	vacated;
+
+		if (cs_store_vacate(k.key.owner, k.key.hash, &vacated))
+			m.entry[first].vacated = vacated;
+		else
+			expect(vacated.size == 0);
+	}
 	for (; i < KEYS && first_of_run(i) == first; i++)
 		m.entry[i].present = is_dirty(&m.entry[i]);
 }
@@ -273,9 +302,10 @@ report(const char *name)
 
 	cs_store_info(&info);
 	unit_ok(name, "%d partitions, " INT64_FORMAT " installs, " INT64_FORMAT
-			" full, " INT64_FORMAT " lookups, %.1f %% there, " UINT64_FORMAT
-			" evictions", info.partitions, m.installs, m.full, m.lookups,
-			100.0 * m.hits / m.lookups, info.usage.evictions);
+			" full, " INT64_FORMAT " with a vacated place, " INT64_FORMAT
+			" lookups, %.1f %% there, " UINT64_FORMAT " evictions", info.partitions,
+			m.installs, m.full, m.vacated, m.lookups, 100.0 * m.hits / m.lookups,
+			info.usage.evictions);
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "guc.h"
 #include "unit.h"
 
 #define VALUE_LEN		100
@@ -41,12 +42,14 @@ lookup(int id)
 
 /* Bytes of the store's memory that are neither key nor value, per entry. */
 static double
-overhead(Size len)
+overhead(Size len, int entry_size)
 {
 	CsStoreInfo info;
 	int			i;
 
+	cs_typical_entry = entry_size;
 	shim_new_store(32, 0, 64);
+	cs_typical_entry = 64;
 	for (i = 0; i < 32 * UNIT_MB / (len + 40); i++)
 		install(i, len);
 	cs_store_info(&info);
@@ -56,12 +59,24 @@ overhead(Size len)
 void
 test_overhead(void)
 {
-	double		typical = overhead(VALUE_LEN);
+	static const int lens[] = {16, 40, 200, 1000};
+	double		typical = overhead(VALUE_LEN, 64);
+	double		fixed[lengthof(lens)];
+	double		fitted[lengthof(lens)];
+	int			i;
 
+	for (i = 0; i < lengthof(lens); i++)
+	{
+		fixed[i] = overhead(lens[i], 64);
+		fitted[i] = overhead(lens[i], lens[i] + (int) sizeof(int));
+		expect(fitted[i] <= 64 + sizeof(int));
+	}
 	expect(typical <= 64);
 	unit_ok("overhead", "%.1f B an entry, keys included, with values of 100 B; "
-			"%.1f with 16 B, %.1f with 40 B, %.1f with 200 B, %.1f with 1000 B",
-			typical, overhead(16), overhead(40), overhead(200), overhead(1000));
+			"%.1f with 16 B, %.1f with 40 B, %.1f with 200 B, %.1f with 1000 B; "
+			"%.1f, %.1f, %.1f and %.1f in a store for entries of that size",
+			typical, fixed[0], fixed[1], fixed[2], fixed[3],
+			fitted[0], fitted[1], fitted[2], fitted[3]);
 }
 
 /* A queue of key numbers in a ring; for the simulations. */
