@@ -92,27 +92,24 @@ record() { printf '%s\t%s\t%s\t%s\t%s\n' "$round" "$1" "$clients" "$2" "$3" >>"$
 
 # run_pgbench SECONDS ARG...: prepared, unless an argument says otherwise.  Leaves
 # transactions per second in $tps, how many were committed in $committed, and
-# latencies in microseconds, of a sample, in $p50, $p95 and $p99.
+# latencies in microseconds, of a sample, in $p50, $p95 and $p99.  Rates and
+# latencies are those after the first seconds, in which new sessions fill their
+# caches and touch each page of shared memory for the first time.
+warmup=${BENCH_WARMUP:-2}
 run_pgbench() {
 	local seconds=$1 logs
 	shift
 	rm -f "$out"/sample.*
-	pgbench -n -M prepared -c "$clients" -j $((clients < 2 ? 1 : 2)) -T "$seconds" \
+	pgbench -n -M prepared -c "$clients" -j $((clients < 2 ? 1 : 2)) -T $((seconds + warmup)) -P 1 \
 		-l --log-prefix="$out/sample" --sampling-rate="${SAMPLING:-0.05}" "$@" >"$out/log" 2>&1 ||
 		{ cat "$out/log"; die "pgbench failed"; }
-	tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$out/log")
+	tps=$(awk -v warmup="$warmup" '/^progress: / && $2 > warmup + 0.5 { n += ($2 - last) * $4; t += $2 - last } /^progress: / { last = $2 }
+		END { if (t) print n / t }' "$out/log")
+	[ -n "$tps" ] || tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$out/log")
 	committed=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$out/log")
-	logs=$(awk '{ print $3 }' "$out"/sample.* 2>/dev/null | sort -n | awk '
+	logs=$(awk '{ printf "%d.%06d %d\n", $5, $6, $3 }' "$out"/sample.* 2>/dev/null | sort -n | awk -v warmup="$warmup" '
+		NR == 1 { first = $1 } $1 >= first + warmup { print $2 }' | sort -n | awk '
 		{ v[NR] = $1 }
 		END { if (NR) print v[int(NR * 0.5 + 0.5)], v[int(NR * 0.95 + 0.5)], v[int(NR * 0.99 + 0.5)] }')
 	read -r p50 p95 p99 <<<"$logs"
-}
-
-# measure_pgbench CASE SECONDS ARG...: the same, recorded.
-measure_pgbench() {
-	local case=$1
-	shift
-	run_pgbench "$@"
-	record "$case" tps "$tps"
-	[ -z "$p50" ] || { record "$case" p50 "$p50"; record "$case" p95 "$p95"; record "$case" p99 "$p99"; }
 }

@@ -4,16 +4,17 @@
 # others get their result; and what becomes of one of them is nobody else's
 # business.
 #
-# The queries count their runs with a sequence.
+# The queries count their runs with a sequence, and wait at a gate, which the test
+# opens when everybody is where he should be.
 
 use strict;
 use warnings FATAL => 'all';
 
 use CacheTest;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $node = new_node('main', 'max_connections = 150', 'max_prepared_transactions = 2');
 
@@ -23,18 +24,28 @@ $node->safe_psql(
 	CREATE TABLE t (id int PRIMARY KEY, v int);
 	INSERT INTO t VALUES (1, 1), (2, 2);
 	SELECT cache.track('t');
-	CREATE SEQUENCE runs;
-	CREATE FUNCTION slow(seconds float8, key text = '') RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+	CREATE SEQUENCE runs MINVALUE 0;
+	-- the last run that may pass: it shows in a snapshot that is older, too
+	CREATE SEQUENCE gate MINVALUE 0;
+	SELECT setval('runs', 0), setval('gate', 0);
+	-- Not a lock that one waits for: nobody follows a leader who does.
+	CREATE FUNCTION pass_gate(run bigint) RETURNS bigint LANGUAGE plpgsql STABLE
+	SET application_name = 'at the gate' AS $$
 	BEGIN
-		PERFORM nextval('runs');
-		PERFORM pg_sleep(seconds);
+		WHILE run > (SELECT last_value FROM public.gate) LOOP
+			PERFORM pg_sleep(0.02);
+		END LOOP;
+		RETURN run;
+	END $$;
+	CREATE FUNCTION slow() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+	BEGIN
+		PERFORM pass_gate(nextval('runs'));
 		RETURN (SELECT sum(v) FROM t);
 	END $$;
 	-- fails up to this run
 	CREATE FUNCTION failing(run bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 	BEGIN
-		PERFORM pg_sleep(1);
-		IF nextval('runs') <= run THEN
+		IF pass_gate(nextval('runs')) <= run THEN
 			RAISE EXCEPTION 'it failed';
 		END IF;
 		RETURN (SELECT sum(v) FROM t);
@@ -49,7 +60,7 @@ my $before = 0;
 
 sub all_runs
 {
-	return $node->safe_psql('postgres', 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs');
+	return $node->safe_psql('postgres', 'SELECT last_value FROM runs');
 }
 
 sub runs
@@ -59,6 +70,17 @@ sub runs
 
 	$before = $now;
 	return $n;
+}
+
+# Whoever is at the gate goes on; who comes later waits.
+sub close_gate
+{
+	$node->safe_psql('postgres', q(SELECT setval('gate', last_value) FROM runs));
+}
+
+sub open_gate
+{
+	$node->safe_psql('postgres', q(SELECT setval('gate', 1000000)));
 }
 
 # A query that fails when it is run for the first time, or always.
@@ -88,27 +110,47 @@ sub answer
 	return $text =~ /^got (.*)$/m ? $1 : $text;
 }
 
-sub wait_event
+# Where a session is, in terms of pg_stat_activity.
+my $at_gate = q((state = 'active' AND application_name = 'at the gate'));
+my $following = q((state = 'active' AND wait_event_type = 'Extension'));
+
+# What is asked of these sessions, as a query.
+sub among
 {
-	my ($type, @askers) = @_;
+	my ($question, @askers) = @_;
 	my $pids = join(',', map { $_->{pid} } @askers);
 
-	$node->poll_query_until('postgres', qq(
-		SELECT count(*) = @{[scalar @askers]} FROM pg_stat_activity
-		WHERE pid IN ($pids) AND state = 'active' AND wait_event_type = '$type'))
-	  or die "the sessions do not wait for $type";
+	return "SELECT $question FROM pg_stat_activity WHERE pid IN ($pids)";
 }
 
-# The leader sleeps in the query, and then the followers on the flight.
+sub wait_at_gate
+{
+	my (@askers) = @_;
+
+	$node->poll_query_until('postgres', among("count(*) FILTER (WHERE $at_gate) = @{[scalar @askers]}", @askers))
+	  or die 'the sessions do not come to the gate';
+}
+
+sub wait_following
+{
+	my (@askers) = @_;
+
+	$node->poll_query_until('postgres', among("count(*) FILTER (WHERE $following) = @{[scalar @askers]}", @askers))
+	  or die 'the sessions do not wait for a flight';
+}
+
+# The leader waits at the gate, and the followers for the flight.
 sub start_flight
 {
 	my ($n, $query) = @_;
-	my $leader = start($query);
+	my $leader;
 	my @followers;
 
-	wait_event('Timeout', $leader);
+	close_gate();
+	$leader = start($query);
+	wait_at_gate($leader);
 	@followers = map { start($query) } (1 .. $n);
-	wait_event('Extension', @followers);
+	wait_following(@followers);
 	return ($leader, @followers);
 }
 
@@ -122,19 +164,14 @@ sub gone
 	eval { $asker->{session}->quit };
 }
 
-# Of those waiting, the one that has taken over.
-sub new_leader
+# One of those waiting has taken over, and the others wait for it.
+sub wait_new_leader
 {
 	my (@askers) = @_;
-	my $pids = join(',', map { $_->{pid} } @askers);
-	my $pid;
 
-	$node->poll_query_until('postgres', qq(
-		SELECT count(*) = 1 FROM pg_stat_activity WHERE pid IN ($pids) AND wait_event_type = 'Timeout'))
+	$node->poll_query_until('postgres',
+		among("count(*) FILTER (WHERE $at_gate) = 1 AND count(*) FILTER (WHERE $following) = $#askers", @askers))
 	  or die 'nobody takes over';
-	$pid = $node->safe_psql('postgres',
-		"SELECT pid FROM pg_stat_activity WHERE pid IN ($pids) AND wait_event_type = 'Timeout'");
-	return grep { $_->{pid} == $pid } @askers;
 }
 
 # ----- a hundred at once -----
@@ -142,9 +179,23 @@ sub new_leader
 my $script = $node->basedir . '/hundred.sql';
 
 append_to_file($script,
-	q(SELECT 1 / (look('hundred', 'SELECT slow(2) AS s') = '3')::int;) . "\n");
-$node->command_ok([ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '1', '-f', $script, 'postgres' ],
-	'a hundred sessions ask for the same result');
+	q(SELECT 1 / (look('hundred', 'SELECT slow() AS s') = '3')::int;) . "\n");
+{
+	my $output;
+	my $hundred = IPC::Run::start(
+		[ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '1', '-f', $script, $node->connstr('postgres') ],
+		'<', \'', '&>', \$output);
+	my $clients = q(FROM pg_stat_activity WHERE backend_type = 'client backend');
+	my $leaders;
+
+	# without flights they are all at the gate
+	$node->poll_query_until('postgres', "SELECT count(*) = 100 $clients AND ($at_gate OR $following)")
+	  or die 'the hundred sessions do not wait';
+	$leaders = $node->safe_psql('postgres', "SELECT count(*) $clients AND $at_gate");
+	open_gate();
+	ok($hundred->finish, 'a hundred sessions ask for the same result') or diag($output);
+	is($leaders, '1', 'one of them runs the query, and the others wait');
+}
 is(runs(), '1', 'the query was run once')
   or BAIL_OUT('there are no flights, and what follows would wait for them');
 $node->command_ok([ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '3', '-f', $script, 'postgres' ],
@@ -152,21 +203,24 @@ $node->command_ok([ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '3', '-f', $s
 is(runs(), '0', 'it was kept');
 
 # In the grace period one of them runs it, and nobody waits.
-$node->safe_psql('postgres', q(SELECT look('grace', 'SELECT slow(0) AS s', ttl => '1 ms', grace => '1 hour')));
+$node->safe_psql('postgres', q(SELECT look('grace', 'SELECT slow() AS s', ttl => '1 ms', grace => '1 hour'), pg_sleep(0.01)));
 runs();
 append_to_file($script . '2',
-	q(SELECT 1 / (look('grace', 'SELECT slow(0) AS s', ttl => '1 hour', grace => '1 hour') = '3')::int;) . "\n");
+	q(SELECT 1 / (look('grace', 'SELECT slow() AS s', ttl => '1 hour', grace => '1 hour') = '3')::int;) . "\n");
 $node->command_ok([ 'pgbench', '-n', '-c', '50', '-j', '2', '-t', '2', '-f', $script . '2', 'postgres' ],
 	'fifty sessions ask in the grace period');
 is(runs(), '1', 'it was run once more');
 
 # Another key, another query, another role are flights of their own.
 {
-	my @askers = (
-		start(q(look('k1', 'SELECT slow(1) AS s'))), start(q(look('k2', 'SELECT slow(1) AS s'))),
-		start(q(look('k1', 'SELECT slow(1.0) AS s'))));
+	my @askers;
 
-	wait_event('Timeout', @askers);
+	close_gate();
+	@askers = (
+		start(q(look('k1', 'SELECT slow() AS s'))), start(q(look('k2', 'SELECT slow() AS s'))),
+		start(q(look('k1', 'SELECT slow() + 0 AS s'))));
+	wait_at_gate(@askers);
+	open_gate();
 	is(join(' ', map { answer($_) } @askers), '3 3 3', 'different ones do not wait for each other');
 	is(runs(), '3', 'each was run');
 }
@@ -174,15 +228,16 @@ is(runs(), '1', 'it was run once more');
 # ----- what becomes of a follower -----
 
 {
-	my ($leader, @followers) = start_flight(4, q(look('followers', 'SELECT slow(4) AS s')));
-	my $timed = start(q(look('followers', 'SELECT slow(4) AS s')), "statement_timeout = '100ms'");
+	my ($leader, @followers) = start_flight(4, q(look('followers', 'SELECT slow() AS s')));
+	my $timed = start(q(look('followers', 'SELECT slow() AS s')), "statement_timeout = '100ms'");
 
 	is(answer($timed), 'canceling statement due to statement timeout', 'statement_timeout of a follower');
 	$node->safe_psql('postgres', "SELECT pg_cancel_backend($followers[0]{pid})");
 	is(answer($followers[0]), 'canceling statement due to user request', 'a cancelled follower');
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($followers[1]{pid})");
 	gone($followers[1]);
-	wait_event('Extension', @followers[ 2, 3 ]);
+	wait_following(@followers[ 2, 3 ]);
+	open_gate();
 	is(join(' ', map { answer($_) } $leader, @followers[ 2, 3 ]), '3 3 3', 'the others have the result');
 	is(runs(), '1', 'of one run');
 }
@@ -192,9 +247,8 @@ is(runs(), '1', 'it was run once more');
 foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 {
 	my $key = $how->[0];
-	my $query = "look('$key', 'SELECT slow(3) AS s')";
+	my $query = "look('$key', 'SELECT slow() AS s')";
 	my ($leader, @followers) = start_flight(5, $query);
-	my $second;
 
 	$node->safe_psql('postgres', "SELECT pg_${key}_backend($leader->{pid})");
 	if ($key eq 'cancel')
@@ -205,8 +259,8 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 	{
 		gone($leader);
 	}
-	($second) = new_leader(@followers);
-	wait_event('Extension', grep { $_ != $second } @followers);
+	wait_new_leader(@followers);
+	open_gate();
 	is(join(' ', map { answer($_) } @followers), '3 3 3 3 3', "$how->[1]: another takes over, for all");
 	is(runs(), '2', "$how->[1]: it was begun twice");
 }
@@ -215,6 +269,7 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 {
 	my ($leader, @followers) = start_flight(5, "look('error', '" . failing_once() . "')");
 
+	open_gate();
 	is(answer($leader), 'it failed', 'the leader has an error');
 	is(join(' ', map { answer($_) } @followers), '3 3 3 3 3', 'the others do not');
 	is(runs(), '2', 'as one of them has tried again');
@@ -222,6 +277,7 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 {
 	my ($leader, @followers) = start_flight(3, "look('errors', '" . failing() . "')");
 
+	open_gate();
 	is(join(', ', map { answer($_) } $leader, @followers), join(', ', ('it failed') x 4), 'all have an error');
 	is(runs(), '4', 'as each has tried for itself');
 }
@@ -231,16 +287,17 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 {
 	my $session = $node->background_psql('postgres', on_error_stop => 0);
 
-	$session->query_safe(q(BEGIN; SELECT look('in a transaction', 'SELECT slow(0) AS s')));
-	is($node->safe_psql('postgres', q(SELECT look('in a transaction', 'SELECT slow(0) AS s'))), '3',
+	$session->query_safe(q(BEGIN; SELECT look('in a transaction', 'SELECT slow() AS s')));
+	is($node->safe_psql('postgres', q(SELECT look('in a transaction', 'SELECT slow() AS s'))), '3',
 		'a result is there before the transaction that computed it has ended');
 	is(runs(), '1', 'of one run');
 	{
 		my $query = "SELECT look('failed', '" . failing_once() . "')";
+		my $limit = "SET statement_timeout = '${PostgreSQL::Test::Utils::timeout_default}s'";
 
 		$session->query("SAVEPOINT s; $query");
 		$session->query('ROLLBACK TO s');
-		is($node->safe_psql('postgres', "SET statement_timeout = '10s'; $query"), '3',
+		is($node->safe_psql('postgres', "$limit; $query"), '3',
 			'nobody waits for one that failed in a subtransaction');
 	}
 	$session->quit;
@@ -251,24 +308,31 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 
 # Too large for its space: after two have had their turn, the rest do not queue.
 {
-	my $begin = time;
-	my @askers;
+	my ($first, @others);
 
 	$node->safe_psql('postgres', q(SELECT cache.create_space('tight', max_memory => '1kB')));
-	@askers = start_flight(7, q(look('tight', 'SELECT slow(2) AS s, repeat(''x'', 5000)', 'tight')));
-	is(join(' ', map { answer($_) } @askers), join(' ', ('3') x 8), 'all have their result');
+	($first, @others) = start_flight(7, q(look('tight', 'SELECT slow() AS s, repeat(''x'', 5000)', 'tight')));
+	close_gate();
+	wait_new_leader(@others);
+	close_gate();
+	# All six, or a few less: who wakes up so late that he has missed the second
+	# turn may wait once more.  In a queue there is one at the gate.
+	ok($node->poll_query_until('postgres', among("count(*) FILTER (WHERE $at_gate) > 2", @others)),
+		'after two turns the rest run it at the same time, and not one after the other');
+	open_gate();
+	is(join(' ', map { answer($_) } $first, @others), join(' ', ('3') x 8), 'all have their result');
 	is(runs(), '8', 'each by a run of its own');
-	cmp_ok(time - $begin, '<', 14, 'and not one after the other');
 }
 
 # The table changes while it is computed.
 {
-	my ($leader, @followers) = start_flight(3, q(look('changed', 'SELECT slow(3) AS s')));
+	my ($leader, @followers) = start_flight(3, q(look('changed', 'SELECT slow() AS s')));
 
 	$node->safe_psql('postgres', 'UPDATE t SET v = v + 100 WHERE id = 1');
+	open_gate();
 	is(join(' ', map { answer($_) } $leader, @followers), '3 3 3 3',
 		'a change: all have the result as of when they asked');
-	is($node->safe_psql('postgres', q(SELECT look('changed', 'SELECT slow(3) AS s'))), '103', 'who asks now has the new one');
+	is($node->safe_psql('postgres', q(SELECT look('changed', 'SELECT slow() AS s'))), '103', 'who asks now has the new one');
 	is(runs(), '5', 'nothing of before was kept');
 	$node->safe_psql('postgres', 'UPDATE t SET v = v - 100 WHERE id = 1');
 }
@@ -285,7 +349,7 @@ $node->safe_psql(
 	DECLARE
 		answer public.loaded = ROW(id, 'loaded');
 	BEGIN
-		PERFORM pg_sleep(2);
+		PERFORM public.pass_gate(nextval('public.runs'));
 		-- not in the session that the query below runs in, which would not end
 		IF current_setting('test.asks', true) = 'yes' THEN
 			answer.v = cache.remember('crossed', '1 hour', 'SELECT public.crossed() AS s', reads => '{public.t}') -> 0 ->> 's';
@@ -294,7 +358,7 @@ $node->safe_psql(
 	END $$;
 	CREATE FUNCTION crossed() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 	BEGIN
-		PERFORM pg_sleep(2);
+		PERFORM public.pass_gate(nextval('public.runs'));
 		IF current_setting('test.asks', true) = 'yes' THEN
 			RETURN -1;
 		END IF;
@@ -304,10 +368,18 @@ $node->safe_psql(
 ));
 $node->safe_psql('postgres', q(SELECT cache.attach('loaded', 'read_through', loader => 'loader')));
 {
-	my $asks = start(q((cache.read(NULL::loaded, 1)).v), "statement_timeout = '60s'", "test.asks = 'yes'");
-	my $reads = start(q((cache.remember('crossed', '1 hour', 'SELECT public.crossed() AS s', reads => '{public.t}') -> 0 ->> 's')),
-		"statement_timeout = '60s'");
+	my ($asks, $reads);
 
+	close_gate();
+	$asks = start(q((cache.read(NULL::loaded, 1)).v), "test.asks = 'yes'");
+	$reads = start(q((cache.remember('crossed', '1 hour', 'SELECT public.crossed() AS s', reads => '{public.t}') -> 0 ->> 's')));
+	wait_at_gate($asks, $reads);
+	# each leads one flight; now each does what the other does
+	runs();
+	close_gate();
+	$node->poll_query_until('postgres', "SELECT last_value = $before + 2 FROM runs")
+	  or die 'the sessions wait for each other';
+	open_gate();
 	is(answer($asks), '-1', 'who loads a row does not wait for the result of another');
 	is(answer($reads), '3', 'nor the other for the row');
 }
