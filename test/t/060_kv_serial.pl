@@ -69,12 +69,20 @@ sub run_clients
 	return \%count;
 }
 
-# Each of these was done this often, so that it was tested.
-sub was_done
+# The same until each of these was done this often: a slow machine takes longer.
+sub run_enough
 {
-	my ($count, $name, %least) = @_;
+	my ($node, $seconds, $name, $least, %args) = @_;
+	my %done;
 
-	cmp_ok($count->{$_} // 0, '>=', $least{$_}, "$name: $_") foreach sort keys %least;
+	foreach (1 .. 5)
+	{
+		my $count = run_clients($node, $seconds, $name, %args);
+
+		$done{$_} += $count->{$_} foreach keys %$count;
+		last unless grep { ($done{$_} // 0) < $least->{$_} } keys %$least;
+	}
+	cmp_ok($done{$_} // 0, '>=', $least->{$_}, "$name: $_") foreach sort keys %$least;
 }
 
 sub evictions
@@ -89,17 +97,14 @@ my %least = (commits => 300, rollbacks => 30, savepoint_rollbacks => 10, immedia
 my $third = $seconds < 6 ? 2 : int($seconds / 3);
 
 my $node = start_server('roomy', '', 'cache_strategies.memory = 64MB');
-my $count = run_clients($node, $seconds - 2 * $third > 0 ? $seconds - 2 * $third : 1, 'at full speed', delay => 0);
-was_done($count, 'at full speed', %least);
-$count = run_clients($node, $third, 'with delays', delay => 300);
-was_done($count, 'with delays', %least);
+run_enough($node, $seconds - 2 * $third > 0 ? $seconds - 2 * $third : 1, 'at full speed', \%least, delay => 0);
+run_enough($node, $third, 'with delays', \%least, delay => 300);
 is(evictions($node), '0', 'nothing was evicted');
 $node->stop;
 
 $node = start_server('tiny', ", max_memory => '40kB'", 'cache_strategies.memory = 1MB');
-$count = run_clients($node, $third, 'in a small cache', delay => 0, options => ['-l']);
 delete $least{own_refused};
-was_done($count, 'in a small cache', %least);
+run_enough($node, $third, 'in a small cache', \%least, delay => 0, options => ['-l']);
 cmp_ok(evictions($node), '>', 100, 'keys were evicted');
 $node->stop;
 
