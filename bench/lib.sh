@@ -95,7 +95,7 @@ record() { printf '%s\t%s\t%s\t%s\t%s\n' "$round" "$1" "$clients" "$2" "$3" >>"$
 # latencies in microseconds, of a sample, in $p50, $p95 and $p99.  Rates and
 # latencies are those after the first seconds, in which new sessions fill their
 # caches and touch each page of shared memory for the first time.
-warmup=${BENCH_WARMUP:-2}
+warmup=${BENCH_WARMUP:-4}
 run_pgbench() {
 	local seconds=$1 logs
 	shift

@@ -4,8 +4,8 @@
  *		The index of a partition: which entry is where.
  *
  * Buckets of one cache line with eight slots.  A key may be in either of two
- * buckets and goes to the emptier one; there are no overflow chains, so a
- * lookup looks at two cache lines at most.  When both are full, one of the
+ * buckets of a page and goes to the emptier one; there are no overflow chains, so
+ * a lookup looks at two cache lines at most, and one page.  When both are full, one of the
  * sixteen entries has to go, if it is clean.  A mask in the bucket says which
  * are dirty, so that these can be found without a look at the logs.
  *

@@ -18,7 +18,7 @@
  * Invariants, all kept under the partition lock:
  *
  * - An entry is linked by exactly one slot, in one of the two buckets that its
- *	 hash and owner name.  Of a key there is at most one pending entry and one
+ *	 hash and owner name, which are of one group.  Of a key there is at most one pending entry and one
  *	 that is not.  Beside a pending one, the other is staged with the same tag.
  * - Bytes of a linked record, and the slot that links it, are changed only
  *	 while the bucket's seq is odd.  So memory that a reader may be copying is
@@ -43,6 +43,7 @@
 
 #define CS_BUCKET_SLOTS		8
 #define CS_BUCKET_SIZE		64
+#define CS_GROUP_BUCKETS	64
 #define CS_GHOST_WAYS		8
 #define CS_FREQ_MAX			3
 #define CS_SEEN_WAYS		4
@@ -163,7 +164,7 @@ typedef struct CsStore
 	Size		log_size[CS_LOGS];
 	Size		max_record;
 	int			npartitions;	/* a power of two */
-	uint32		nbuckets;		/* of one partition, >= 2 */
+	uint32		nbuckets;		/* of one partition: whole groups */
 	uint32		nghosts;		/* ghost sets of one partition, >= 1 */
 	uint32		nseen;			/* a power of two, >= CS_SEEN_WAYS */
 
@@ -350,7 +351,8 @@ cs_partition_lock(int part)
 
 /*
  * The owner takes part, so that the same key of many tables does not crowd
- * two buckets.
+ * two buckets.  Both are in one page of memory: to look into the second is then
+ * no more than a cache line.
  */
 static inline void
 cs_place(uint64 hash, uint32 owner, CsPlace *place)
@@ -361,9 +363,8 @@ cs_place(uint64 hash, uint32 owner, CsPlace *place)
 	place->part = (int) (h >> 48) & (cs_store.npartitions - 1);
 	place->tag = (uint16) (h >> 32);
 	place->bucket[0] = cs_reduce((uint32) h, cs_store.nbuckets);
-	place->bucket[1] = cs_reduce((uint32) (g >> 32), cs_store.nbuckets);
-	if (place->bucket[1] == place->bucket[0])
-		place->bucket[1] = (place->bucket[0] + 1) % cs_store.nbuckets;
+	place->bucket[1] = place->bucket[0] ^
+		(1 + cs_reduce((uint32) (g >> 32), CS_GROUP_BUCKETS - 1));
 	place->ghost = (uint16) (g >> 16) | 1;
 	place->ghost_set = (uint32) h;
 }

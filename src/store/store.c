@@ -55,6 +55,7 @@
 #define CS_SEEN_SHARE		1024
 
 #define CS_SHMEM_ALIGN		128
+#define CS_PAGE				((Size) CS_GROUP_BUCKETS * CS_BUCKET_SIZE)
 
 CsStore		cs_store;
 
@@ -96,7 +97,8 @@ cut_partition(CsStore *s, Size size)
 	Size		logs;
 
 	s->partition_size = size;
-	s->nbuckets = Max(size / with_values, 2);
+	s->nbuckets = Max((size / with_values + CS_GROUP_BUCKETS / 2) / CS_GROUP_BUCKETS, 1) *
+		CS_GROUP_BUCKETS;
 	s->nghosts = Max(s->nbuckets / 2, 1);
 	s->ghost_at = (Size) s->nbuckets * CS_BUCKET_SIZE;
 	s->area_at = TYPEALIGN(CS_SHMEM_ALIGN, s->ghost_at + (Size) s->nghosts *
@@ -134,8 +136,9 @@ compute_layout(CsStore *s)
 	s->common_at = s->npartitions * sizeof(CsSharedPartition);
 	s->owners_at = s->common_at + sizeof(CsSharedCommon);
 	s->seen_at = TYPEALIGN(CS_SHMEM_ALIGN, s->owners_at + owners);
-	s->partitions_at = TYPEALIGN(CS_SHMEM_ALIGN, s->seen_at + seen);
-	cut_partition(s, TYPEALIGN_DOWN(CS_SHMEM_ALIGN,
+	/* what aligning them in memory may take */
+	s->partitions_at = s->seen_at + seen + CS_PAGE;
+	cut_partition(s, TYPEALIGN_DOWN(CS_PAGE,
 									(memory - s->partitions_at) / s->npartitions));
 	s->total = s->partitions_at + s->npartitions * s->partition_size;
 }
@@ -203,7 +206,7 @@ cs_store_shmem_init(void)
 	cs_store.common = (CsSharedCommon *) (memory + cs_store.common_at);
 	cs_store.owners = (CsSharedOwner *) (memory + cs_store.owners_at);
 	cs_store.seen = (pg_atomic_uint32 *) (memory + cs_store.seen_at);
-	cs_store.base = memory + cs_store.partitions_at;
+	cs_store.base = (char *) TYPEALIGN_DOWN(CS_PAGE, memory + cs_store.partitions_at);
 	cs_store.locks = GetNamedLWLockTranche(CS_TRANCHE_NAME);
 	if (!found)
 		init_memory();
