@@ -6,7 +6,7 @@
  *
  * The store's shared memory is
  *
- *		partition headers | common | owners | doorkeeper | partition 0 | ...
+ *		partition headers | common | owners | doorkeeper | gap | partition 0 | ...
  *
  * and the memory of one partition is
  *
@@ -155,7 +155,7 @@ typedef struct CsStore
 	Size		common_at;		/* offsets from the start of it */
 	Size		owners_at;
 	Size		seen_at;
-	Size		partitions_at;
+	Size		partitions_at;	/* less what aligning them takes: the gap */
 	Size		ghost_at;		/* offsets within a partition */
 	Size		area_at;
 	Size		partition_size;

@@ -12,8 +12,9 @@
  *
  * The ghost of a partition is a table of sets of eight 16-bit fingerprints, a
  * set being a queue.  It is to remember about as many keys as the partition
- * has entries, so only that many sets are in use; when their number changes,
- * some fingerprints are no longer found, which does no harm.
+ * has entries, up to half as many as there are slots, so only that many sets are
+ * in use; when their number changes, some fingerprints are no longer found, which
+ * does no harm.
  *
  * The functions here are called under the partition lock.  Some entries are
  * always kept; the rest of the policy is about the others.

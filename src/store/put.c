@@ -204,7 +204,8 @@ use_vacated(const CsNew *new, CsOld *old)
 	if (vacated->offset < log->tail)
 		return false;
 #endif
-	if (!cs_index_make_slot(&new->place, &new->claim, &old->slot) ||
+	if (quota_excess(new, 0) > 0 ||
+		!cs_index_make_slot(&new->place, &new->claim, &old->slot) ||
 		!charge_owner(new, 0))
 		return false;
 	pos = cs_log_position((CsLogId) vacated->logid, vacated->offset);

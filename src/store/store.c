@@ -63,8 +63,9 @@ CsStore		cs_store;
 int			cs_lock_ranks_held = 0;
 #endif
 
+/* 'rest' is what is left for the partitions. */
 static int
-choose_partitions(Size memory)
+choose_partitions(Size memory, Size rest)
 {
 	Size		least = cs_partitions > 0 ? CS_MIN_SET_SIZE : CS_MIN_AUTO_SIZE;
 	int			n;
@@ -76,7 +77,7 @@ choose_partitions(Size memory)
 		n = (int) Min(memory / CS_AUTO_PARTITION, CS_AUTO_MAX);
 		n = pg_prevpower2_32(Max(n, CS_AUTO_MIN));
 	}
-	while (n > 1 && memory / n < least)
+	while (n > 1 && (memory / n < least || rest / n < least / 4 * 3))
 		n /= 2;
 	while (memory / n >= CS_MAX_AREA)
 		n *= 2;
@@ -126,7 +127,7 @@ compute_layout(CsStore *s)
 
 	if (owners > memory / 4)
 		memory += owners;
-	s->npartitions = choose_partitions(memory);
+	s->npartitions = choose_partitions(memory, memory - owners);
 	memory -= s->npartitions * sizeof(LWLockPadded);
 	s->nseen = CS_SEEN_WAYS;
 	while (s->nseen <= memory / CS_SEEN_SHARE / 2 && s->nseen < (1U << 31))

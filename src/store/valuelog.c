@@ -3,7 +3,8 @@
  * valuelog.c
  *		The value memory of a partition: two circular logs of records.
  *
- * Records are appended at the head.  Room is made at the tail, where a record
+ * Records are appended at the head, or take the place of one that was as large
+ * (put.c).  Room is made at the tail, where a record
  * is dead (no slot points at it), or is evicted, or moves: from the small log
  * to the main log, or within a log from tail to head.  Which of it is policy.c's
  * choice, but some records always move: dirty and pending ones, and those of

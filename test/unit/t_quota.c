@@ -176,45 +176,53 @@ limits(void)
 	unit_ok("limits", "1 MB holds values up to %zu bytes", max);
 }
 
-/* The parts fit into the whole. */
+/* The parts fit into the whole; many owners come on top. */
 static void
-cut(int memory, int partitions, int entry_size)
+cut(int memory, int partitions, int entry_size, int tables)
 {
+	Size		all = memory * UNIT_MB;
+	Size		owners = tables * sizeof(CsSharedOwner);
 	Size		size;
-	Size		locks;
 
 	cs_memory_mb = memory;
 	cs_partitions = partitions;
 	cs_typical_entry = entry_size;
-	size = cs_store_shmem_size();
-	locks = cs_store.npartitions * sizeof(LWLockPadded);
-	expect(size + locks <= memory * UNIT_MB);
-	expect(size + locks > memory * UNIT_MB / 10 * 9);
+	cs_max_tables = tables;
+	if (owners > all / 4)
+		all += owners;
+	size = cs_store_shmem_size() + cs_store.npartitions * sizeof(LWLockPadded);
+	expect(size <= all);
+	expect(size > all / 10 * 9);
 	expect(pg_nextpower2_32(cs_store.npartitions) == cs_store.npartitions);
 	expect(cs_store.area_size / 8 <= PG_UINT32_MAX);
+	expect(cs_store.area_at < cs_store.partition_size);
 	expect(cs_store.area_at + cs_store.area_size == cs_store.partition_size);
 	expect(cs_store.log_at[CS_LOG_MAIN] + cs_store.log_size[CS_LOG_MAIN] <=
 		   cs_store.area_size);
-	expect(cs_store_max_value() > 30 * 1024);
+	expect(cs_store_max_value() > 25 * 1024);
 }
 
 static void
 sizes(void)
 {
-	static const int memory[] = {1, 2, 3, 7, 128, 1000, 65536, 4 * 1024 * 1024};
-	static const int partitions[] = {0, 1, 3, 16, 256, 100000};
-	static const int entries[] = {8, 40, 100, 10000, 1024 * 1024};
+	static const int memory[] = {1, 2, 3, 4, 7, 128, 1000, 65536, 4 * 1024 * 1024};
+	static const int partitions[] = {0, 1, 3, 16, 128, 256, 1024, 100000};
+	static const int entries[] = {8, 64, 100, 10000, 1024 * 1024};
+	static const int tables[] = {1, 1024, 3000, 218454, 1048575};
+	int			n = 0;
 	int			i;
 	int			j;
 	int			k;
+	int			l;
 
-	cs_max_tables = 1024;
 	for (i = 0; i < lengthof(memory); i++)
 		for (j = 0; j < lengthof(partitions); j++)
 			for (k = 0; k < lengthof(entries); k++)
-				cut(memory[i], partitions[j], entries[k]);
+				for (l = 0; l < lengthof(tables); l++, n++)
+					cut(memory[i], partitions[j], entries[k], tables[l]);
 	cs_typical_entry = 64;
-	unit_ok("sizes", "%d combinations of settings", i * j * k);
+	cs_max_tables = 1024;
+	unit_ok("sizes", "%d combinations of settings", n);
 }
 
 void
