@@ -182,6 +182,7 @@ cut(int memory, int partitions, int entry_size, int tables)
 {
 	Size		all = memory * UNIT_MB;
 	Size		owners = tables * sizeof(CsSharedOwner);
+	Size		least = 30 * 1024;
 	Size		size;
 
 	cs_memory_mb = memory;
@@ -189,7 +190,10 @@ cut(int memory, int partitions, int entry_size, int tables)
 	cs_typical_entry = entry_size;
 	cs_max_tables = tables;
 	if (owners > all / 4)
+	{
 		all += owners;
+		least = 25 * 1024;
+	}
 	size = cs_store_shmem_size() + cs_store.npartitions * sizeof(LWLockPadded);
 	expect(size <= all);
 	expect(size > all / 10 * 9);
@@ -199,7 +203,7 @@ cut(int memory, int partitions, int entry_size, int tables)
 	expect(cs_store.area_at + cs_store.area_size == cs_store.partition_size);
 	expect(cs_store.log_at[CS_LOG_MAIN] + cs_store.log_size[CS_LOG_MAIN] <=
 		   cs_store.area_size);
-	expect(cs_store_max_value() > 25 * 1024);
+	expect(cs_store_max_value() > least);
 }
 
 static void
