@@ -23,7 +23,9 @@
  * Buckets that are looked at, and bytes that are copied, without letting go of
  * the lock.  Each slot in use costs a look at a record.
  */
+#ifndef SCAN_BUCKETS
 #define SCAN_BUCKETS	128
+#endif
 #define SCAN_BYTES		(8 * CS_MAX_KEY_LEN)
 
 /* In front of the bytes of a copied key. */
