@@ -10,7 +10,7 @@
 
 extern int	cs_memory_mb;		/* cache_strategies.memory, MB */
 extern int	cs_partitions;		/* 0: chosen from memory */
-extern int	cs_typical_entry;		/* key and value */
+extern int	cs_typical_entry;	/* bytes of key and value */
 extern int	cs_stripes;			/* a power of two */
 extern int	cs_max_tables;
 extern int	cs_refresh_queue;

@@ -5,9 +5,9 @@
  *
  * Buckets of one cache line with eight slots.  A key may be in either of two
  * buckets of a page and goes to the emptier one; there are no overflow chains, so
- * a lookup looks at two cache lines at most, and one page.  When both are full, one of the
- * sixteen entries has to go, if it is clean.  A mask in the bucket says which
- * are dirty, so that these can be found without a look at the logs.
+ * a lookup looks at two cache lines at most, and one page.  When both are full,
+ * one of the sixteen entries has to go, if it is clean.  A mask in the bucket says
+ * which are dirty, so that these can be found without a look at the logs.
  *
  * Except for cs_bucket_match(), the functions here need the partition lock
  * exclusively; they also keep the counters of partition and owner.

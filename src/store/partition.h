@@ -18,8 +18,9 @@
  * Invariants, all kept under the partition lock:
  *
  * - An entry is linked by exactly one slot, in one of the two buckets that its
- *	 hash and owner name, which are of one group.  Of a key there is at most one pending entry and one
- *	 that is not.  Beside a pending one, the other is staged with the same tag.
+ *	 hash and owner name, which are of one group.  Of a key there is at most one
+ *	 pending entry and one that is not.  Beside a pending one, the other is staged
+ *	 with the same tag.
  * - Bytes of a linked record, and the slot that links it, are changed only
  *	 while the bucket's seq is odd.  So memory that a reader may be copying is
  *	 reused only after the seq that the reader will check has moved.
