@@ -87,6 +87,13 @@ bench_server() {
 	sql -c 'CREATE EXTENSION cache_strategies'
 }
 
+# shuffle LIST: in another order, for the next round.  Some machines are faster
+# after a pause, and what came first would win.
+shuffle() {
+	local -n list=$1
+	mapfile -t list < <(printf '%s\n' "${list[@]}" | shuf)
+}
+
 # record CASE METRIC VALUE: for this round and this number of clients.
 record() { printf '%s\t%s\t%s\t%s\t%s\n' "$round" "$1" "$clients" "$2" "$3" >>"$RESULTS/$BENCH.tsv"; }
 
