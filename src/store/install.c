@@ -176,9 +176,9 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 		rec = cs_slot_record(place->part, &slot);
 		if (rec->hash != hash || cs_stamp_owner(rec->stamp) != owner)
 			continue;
-		vacated->offset = cs_log_offset(place->part, (Size) bucket->ref[slot.n] * 8);
+		vacated->offset = cs_log_offset(place->part, cs_slot_position(&slot));
 		vacated->size = cs_record_size(rec);
-		vacated->logid = cs_log_of((Size) bucket->ref[slot.n] * 8);
+		vacated->logid = cs_log_of(cs_slot_position(&slot));
 		vacated->freq = bucket->freq[slot.n];
 		cs_index_unlink(place->part, &slot);
 		found = true;

@@ -320,10 +320,17 @@ cs_record(int part, Size pos)
 	return (CsRecord *) (cs_area(part) + pos);
 }
 
+/* Of the slot's record, in the area. */
+static inline Size
+cs_slot_position(const CsSlot *slot)
+{
+	return (Size) slot->bucket->ref[slot->n] * 8;
+}
+
 static inline CsRecord *
 cs_slot_record(int part, const CsSlot *slot)
 {
-	return cs_record(part, (Size) slot->bucket->ref[slot->n] * 8);
+	return cs_record(part, cs_slot_position(slot));
 }
 
 static inline bool
