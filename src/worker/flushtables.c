@@ -1,0 +1,662 @@
+/*-------------------------------------------------------------------------
+ *
+ * flushtables.c
+ *		What a flush worker does for its tables, and for their journal.
+ *
+ * Its tables are those that cache.bindings has with strategy write_back.  It
+ * goes round them: the list is read, then each table is seen to.  Whatever it
+ * does for a table is a transaction of its own (attempt.c); an error is counted
+ * and concerns that table only.  Rows that are locked for longer than
+ * lock_timeout are left out by the next attempt, and so are those that others
+ * wait for us with: it is the worker that a deadlock ends (flusher.c).
+ *
+ * A table whose gate is closed comes from before the server's last start: what
+ * the journal has of it is written to the table, in one transaction, and then
+ * the gate opens.  Open gates are what the shared memory says of the past: a
+ * worker that finds one open, as the one before it has died, must not replay,
+ * since the entries are still in the store.  Before any gate opens, the stamps
+ * are raised above those in the journal.
+ *
+ * A volatile table is marked as clean when nobody is connected and nothing is
+ * deferred, with its gate closed first: whoever comes later waits for the next
+ * worker, which takes the mark away before it opens the gate.
+ *
+ * The journal is emptied when nothing durable is deferred, or when it is large.
+ *
+ * One Table for each of them, in TopMemoryContext: what it is like, as of a
+ * generation of the bindings, and how it is getting on.  All of that is
+ * process-local; what is shared is in state.c and queue.c.  Heavyweight locks
+ * only, none between transactions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "storage/lmgr.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "flush/flush.h"
+#include "flush/journal.h"
+#include "flush/state.h"
+#include "guc.h"
+#include "observe/counters.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "table/binding.h"
+#include "table/triggers.h"
+#include "worker/attempt.h"
+#include "worker/flushtables.h"
+#include "worker/queue.h"
+
+#define PAUSE_MS		100		/* after a flush that could do nothing */
+#define SKIP_MS			5000	/* how long to leave out locked rows, once
+								 * some were in the way */
+
+#define JOURNAL_NONE	(2 * BLCKSZ)	/* empty ones: the indexes of their
+										 * TOAST tables */
+#define JOURNAL_SMALL	(UINT64CONST(1) << 20)
+#define JOURNAL_LARGE	(UINT64CONST(16) << 20)
+#define JOURNAL_MS		5000	/* between attempts to empty it */
+
+#define NEVER			DT_NOEND
+
+typedef struct Table
+{
+	Oid			relid;
+	char		name[2 * NAMEDATALEN + 8];
+	bool		listed;			/* in cache.bindings */
+	uint64		generation;		/* of the bindings, when the rest was read */
+	int			slot;			/* -1: none to be had, or not known */
+	bool		durable;
+	int64		interval;		/* microseconds */
+	int			batch;
+	Size		share;			/* bytes that it may have deferred */
+	bool		settled;		/* its gate is open and flush_state says so */
+	bool		lost;			/* what was deferred before a crash */
+	TimestampTz flushed;		/* last, or when the gate was opened */
+	bool		asked;			/* flush it now */
+	bool		skip;			/* leave out locked rows */
+	TimestampTz skip_until;
+	uint64		rows;			/* of the last flush */
+	CsTrouble	trouble;
+} Table;
+
+static List *tables = NIL;		/* of Table */
+static List *listed = NIL;		/* OIDs in cache.bindings, when last read */
+static bool read_once = false;	/* cache.bindings */
+static CsTrouble reading;		/* with cache.bindings */
+static CsTrouble stamps;		/* with raising them */
+static CsTrouble journals;		/* with emptying them */
+static bool raise_era = true;	/* a gate is closed */
+
+static bool journal_used = true;	/* it may have rows */
+static bool journal_stuck = false;	/* it could not be emptied */
+static uint64 journal_bytes = 0;	/* when last looked at */
+static TimestampTz journal_next = 0;
+
+/* ----- a table, and what has gone wrong with it ----- */
+
+static void flush(void *arg);
+
+static bool
+is_held_by_others(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/*
+ * Rows that somebody holds are left out by the next attempt, which comes when
+ * the other tables have had their turn.
+ */
+static void
+failed(Table *t, CsAttempt work, const ErrorData *error)
+{
+	if (t->slot >= 0)
+	{
+		cs_state_flushed(t->slot, error->sqlerrcode, error->message);
+		cs_state_add(t->slot, CS_FLUSH_RETRIES, 1);
+	}
+	if (is_held_by_others(error->sqlerrcode) && work == flush && !t->skip)
+	{
+		t->skip_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SKIP_MS);
+		t->asked = true;
+		return;
+	}
+	cs_attempt_failed(&t->trouble, t->name, error);
+}
+
+static bool
+try_table(Table *t, CsAttempt work, const char *doing)
+{
+	char		activity[sizeof(t->name) + 64];
+	ErrorData  *error;
+
+	snprintf(activity, sizeof(activity), "%s %s", doing, t->name);
+	pgstat_report_activity(STATE_RUNNING, activity);
+	error = cs_attempt_make(work, t);
+	if (error == NULL)
+		cs_attempt_went_well(&t->trouble);
+	else
+		failed(t, work, error);
+	return error == NULL;
+}
+
+/* ----- which tables ----- */
+
+/* The columns of cache.bindings that are of interest here. */
+enum
+{
+	Anum_relation = 1,
+	Anum_strategy
+};
+
+static void
+list_tuple(Relation rel, HeapTuple tuple)
+{
+	MemoryContext old;
+	bool		isnull;
+	Datum		relation = heap_getattr(tuple, Anum_relation, RelationGetDescr(rel), &isnull);
+	Datum		strategy = heap_getattr(tuple, Anum_strategy, RelationGetDescr(rel), &isnull);
+
+	if (strcmp(TextDatumGetCString(strategy), "write_back") != 0)
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	listed = lappend_oid(listed, DatumGetObjectId(relation));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+list_tables(void *unused)
+{
+	Oid			catalog = cs_binding_catalog();
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	cs_binding_check_slots();
+	list_free(listed);
+	listed = NIL;
+	if (!OidIsValid(catalog))
+		return;
+	rel = table_open(catalog, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		list_tuple(rel, tuple);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/* The slot may be another table's by now. */
+static void
+leave_slot(Table *t)
+{
+	Oid			database;
+
+	if (t->slot >= 0 && cs_slot_relation(t->slot, &database) == t->relid &&
+		database == MyDatabaseId)
+		cs_state_set_worker(t->slot, -1);
+	t->slot = -1;
+	t->settled = false;
+}
+
+static Table *
+find_table(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		if (((Table *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
+static void
+add_table(Oid relid)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	Table	   *t = palloc0(sizeof(Table));
+
+	t->relid = relid;
+	snprintf(t->name, sizeof(t->name), "%u", relid);
+	t->slot = -1;
+	t->listed = true;
+	tables = lappend(tables, t);
+	MemoryContextSwitchTo(old);
+}
+
+/* Have "tables" be what is listed. */
+static void
+sync_tables(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		((Table *) lfirst(lc))->listed = false;
+	foreach(lc, listed)
+	{
+		Table	   *t = find_table(lfirst_oid(lc));
+
+		if (t != NULL)
+			t->listed = true;
+		else
+			add_table(lfirst_oid(lc));
+	}
+	foreach(lc, tables)
+	{
+		Table	   *t = lfirst(lc);
+
+		if (t->listed)
+			continue;
+		leave_slot(t);
+		tables = foreach_delete_current(tables, lc);
+		pfree(t);
+	}
+}
+
+/* Read what may have changed. */
+static void
+look(void *arg)
+{
+	Table	   *t = arg;
+	CsBinding  *binding = cs_binding_get(t->relid);
+	uint64		generation = cs_binding_generation;
+	CsStoreInfo store;
+
+	if (binding != NULL && strcmp(binding->options.strategy, "write_back") != 0)
+		binding = NULL;
+	if (binding == NULL || binding->slot != t->slot)
+		leave_slot(t);
+	t->settled = false;
+	if (binding == NULL)
+		return;					/* it has just been dropped or detached */
+	strlcpy(t->name, cs_binding_qualified_name(binding), sizeof(t->name));
+	t->durable = binding->options.durable;
+	t->interval = binding->options.flush_interval;
+	t->batch = binding->options.flush_batch;
+	cs_store_info(&store);
+	t->share = store.dirty_limit / 2;
+	if (binding->options.max_memory > 0)
+		t->share = Min(t->share, (Size) binding->options.max_memory);
+	t->generation = generation;
+	if (binding->slot < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many tables are attached to the cache"),
+				 errhint("You might need to increase cache_strategies.max_tables.")));
+	t->slot = binding->slot;
+	raise_era |= !cs_state_is_open(t->slot);
+}
+
+/* ----- opening the gate ----- */
+
+static void
+raise_stamps(void *unused)
+{
+	cs_journal_raise(cs_journal_last());
+	raise_era = false;
+}
+
+/*
+ * While a dump is being restored, the bindings may be there before the journal.
+ * Triggers are made last.
+ */
+static void
+check_ready(void *arg)
+{
+	Table	   *t = arg;
+
+	LockRelationOid(t->relid, AccessShareLock);
+	cs_triggers_require(cs_binding_require(t->relid));
+}
+
+/* The table may have been detached while its flush_state was waited for. */
+static void
+check_attached(Table *t)
+{
+	if (!ConditionalLockRelationOid(t->relid, AccessShareLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on table \"%s\"", t->name)));
+	(void) cs_binding_require(t->relid);
+}
+
+/*
+ * Whoever attaches or detaches the table changes its flush_state first and its
+ * triggers then.  So no lock on the table is kept while the flush_state has to
+ * be waited for.
+ *
+ * Also for a table that is volatile now: it may have been durable.  What it
+ * deferred while it was volatile counts as volatile until it is flushed.
+ */
+static void
+settle(void *arg)
+{
+	Table	   *t = arg;
+	bool		closed = !cs_state_is_open(t->slot);
+	bool		unclean;
+	CsUsage		usage;
+
+	if (closed && cs_journal_has_pending(t->relid))
+	{
+		(void) cs_flush_replay(t->relid);
+		journal_used = true;
+	}
+	cs_store_usage((uint32) t->slot, &usage);
+	unclean = cs_journal_is_unclean(t->relid);
+	t->lost = closed && unclean;
+	if (unclean == !t->durable || (t->durable && !closed && usage.dirty_entries > 0))
+		return;
+	cs_journal_set_unclean(t->relid, !t->durable);
+	check_attached(t);
+	/* a crash must find it, whatever synchronous_commit is */
+	ForceSyncCommit();
+}
+
+static bool
+settle_table(Table *t)
+{
+	if (raise_era && (cs_attempt_is_too_early(&stamps) ||
+					  !cs_attempt_common(raise_stamps, &stamps)))
+	{
+		t->trouble.not_before = stamps.not_before;
+		return false;
+	}
+	t->settled = false;
+	if (!cs_state_is_open(t->slot) && !try_table(t, check_ready, "looking at"))
+		return false;
+	if (!try_table(t, settle, "replaying deferred writes of"))
+		return false;
+	if (t->lost)
+		ereport(LOG,
+				(errmsg("deferred writes of table \"%s\" that had not been flushed may have been lost in the crash",
+						t->name),
+				 errdetail("The table is not durable, and the server was not shut down cleanly."),
+				 errhint("Attach the table with durable => true if this must not happen.")));
+	t->settled = true;
+	if (cs_state_is_open(t->slot))
+		return true;
+	t->flushed = GetCurrentTimestamp();
+	cs_state_open(t->slot);
+	return true;
+}
+
+/* ----- flushing ----- */
+
+static void
+flush(void *arg)
+{
+	Table	   *t = arg;
+
+	t->rows = cs_flush_table(t->relid, t->skip);
+	if (!t->durable)
+		return;
+	journal_used = true;
+	journal_bytes = cs_journal_bytes();
+}
+
+/* After one that could do nothing, what made it due is still the case. */
+static bool
+flush_table(Table *t)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	t->asked = false;
+	t->skip = now < t->skip_until;
+	if (!try_table(t, flush, "flushing deferred writes of"))
+		return false;
+	t->flushed = GetCurrentTimestamp();
+	cs_state_flushed(t->slot, 0, NULL);
+	if (t->rows == 0)
+		t->trouble.not_before = TimestampTzPlusMilliseconds(t->flushed, PAUSE_MS);
+	return true;
+}
+
+static TimestampTz
+plus_interval(TimestampTz time, int64 interval)
+{
+	return interval > NEVER - time ? NEVER : time + interval;
+}
+
+/* When is the next flush of the table due? */
+static TimestampTz
+due_at(Table *t)
+{
+	CsFlushInfo info;
+	TimestampTz due;
+
+	cs_state_info(t->slot, &info);
+	t->asked |= cs_state_take_asked(t->slot);
+	if (info.entries == 0 && !t->asked)
+		return NEVER;
+	if (t->asked || info.entries >= t->batch || info.bytes > t->share / 2)
+		due = 0;
+	else
+		due = plus_interval(Max(t->flushed, info.last_flush), t->interval);
+	return Max(due, t->trouble.not_before);
+}
+
+/* Returns when to see to the table again. */
+static TimestampTz
+see_to(Table *t)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (t->trouble.not_before > now)
+		return t->trouble.not_before;
+	if ((t->slot < 0 || t->generation != cs_binding_generation) &&
+		!try_table(t, look, "looking at"))
+		return t->trouble.not_before;
+	if (t->slot < 0)
+		return NEVER;
+	cs_state_note_table(t->slot, MyDatabaseId);
+	cs_state_set_worker(t->slot, cs_my_procno());
+	if ((!t->settled || !cs_state_is_open(t->slot)) && !settle_table(t))
+		return t->trouble.not_before;
+	if (due_at(t) <= now)
+		(void) flush_table(t);
+	return due_at(t);
+}
+
+/* ----- the journals ----- */
+
+static bool
+has_dirty(const Table *t)
+{
+	CsUsage		usage;
+
+	if (t->slot < 0)
+		return false;
+	cs_store_usage((uint32) t->slot, &usage);
+	return usage.dirty_entries > 0;
+}
+
+static bool
+durable_dirty(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *t = lfirst(lc);
+
+		if (t->durable && has_dirty(t))
+			return true;
+	}
+	return false;
+}
+
+static void
+empty(void *unused)
+{
+	cs_journal_empty();
+}
+
+static void
+measure(void *unused)
+{
+	journal_bytes = cs_journal_bytes();
+}
+
+/* Returns when to see to them again; a flush makes us look anyway. */
+static TimestampTz
+see_to_journals(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		large = journal_bytes > JOURNAL_LARGE && !journal_stuck;
+
+	if (!journal_used || (journal_bytes <= JOURNAL_SMALL && durable_dirty()))
+		return NEVER;
+	if (!large && journal_next > now)
+		return journal_next;
+	if (cs_attempt_is_too_early(&journals))
+		return journals.not_before;
+	journal_next = TimestampTzPlusMilliseconds(now, JOURNAL_MS);
+	pgstat_report_activity(STATE_RUNNING, "emptying the journal of deferred writes");
+	if (!cs_attempt_common(empty, &journals) || !cs_attempt_common(measure, &journals))
+		return Max(journal_next, journals.not_before);
+	journal_used = journal_stuck = journal_bytes > JOURNAL_NONE;
+	return journal_used ? journal_next : NEVER;
+}
+
+/* ----- a round ----- */
+
+/* Nobody is to start a worker because of tables that are not write_back's. */
+static void
+forget_notes(void)
+{
+	int		   *slots = palloc(cs_max_tables * sizeof(int));
+	int			n = cs_slot_list(MyDatabaseId, slots);
+
+	for (int i = 0; i < n; i++)
+		cs_state_note_table(slots[i], InvalidOid);
+	pfree(slots);
+}
+
+bool
+cs_flushtables_read(void)
+{
+	if (cs_attempt_is_too_early(&reading) || !cs_attempt_common(list_tables, &reading))
+		return true;
+	read_once = true;
+	sync_tables();
+	if (tables == NIL)
+		forget_notes();
+	return tables != NIL;
+}
+
+TimestampTz
+cs_flushtables_see_to(void)
+{
+	TimestampTz next = NEVER;
+	ListCell   *lc;
+
+	if (read_once)
+		cs_queue_flusher_serve();
+	foreach(lc, tables)
+	{
+		TimestampTz then = see_to(lfirst(lc));
+
+		next = Min(next, then);
+		if (ShutdownRequestPending)
+			return 0;
+	}
+	if (read_once)
+	{
+		TimestampTz then = see_to_journals();
+
+		next = Min(next, then);
+	}
+	if (cs_attempt_is_too_early(&reading))
+		next = Min(next, reading.not_before);
+	cs_counters_flush();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return next;
+}
+
+/* ----- leaving ----- */
+
+bool
+cs_flushtables_flush(bool now)
+{
+	bool		left = false;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *t = lfirst(lc);
+
+		if (!t->settled || !has_dirty(t))
+			continue;
+		if (now || t->trouble.not_before <= GetCurrentTimestamp())
+			(void) flush_table(t);
+		left |= has_dirty(t);
+	}
+	return left;
+}
+
+static void
+set_clean(void *arg)
+{
+	Table	   *t = arg;
+
+	cs_journal_set_unclean(t->relid, false);
+}
+
+/*
+ * With the gate closed nothing is deferred any more.  The table's counts go,
+ * too, as they would with the server.
+ */
+static void
+close_volatile(Table *t, bool (*clients_are_here) (void))
+{
+	if (has_dirty(t))
+	{
+		ereport(LOG,
+				(errmsg("deferred writes of table \"%s\" could not be flushed", t->name),
+				 errdetail("The table is not durable; they are lost if the server is stopped.")));
+		return;
+	}
+	cs_state_reset(t->slot);
+	if (clients_are_here() || has_dirty(t) || !try_table(t, set_clean, "closing"))
+		cs_state_open(t->slot);
+}
+
+void
+cs_flushtables_close(bool (*clients_are_here) (void))
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *t = lfirst(lc);
+
+		if (t->settled && !t->durable)
+			close_volatile(t, clients_are_here);
+	}
+	journal_next = 0;
+	(void) see_to_journals();
+}
+
+void
+cs_flushtables_leave(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		leave_slot(lfirst(lc));
+}
