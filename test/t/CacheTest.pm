@@ -35,6 +35,21 @@ our @EXPORT = qw(
 # Each has a table of its name in create_tables().
 our @strategies = qw(cache_aside read_through write_through write_around);
 
+# A cluster begins as a copy of INITDB_TEMPLATE, as from PostgreSQL 17 on it does by
+# itself; an initdb takes several times as long.
+{
+	no warnings 'redefine';
+	my $system_or_bail = \&PostgreSQL::Test::Utils::system_or_bail;
+
+	*PostgreSQL::Test::Utils::system_or_bail = sub {
+		my ($program, undef, $data, @options) = @_;
+
+		return $system_or_bail->('cp', '-RPp', $ENV{INITDB_TEMPLATE}, $data)
+		  if $program eq 'initdb' && "@options" eq '-A trust -N' && -d ($ENV{INITDB_TEMPLATE} // '');
+		return $system_or_bail->(@_);
+	};
+}
+
 # new_node(NAME, SETTING...): a running cluster with the library preloaded.
 sub new_node
 {
