@@ -262,12 +262,28 @@ isolation() {
 		--load-extension=cache_strategies "$@"
 }
 
+# One initdb for all clusters of TAP tests, with the locale they would have by
+# themselves.
+make_tap_template() {
+	local template=$WORK/tap/template
+	(
+		flock 9
+		[ ! -e "$template" ] || exit 0
+		rm -rf "$template.new"
+		as_pg env -u LC_ALL -u LANGUAGE LC_MESSAGES=C \
+			"$(bindir "$1")/initdb" -D "$template.new" -A trust -N >"$WORK/log/initdb-tap" 2>&1 &&
+			mv "$template.new" "$template"
+	) 9>"$WORK/tap/template.lock"
+}
+
 # tap BUILD FILE: one TAP file; it makes its own clusters.
 tap() {
 	local src=$WORK/$1/src name
 	name=$(basename "$2" .pl)
 	as_pg mkdir -p "$WORK/tap/$1/$name" "$WORK/tmp"
-	as_pg env -C "$src" TMPDIR="$WORK/tmp" PATH="$(bindir "$1"):$PATH" PERL5LIB="$(pgxsdir "$1")/test/perl:$src/test/t" \
+	make_tap_template "$1" || { tail "$WORK/log/initdb-tap"; return 1; }
+	as_pg env -C "$src" TMPDIR="$WORK/tmp" INITDB_TEMPLATE="$WORK/tap/template" \
+		PATH="$(bindir "$1"):$PATH" PERL5LIB="$(pgxsdir "$1")/test/perl:$src/test/t" \
 		TESTDIR="$WORK/tap/$1/$name" TESTDATADIR="$WORK/tap/$1/$name/tmp_check" \
 		TESTLOGDIR="$WORK/tap/$1/$name/tmp_check/log" PGPORT=65432 PG_TEST_PORT_DIR="$WORK/tap/ports" \
 		PG_REGRESS="$(pgxsdir "$1")/test/regress/pg_regress" \

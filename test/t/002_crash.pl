@@ -40,29 +40,24 @@ sub start_writer
 	return ($writer, $pid);
 }
 
-# Put back what a writer has committed.
+# Steps of in_turn(): put back what a writer has committed.
 sub undo
 {
-	$node->safe_psql(
-		'postgres', qq(
+	return join('', map { qq(
 		UPDATE $_ SET v = 'row 1' WHERE id = 1;
 		INSERT INTO $_ VALUES (2, 'row 2') ON CONFLICT DO NOTHING;
-		DELETE FROM $_ WHERE id = 30;
-	)) foreach @strategies;
+		DELETE FROM $_ WHERE id = 30;) } @strategies);
 }
 
 sub tables_hold
 {
 	my ($expected, $name) = @_;
 
-	foreach my $table (@strategies)
-	{
-		is( $node->safe_psql(
-				'postgres', qq(
-				SELECT string_agg(id || '=' || v, ' ' ORDER BY id)
-				FROM $table WHERE id IN (1, 2, 30))),
-			$expected, "$name: $table holds what was committed");
-	}
+	return map {
+		my $table = $_;
+		[   "SELECT string_agg(id || '=' || v, ' ' ORDER BY id) FROM $table WHERE id IN (1, 2, 30)",
+			sub { is($_[0], $expected, "$name: $table holds what was committed") } ]
+	} @strategies;
 }
 
 sub abandon
@@ -122,18 +117,19 @@ foreach my $case (
 	wait_for_server();
 
 	# Whether kill came through before this is known by what is not cached.
-	is(join(' ', grep { defined cached($node, $_, 1) } @strategies),
-		'', "$name: the cache is empty");
-	tables_hold($committed{$point} ? "1=$name 30=$name" : $state, $name);
-	tables_exact($node, $name, last => 31);
-	tables_warmed($node, 1, $name);
-	undo();
-	tables_exact($node, "$name, and changed back", last => 31);
+	in_turn($node, undef,
+		[   join(' UNION ALL ', map { "SELECT '$_' WHERE cache.lookup(NULL::$_, 1)::text IS NOT NULL" } @strategies),
+			sub { is($_[0], '', "$name: the cache is empty") } ],
+		tables_hold($committed{$point} ? "1=$name 30=$name" : $state, $name),
+		exact_step(\@strategies, $name, last => 31),
+		warmed_step(\@strategies, 1, $name),
+		undo(),
+		exact_step(\@strategies, "$name, and changed back", last => 31));
 }
 
 # ----- shutdowns -----
 
-$node->safe_psql('postgres', "UPDATE $_ SET n = 5") foreach @strategies;
+$node->safe_psql('postgres', join(';', map { "UPDATE $_ SET n = 5" } @strategies));
 tables_warmed($node, 3, 'before an immediate shutdown');
 $node->stop('immediate');
 $node->start;
@@ -174,8 +170,9 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 
 		tables_warmed($node, 1, "before $name");
 		($writer, $pid) = start_writer($point, $name, bulk => $bulk);
-		tables_exact($node, "$name, before that", first => 1, last => 3);
-		$node->safe_psql('postgres', "SELECT $function($pid)");
+		in_turn($node, undef,
+			exact_step(\@strategies, "$name, before that", first => 1, last => 3),
+			"SELECT $function($pid)");
 
 		# After its commit a session cannot be stopped any more.
 		$gate->quit if $committed{$point};
@@ -192,12 +189,13 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 		abandon($writer);
 		wait_gone($pid);
 
-		tables_hold($committed{$point} ? "1=$name 30=$name" : $state, $name);
-		tables_exact($node, $name, last => 31);
-		tables_warmed($node, 1, $name);
-		undo();
-		tables_exact($node, "$name, and changed back", last => 31);
-		tables_warmed($node, 2, $name);
+		in_turn($node, undef,
+			tables_hold($committed{$point} ? "1=$name 30=$name" : $state, $name),
+			exact_step(\@strategies, $name, last => 31),
+			warmed_step(\@strategies, 1, $name),
+			undo(),
+			exact_step(\@strategies, "$name, and changed back", last => 31),
+			warmed_step(\@strategies, 2, $name));
 	}
 }
 
@@ -231,8 +229,7 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 			$node->safe_psql('postgres', "SELECT cache.invalidate('$table')");
 			$gate = start_gate($point);
 			($reader, $pid) = start_reader($point, $table);
-			$node->safe_psql('postgres', "UPDATE $table SET n = n + 1 WHERE id = 4");
-			$node->safe_psql('postgres', "SELECT $function($pid)");
+			in_turn($node, undef, "UPDATE $table SET n = n + 1 WHERE id = 4", "SELECT $function($pid)");
 			if ($function eq 'pg_terminate_backend')
 			{
 				wait_gone($pid);
@@ -247,8 +244,7 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 			}
 			$gate->quit;
 			abandon($reader);
-			exact($node, $table, $name, first => 3, last => 5);
-			warmed($node, $table, 4, $name);
+			in_turn($node, undef, exact_step($table, $name, first => 3, last => 5), warmed_step($table, 4, $name));
 		}
 	}
 }

@@ -17,14 +17,22 @@ create_tables($node);
 
 sub sql { return $node->safe_psql('postgres', join("\n", @_)); }
 
-# Nothing of the table can be kept for this key now.
+# Steps of in_turn(): nothing of the table can be kept for these keys now.
 sub not_kept
 {
-	my ($table, $key, $name) = @_;
+	my ($table, $keys, $name) = @_;
 
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	sql("SELECT cache.read(NULL::$table, $key);" x 3);
-	is(cached($node, $table, $key), undef, "$name: $table is not filled");
+	return map { (
+			"SELECT cache.read(NULL::$table, $_);" x 3,
+			says("SELECT cache.lookup(NULL::$table, $_)", '', "$name: $table is not filled for $_"))
+	} @$keys;
+}
+
+sub all_rows
+{
+	my ($table) = @_;
+
+	return "SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t";
 }
 
 # ----- row changes, finished from another session -----
@@ -34,46 +42,38 @@ foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
 	foreach my $table (@strategies)
 	{
 		my $name = "$finish, row changes";
-		my $old = sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t");
-		my $new;
+		my $old = sql(all_rows($table));
+		my $committed = $finish eq 'COMMIT PREPARED';
 
-		warmed($node, $table, $_, "$name, before") foreach (1 .. 4);
-		sql(qq(
+		in_turn($node, undef,
+			warmed_step($table, [ 1 .. 4 ], "$name, before"),
+			qq(
 			BEGIN;
 			UPDATE $table SET v = 'prepared', n = n + 1 WHERE id = 1;
 			DELETE FROM $table WHERE id = 2;
 			UPDATE $table SET id = 23 WHERE id = 3;
 			INSERT INTO $table VALUES (24, 'inserted');
-			PREPARE TRANSACTION 'p';
-		));
-		# keys 23 and 24 are cached absences for some of the strategies
-		exact($node, $table, "$name, prepared");
-		is(sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t"),
-			$old, "$name: nobody sees what is prepared in $table");
-		not_kept($table, $_, "$name, prepared") foreach (1, 2, 3);
-		ok(defined cached($node, $table, 4), "$name: other keys of $table stay cached");
-
-		sql("$finish 'p'");
-		exact($node, $table, $name);
-		$new = sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t");
-		if ($finish eq 'ROLLBACK PREPARED')
-		{
-			is($new, $old, "$name: $table is as before");
-		}
-		else
-		{
-			is(sql("SELECT string_agg(id || ' ' || v, ', ' ORDER BY id) FROM $table WHERE id IN (1, 2, 3, 23, 24)"),
-				'1 prepared, 23 row 3, 24 inserted', "$name: $table has the changes");
-		}
-		warmed($node, $table, 1, $name);
-		warmed($node, $table, 23, $name) if $finish eq 'COMMIT PREPARED';
-		sql(qq(
+			PREPARE TRANSACTION 'p'),
+			# keys 23 and 24 are cached absences for some of the strategies
+			exact_step($table, "$name, prepared"),
+			says(all_rows($table), $old, "$name: nobody sees what is prepared in $table"),
+			not_kept($table, [ 1, 2, 3 ], "$name, prepared"),
+			says("SELECT cache.lookup(NULL::$table, 4) IS NOT NULL", 't', "$name: other keys of $table stay cached"),
+			"$finish 'p'",
+			exact_step($table, $name),
+			$committed
+			? says(
+				"SELECT string_agg(id || ' ' || v, ', ' ORDER BY id) FROM $table WHERE id IN (1, 2, 3, 23, 24)",
+				'1 prepared, 23 row 3, 24 inserted',
+				"$name: $table has the changes")
+			: says(all_rows($table), $old, "$name: $table is as before"),
+			warmed_step($table, $committed ? [ 1, 23 ] : [1], $name),
+			qq(
 			UPDATE $table SET v = 'row 1', n = 0 WHERE id = 1;
 			INSERT INTO $table VALUES (2, 'row 2') ON CONFLICT DO NOTHING;
 			UPDATE $table SET id = 3 WHERE id = 23;
-			DELETE FROM $table WHERE id = 24;
-		));
-		exact($node, $table, "$name, and changed back");
+			DELETE FROM $table WHERE id = 24),
+			exact_step($table, "$name, and changed back"));
 	}
 }
 
@@ -93,15 +93,13 @@ foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
 				  "BEGIN; TRUNCATE $table; INSERT INTO $table SELECT i, 'new ' || i FROM generate_series(1, 10) i",
 				'ALTER TABLE' => "BEGIN; UPDATE $table SET n = n + 1; ALTER TABLE $table ADD extra_" . lc($finish =~ s/ .*//r) . " int DEFAULT 7");
 
-			warmed($node, $table, 5, "$name, before");
-			sql("$changes{$change}; PREPARE TRANSACTION 'p'");
-			if ($change eq 'bulk')
-			{
-				exact($node, $table, "$name, prepared");
-				not_kept($table, 5, "$name, prepared");
-				not_kept($table, 6, "$name, prepared");
-			}
-			else
+			in_turn($node, undef,
+				warmed_step($table, 5, "$name, before"),
+				"$changes{$change}; PREPARE TRANSACTION 'p'",
+				$change eq 'bulk'
+				? (exact_step($table, "$name, prepared"), not_kept($table, [ 5, 6 ], "$name, prepared"))
+				: ());
+			if ($change ne 'bulk')
 			{
 				# the prepared transaction holds AccessExclusiveLock: a read
 				# waits for it like a SELECT, and no hit gets past it
@@ -110,11 +108,12 @@ foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
 				like($err, qr/canceling statement due to lock timeout/,
 					"$name: a read of $table waits");
 			}
-			sql("$finish 'p'");
-			exact($node, $table, $name);
-			sql("INSERT INTO $table SELECT i, 'row ' || i FROM generate_series(1, 20) i ON CONFLICT DO NOTHING");
-			warmed($node, $table, 5, $name);
-			exact($node, $table, "$name, and filled");
+			in_turn($node, undef,
+				"$finish 'p'",
+				exact_step($table, $name),
+				"INSERT INTO $table SELECT i, 'row ' || i FROM generate_series(1, 20) i ON CONFLICT DO NOTHING",
+				warmed_step($table, 5, $name),
+				exact_step($table, "$name, and filled"));
 		}
 	}
 }
@@ -151,20 +150,21 @@ foreach my $table (@strategies)
 		my $reader = $node->background_psql('postgres');
 		my $pid = session_pid($reader);
 
-		warmed($node, $table, 8, "before a load at $point");
-		sql("SELECT cache.invalidate('$table')");
+		in_turn($node, undef, warmed_step($table, 8, "before a load at $point"), "SELECT cache.invalidate('$table')");
 		stop_at($gate, $point);
 		$reader->query_until(qr/started/,
 			"\\echo started\nSET cache_strategies.test_points = '$point';\nSELECT cache.read(NULL::$table, 8);\n");
 		wait_stopped($node, $pid);
-		sql("BEGIN; UPDATE $table SET n = n + 1 WHERE id = 8; PREPARE TRANSACTION 'p'");
-		sql("COMMIT PREPARED 'p'") if $point ne 'before_install';
+		in_turn($node, undef,
+			"BEGIN; UPDATE $table SET n = n + 1 WHERE id = 8; PREPARE TRANSACTION 'p'",
+			$point ne 'before_install' ? "COMMIT PREPARED 'p'" : ());
 		$gate->quit;
 		$reader->quit;
-		is(cached($node, $table, 8), undef, "a load at $point is not kept in $table");
-		sql("COMMIT PREPARED 'p'") if $point eq 'before_install';
-		exact($node, $table, "a load at $point", first => 8, last => 8);
-		warmed($node, $table, 8, "after a load at $point");
+		in_turn($node, undef,
+			says("SELECT cache.lookup(NULL::$table, 8)", '', "a load at $point is not kept in $table"),
+			$point eq 'before_install' ? "COMMIT PREPARED 'p'" : (),
+			exact_step($table, "a load at $point", first => 8, last => 8),
+			warmed_step($table, 8, "after a load at $point"));
 	}
 }
 
@@ -185,8 +185,9 @@ foreach my $table (@strategies)
 		sql("COMMIT PREPARED 'p'");
 		$gate->quit;
 		$reader->quit;
-		exact($node, $table, "a load at $point begun while prepared", first => 8, last => 8);
-		warmed($node, $table, 8, "after a load at $point begun while prepared");
+		in_turn($node, undef,
+			exact_step($table, "a load at $point begun while prepared", first => 8, last => 8),
+			warmed_step($table, 8, "after a load at $point begun while prepared"));
 	}
 }
 
@@ -207,7 +208,7 @@ is(sql('SELECT (cache.read(NULL::write_through, 9)).v || (cache.read(NULL::write
 	'keptnew 10', 'what was kept is committed, what was undone is not');
 
 # A PREPARE that fails is an abort.
-warmed($node, $_, 11, 'before a PREPARE that fails') foreach @strategies;
+tables_warmed($node, 11, 'before a PREPARE that fails');
 sql("BEGIN; UPDATE cache_aside SET n = n + 1 WHERE id = 12; PREPARE TRANSACTION 'same'");
 foreach my $table (@strategies)
 {
@@ -246,11 +247,12 @@ foreach my $finish ('ROLLBACK PREPARED', 'COMMIT PREPARED')
 		DROP TABLE attached;
 		PREPARE TRANSACTION 'p';
 	));
-	exact($node, 'write_around', "$finish of a DROP, prepared");
-	not_kept('write_around', 13, "$finish of a DROP, prepared");
-	sql("$finish 'p'");
-	exact($node, 'write_around', "$finish of a DROP");
-	warmed($node, 'write_around', 13, "$finish of a DROP");
+	in_turn($node, undef,
+		exact_step('write_around', "$finish of a DROP, prepared"),
+		not_kept('write_around', [13], "$finish of a DROP, prepared"),
+		"$finish 'p'",
+		exact_step('write_around', "$finish of a DROP"),
+		warmed_step('write_around', 13, "$finish of a DROP"));
 	if ($finish eq 'ROLLBACK PREPARED')
 	{
 		is(sql('SELECT cache.read(NULL::attached, 1)'), '(1,one)', 'the table is still there');
@@ -294,35 +296,36 @@ warmed($node, 'later', 1, 'a detach that was rolled back');
 
 my @ids = (1 .. 16);
 sql("UPDATE $_ SET n = 0") foreach @strategies;
-foreach my $i (@ids)
-{
-	sql('BEGIN;', (map { "UPDATE $_ SET n = $i WHERE id = $i;" } @strategies), "PREPARE TRANSACTION 'p$i'");
-}
-foreach my $table (@strategies)
-{
-	exact($node, $table, 'many prepared');
-	is(sql("SELECT sum((cache.read(NULL::$table, i)).n) FROM generate_series(1, 20) i"), '0', "$table: none is seen");
-}
+in_turn($node, undef,
+	map {
+		my $i = $_;
+		join(' ', 'BEGIN;', (map { "UPDATE $_ SET n = $i WHERE id = $i;" } @strategies), "PREPARE TRANSACTION 'p$i'")
+	} @ids);
+tables_exact($node, 'many prepared');
+in_turn($node, undef,
+	map { says("SELECT sum((cache.read(NULL::$_, i)).n) FROM generate_series(1, 20) i", '0', "$_: none is seen") } @strategies);
 my %done;
 foreach my $i (sort { ($a * 7) % 17 <=> ($b * 7) % 17 } @ids)
 {
 	my $commit = $i % 3 != 0;
+	my $read;
 
-	sql(($commit ? 'COMMIT' : 'ROLLBACK') . " PREPARED 'p$i'");
 	$done{$i} = $commit ? $i : 0;
-	foreach my $table (@strategies)
-	{
-		is( sql("SELECT string_agg((cache.read(NULL::$table, i))::text, ' ') FROM generate_series(1, 20) i"),
-			sql("SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t WHERE id <= 20"),
-			"many prepared, $i finished: $table is read exactly");
-	}
+	in_turn($node, undef,
+		($commit ? 'COMMIT' : 'ROLLBACK') . " PREPARED 'p$i'",
+		map {
+			my $table = $_;
+			(   [ "SELECT string_agg((cache.read(NULL::$table, i))::text, ' ') FROM generate_series(1, 20) i", sub { $read = shift } ],
+				[   "SELECT string_agg(t::text, ' ' ORDER BY id) FROM $table t WHERE id <= 20",
+					sub { is($read, shift, "many prepared, $i finished: $table is read exactly") } ])
+		} @strategies);
 }
-foreach my $table (@strategies)
-{
-	is( sql("SELECT string_agg((cache.read(NULL::$table, i)).n::text, ' ') FROM generate_series(1, 16) i"),
-		join(' ', map { $done{$_} } @ids), "many prepared: $table has what was committed");
-	warmed($node, $table, $_, 'all finished') foreach (1, 3, 16);
-}
+in_turn($node, undef,
+	map { (
+			says("SELECT string_agg((cache.read(NULL::$_, i)).n::text, ' ') FROM generate_series(1, 16) i",
+				join(' ', map { $done{$_} } @ids), "many prepared: $_ has what was committed"),
+			warmed_step($_, [ 1, 3, 16 ], 'all finished'))
+	} @strategies);
 
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|terminated by signal/, 'nothing crashed');

@@ -36,8 +36,10 @@ $subscriber->safe_psql('postgres', q(
 	SELECT cache.track('tracked');
 ));
 
-# One session reads everything, and keeps what it knows of the tables.
+# One session reads everything, and keeps what it knows of the tables.  Its queries
+# have a limit each, not all together.
 my $reader = $subscriber->background_psql('postgres');
+$reader->set_query_timer_restart;
 
 # Every table on the subscriber, through the cache, is what the publisher has.
 sub replicated
@@ -45,19 +47,23 @@ sub replicated
 	my ($name) = @_;
 
 	$publisher->wait_for_catchup('sub');
+	my %expected;
+	in_turn($publisher, undef,
+		map {
+			my $table = $_;
+			[   "SELECT coalesce(string_agg(t::text, ' ' ORDER BY id), '') FROM $table t WHERE id BETWEEN 0 AND 40",
+				sub { $expected{$table} = shift } ]
+		} @tables);
 	foreach my $table (@tables)
 	{
-		my $expected = $publisher->safe_psql('postgres',
-			"SELECT coalesce(string_agg(t::text, ' ' ORDER BY id), '') FROM $table t WHERE id BETWEEN 0 AND 40");
-
 		foreach my $round (1, 2, 3)
 		{
 			is( $reader->query_safe(
 					"SELECT coalesce(string_agg(cache.read(NULL::$table, i)::text, ' ' ORDER BY i), '') FROM generate_series(0, 40) i"),
-				$expected, "$name: $table, round $round");
+				$expected{$table}, "$name: $table, round $round");
 		}
-		exact($subscriber, $table, $name, last => 40);
 	}
+	exact($subscriber, \@tables, $name, last => 40);
 }
 
 sub publish
@@ -81,14 +87,18 @@ sub noted
 	my ($table, $sql) = @_;
 	my $before = changes($table);
 
-	$publisher->safe_psql('postgres', $sql);
+	my $rows = "SELECT string_agg(t::text, ' ' ORDER BY t) FROM $table t";
+	my $expected;
+
+	in_turn($publisher, undef, $sql, [ $rows, sub { $expected = shift } ]);
 	$publisher->wait_for_catchup('sub');
-	my $after = changes($table);
-	like($after, qr/^tracked/, "$table is tracked after: $sql");
-	isnt($after, $before, "it is noted that $table has changed: $sql");
-	is( $subscriber->safe_psql('postgres', "SELECT string_agg(t::text, ' ' ORDER BY t) FROM $table t"),
-		$publisher->safe_psql('postgres', "SELECT string_agg(t::text, ' ' ORDER BY t) FROM $table t"),
-		"and it has: $sql");
+	in_turn($subscriber, undef,
+		[   "SELECT state, changes FROM cache.tracking('$table')",
+			sub {
+				like($_[0], qr/^tracked/, "$table is tracked after: $sql");
+				isnt($_[0], $before, "it is noted that $table has changed: $sql");
+			} ],
+		says($rows, $expected, "and it has: $sql"));
 }
 
 # ----- the initial copy -----
@@ -106,14 +116,14 @@ my $connect = $publisher->connstr . ' dbname=postgres';
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION sub CONNECTION '$connect' PUBLICATION pub");
 $subscriber->wait_for_subscription_sync($publisher, 'sub');
 replicated('the initial copy');
-warmed($subscriber, $_, 1, 'the initial copy') foreach @tables;
+warmed($subscriber, \@tables, 1, 'the initial copy');
 isnt(changes($_), $empty{$_}, "the initial copy of $_ is noted") foreach (@tables, 'tracked');
 
 # ----- row changes -----
 
 publish("UPDATE TABLE_NAME SET v = 'changed', n = n + 1 WHERE id <= 5");
 replicated('UPDATE');
-warmed($subscriber, $_, 1, 'UPDATE') foreach @tables;
+warmed($subscriber, \@tables, 1, 'UPDATE');
 
 publish('UPDATE TABLE_NAME SET n = n + 1');
 replicated('UPDATE of all rows');
@@ -193,7 +203,7 @@ $subscriber->poll_query_until('postgres',
 	"SELECT subtwophasestate = 'e' FROM pg_subscription WHERE subname = 'sub'")
   or die 'two-phase commit was not enabled';
 replicated('before two-phase commit');
-warmed($subscriber, $_, 1, 'before two-phase commit') foreach @tables;
+warmed($subscriber, \@tables, 1, 'before two-phase commit');
 
 foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
 {
@@ -207,13 +217,13 @@ foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
 	foreach my $table (@strategies)
 	{
 		is($reader->query_safe("SELECT cache.read(NULL::$table, 1)"), $before, "$finish: $table is as before while prepared");
-		exact($subscriber, $table, "$finish, prepared", last => 40);
 	}
+	tables_exact($subscriber, "$finish, prepared", last => 40);
 	$publisher->safe_psql('postgres', "$finish 'both'");
 	$publisher->wait_for_catchup('sub');
 	is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM pg_prepared_xacts'), '0', "$finish: finished on the subscriber");
 	replicated($finish);
-	warmed($subscriber, $_, 1, $finish) foreach @tables;
+	warmed($subscriber, \@tables, 1, $finish);
 }
 
 # ----- a schema change on both sides -----

@@ -69,10 +69,12 @@ my $spaces = q(
 	SELECT id, name, owner, ttl, max_memory, role, can_read, can_write
 	FROM cache.spaces LEFT JOIN cache.space_grants ON space = id AND (role = 0 OR role IN (SELECT oid FROM pg_roles))
 	WHERE owner IN (SELECT oid FROM pg_roles) ORDER BY name, role::text);
-my $expected_spaces = $node->safe_psql('source', $spaces);
-my $expected_registered = $node->safe_psql('source', $registered);
-my $expected_bindings = $node->safe_psql('source', $bindings);
-my $expected_triggers = $node->safe_psql('source', $triggers);
+my ($expected_spaces, $expected_registered, $expected_bindings, $expected_triggers);
+in_turn($node, 'source',
+	[ $spaces, sub { $expected_spaces = shift } ],
+	[ $registered, sub { $expected_registered = shift } ],
+	[ $bindings, sub { $expected_bindings = shift } ],
+	[ $triggers, sub { $expected_triggers = shift } ]);
 
 is( $expected_bindings, join("\n",
 		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5||||),
@@ -92,43 +94,48 @@ is( $node->safe_psql('source', qq(SELECT string_agg(tgenabled::text, '' ORDER BY
 		WHERE tgrelid = 'write_around'::regclass AND tgname LIKE 'cache%')),
 	'AARA', 'write_around has three triggers ENABLE ALWAYS and one ENABLE REPLICA');
 
-# Spaces come with their options and rights, but empty, and new ones do not get
+# Steps of in_turn(): spaces come with their options and rights, but empty, and new ones do not get
 # their numbers.
 sub check_spaces
 {
-	my ($server, $db, $name) = @_;
+	my ($db, $name) = @_;
 	my $space = q('Odd "Name"');
 
-	is($server->safe_psql($db, $spaces), $expected_spaces, "$name: spaces and what is granted on them");
-	is( $server->safe_psql($db, qq(
+	return (
+		says($spaces, $expected_spaces, "$name: spaces and what is granted on them"),
+		says(
+			qq(
 			SET ROLE keeper;
 			SELECT cache.get('k', $space), cache.set('k', 'of $db', space => $space), cache.ttl('k', $space) > '89 min';
 			RESET ROLE; CREATE ROLE someone; SET ROLE someone;
-			SELECT cache.get('k', $space))),
-		"|t|t\nof $db", "$name: a space can be used as before");
-	$server->safe_psql($db, 'DROP ROLE someone');
-	is( $server->safe_psql($db, q(SELECT cache.create_space('new'); SELECT id > 16387 FROM cache.spaces WHERE name = 'new'; SELECT cache.drop_space('new'))),
-		"\nt\n", "$name: a new space gets a new number");
+			SELECT cache.get('k', $space)),
+			"|t|t\nof $db",
+			"$name: a space can be used as before"),
+		'DROP ROLE someone',
+		says(
+			q(SELECT cache.create_space('new'); SELECT id > 16387 FROM cache.spaces WHERE name = 'new'; SELECT cache.drop_space('new')),
+			"\nt\n",
+			"$name: a new space gets a new number"));
 }
 
 # Tracked tables still are, and changes are noted.
 sub check_tracked
 {
-	my ($server, $db, $name) = @_;
+	my ($name) = @_;
+	my @steps = says('SELECT relation FROM cache.tracked ORDER BY relation::text', "parted_tracked\ntracked", "$name: cache.tracked");
 
-	is($server->safe_psql($db, 'SELECT relation FROM cache.tracked ORDER BY relation::text'),
-		"parted_tracked\ntracked", "$name: cache.tracked");
 	foreach my $table ('tracked', 'parted_tracked', @strategies, 'parted')
 	{
 		my $look = "SELECT state, changes FROM cache.tracking('$table')";
-		my $before = $server->safe_psql($db, $look);
+		my $before;
 
-		like($before, qr/^tracked/, "$name: $table is tracked");
-		$server->safe_psql($db, "INSERT INTO $table VALUES (30, 'new')");
-		isnt($server->safe_psql($db, $look), $before, "$name: an insert into $table is noted");
-		$server->safe_psql($db, "DELETE FROM $table WHERE id = 30");
+		push @steps,
+		  [ $look, sub { $before = $_[0]; like($before, qr/^tracked/, "$name: $table is tracked") } ],
+		  "INSERT INTO $table VALUES (30, 'new')",
+		  [ $look, sub { isnt($_[0], $before, "$name: an insert into $table is noted") } ],
+		  "DELETE FROM $table WHERE id = 30";
 	}
-	is($server->safe_psql($db, "SELECT state FROM cache.tracking('untracked')"), 'untracked', "$name: and no other is");
+	return (@steps, says("SELECT state FROM cache.tracking('untracked')", 'untracked', "$name: and no other is"));
 }
 
 # The database has what the source had, and its cache works.
@@ -137,38 +144,50 @@ sub check_copy
 	my ($server, $db, $name) = @_;
 	my $odd = q("Odd Name"."Big Table");
 
-	is($server->safe_psql($db, $bindings), $expected_bindings, "$name: cache.bindings");
-	is($server->safe_psql($db, $triggers), $expected_triggers, "$name: triggers");
-	check_spaces($server, $db, $name);
-	check_tracked($server, $db, $name);
-	is($server->safe_psql($db, $registered), $expected_registered, "$name: the extension's configuration tables");
-	is($server->safe_psql($db, 'SELECT relation, unclean FROM cache.flush_state'), 'deferring|f', "$name: cache.flush_state");
-	is($server->safe_psql($db, q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A')),
-		'1', "$name: the event trigger");
-
-	foreach my $table (@strategies, 'parted', 'deferring')
-	{
-		exact($server, $table, $name, db => $db);
-		warmed($server, $table, 1, $name, db => $db) unless $table eq 'deferring';
-		$server->safe_psql($db, qq(
-			UPDATE $table SET v = 'changed' WHERE id = 1;
-			DELETE FROM $table WHERE id = 2;
-			INSERT INTO $table VALUES (22, 'inserted')));
-		is( $server->safe_psql($db, "SELECT string_agg((cache.read(NULL::$table, i)).v, ' ' ORDER BY i) FROM unnest(ARRAY[1, 2, 22]) i"),
-			'changed inserted', "$name: changes of $table are seen");
-		$server->safe_psql($db, "SET session_replication_role = replica; UPDATE $table SET v = 'applied' WHERE id = 1");
-		exact($server, $table, "$name, and changed", db => $db);
-	}
-	is($server->safe_psql($db, q(SELECT cache.increment(NULL::deferring, 'n', 5, 4); SELECT n FROM deferring WHERE id = 4; SELECT cache.flush('deferring'); SELECT n FROM deferring WHERE id = 4)),
-		"5\n0\n1\n5", "$name: writes are deferred, and flushed");
-	is($server->safe_psql($db, "SET ROLE app; SELECT cache.read(NULL::$odd, 2, 'k2');" x 2),
-		qq{(2,k2,"{""i"": 2}")\n} . q{(2,k2,"{""i"": 2}")}, "$name: composite key and loader");
-	is($server->safe_psql($db, "SELECT outcome FROM cache.explain(NULL::$odd, 2, 'k2')"), 'hit', "$name: and it is cached");
-	# drop and attach again: ownership and names came through
-	is( $server->safe_psql($db, qq(
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	in_turn($server, $db,
+		says($bindings, $expected_bindings, "$name: cache.bindings"),
+		says($triggers, $expected_triggers, "$name: triggers"),
+		check_spaces($db, $name),
+		check_tracked($name),
+		says($registered, $expected_registered, "$name: the extension's configuration tables"),
+		says('SELECT relation, unclean FROM cache.flush_state', 'deferring|f', "$name: cache.flush_state"),
+		says(
+			q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A'),
+			'1',
+			"$name: the event trigger"));
+	in_turn($server, $db,
+		map { (
+				exact_step($_, $name),
+				($_ eq 'deferring' ? () : warmed_step($_, 1, $name)),
+				qq(
+				UPDATE $_ SET v = 'changed' WHERE id = 1;
+				DELETE FROM $_ WHERE id = 2;
+				INSERT INTO $_ VALUES (22, 'inserted')),
+				says(
+					"SELECT string_agg((cache.read(NULL::$_, i)).v, ' ' ORDER BY i) FROM unnest(ARRAY[1, 2, 22]) i",
+					'changed inserted',
+					"$name: changes of $_ are seen"),
+				"SET session_replication_role = replica; UPDATE $_ SET v = 'applied' WHERE id = 1",
+				exact_step($_, "$name, and changed"))
+		} @strategies, 'parted', 'deferring');
+	in_turn($server, $db,
+		says(
+			q(SELECT cache.increment(NULL::deferring, 'n', 5, 4); SELECT n FROM deferring WHERE id = 4; SELECT cache.flush('deferring'); SELECT n FROM deferring WHERE id = 4),
+			"5\n0\n1\n5",
+			"$name: writes are deferred, and flushed"),
+		says(
+			"SET ROLE app; SELECT cache.read(NULL::$odd, 2, 'k2');" x 2,
+			qq{(2,k2,"{""i"": 2}")\n} . q{(2,k2,"{""i"": 2}")},
+			"$name: composite key and loader"),
+		says("SELECT outcome FROM cache.explain(NULL::$odd, 2, 'k2')", 'hit', "$name: and it is cached"),
+		# drop and attach again: ownership and names came through
+		says(
+			qq(
 			SET ROLE app; SELECT cache.detach('$odd'); SELECT cache.attach('$odd', 'cache_aside');
-			SELECT strategy FROM cache.bindings WHERE relation = '$odd'::regclass)),
-		"\n\ncache_aside", "$name: the owner detaches and attaches");
+			SELECT strategy FROM cache.bindings WHERE relation = '$odd'::regclass),
+			"\n\ncache_aside",
+			"$name: the owner detaches and attaches"));
 }
 
 sub restored
@@ -220,8 +239,8 @@ restored('directory, as INSERTs', sub {
 # A restore over what is there: --clean.
 $node->safe_psql('postgres', 'CREATE DATABASE again TEMPLATE template0');
 $node->command_ok([ @restore, '-d', 'again', "$dir/custom.dump" ], 'restored once');
-warmed($node, $_, 1, 'restored once', db => 'again') foreach @strategies;
-$node->safe_psql('again', "UPDATE $_ SET v = 'gone'") foreach @strategies;
+tables_warmed($node, 1, 'restored once', db => 'again');
+$node->safe_psql('again', join(';', map { "UPDATE $_ SET v = 'gone'" } @strategies));
 # pg_restore --clean trips over the keys of partitions
 $node->safe_psql('again', 'DROP TABLE parted');
 my $session = $node->background_psql('again');
@@ -242,15 +261,17 @@ foreach my $table (@strategies, 'deferring')
 {
 	my $strategy = $table eq 'deferring' ? 'write_back' : $table;
 
-	exact($node, $table, '--disable-triggers', db => 'disabled');
-	$node->safe_psql('disabled', "SET session_replication_role = replica; UPDATE $table SET v = 'unseen' WHERE id = 1");
-	exact($node, $table, '--disable-triggers, and changed', db => 'disabled');
-	is( $node->safe_psql('disabled', "SELECT outcome, reason FROM cache.explain(NULL::$table, 1)"),
-		"bypass|the table's triggers are not in force, or DDL is under way",
-		"--disable-triggers: cache.explain says why $table is not cached");
-	$node->safe_psql('disabled', "SELECT cache.attach('$table', '$strategy')");
-	exact($node, $table, '--disable-triggers, attached again', db => 'disabled');
-	warmed($node, $table, 1, '--disable-triggers, attached again', db => 'disabled') unless $table eq 'deferring';
+	in_turn($node, 'disabled',
+		exact_step($table, '--disable-triggers'),
+		"SET session_replication_role = replica; UPDATE $table SET v = 'unseen' WHERE id = 1",
+		exact_step($table, '--disable-triggers, and changed'),
+		says(
+			"SELECT outcome, reason FROM cache.explain(NULL::$table, 1)",
+			"bypass|the table's triggers are not in force, or DDL is under way",
+			"--disable-triggers: cache.explain says why $table is not cached"),
+		"SELECT cache.attach('$table', '$strategy')",
+		exact_step($table, '--disable-triggers, attached again'),
+		$table eq 'deferring' ? () : warmed_step($table, 1, '--disable-triggers, attached again'));
 }
 $node->safe_psql('postgres', 'DROP DATABASE disabled');
 

@@ -26,6 +26,21 @@ sub error
 	return ($node->psql($db, $sql))[2];
 }
 
+# Steps of in_turn() in this database.
+sub in
+{
+	my ($db, @steps) = @_;
+
+	return map { ref $_ ? [ @$_[ 0, 1 ], $db ] : [ $_, undef, $db ] } @steps;
+}
+
+sub is_cached
+{
+	my ($table, $key, $name) = @_;
+
+	return says("SELECT cache.lookup(NULL::$table, $key) IS NOT NULL", 't', $name);
+}
+
 # ----- several databases, one the copy of the other -----
 
 $node->safe_psql('postgres', 'CREATE DATABASE one');
@@ -40,22 +55,22 @@ tables_exact($node, 'two', db => 'two');
 tables_warmed($node, 1, 'two', db => 'two');
 foreach my $table (@strategies)
 {
-	sql('two', "UPDATE $table SET v = 'in two' WHERE id = 1; INSERT INTO $table VALUES (21, 'in two')");
-	sql('one', "UPDATE $table SET v = 'in one' WHERE id = 1; DELETE FROM $table WHERE id = 2");
-	foreach my $round (1, 2)
-	{
-		is(sql('one', "SELECT cache.read(NULL::$table, 1)"), '(1,"in one",0)', "$table in one, round $round");
-		is(sql('two', "SELECT cache.read(NULL::$table, 1)"), '(1,"in two",0)', "$table in two, round $round");
-	}
-	exact($node, $table, 'one', db => 'one');
-	exact($node, $table, 'two', db => 'two');
-	# the change of one leaves the entries of the other alone
-	warmed($node, $table, 5, 'two', db => 'two');
-	sql('one', "UPDATE $table SET n = n + 1");
-	ok(defined cached($node, $table, 5, 'two'), "$table in two stays cached when one changes");
-	sql('one', "TRUNCATE $table");
-	ok(defined cached($node, $table, 5, 'two'), "$table in two stays cached when one is truncated");
-	exact($node, $table, 'one, truncated', db => 'one');
+	in_turn($node, undef,
+		in('two', "UPDATE $table SET v = 'in two' WHERE id = 1; INSERT INTO $table VALUES (21, 'in two')"),
+		in('one', "UPDATE $table SET v = 'in one' WHERE id = 1; DELETE FROM $table WHERE id = 2"),
+		(map { (
+				in('one', says("SELECT cache.read(NULL::$table, 1)", '(1,"in one",0)', "$table in one, round $_")),
+				in('two', says("SELECT cache.read(NULL::$table, 1)", '(1,"in two",0)', "$table in two, round $_")))
+		} (1, 2)),
+		in('one', exact_step($table, 'one')),
+		in('two', exact_step($table, 'two')),
+		# the change of one leaves the entries of the other alone
+		in('two', warmed_step($table, 5, 'two')),
+		in('one', "UPDATE $table SET n = n + 1"),
+		in('two', is_cached($table, 5, "$table in two stays cached when one changes")),
+		in('one', "TRUNCATE $table"),
+		in('two', is_cached($table, 5, "$table in two stays cached when one is truncated")),
+		in('one', exact_step($table, 'one, truncated')));
 }
 is(sql('one', 'SELECT count(*) FROM cache.table_stats'), '4', 'cache.table_stats shows the tables of one database');
 is(sql('two', 'SELECT tables FROM cache.stats'), '8', 'cache.stats counts the tables of all');
@@ -143,12 +158,8 @@ like(error('three', 'DROP TABLE cache.bindings'), qr/cannot drop table cache\.bi
 
 # ----- DROP TABLE and its like -----
 
-sub left_bindings
-{
-	return sql('three', 'SELECT count(*) FROM cache.bindings');
-}
-
-my $all = left_bindings();
+my $left_bindings = 'SELECT count(*) FROM cache.bindings';
+my $all = sql('three', $left_bindings);
 my $setup = q(
 	CREATE SCHEMA app;
 	CREATE TABLE app.a (id int PRIMARY KEY, v text);
@@ -170,18 +181,19 @@ foreach my $drop (@drops)
 {
 	my ($name, $sql) = @$drop;
 
-	sql('three', $setup);
-	is(left_bindings(), $all + 2, "$name: two more tables are attached");
-	sql('three', "BEGIN; $sql; ROLLBACK");
-	is(left_bindings(), $all + 2, "$name rolled back: they are still attached");
-	is(sql('three', "SELECT cache.read(NULL::app.a, 1), cache.read(NULL::app.b, 1)"), '(1,a)|(1,b)', "$name rolled back: and read");
-	warmed($node, 'app.a', 1, "$name rolled back", db => 'three');
-	sql('three', "UPDATE app.a SET v = 'x'");
-	is(sql('three', "SELECT cache.read(NULL::app.a, 1)"), '(1,x)', "$name rolled back: and changes are seen");
-	sql('three', $sql);
-	is(left_bindings(), $all, "$name: their bindings are gone");
-	# a detached table's slot goes with the table
-	is(sql('three', 'SELECT tables FROM cache.stats'), $slots, "$name: their slots are free again");
+	in_turn($node, 'three',
+		$setup,
+		says($left_bindings, $all + 2, "$name: two more tables are attached"),
+		"BEGIN; $sql; ROLLBACK",
+		says($left_bindings, $all + 2, "$name rolled back: they are still attached"),
+		says("SELECT cache.read(NULL::app.a, 1), cache.read(NULL::app.b, 1)", '(1,a)|(1,b)', "$name rolled back: and read"),
+		warmed_step('app.a', 1, "$name rolled back"),
+		"UPDATE app.a SET v = 'x'",
+		says("SELECT cache.read(NULL::app.a, 1)", '(1,x)', "$name rolled back: and changes are seen"),
+		$sql,
+		says($left_bindings, $all, "$name: their bindings are gone"),
+		# a detached table's slot goes with the table
+		says('SELECT tables FROM cache.stats', $slots, "$name: their slots are free again"));
 }
 
 # The same name, another table.
@@ -218,18 +230,15 @@ add_extension($node, 'few');
 
 foreach my $i (1 .. 5)
 {
-	sql('few', map { qq(
+	in_turn($node, 'few',
+		join('', map { qq(
 		CREATE TABLE t$_ (id int PRIMARY KEY, v text, n int DEFAULT 0);
 		INSERT INTO t$_ SELECT i, 'row ' || i FROM generate_series(1, 20) i;
-		SELECT cache.attach('t$_', 'write_through');) } (1, 2));
-	foreach my $table ('t1', 't2')
-	{
-		exact($node, $table, "two slots, round $i", db => 'few');
-		warmed($node, $table, 1, "two slots, round $i", db => 'few');
-	}
-	is(sql('few', 'SELECT tables FROM cache.stats'), '2', "two slots, round $i: both are in use");
-	sql('few', 'DROP TABLE t1, t2');
-	is(sql('few', 'SELECT tables FROM cache.stats'), '0', "two slots, round $i: both are free");
+		SELECT cache.attach('t$_', 'write_through');) } (1, 2)),
+		(map { (exact_step($_, "two slots, round $i"), warmed_step($_, 1, "two slots, round $i")) } 't1', 't2'),
+		says('SELECT tables FROM cache.stats', '2', "two slots, round $i: both are in use"),
+		'DROP TABLE t1, t2',
+		says('SELECT tables FROM cache.stats', '0', "two slots, round $i: both are free"));
 }
 
 # More tables than slots: the rest is read from the table, and whichever table
@@ -238,16 +247,17 @@ create_tables($node, db => 'few');
 my @without;
 foreach my $table (@strategies)
 {
-	exact($node, $table, 'more tables than slots', db => 'few');
-	push @without, $table unless defined cached($node, $table, 1, 'few');
-	sql('few', qq(
+	in_turn($node, 'few',
+		exact_step($table, 'more tables than slots'),
+		[ "SELECT cache.lookup(NULL::$table, 1)", sub { push @without, $table if $_[0] eq '' } ],
+		qq(
 		UPDATE $table SET v = 'changed' WHERE id = 1; DELETE FROM $table WHERE id = 2;
-		INSERT INTO $table VALUES (21, 'new'); UPDATE $table SET id = 22 WHERE id = 3));
-	exact($node, $table, 'more tables than slots, changed', db => 'few');
-	sql('few', "BEGIN; UPDATE $table SET v = 'prepared' WHERE id = 4; PREPARE TRANSACTION 'few'");
-	exact($node, $table, 'more tables than slots, prepared', db => 'few');
-	sql('few', "COMMIT PREPARED 'few'");
-	exact($node, $table, 'more tables than slots, finished', db => 'few');
+		INSERT INTO $table VALUES (21, 'new'); UPDATE $table SET id = 22 WHERE id = 3),
+		exact_step($table, 'more tables than slots, changed'),
+		"BEGIN; UPDATE $table SET v = 'prepared' WHERE id = 4; PREPARE TRANSACTION 'few'",
+		exact_step($table, 'more tables than slots, prepared'),
+		"COMMIT PREPARED 'few'",
+		exact_step($table, 'more tables than slots, finished'));
 }
 is(scalar(@without), 2, 'two tables have no slot');
 like(sql('few', "SELECT cache.explain(NULL::$without[0], 1)"), qr/all of cache_strategies\.max_tables are in use/,
@@ -273,7 +283,7 @@ is(sql('few', 'SELECT tables FROM cache.stats'), '2', 'two slots are in use');
 	exact($node, $late, 'a slot of its own, and a late commit', db => 'few');
 	sql('few', "COMMIT PREPARED 'late'");
 	exact($node, $late, 'a slot of its own, and a late COMMIT PREPARED', db => 'few');
-	warmed($node, $late, $_, 'a slot of its own', db => 'few') foreach (1, 5, 6);
+	warmed($node, $late, [ 1, 5, 6 ], 'a slot of its own', db => 'few');
 	# the writer met the table when it had none, and writes again
 	$writer->query_safe("UPDATE $late SET v = 'once more' WHERE id IN (1, 5)");
 	exact($node, $late, 'a slot that the writer did not know', db => 'few');

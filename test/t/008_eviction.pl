@@ -21,39 +21,40 @@ sub sql
 
 # ----- memory -----
 
+# Steps of in_turn().
 sub bounded
 {
 	my ($name) = @_;
 
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(sql('SELECT memory BETWEEN 900000 AND 1024 * 1024, bytes <= value_memory, value_memory <= memory, max_value <= value_memory FROM cache.stats'),
+	return says('SELECT memory BETWEEN 900000 AND 1024 * 1024, bytes <= value_memory, value_memory <= memory, max_value <= value_memory FROM cache.stats',
 		't|t|t|t', "$name: memory is bounded");
 }
 
 create_tables($node);
 sql(map { "INSERT INTO $_ SELECT i, repeat(md5(i::text), 1 + i % 40) FROM generate_series(21, 5000) i;" } @strategies);
-bounded('at first');
+in_turn($node, undef, bounded('at first'));
 foreach my $table (@strategies)
 {
-	# each key twice, in different orders, much more than fits
-	is( sql(qq(
-			SELECT count(*) FROM (SELECT i FROM generate_series(1, 5000) i ORDER BY i % 7, i) s
-			WHERE cache.read(NULL::$table, i)::text IS DISTINCT FROM (SELECT t::text FROM $table t WHERE id = i))),
-		'0', "$table: every row is read exactly, round $_") foreach (1, 2);
-	bounded("$table is read");
-	sql("UPDATE $table SET n = n + 1");
-	is( sql(qq(
+	in_turn($node, undef,
+		# each key twice, in different orders, much more than fits
+		(map { says(qq(
+				SELECT count(*) FROM (SELECT i FROM generate_series(1, 5000) i ORDER BY i % 7, i) s
+				WHERE cache.read(NULL::$table, i)::text IS DISTINCT FROM (SELECT t::text FROM $table t WHERE id = i)),
+				'0', "$table: every row is read exactly, round $_") } (1, 2)),
+		bounded("$table is read"),
+		"UPDATE $table SET n = n + 1",
+		says(qq(
 			SELECT count(*) FROM generate_series(5000, 1, -1) i
-			WHERE cache.read(NULL::$table, i)::text IS DISTINCT FROM (SELECT t::text FROM $table t WHERE id = i))),
-		'0', "$table: every row is read exactly after a change");
-	bounded("$table is changed");
-	# in many transactions, which publishes for write_through
-	sql("DO \$\$ BEGIN FOR i IN 1..300 LOOP UPDATE $table SET v = v || '.' WHERE id = i * 16; COMMIT; END LOOP; END \$\$");
-	is( sql(qq(
+			WHERE cache.read(NULL::$table, i)::text IS DISTINCT FROM (SELECT t::text FROM $table t WHERE id = i)),
+			'0', "$table: every row is read exactly after a change"),
+		bounded("$table is changed"),
+		# in many transactions, which publishes for write_through
+		"DO \$\$ BEGIN FOR i IN 1..300 LOOP UPDATE $table SET v = v || '.' WHERE id = i * 16; COMMIT; END LOOP; END \$\$",
+		says(qq(
 			SELECT count(*) FROM generate_series(1, 5000) i
-			WHERE cache.read(NULL::$table, i)::text IS DISTINCT FROM (SELECT t::text FROM $table t WHERE id = i))),
-		'0', "$table: every row is read exactly after many changes");
-	bounded("$table is changed in many transactions");
+			WHERE cache.read(NULL::$table, i)::text IS DISTINCT FROM (SELECT t::text FROM $table t WHERE id = i)),
+			'0', "$table: every row is read exactly after many changes"),
+		bounded("$table is changed in many transactions"));
 }
 cmp_ok(sql('SELECT evictions FROM cache.stats'), '>', 1000, 'entries were evicted');
 cmp_ok(sql('SELECT entries FROM cache.stats'), '>', 100, 'and others are kept');
@@ -63,11 +64,10 @@ is(sql('SELECT sum(t.entries) = s.entries AND sum(t.bytes) = s.bytes FROM cache.
 # A key that is read all the time stays, whatever else comes by once.
 warmed($node, 'cache_aside', 7, 'a hot key');
 sql('SELECT count(cache.read(NULL::cache_aside, 7)) FROM generate_series(1, 50)');
-foreach my $i (1 .. 20)
-{
-	sql(qq(SELECT count(cache.read(NULL::cache_aside, i)::text) FROM generate_series($i * 200 + 1, $i * 200 + 200) i;
-		SELECT cache.read(NULL::cache_aside, 7); SELECT cache.read(NULL::cache_aside, 7);));
-}
+in_turn($node, undef,
+	map { qq(
+	SELECT count(cache.read(NULL::cache_aside, i)::text) FROM generate_series($_ * 200 + 1, $_ * 200 + 200) i;
+	SELECT cache.read(NULL::cache_aside, 7); SELECT cache.read(NULL::cache_aside, 7)) } (1 .. 20));
 ok(defined cached($node, 'cache_aside', 7), 'a hot key outlives a scan');
 
 # ----- values of all sizes -----
@@ -85,15 +85,16 @@ sql(q(
 foreach my $size (0, 1, 100, 1999, 2000, 8000, 20_000, 100_000, $max - 200, $max - 100, $max, $max + 1, 2 * $max, 1_048_576, 3_000_000)
 {
 	next if $size < 0;
-	sql("TRUNCATE sizes; INSERT INTO sizes SELECT i, repeat(chr(96 + i), $size) FROM generate_series(1, 10) i");
-	is(sql('SELECT wrong()'), '0', "rows of $size bytes, round $_") foreach (1, 2);
-	sql("UPDATE sizes SET v = v || 'x' WHERE id <= 5");
-	is(sql('SELECT wrong()'), '0', "rows of $size bytes, changed");
-	sql("UPDATE sizes SET v = 'small' WHERE id = 1; UPDATE sizes SET v = repeat('z', $size) WHERE id = 2");
-	is(sql('SELECT wrong()'), '0', "rows of $size bytes, some made small");
-	warmed($node, 'sizes', 1, "after rows of $size bytes");
-	is(cached($node, 'sizes', 2), undef, "a row of $size bytes is not kept") if $size > $max;
-	bounded("rows of $size bytes");
+	in_turn($node, undef,
+		"TRUNCATE sizes; INSERT INTO sizes SELECT i, repeat(chr(96 + i), $size) FROM generate_series(1, 10) i",
+		(map { says('SELECT wrong()', '0', "rows of $size bytes, round $_") } (1, 2)),
+		"UPDATE sizes SET v = v || 'x' WHERE id <= 5",
+		says('SELECT wrong()', '0', "rows of $size bytes, changed"),
+		"UPDATE sizes SET v = 'small' WHERE id = 1; UPDATE sizes SET v = repeat('z', $size) WHERE id = 2",
+		says('SELECT wrong()', '0', "rows of $size bytes, some made small"),
+		warmed_step('sizes', 1, "after rows of $size bytes"),
+		$size > $max ? says('SELECT cache.lookup(NULL::sizes, 2) IS NULL', 't', "a row of $size bytes is not kept") : (),
+		bounded("rows of $size bytes"));
 }
 cmp_ok(sql(q(SELECT fills_no_room FROM cache.table_stats WHERE relation = 'sizes'::regclass)), '>', 0,
 	'rows without room are counted');

@@ -40,26 +40,25 @@ sub all_works
 {
 	my ($name) = @_;
 
-	tables_exact($node, $name);
-	tables_warmed($node, $_, $name) foreach (1, 2, 3);
-	foreach my $table (@strategies)
-	{
-		$node->safe_psql('postgres', qq(
-			UPDATE $table SET v = '$name', n = n + 1 WHERE id IN (1, 4);
-			DELETE FROM $table WHERE id = 5;
-			INSERT INTO $table VALUES (21, '$name') ON CONFLICT (id) DO UPDATE SET v = '$name'));
-		is($node->safe_psql('postgres', "SELECT (cache.read(NULL::$table, 1)).v, cache.read(NULL::$table, 5)"), "$name|",
-			"$name: changes of $table are seen");
-		exact($node, $table, "$name, and changed");
-		warmed($node, $table, 1, "$name, and changed");
-		$node->safe_psql('postgres', "BEGIN; UPDATE $table SET n = n + 1 WHERE id = 6; PREPARE TRANSACTION 'p'");
-		exact($node, $table, "$name, and prepared");
-		$node->safe_psql('postgres', "COMMIT PREPARED 'p'");
-		exact($node, $table, "$name, and finished");
-		warmed($node, $table, 6, "$name, and finished");
-		$node->safe_psql('postgres', "INSERT INTO $table VALUES (5, 'back')");
-		exact($node, $table, "$name, and inserted again");
-	}
+	in_turn($node, undef,
+		exact_step(\@strategies, $name),
+		warmed_step(\@strategies, [ 1, 2, 3 ], $name),
+		map { (
+				qq(
+				UPDATE $_ SET v = '$name', n = n + 1 WHERE id IN (1, 4);
+				DELETE FROM $_ WHERE id = 5;
+				INSERT INTO $_ VALUES (21, '$name') ON CONFLICT (id) DO UPDATE SET v = '$name'),
+				says("SELECT (cache.read(NULL::$_, 1)).v, cache.read(NULL::$_, 5)", "$name|", "$name: changes of $_ are seen"),
+				exact_step($_, "$name, and changed"),
+				warmed_step($_, 1, "$name, and changed"),
+				"BEGIN; UPDATE $_ SET n = n + 1 WHERE id = 6; PREPARE TRANSACTION 'p'",
+				exact_step($_, "$name, and prepared"),
+				"COMMIT PREPARED 'p'",
+				exact_step($_, "$name, and finished"),
+				warmed_step($_, 6, "$name, and finished"),
+				"INSERT INTO $_ VALUES (5, 'back')",
+				exact_step($_, "$name, and inserted again"))
+		} @strategies);
 }
 
 all_works('at first');
@@ -74,14 +73,14 @@ all_works('after 2^31');
 # ----- across the end of an epoch -----
 
 jump_to(0, 2**32 - 300);
-tables_warmed($node, $_, 'before the end of the epoch') foreach (1, 2, 3, 7);
+tables_warmed($node, [ 1, 2, 3, 7 ], 'before the end of the epoch');
 tables_exact($node, 'before the end of the epoch');
 
 # Entries made just before, a snapshot taken just before, and a transaction that
 # began just before.
 my %before;
-$node->safe_psql('postgres', "UPDATE $_ SET v = 'just before' WHERE id = 7; SELECT cache.read(NULL::$_, 7); SELECT cache.read(NULL::$_, 30)")
-  foreach @strategies;
+in_turn($node, undef,
+	map { "UPDATE $_ SET v = 'just before' WHERE id = 7; SELECT cache.read(NULL::$_, 7); SELECT cache.read(NULL::$_, 30)" } @strategies);
 my $old = $node->background_psql('postgres');
 $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
 my $writer = $node->background_psql('postgres');
@@ -102,22 +101,25 @@ old_snapshot_exact('before the end of the epoch');
 
 foreach my $round (1 .. 4)
 {
-	$node->safe_psql('postgres', q(DO $$ BEGIN FOR i IN 1..80 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$));
-	$node->safe_psql('postgres', "UPDATE $_ SET v = 'round $round' WHERE id = 9") foreach @strategies;
-	tables_exact($node, "towards the end, round $round", last => 30);
+	in_turn($node, undef,
+		q(DO $$ BEGIN FOR i IN 1..80 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$),
+		(map { "UPDATE $_ SET v = 'round $round' WHERE id = 9" } @strategies),
+		exact_step(\@strategies, "towards the end, round $round", last => 30));
 	old_snapshot_exact("towards the end, round $round");
 }
 cmp_ok(next_xid(), '>', 2**32, 'the epoch has ended');
 $writer->query_safe('COMMIT');
 tables_exact($node, 'a commit across the end', last => 30);
 old_snapshot_exact('a commit across the end');
-is($node->safe_psql('postgres', "SELECT (cache.read(NULL::$_, 8)).v, (cache.read(NULL::$_, 30)).v, (cache.read(NULL::$_, 7)).v"),
-	'across|across|just before', "a commit across the end: $_ has the changes")
-  foreach @strategies;
+in_turn($node, undef,
+	map {
+		says("SELECT (cache.read(NULL::$_, 8)).v, (cache.read(NULL::$_, 30)).v, (cache.read(NULL::$_, 7)).v",
+			'across|across|just before', "a commit across the end: $_ has the changes")
+	} @strategies);
 $old->query_safe('COMMIT');
 $old->quit;
 $writer->quit;
-tables_warmed($node, $_, 'after the end of the epoch') foreach (7, 8, 9, 30);
+tables_warmed($node, [ 7, 8, 9, 30 ], 'after the end of the epoch');
 all_works('after the end of the epoch');
 
 $node->restart;

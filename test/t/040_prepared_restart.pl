@@ -33,33 +33,38 @@ sub prepare
 # exact() reads more than once, so whatever is let in is in.
 sub nothing_filled
 {
-	my ($name) = @_;
+	my ($name, @after) = @_;
 
-	foreach my $table (@strategies)
-	{
-		exact($node, $table, $name);
-		is($node->safe_psql('postgres', qq(
+	in_turn($node, undef,
+		(map { (
+				exact_step($_, $name),
+				says(
+					qq(
 				SELECT string_agg(k::text, ' ') FROM generate_series(1, 20) k
-				WHERE cache.lookup(NULL::$table, k)::text IS NOT NULL)),
-			'', "$name: nothing of $table is kept");
-	}
+				WHERE cache.lookup(NULL::$_, k)::text IS NOT NULL),
+					'',
+					"$name: nothing of $_ is kept"))
+		} @strategies),
+		@after);
 }
 
+# Steps of in_turn(), like the following.
 sub waits_for
 {
 	my ($xid, $name) = @_;
 
-	is(sql('SELECT fills_wait_for IS NOT NULL FROM cache.stats'), $xid, $name);
+	return says('SELECT fills_wait_for IS NOT NULL FROM cache.stats', $xid, $name);
 }
 
 sub finished
 {
 	my ($name) = @_;
 
-	tables_exact($node, $name);
-	tables_warmed($node, $_, $name) foreach (1, 3);
-	tables_exact($node, "$name, and filled");
-	waits_for('f', "$name: nothing is waited for");
+	return (
+		exact_step(\@strategies, $name),
+		warmed_step(\@strategies, [ 1, 3 ], $name),
+		exact_step(\@strategies, "$name, and filled"),
+		waits_for('f', "$name: nothing is waited for"));
 }
 
 my %restart = (
@@ -75,17 +80,15 @@ foreach my $how (sort keys %restart)
 		prepare('old');
 		tables_warmed($node, 3, "$name, before");
 		$restart{$how}->();
-		nothing_filled("$name, after the start");
-		waits_for('t', "$name: that can be seen");
-
-		# other rows change meanwhile
-		sql(map { "UPDATE $_ SET n = n + 1 WHERE id BETWEEN 5 AND 6;" } @strategies);
-		tables_exact($node, "$name, with changes meanwhile");
-
-		sql("$finish 'old'");
-		finished($name);
-		sql(map { "INSERT INTO $_ VALUES (2, 'row 2') ON CONFLICT DO NOTHING;" } @strategies);
-		tables_exact($node, "$name, and changed back");
+		nothing_filled("$name, after the start",
+			waits_for('t', "$name: that can be seen"),
+			# other rows change meanwhile
+			join(' ', map { "UPDATE $_ SET n = n + 1 WHERE id BETWEEN 5 AND 6;" } @strategies),
+			exact_step(\@strategies, "$name, with changes meanwhile"),
+			"$finish 'old'",
+			finished($name),
+			join(' ', map { "INSERT INTO $_ VALUES (2, 'row 2') ON CONFLICT DO NOTHING;" } @strategies),
+			exact_step(\@strategies, "$name, and changed back"));
 	}
 }
 
@@ -100,17 +103,17 @@ nothing_filled('second start');
 sql("COMMIT PREPARED 'old'");
 nothing_filled('one of two is finished');
 sql("COMMIT PREPARED 'new'");
-finished('both are finished');
+in_turn($node, undef, finished('both are finished'));
 
 # ----- whole tables -----
 
-$node->safe_psql('postgres', "INSERT INTO $_ VALUES (2, 'row 2')") foreach @strategies;
+sql(map { "INSERT INTO $_ VALUES (2, 'row 2');" } @strategies);
 sql('SET cache_strategies.bulk_threshold = 1;', 'BEGIN;',
 	(map { "UPDATE $_ SET n = n + 100;" } @strategies), "PREPARE TRANSACTION 'bulk';");
 $node->restart;
 nothing_filled('a bulk change');
 sql("COMMIT PREPARED 'bulk'");
-finished('a bulk change');
+in_turn($node, undef, finished('a bulk change'));
 
 $node->stop;
 done_testing();

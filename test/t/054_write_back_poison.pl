@@ -50,19 +50,23 @@ sub make_table
 			flush_batch => 1000000, merge => '{"n": "add", "s": "replace"}');));
 }
 
-sub status
+sub status_of
 {
 	my ($table, $columns) = @_;
 
-	return sql("SELECT $columns FROM cache.flush_status WHERE relation = '$table'::regclass");
+	return "SELECT $columns FROM cache.flush_status WHERE relation = '$table'::regclass";
 }
 
-sub letters
+sub status { return sql(status_of(@_)) }
+
+sub letters_of
 {
 	my ($table) = @_;
 
-	return sql("SELECT key, changes, sqlstate, attempts FROM cache.dead_letters WHERE relation = '$table'::regclass ORDER BY id");
+	return "SELECT key, changes, sqlstate, attempts FROM cache.dead_letters WHERE relation = '$table'::regclass ORDER BY id";
 }
+
+sub letters { return sql(letters_of(@_)) }
 
 # ----- one among a hundred thousand -----
 
@@ -98,30 +102,31 @@ foreach my $how (sort keys %poisons)
 	my $key = 777;
 	my $before = sql("SELECT n FROM poisoned WHERE id = $key");
 
-	# before the table is changed, or it would be refused at once
-	sql(q(SET ROLE writer; UPDATE poisoned SET n = n + 1, s = 'good'));
-	sql(qq(SET ROLE writer; UPDATE poisoned SET n = n + 5000, s = 'bad' WHERE id = $key));
-	sql("SET ROLE owner; $poison->{spoil}");
-	is(status('poisoned', 'dirty_entries'), ROWS, "$how: @{[ROWS]} rows wait");
-	is(sql("SET ROLE owner; SELECT cache.flush('poisoned')"), ROWS - 1, "$how: all but one are written");
-	is(sql(q(SELECT count(*), count(*) FILTER (WHERE s = 'good') FROM poisoned)),
-		join('|', ROWS, ROWS - 1), "$how: they are in the table");
-	is(sql("SELECT n FROM poisoned WHERE id = $key"), $before, "$how: the row is as it was");
-	is(letters('poisoned'), qq({"id": $key}|{"n": {"add": 5001}, "s": {"replace": "bad"}}|$poison->{state}|1),
-		"$how: what was deferred for it is a dead letter");
-	is(status('poisoned', 'dirty_entries, dead_letters'), '0|1', "$how: nothing else is left");
-	is(sql("SELECT n FROM cache.read(NULL::poisoned, $key)"), $before, "$how: and it is not read any more");
+	in_turn($node, undef,
+		# before the table is changed, or it would be refused at once
+		q(SET ROLE writer; UPDATE poisoned SET n = n + 1, s = 'good'),
+		qq(SET ROLE writer; UPDATE poisoned SET n = n + 5000, s = 'bad' WHERE id = $key),
+		"SET ROLE owner; $poison->{spoil}",
+		says(status_of('poisoned', 'dirty_entries'), ROWS, "$how: @{[ROWS]} rows wait"),
+		says("SET ROLE owner; SELECT cache.flush('poisoned')", ROWS - 1, "$how: all but one are written"),
+		says(q(SELECT count(*), count(*) FILTER (WHERE s = 'good') FROM poisoned),
+			join('|', ROWS, ROWS - 1), "$how: they are in the table"),
+		says("SELECT n FROM poisoned WHERE id = $key", $before, "$how: the row is as it was"),
+		says(letters_of('poisoned'), qq({"id": $key}|{"n": {"add": 5001}, "s": {"replace": "bad"}}|$poison->{state}|1),
+			"$how: what was deferred for it is a dead letter"),
+		says(status_of('poisoned', 'dirty_entries, dead_letters'), '0|1', "$how: nothing else is left"),
+		says("SELECT n FROM cache.read(NULL::poisoned, $key)", $before, "$how: and it is not read any more"),
 
-	# too early
-	is(sql("SET ROLE owner; SELECT cache.requeue('poisoned')"), '0', "$how: not to be delivered yet");
-	like(letters('poisoned'), qr/\|$poison->{state}\|2$/, "$how: another attempt");
-	sql("SET ROLE owner; $poison->{mend}");
-	is(sql("SET ROLE owner; SELECT cache.requeue('poisoned')"), '1', "$how: delivered");
-	is(letters('poisoned'), '', "$how: no dead letter is left");
-	is(sql("SELECT n, s FROM poisoned WHERE id = $key"), ($before + 5001) . '|bad', "$how: in the table");
-	is(sql("SELECT n, s FROM cache.read(NULL::poisoned, $key)"), ($before + 5001) . '|bad', "$how: and read");
-	sql("SET ROLE owner; DROP TABLE IF EXISTS kinds CASCADE; UPDATE poisoned SET n = 0, s = 'old', extra = 1");
-	sql("SELECT cache.flush('poisoned')");
+		# too early
+		says("SET ROLE owner; SELECT cache.requeue('poisoned')", '0', "$how: not to be delivered yet"),
+		[ letters_of('poisoned'), sub { like($_[0], qr/\|$poison->{state}\|2$/, "$how: another attempt") } ],
+		"SET ROLE owner; $poison->{mend}",
+		says("SET ROLE owner; SELECT cache.requeue('poisoned')", '1', "$how: delivered"),
+		says(letters_of('poisoned'), '', "$how: no dead letter is left"),
+		says("SELECT n, s FROM poisoned WHERE id = $key", ($before + 5001) . '|bad', "$how: in the table"),
+		says("SELECT n, s FROM cache.read(NULL::poisoned, $key)", ($before + 5001) . '|bad', "$how: and read"),
+		"SET ROLE owner; DROP TABLE IF EXISTS kinds CASCADE; UPDATE poisoned SET n = 0, s = 'old', extra = 1",
+		"SELECT cache.flush('poisoned')");
 }
 
 # The worker finds them as well, and several; whole rows; discard.
@@ -181,9 +186,10 @@ sub kept
 		SELECT coalesce(last_error ~ '$error', false) AND dirty_entries > 0
 		FROM cache.flush_status WHERE relation = 'kept'::regclass)), "$name: the worker has met it")
 	  or diag(status('kept', 'last_error, dirty_entries'));
-	is(sql('SELECT n FROM cache.read(NULL::kept, 1)'), $before + 7, "$name: read meanwhile");
-	is(letters('kept'), '', "$name: no dead letter");
-	sql($mend);
+	in_turn($node, undef,
+		says('SELECT n FROM cache.read(NULL::kept, 1)', $before + 7, "$name: read meanwhile"),
+		says(letters_of('kept'), '', "$name: no dead letter"),
+		$mend);
 	ok($node->poll_query_until('postgres', "SELECT n = $before + 7 FROM kept WHERE id = 1"), "$name: delivered after it was mended");
 	is(status('kept', 'dirty_entries, dead, dead_letters'), '0|0|0', "$name: all of it");
 }
@@ -216,11 +222,12 @@ sub changed
 	my ($name, $deferred, $change, $query, $expected, $scan) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	sql("SET ROLE writer; $deferred");
-	sql("SET ROLE owner; $change");
-	sql("SELECT cache.flush('changed')");
-	is(sql($query), $expected, $name);
-	is(status('changed', 'dirty_entries, dead_letters'), '0|0', "$name: nothing is left");
+	in_turn($node, undef,
+		"SET ROLE writer; $deferred",
+		"SET ROLE owner; $change",
+		"SELECT cache.flush('changed')",
+		says($query, $expected, $name),
+		says(status_of('changed', 'dirty_entries, dead_letters'), '0|0', "$name: nothing is left"));
 }
 
 changed('a column was dropped', q(UPDATE changed SET n = n + 1, s = 'lost' WHERE id = 1),

@@ -29,7 +29,7 @@ sub increment
 {
 	my ($n) = @_;
 
-	$node->safe_psql('postgres', "SELECT cache.increment(NULL::t, 'n', $n, $_)") foreach 1 .. 2;
+	in_turn($node, undef, map { "SELECT cache.increment(NULL::t, 'n', $n, $_)" } 1 .. 2);
 	$sum += $n;
 }
 
@@ -46,10 +46,10 @@ sub all_there
 	my $expected = join("\n", "1|" . ($one // $sum), "2|" . ($two // $sum));
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is($node->safe_psql('postgres', 'SELECT id, (cache.read(NULL::t, id)).n FROM generate_series(1, 2) id'),
-		$expected, "$name: read");
-	$node->safe_psql('postgres', "SELECT cache.flush('t')");
-	is($node->safe_psql('postgres', 'SELECT id, n FROM t ORDER BY id'), $expected, "$name: in the table");
+	in_turn($node, undef,
+		says('SELECT id, (cache.read(NULL::t, id)).n FROM generate_series(1, 2) id', $expected, "$name: read"),
+		"SELECT cache.flush('t')",
+		says('SELECT id, n FROM t ORDER BY id', $expected, "$name: in the table"));
 }
 
 # A session that is held up at a test point while it executes the statement.

@@ -37,14 +37,20 @@ sub sql
 	return $node->safe_psql('postgres', join("\n", @_));
 }
 
-sub reset_keys
+# As steps of in_turn().
+sub reset_step
 {
-	sql(q(
+	return (
+		q(
 		SELECT cache.delete_prefix('', space => 's', immediate => true);
 		SELECT cache.set_many('{a,b,n}'::text[], '{old,old,1}'::text[], space => 's');
-		TRUNCATE t;
-	));
-	die 'the keys could not be reset' unless sql('SELECT look()') eq OLD;
+		TRUNCATE t),
+		[ 'SELECT look()', sub { die 'the keys could not be reset' unless $_[0] eq OLD } ]);
+}
+
+sub reset_keys
+{
+	in_turn($node, undef, reset_step());
 }
 
 sub start_gate
@@ -117,25 +123,32 @@ sub no_hold
 	$session->quit;
 }
 
-# Everybody can go on with the keys.
+# Everybody can go on with the keys, after these steps.
 sub usable
 {
-	my ($name) = @_;
+	my ($name, @before) = @_;
 
-	is(sql(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')), '0', "$name: no lock is left");
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	in_turn($node, undef, @before,
+		says(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), '0', "$name: no lock is left"));
 	no_hold($_, $name) foreach qw(a c);
-	is(sql(q(
+	in_turn($node, undef,
+		says(
+			q(
 			SET lock_timeout = '60s';
 			SELECT cache.set('a', 'x', space => 's'), cache.set('b', 'x', space => 's'),
 				cache.set('c', 'x', space => 's'), cache.set('n', '7', space => 's'), cache.incr('n', space => 's');
-			SELECT look();)),
-		"t|t|t|t|8\na=x b=x c=x n=8 [a b c n] (x x x)", "$name: transactional changes go on");
-	is(sql(q(
+			SELECT look()),
+			"t|t|t|t|8\na=x b=x c=x n=8 [a b c n] (x x x)",
+			"$name: transactional changes go on"),
+		says(
+			q(
 			SET lock_timeout = '60s';
 			SELECT cache.get_and_delete(k, space => 's', immediate => true) FROM unnest('{a,b,c,n}'::text[]) k;
-			SELECT look();)),
-		"x\nx\nx\n8\n", "$name: immediate changes go on");
-	reset_keys();
+			SELECT look()),
+			"x\nx\nx\n8\n",
+			"$name: immediate changes go on"),
+		reset_step());
 }
 
 reset_keys();
@@ -158,8 +171,7 @@ foreach my $function ('pg_terminate_backend', 'pg_cancel_backend')
 			my $after = $ends_anyway{$point} ? NEW : OLD;
 			my $now = $point eq 'kv_before_flip' && !$table ? OLD : $after;
 
-			is(sql('SELECT look()'), $now, "$name: before that");
-			sql("SELECT $function($pid)");
+			in_turn($node, undef, says('SELECT look()', $now, "$name: before that"), "SELECT $function($pid)");
 			# after its commit a session cannot be stopped any more
 			$gate->quit if $ends_anyway{$point};
 			if ($function eq 'pg_terminate_backend')
@@ -175,9 +187,9 @@ foreach my $function ('pg_terminate_backend', 'pg_cancel_backend')
 			$gate->quit unless $ends_anyway{$point};
 			abandon($session);
 			wait_gone($pid);
-			is(sql('SELECT look()'), $after, "$name: " . ($after eq NEW ? 'all of it' : 'nothing of it'));
-			is(sql('SELECT count(*) FROM t'), $table && $after eq NEW ? 1 : 0, "$name: and the table likewise");
-			usable($name);
+			usable($name,
+				says('SELECT look()', $after, "$name: " . ($after eq NEW ? 'all of it' : 'nothing of it')),
+				says('SELECT count(*) FROM t', $table && $after eq NEW ? 1 : 0, "$name: and the table likewise"));
 		}
 	}
 }
@@ -196,8 +208,8 @@ foreach my $function ('pg_terminate_backend', 'pg_cancel_backend')
 	$gate->quit;
 	abandon($session);
 	wait_gone($pid);
-	is(sql('SELECT look()'), OLD, "$function of an immediate change: nothing has changed");
-	usable("$function of an immediate change");
+	usable("$function of an immediate change",
+		says('SELECT look()', OLD, "$function of an immediate change: nothing has changed"));
 }
 
 # ----- waiting for a key, and being waited for -----
@@ -223,8 +235,7 @@ foreach my $how ('transactional', 'immediate')
 		wait_gone($pid);
 		$owner->query_safe('ROLLBACK');
 		$owner->quit;
-		is(sql('SELECT look()'), OLD, "$name: nothing has changed");
-		usable($name);
+		usable($name, says('SELECT look()', OLD, "$name: nothing has changed"));
 	}
 	{
 		my $name = "$how change that waits for a session that is terminated";
@@ -260,17 +271,16 @@ foreach my $point (qw(kv_after_hold kv_before_stage kv_after_stage kv_before_fli
 	$node->poll_query_until('postgres',
 		"SELECT pg_postmaster_start_time() IS NOT NULL AND count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
 	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
-	is(sql('SELECT look()'), '', "$name: the cache is empty");
-	is(sql('SELECT count(*) FROM t'), $ends_anyway{$point} ? 1 : 0, "$name: the table is as it was committed");
-	reset_keys();
-	usable($name);
+	usable($name,
+		says('SELECT look()', '', "$name: the cache is empty"),
+		says('SELECT count(*) FROM t', $ends_anyway{$point} ? 1 : 0, "$name: the table is as it was committed"),
+		reset_step());
 }
 
 $node->stop('immediate');
 $node->start;
-is(sql('SELECT look()'), '', 'after an immediate shutdown the cache is empty');
-reset_keys();
-usable('after an immediate shutdown');
+usable('after an immediate shutdown',
+	says('SELECT look()', '', 'after an immediate shutdown the cache is empty'), reset_step());
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP:/, 'nothing panicked');
 done_testing();

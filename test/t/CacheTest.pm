@@ -18,11 +18,15 @@ our @EXPORT = qw(
   new_node
   add_extension
   create_tables
+  in_turn
+  says
   exact
   tables_exact
+  exact_step
   cached
   warmed
   tables_warmed
+  warmed_step
   stop_at
   wait_stopped
   session_pid
@@ -30,6 +34,21 @@ our @EXPORT = qw(
 
 # Each has a table of its name in create_tables().
 our @strategies = qw(cache_aside read_through write_through write_around);
+
+# A cluster begins as a copy of INITDB_TEMPLATE, as from PostgreSQL 17 on it does by
+# itself; an initdb takes several times as long.
+{
+	no warnings 'redefine';
+	my $system_or_bail = \&PostgreSQL::Test::Utils::system_or_bail;
+
+	*PostgreSQL::Test::Utils::system_or_bail = sub {
+		my ($program, undef, $data, @options) = @_;
+
+		return $system_or_bail->('cp', '-RPp', $ENV{INITDB_TEMPLATE}, $data)
+		  if $program eq 'initdb' && "@options" eq '-A trust -N' && -d ($ENV{INITDB_TEMPLATE} // '');
+		return $system_or_bail->(@_);
+	};
+}
 
 # new_node(NAME, SETTING...): a running cluster with the library preloaded.
 sub new_node
@@ -75,13 +94,58 @@ sub create_tables
 	$node->safe_psql($args{db} // 'postgres', $sql);
 }
 
-# The answers to queries of one line each, asked in one session.
-sub answers
+# in_turn(NODE, DATABASE, STEP...): each step in a session of its own, one after the
+# other; a psql that connects anew costs much less than another one.  A step is SQL,
+# or SQL and what is done with its answer, once all have been asked, and perhaps
+# another database.
+sub in_turn
 {
-	my ($node, $db, @queries) = @_;
-	my @lines = split /\n/, $node->safe_psql($db // 'postgres', join(";\n", @queries)), -1;
+	my ($node, $db, @steps) = @_;
+	my $end = 'this was the answer';
+	my $script = '';
+	my @answers;
 
-	push @lines, '' while @lines < @queries;
+	$db //= 'postgres';
+	@steps = map { ref $_ ? $_ : [$_] } @steps;
+	foreach my $step (@steps)
+	{
+		my ($sql, undef, $other) = @$step;
+
+		$script .= '\connect ' . ($other // $db) . "\n" if $script ne '' || defined $other;
+		$script .= "$sql;\n\\echo $end\n";
+	}
+	@answers = split /^$end\n?/m, $node->safe_psql($db, $script), -1;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	foreach my $step (@steps)
+	{
+		my $answer = shift @answers;
+
+		chomp $answer;
+		$step->[1]->($answer) if defined $step->[1];
+	}
+}
+
+# A step: SQL, and the answer that is expected.
+sub says
+{
+	my ($sql, $expected, $name) = @_;
+
+	return [
+		$sql,
+		sub {
+			local $Test::Builder::Level = $Test::Builder::Level + 1;
+			is($_[0], $expected, $name);
+		} ];
+}
+
+# The answers to so many queries of one line each, in one.
+sub lines
+{
+	my ($answer, $n) = @_;
+	my @lines = split /\n/, $answer, -1;
+
+	push @lines, '' while @lines < $n;
 	return @lines;
 }
 
@@ -108,7 +172,7 @@ sub exact
 	my ($node, $table, $name, %args) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return all_exact($node, [$table], $name, %args);
+	in_turn($node, $args{db}, exact_step($table, $name, %args));
 }
 
 sub tables_exact
@@ -116,21 +180,28 @@ sub tables_exact
 	my ($node, $name, %args) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	all_exact($node, \@strategies, $name, %args);
+	in_turn($node, $args{db}, exact_step(\@strategies, $name, %args));
 }
 
-sub all_exact
+# Of one table, or of several.
+sub exact_step
 {
-	my ($node, $tables, $name, %args) = @_;
-	my @found = answers($node, $args{db}, map { (differences($_, %args)) x 2 } @$tables);
+	my ($table, $name, %args) = @_;
+	my @tables = ref $table ? @$table : ($table);
 
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	foreach my $table (@$tables)
-	{
-		my ($first, $second) = splice(@found, 0, 2);
+	return [
+		join(";\n", map { (differences($_, %args)) x 2 } @tables),
+		sub {
+			my @found = lines(shift, 2 * @tables);
 
-		is($first . $second, '', "$name: $table is read exactly");
-	}
+			local $Test::Builder::Level = $Test::Builder::Level + 1;
+			foreach (@tables)
+			{
+				my ($first, $second) = splice(@found, 0, 2);
+
+				is($first . $second, '', "$name: $_ is read exactly");
+			}
+		} ];
 }
 
 # cached(NODE, TABLE, KEY): what the cache holds; undef when nothing.
@@ -150,7 +221,7 @@ sub warmed
 	my ($node, $table, $key, $name, %args) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	all_warmed($node, [$table], $key, $name, %args);
+	in_turn($node, $args{db}, warmed_step($table, $key, $name));
 }
 
 sub tables_warmed
@@ -158,27 +229,34 @@ sub tables_warmed
 	my ($node, $key, $name, %args) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	all_warmed($node, \@strategies, $key, $name, %args);
+	in_turn($node, $args{db}, warmed_step(\@strategies, $key, $name));
 }
 
-sub all_warmed
+# Of one table, or of several; likewise the key.
+sub warmed_step
 {
-	my ($node, $tables, $key, $name, %args) = @_;
-	my @found = answers(
-		$node,
-		$args{db},
-		map {
-			(   ("SELECT cache.read(NULL::$_, $key)") x 3,
-				"SELECT coalesce(cache.lookup(NULL::$_, $key)::text, 'nothing')")
-		} @$tables);
+	my ($table, $key, $name) = @_;
+	my @rows = map { my $k = $_; map { [ $_, $k ] } ref $table ? @$table : ($table) } ref $key ? @$key : ($key);
 
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	foreach my $table (@$tables)
-	{
-		my @rows = splice(@found, 0, 4);
+	return [
+		join(
+			";\n",
+			map {
+				my ($t, $k) = @$_;
+				(   ("SELECT cache.read(NULL::$t, $k)") x 3,
+					"SELECT coalesce(cache.lookup(NULL::$t, $k)::text, 'nothing')")
+			} @rows),
+		sub {
+			my @found = lines(shift, 4 * @rows);
 
-		is($rows[3], $rows[0], "$name: $table keeps what was read");
-	}
+			local $Test::Builder::Level = $Test::Builder::Level + 1;
+			foreach (@rows)
+			{
+				my @answers = splice(@found, 0, 4);
+
+				is($answers[3], $answers[0], "$name: $_->[0] keeps what was read" . (ref $key ? " of $_->[1]" : ''));
+			}
+		} ];
 }
 
 # stop_at(GATE SESSION, POINT): from now on sessions that name the point in
