@@ -99,7 +99,12 @@ source_files() {
 # content differs are written, so that make rebuilds what it must.
 sync_sources() {
 	local dir=$1 file
-	mkdir -p "$dir"
+	if [ ! -e "$dir" ]; then
+		mkdir -p "$dir"
+		source_files | tar -C "$ROOT" -cf - -T - | tar -C "$dir" -xf -
+		chown -R "$OWNER" "$dir"
+		return
+	fi
 	while IFS= read -r file; do
 		cmp -s "$ROOT/$file" "$dir/$file" && continue
 		mkdir -p "$dir/$(dirname "$file")"
@@ -149,9 +154,13 @@ build() {
 }
 
 # build_mutant NAME: starts from the objects of "points"; compiles what names it.
+# Of the installation it has links: install replaces a file, and does not write
+# into it, as compilers do.
 build_mutant() {
 	local dir=$WORK/mutant-$1 files
-	make_prefix "$dir"
+	mkdir -p "$dir"
+	chown "$OWNER" "$dir"
+	cp -al "$WORK/points/usr" "$dir/usr"
 	cp -a "$WORK/points/src" "$dir/src"
 	mapfile -t files < <(grep -rlw --include='*.[ch]' "CS_MUTANT_$1" "$dir/src/src")
 	if [ ${#files[@]} = 0 ]; then
@@ -280,6 +289,7 @@ make_tap_template() {
 tap() {
 	local src=$WORK/$1/src name
 	name=$(basename "$2" .pl)
+	rm -rf "${WORK:?}/tap/$1/$name"		# what a run that was ended has left
 	as_pg mkdir -p "$WORK/tap/$1/$name" "$WORK/tmp"
 	make_tap_template "$1" || { tail "$WORK/log/initdb-tap"; return 1; }
 	as_pg env -C "$src" TMPDIR="$WORK/tmp" INITDB_TEMPLATE="$WORK/tap/template" \
