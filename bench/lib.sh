@@ -22,6 +22,13 @@ round=1
 
 sql() { psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
+# one NUMBER QUERY: it returns this.
+one() {
+	local found
+	found=$(sql -c "$2")
+	[ "$found" = "$1" ] || die "$found instead of $1 from: $2"
+}
+
 # progress TEXT: what is being done, and for how long the benchmark has run.
 progress() { printf '%s %4d s  %s\n' "$BENCH" "$SECONDS" "$*"; }
 

@@ -28,6 +28,23 @@ PEERS = {
     'redis_unix': 'Redis, Unix socket',
 }
 
+# What takes turns.
+TURNS = {
+    'select1': '`SELECT 1`',
+    'pk': '`SELECT` by primary key',
+    'redis': 'Redis `GET`, TCP',
+    'update_plain': '`UPDATE`, not attached',
+    'read': '`cache.read`, read_through',
+    'column': '`cache.read`, one column',
+    'get': '`cache.get`',
+    'update_cache_aside': '`UPDATE`, cache_aside',
+    'update_write_through': '`UPDATE`, write_through',
+    'select_unloaded': '`pgbench -S`, without the library',
+    'select_loaded': '`pgbench -S`, the library loaded and not used',
+    'tpcb_unloaded': 'TPC-B, without the library',
+    'tpcb_loaded': 'TPC-B, the library loaded and not used',
+}
+
 # Inside one query.
 INQUERY = {
     'empty': 'an empty C function',

@@ -2,7 +2,7 @@
 from . import names
 from .data import Results, difference, numbered, ratio, summarise
 from .page import Page, amount, cost, count, gain, percent, spread
-from .targets import clients_text
+from .targets import clients_text, turns as turns_ratio
 
 LATENCIES = ['p50 µs', 'p95 µs', 'p99 µs']
 
@@ -64,6 +64,24 @@ def peer_rows(r: Results) -> list:
             if any(ratios):
                 rows.append([names.POINT[case], str(clients), *ratios])
     return rows
+
+
+def turns(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('turns', 'Two in turns', 'Two programs, with their sessions connected all the time, of which one '
+                          'is stopped while the other runs, in turns of a quarter of a second: on a machine whose speed '
+                          'changes from one second to the next, these are the ratios to go by. Rows, keys and settings are '
+                          'those of the sections on reads by key and on writes; '
+                          'what does not use the library is pgbench at scale 10.'):
+        return
+    rows = []
+    for pair in sorted(r.cases('turns', 'tps'), key=lambda pair: list(map(list(names.TURNS).index, pair.split(':')[::-1]))):
+        case, base = pair.split(':')
+        for clients in sorted(r.clients('turns', pair), reverse=True):
+            rows.append([names.TURNS[case], names.TURNS[base], str(clients), count(r.median('turns', pair, 'tps', clients)),
+                         count(r.median('turns', pair, 'base_tps', clients)),
+                         spread(turns_ratio(r, case, base, clients), '{:.3f}'.format)])
+    page.table(['statement', 'against', 'clients', 'per second', 'the other, per second', 'ratio'], rows, left=2)
 
 
 def pair_rows(r: Results) -> list:

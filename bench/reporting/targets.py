@@ -56,20 +56,20 @@ def all_targets(results: Results) -> list:
     return found
 
 
+def turns(r: Results, case: str, base: str, clients: int):
+    """The ratio of two that took turns."""
+    pair = f'{case}:{base}'
+    return summarise(ratio(r.series('turns', pair, 'tps', clients), r.series('turns', pair, 'base_tps', clients)))
+
+
 def hot_key(r: Results) -> list:
     what = 'hot key, against `SELECT 1`, 8 clients'
-    cases = ('cache_aside', 'read_through', 'column', 'get')
-    return [Target(what, names.POINT[case], True, 0.9, ' ×', r.ratio('point', case, 'select1', 'tps', 8))
-            for case in cases]
+    return [Target(what, names.TURNS[case], True, 0.9, ' ×', turns(r, case, 'select1', 8)) for case in ('read', 'column', 'get')]
 
 
 def redis(r: Results) -> list:
     what = 'hot key, against Redis `GET` over loopback TCP, 8 clients, no pipeline'
-    cases = ('cache_aside', 'read_through', 'column', 'get')
-    found = [Target(what, names.POINT[case], True, 1.1, ' ×', r.ratio('point', case, 'redis_tcp', 'tps', 8))
-             for case in cases]
-    return found + [Target(what, '`cache.get`, in `bench/kv`', True, 1.1, ' ×',
-                           r.ratio('kv', 'get', 'redis_tcp_get', 'tps', 8))]
+    return [Target(what, names.TURNS[case], True, 1.1, ' ×', turns(r, case, 'redis', 8)) for case in ('read', 'column', 'get')]
 
 
 def inside_a_query(r: Results) -> list:
@@ -106,7 +106,7 @@ def miss(r: Results) -> list:
 def updates(r: Results) -> list:
     what = '`UPDATE` of one row, against a table that is not attached, synchronous_commit off'
     return [Target(what, f'{strategy}, {clients_text(clients)}', True, 0.95, ' ×',
-                   r.ratio('writes', 'update_' + strategy, 'update_plain', 'tps', clients))
+                   turns(r, 'update_' + strategy, 'update_plain', clients))
             for strategy in ('cache_aside', 'write_through') for clients in (8, 1)]
 
 

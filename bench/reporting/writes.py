@@ -1,6 +1,6 @@
 """Sections about writes: statements, bulk loads, commits, deferred writes."""
 from .data import Results
-from .page import LOSES, Page, cost, count, duration, gain, number, spread
+from .page import Page, cost, count, duration, gain, number
 from .reads import LATENCIES, latencies
 
 STRATEGIES = ('plain', 'cache_aside', 'read_through', 'write_through', 'write_around', 'write_back')
@@ -21,7 +21,6 @@ def writes(page: Page) -> None:
             page.heading(3, title)
             page.table(['table', 'clients', 'per second', 'to the table that is not attached', *LATENCIES], rows)
     bulk(page)
-    unused(page)
 
 
 def statement_rows(r: Results, verb: str) -> list:
@@ -56,31 +55,6 @@ def bulk(page: Page) -> None:
     if rows:
         page.heading(3, 'Bulk load: `COPY` of 1,000,000 rows')
         page.table(['table', 'seconds', 'time, to the table that is not attached'], rows)
-
-
-def unused(page: Page) -> None:
-    """What it costs those who do not use it."""
-    r = page.results
-    rows = []
-    for case, what in (('select', '`pgbench -S`'), ('tpcb', '`pgbench`, TPC-B')):
-        base, loaded = case + '_unloaded', case + '_loaded'
-        for clients in r.clients('writes', base, loaded):
-            rows.append([what, str(clients), count(r.median('writes', base, 'tps', clients)),
-                         count(r.median('writes', loaded, 'tps', clients)),
-                         exact_gain(r, loaded, base, clients)])
-    if rows:
-        page.heading(3, 'The library is loaded, and nobody uses it')
-        page.text('Two servers with the same settings, one of them without the library; scale 10; many short runs, the '
-                  'servers in turn.')
-        page.table(['workload', 'clients', 'without, per second', 'with, per second', 'ratio'], rows)
-
-
-def exact_gain(r: Results, case: str, base: str, clients: int) -> str:
-    """Half a per cent matters here, so three decimals."""
-    summary = r.ratio('writes', case, base, 'tps', clients)
-    if summary is None:
-        return ''
-    return spread(summary, '{:.3f}'.format) + (LOSES if round(summary.median, 3) < 1 else '')
 
 
 def commits(page: Page) -> None:
