@@ -1,6 +1,24 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION cache_strategies" to load this file. \quit
 
+-- The schema is a member of the extension and never somebody else's: whoever owns a
+-- schema may put functions and operators into it.
+DO $$
+BEGIN
+	IF to_regnamespace('cache') IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
+			MESSAGE = 'schema "cache" already exists',
+			DETAIL = 'The extension puts its objects into a schema of that name, which it creates itself.',
+			HINT = 'Rename the schema (ALTER SCHEMA cache RENAME TO ...) or drop it, and try again.';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_settings WHERE name = 'cache_strategies.memory') THEN
+		RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'cache_strategies is not loaded, and its functions will fail',
+			HINT = 'Add cache_strategies to shared_preload_libraries and restart the server.';
+	END IF;
+END $$;
+
+CREATE SCHEMA cache;
 GRANT USAGE ON SCHEMA cache TO PUBLIC;
 
 -- ----- which tables are cached, and how -----
@@ -78,6 +96,10 @@ SELECT pg_catalog.pg_extension_config_dump('cache.flush_state', '');
 SELECT pg_catalog.pg_extension_config_dump('cache.dead_letter_store', '');
 SELECT pg_catalog.pg_extension_config_dump('cache.dead_letter_store_id_seq', '');
 
+-- pg_dump reads them, and the owner of a database may dump it.
+GRANT SELECT ON cache.journal_a, cache.journal_b, cache.flush_state, cache.dead_letter_store,
+	cache.dead_letter_store_id_seq TO pg_database_owner;
+
 CREATE FUNCTION cache.row_deferred() RETURNS trigger
 AS 'MODULE_PATHNAME', 'cs_row_deferred' LANGUAGE C;
 COMMENT ON FUNCTION cache.row_deferred() IS 'row trigger of tables attached with write_back: defers an update, or has it meet deferred ones';
@@ -136,7 +158,7 @@ COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of c
 CREATE SEQUENCE cache.space_ids MINVALUE 16384 MAXVALUE 4294967295;
 
 CREATE TABLE cache.spaces (
-	id				oid PRIMARY KEY DEFAULT nextval('cache.space_ids')::oid,
+	id				oid PRIMARY KEY DEFAULT pg_catalog.nextval('cache.space_ids'::pg_catalog.regclass)::pg_catalog.oid,
 	name			text NOT NULL UNIQUE CHECK (octet_length(name) BETWEEN 1 AND 63 AND name NOT LIKE '(%'),
 	owner			regrole NOT NULL,
 	ttl				interval,
@@ -164,6 +186,8 @@ SELECT pg_catalog.pg_extension_config_dump('cache.spaces',
 SELECT pg_catalog.pg_extension_config_dump('cache.space_grants',
 	'WHERE (role = 0 OR role IN (SELECT oid FROM pg_catalog.pg_roles))
 	AND space IN (SELECT id FROM cache.spaces WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles))');
+
+GRANT SELECT ON cache.space_ids, cache.spaces, cache.space_grants TO pg_database_owner;
 
 CREATE FUNCTION cache.spaces_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'cs_spaces_changed' LANGUAGE C;

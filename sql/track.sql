@@ -78,6 +78,8 @@ CREATE TABLE owned (v int);
 GRANT ALL ON owned TO regress_cs_other;
 SELECT cache.track('owned');
 SET ROLE regress_cs_other;
+-- how often a table changes is for those who may read it
+SELECT try($$SELECT cache.tracking('t')$$);
 SELECT try($$SELECT cache.track('owned')$$);
 SELECT try($$SELECT cache.untrack('owned')$$);
 SELECT try($$INSERT INTO cache.tracked VALUES ('owned')$$);

@@ -10,6 +10,8 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_authid.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -117,6 +119,20 @@ state_reason(CsTracking state)
 	return "";
 }
 
+/* How often a table changes is the business of the roles that may read it. */
+static void
+check_may_watch(Oid relid)
+{
+	AclResult	result;
+
+	if (has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
+		return;
+	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
+}
+
 Datum
 cs_tracking(PG_FUNCTION_ARGS)
 {
@@ -130,6 +146,7 @@ cs_tracking(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	if (get_rel_name(relid) == NULL)
 		no_such_relation(relid);
+	check_may_watch(relid);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	state = cs_track_watch(relid, &watch);

@@ -350,7 +350,7 @@ try_deliver(const Letter *letter, bytea *change, Failure *failure)
 static void
 remove_letter(int64 id)
 {
-	Command		command = {"DELETE FROM cache.dead_letter_store WHERE id = $1"};
+	Command		command = {"DELETE FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1"};
 
 	add_arg(&command, INT8OID, Int64GetDatum(id), false);
 	(void) run(&command, SPI_OK_DELETE);
@@ -360,8 +360,8 @@ static void
 count_attempt(int64 id, const Failure *failure)
 {
 	Command		command = {
-		"UPDATE cache.dead_letter_store SET attempts = attempts + 1, "
-		"sqlstate = $2, message = $3, last_time = $4 WHERE id = $1"
+		"UPDATE cache.dead_letter_store SET attempts = attempts OPERATOR(pg_catalog.+) 1, "
+		"sqlstate = $2, message = $3, last_time = $4 WHERE id OPERATOR(pg_catalog.=) $1"
 	};
 
 	add_arg(&command, INT8OID, Int64GetDatum(id), false);
@@ -375,7 +375,7 @@ static bool
 requeue_letter(const Letter *letter)
 {
 	Command		command = {
-		"SELECT change FROM cache.dead_letter_store WHERE id = $1 FOR UPDATE"
+		"SELECT change FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE"
 	};
 	Failure		failure = {0};
 	bool		delivered = false;
@@ -403,7 +403,8 @@ find_letters(const Chosen *chosen, uint64 *n)
 {
 	Command		command = {
 		"SELECT id, relation FROM cache.dead_letter_store "
-		"WHERE relation = ANY ($1) AND ($2 IS NULL OR id = $2) ORDER BY relation, id"
+		"WHERE relation OPERATOR(pg_catalog.=) ANY ($1) "
+		"AND ($2 IS NULL OR id OPERATOR(pg_catalog.=) $2) ORDER BY relation, id"
 	};
 	Letter	   *letters;
 
@@ -456,7 +457,8 @@ cs_discard(PG_FUNCTION_ARGS)
 {
 	Command		command = {
 		"DELETE FROM cache.dead_letter_store "
-		"WHERE relation = ANY ($1) AND ($2 IS NULL OR id = $2)"
+		"WHERE relation OPERATOR(pg_catalog.=) ANY ($1) "
+		"AND ($2 IS NULL OR id OPERATOR(pg_catalog.=) $2)"
 	};
 	Chosen		chosen;
 	uint64		n;

@@ -13,7 +13,9 @@ SELECT no_plan();
 
 SELECT has_extension('cache_strategies', 'the extension');
 SELECT has_schema('cache', 'its schema');
-SELECT is(extnamespace::regnamespace::text, 'cache', 'it is in schema cache') FROM pg_extension WHERE extname = 'cache_strategies';
+SELECT is(pg_describe_object(classid, objid, 0), 'schema cache', 'the schema is the extension''s own')
+FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = 'pg_namespace'::regclass
+	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cache_strategies');
 SELECT is(extrelocatable, false, 'it is not relocatable') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extconfig::regclass[]::text,

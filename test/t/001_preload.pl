@@ -16,7 +16,9 @@ $node->start;
 
 # ----- not preloaded -----
 
-add_extension($node);
+my (undef, undef, $warning) = $node->psql('postgres', 'CREATE EXTENSION cache_strategies');
+like($warning, qr/WARNING:  cache_strategies is not loaded, and its functions will fail\nHINT:  Add cache_strategies to shared_preload_libraries and restart the server\./,
+	'CREATE EXTENSION warns that the library is not preloaded');
 is( $node->safe_psql(
 		'postgres', q(SELECT count(*) FROM pg_extension WHERE extname = 'cache_strategies')),
 	'1', 'CREATE EXTENSION works without the library preloaded');
