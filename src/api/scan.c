@@ -9,9 +9,17 @@
  * columns that are wanted are taken out of the row that it returns.
  *
  * What the query means is the same: one row, of NULLs when there is none, and
- * the same row until a parameter changes.  Where the row is wanted as a whole
- * (FROM cache.read(...) r, and then r itself) the function scan stays, as the
- * executor makes the row of NULLs that it gives then.
+ * the same row until a parameter of the call changes.  Where the row is wanted
+ * as a whole (FROM cache.read(...) r, and then r itself) the function scan stays,
+ * as the executor makes the row of NULLs that it gives then.
+ *
+ * The node does not go through ExecScan().  In an EvalPlanQual recheck that
+ * gives a node without a relation what its recheck method has put into the slot
+ * (before 15.15, 16.11, 17.7 and 18.1 also in a sublink, to which the recheck
+ * does not reach).  This node has nothing to recheck: a recheck in which it is
+ * executed at all wants the row for the parameters of that recheck.  A scan that
+ * a recheck would have to repeat has a row mark; that wants the row as a whole,
+ * so it is a function scan.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,8 +30,10 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -46,8 +56,11 @@ typedef struct ReadScan
 {
 	CustomScanState custom;
 	ExprState  *call;
+	Bitmapset  *params;			/* which the call depends on */
 	MemoryContext context;		/* of a row after the first one */
-	bool		have_row;		/* in the slot, for another scan */
+	Datum	   *row;			/* its columns, those of the slot */
+	bool	   *row_nulls;
+	bool		have_row;		/* for another scan */
 	bool		done;			/* it has been returned */
 
 	/* the row type as it was when last looked at */
@@ -206,6 +219,43 @@ static const CustomScanMethods scan_methods = {
 	.CreateCustomScanState = create_state
 };
 
+typedef struct ParamsOf
+{
+	List	   *subplans;		/* of the statement */
+	Bitmapset  *params;
+} ParamsOf;
+
+static bool
+collect_params(Node *node, ParamsOf *of)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+	{
+		if (((Param *) node)->paramkind == PARAM_EXEC)
+			of->params = bms_add_member(of->params, ((Param *) node)->paramid);
+		return false;
+	}
+	if (IsA(node, SubPlan))
+	{
+		SubPlan    *subplan = (SubPlan *) node;
+		Plan	   *plan = list_nth(of->subplans, subplan->plan_id - 1);
+
+		of->params = bms_add_members(of->params, plan->extParam);
+	}
+	return expression_tree_walker(node, collect_params, of);
+}
+
+/* As a function scan's: what the value of the call depends on. */
+static Bitmapset *
+params_of(Node *call, EState *estate)
+{
+	ParamsOf	of = {.subplans = estate->es_plannedstmt->subplans};
+
+	collect_params(call, &of);
+	return of.params;
+}
+
 static void
 begin_read(CustomScanState *node, EState *estate, int eflags)
 {
@@ -215,8 +265,11 @@ begin_read(CustomScanState *node, EState *estate, int eflags)
 	int			n = 0;
 
 	scan->call = ExecInitExpr(linitial(plan->custom_exprs), &node->ss.ps);
+	scan->params = params_of(linitial(plan->custom_exprs), estate);
 	scan->ncolumns = list_length(plan->custom_scan_tlist);
 	scan->columns = palloc(Max(scan->ncolumns, 1) * sizeof(AttrNumber));
+	scan->row = palloc(Max(scan->ncolumns, 1) * sizeof(Datum));
+	scan->row_nulls = palloc(Max(scan->ncolumns, 1) * sizeof(bool));
 	foreach(lc, plan->custom_scan_tlist)
 		scan->columns[n++] = castNode(Var, lfirst_node(TargetEntry, lc)->expr)->varattno;
 }
@@ -280,32 +333,31 @@ row_shape(ReadScan *scan, HeapTupleHeader row)
 #define FEW_COLUMNS		2
 
 static void
-store_row(ReadScan *scan, HeapTupleHeader row, TupleTableSlot *slot)
+take_columns(ReadScan *scan, HeapTupleHeader row)
 {
 	TupleDesc	tupdesc = row_shape(scan, row);
 	HeapTupleData tuple;
 
 	tuple = cs_row_tuple(row);
 	if (scan->all)
-		heap_deform_tuple(&tuple, tupdesc, slot->tts_values, slot->tts_isnull);
+		heap_deform_tuple(&tuple, tupdesc, scan->row, scan->row_nulls);
 	else if (scan->ncolumns <= FEW_COLUMNS)
 		for (int i = 0; i < scan->ncolumns; i++)
-			slot->tts_values[i] = heap_getattr(&tuple, scan->columns[i], tupdesc,
-											   &slot->tts_isnull[i]);
+			scan->row[i] = heap_getattr(&tuple, scan->columns[i], tupdesc,
+										&scan->row_nulls[i]);
 	else
 	{
 		heap_deform_tuple(&tuple, tupdesc, scan->values, scan->nulls);
 		for (int i = 0; i < scan->ncolumns; i++)
 		{
-			slot->tts_values[i] = scan->values[scan->columns[i] - 1];
-			slot->tts_isnull[i] = scan->nulls[scan->columns[i] - 1];
+			scan->row[i] = scan->values[scan->columns[i] - 1];
+			scan->row_nulls[i] = scan->nulls[scan->columns[i] - 1];
 		}
 	}
-	ExecStoreVirtualTuple(slot);
 }
 
 static void
-read_row(ReadScan *scan, TupleTableSlot *slot)
+read_row(ReadScan *scan)
 {
 	ExprContext *econtext = scan->custom.ss.ps.ps_ExprContext;
 	MemoryContext old = MemoryContextSwitchTo(scan->context != NULL ? scan->context :
@@ -313,38 +365,70 @@ read_row(ReadScan *scan, TupleTableSlot *slot)
 	bool		isnull;
 	Datum		row = ExecEvalExpr(scan->call, econtext, &isnull);
 
-	ExecClearTuple(slot);
 	if (isnull)
-		ExecStoreAllNullTuple(slot);
+	{
+		memset(scan->row, 0, scan->ncolumns * sizeof(Datum));
+		memset(scan->row_nulls, true, scan->ncolumns * sizeof(bool));
+	}
 	else
-		store_row(scan, DatumGetHeapTupleHeader(row), slot);
+		take_columns(scan, DatumGetHeapTupleHeader(row));
+	scan->have_row = true;
 	MemoryContextSwitchTo(old);
 }
 
-static TupleTableSlot *
-next_row(ScanState *node)
+/*
+ * Into the slot, which may have been cleared, and may own what was in it.  The
+ * columns are kept and not the row: its type can have changed by the next scan.
+ */
+static void
+store_row(const ReadScan *scan, TupleTableSlot *slot)
 {
-	ReadScan   *scan = (ReadScan *) node;
-	TupleTableSlot *slot = node->ss_ScanTupleSlot;
-
-	if (scan->done)
-		return NULL;
-	if (!scan->have_row)
-		read_row(scan, slot);
-	scan->have_row = scan->done = true;
-	return slot;
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, scan->row, scan->ncolumns * sizeof(Datum));
+	memcpy(slot->tts_isnull, scan->row_nulls, scan->ncolumns * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
 }
 
-static bool
-recheck_row(ScanState *node, TupleTableSlot *slot)
+/* The end of the scan, in the slot that a row would have come in. */
+static TupleTableSlot *
+no_row(const PlanState *state, TupleTableSlot *slot)
 {
-	return true;
+	ExecClearTuple(slot);
+	return state->ps_ProjInfo != NULL ? ExecClearTuple(state->ps_ResultTupleSlot) : slot;
 }
 
 static TupleTableSlot *
 exec_read(CustomScanState *node)
 {
-	return ExecScan(&node->ss, next_row, recheck_row);
+	ReadScan   *scan = (ReadScan *) node;
+	PlanState  *state = &node->ss.ps;
+	ExprContext *econtext = state->ps_ExprContext;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	CHECK_FOR_INTERRUPTS();
+	ResetExprContext(econtext);
+	if (scan->done)
+		return no_row(state, slot);
+#ifdef CS_MUTANT_SCAN_ROW_LOST
+	if (scan->have_row)
+		return no_row(state, slot);
+#endif
+#ifdef CS_MUTANT_SCAN_RECHECK_EMPTY
+	if (state->state->es_epq_active != NULL)
+		return no_row(state, slot);
+#endif
+	if (!scan->have_row)
+		read_row(scan);
+	store_row(scan, slot);
+	scan->done = true;
+	econtext->ecxt_scantuple = slot;
+	if (!ExecQual(state->qual, econtext))
+	{
+		InstrCountFiltered1(node, 1);
+		ResetExprContext(econtext);
+		return no_row(state, slot);
+	}
+	return state->ps_ProjInfo != NULL ? ExecProject(state->ps_ProjInfo) : slot;
 }
 
 static void
@@ -356,18 +440,17 @@ end_read(CustomScanState *node)
 		MemoryContextDelete(scan->context);
 }
 
-/* Many rows, which are not to pile up. */
+/* The same row, unless the call has another value; many are not to pile up. */
 static void
 rescan_read(CustomScanState *node)
 {
 	ReadScan   *scan = (ReadScan *) node;
 
+	ExecClearTuple(node->ss.ss_ScanTupleSlot);
 	scan->done = false;
-	ExecScanReScan(&node->ss);
-	if (node->ss.ps.chgParam == NULL)
+	if (!bms_overlap(node->ss.ps.chgParam, scan->params))
 		return;
 	scan->have_row = false;
-	ExecClearTuple(node->ss.ss_ScanTupleSlot);
 	if (scan->context != NULL)
 		MemoryContextReset(scan->context);
 	else
