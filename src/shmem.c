@@ -23,6 +23,7 @@
 #include "shmem.h"
 #include "store/clock.h"
 #include "store/flight.h"
+#include "store/keyhash.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
@@ -43,6 +44,7 @@ request(void)
 	cs_queue_shmem_request();
 	RequestAddinShmemSpace(cs_slot_shmem_size());
 	RequestAddinShmemSpace(cs_clock_shmem_size());
+	RequestAddinShmemSpace(cs_keyhash_shmem_size());
 	RequestAddinShmemSpace(cs_stripe_shmem_size());
 	RequestAddinShmemSpace(cs_flight_shmem_size());
 	RequestAddinShmemSpace(cs_snapshot_shmem_size());
@@ -65,6 +67,7 @@ startup(void)
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	cs_slot_shmem_init();
 	cs_clock_shmem_init();
+	cs_keyhash_shmem_init();
 	cs_stripe_shmem_init();
 	cs_flight_shmem_init();
 	cs_snapshot_shmem_init();

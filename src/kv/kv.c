@@ -11,8 +11,6 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
-
 #include "kv/cell.h"
 #include "kv/change.h"
 #include "kv/commit.h"
@@ -21,6 +19,7 @@
 #include "kv/overlay.h"
 #include "observe/counters.h"
 #include "store/clock.h"
+#include "store/keyhash.h"
 #include "txn/txn.h"
 
 void
@@ -36,8 +35,7 @@ cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind, const char *data,
 	bytes[0] = kind;
 	memcpy(bytes + 1, data, len);
 	result->space = space;
-	result->key.hash = hash_bytes_extended((const unsigned char *) bytes,
-										   (int) (len + 1), 0);
+	result->key.hash = cs_keyhash(bytes, len + 1, 0);
 	result->key.owner = (uint32) space->slot;
 	result->key.len = (uint32) (len + 1);
 	result->key.data = bytes;

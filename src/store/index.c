@@ -187,7 +187,46 @@ bucket_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	return found;
 }
 
-/* A slot for a new entry, at the cost of another one if need be. */
+/*
+ * Any entry that is not dirty.  Shares are shares of memory: they promise no
+ * slot in two given buckets, and a role that has filled both must not make
+ * another role's change fail.
+ */
+static bool
+any_victim(const CsPlace *place, CsSlot *slot)
+{
+	CsSlot		pending = {NULL, 0};
+	int			i;
+
+	for (i = 0; i < 2 * CS_BUCKET_SLOTS; i++)
+	{
+		slot->bucket = cs_bucket(place->part, place->bucket[i % 2]);
+		slot->n = i / 2;
+		if (cs_slot_is_dirty(slot))
+			continue;
+		if ((cs_slot_record(place->part, slot)->flags & CS_ENTRY_PENDING) == 0)
+			return true;
+		pending = *slot;
+	}
+	*slot = pending;
+	return pending.bucket != NULL;
+}
+
+static bool
+find_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
+{
+	if (useless_victim(place, claim, slot) || bucket_victim(place, claim, slot))
+		return true;
+#ifdef CS_MUTANT_SLOTS_GUARDED
+	return false;
+#endif
+	return claim->mercy != CS_MERCY_POLICY && any_victim(place, slot);
+}
+
+/*
+ * A slot for a new entry, at the cost of another one if need be.  False: the
+ * claim is not urgent and no other entry may go for it, or all of them are dirty.
+ */
 bool
 cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
@@ -203,7 +242,7 @@ cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	if (nfree > 0)
 		return true;
 
-	if (!useless_victim(place, claim, slot) && !bucket_victim(place, claim, slot))
+	if (!find_victim(place, claim, slot))
 		return false;
 	cs_place_record(cs_slot_record(place->part, slot), &victim);
 	cs_index_evict(&victim, claim, slot);

@@ -21,7 +21,6 @@
 #include "access/tupmacs.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
@@ -29,11 +28,12 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "store/keyhash.h"
 #include "table/binding.h"
 #include "table/key.h"
 
-#define HASH_SEED_1		UINT64CONST(0x9e3779b97f4a7c15)
-#define HASH_SEED_2		UINT64CONST(0xc2b2ae3d27d4eb4f)
+/* of 64 bits each, instead of a value without image equality */
+#define CS_KEY_HASHES	2
 
 /* ----- what kind of key column is it? ----- */
 
@@ -173,14 +173,12 @@ append_image(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 static void
 append_hashes(KeyBuffer *buf, CsKeyColumn *column, Datum value)
 {
-	static const uint64 seeds[] = {HASH_SEED_1, HASH_SEED_2};
-
-	for (int i = 0; i < lengthof(seeds); i++)
+	for (int i = 0; i < CS_KEY_HASHES; i++)
 	{
 		uint64		hash = DatumGetUInt64(FunctionCall2Coll(&column->hashproc,
 															column->collation,
 															value,
-															UInt64GetDatum(seeds[i])));
+															UInt64GetDatum(cs_keyhash_seed(i))));
 
 		memcpy(buffer_extend(buf, sizeof(hash)), &hash, sizeof(hash));
 	}
@@ -205,8 +203,7 @@ cs_key_make(const CsBinding *binding, CsRowKey *rowkey)
 	rowkey->key.data = buf.data;
 	rowkey->key.len = (uint32) buf.len;
 	rowkey->key.owner = (uint32) binding->slot;
-	rowkey->key.hash = hash_bytes_extended((const unsigned char *) buf.data,
-										   (int) buf.len, binding->seed);
+	rowkey->key.hash = cs_keyhash(buf.data, buf.len, binding->seed);
 }
 
 /* Does the row really have this key?  Only hashed columns leave a doubt. */

@@ -71,12 +71,14 @@ void *
 ShmemInitStruct(const char *name, Size size, bool *foundPtr)
 {
 	static int64 clock[1];
+	static uint64 secret[2];
+	bool		is_clock = strcmp(name, "cache_strategies clock") == 0;
 
-	if (strcmp(name, "cache_strategies clock") == 0)
+	if (is_clock || strcmp(name, "cache_strategies hash secret") == 0)
 	{
-		expect(size == sizeof(clock));
+		expect(size == (is_clock ? sizeof(clock) : sizeof(secret)));
 		*foundPtr = false;
-		return clock;
+		return is_clock ? (void *) clock : (void *) secret;
 	}
 	if (size > requested)
 		fail("%zu bytes of shared memory, %zu requested", size, requested);
@@ -215,4 +217,15 @@ ExceptionalCondition(const char *conditionName, const char *errorType,
 					 const char *fileName, int lineNumber)
 {
 	unit_fail(fileName, lineNumber, "assertion failed: %s", conditionName);
+}
+
+bool
+pg_strong_random(void *buf, size_t len)
+{
+	FILE	   *random = fopen("/dev/urandom", "r");
+	bool		done = random != NULL && fread(buf, 1, len, random) == len;
+
+	if (random != NULL)
+		fclose(random);
+	return done;
 }

@@ -319,6 +319,75 @@ settle(uint64 id, uint64 tag, bool commit)
 	cs_store_settle(&key, tag, commit);
 }
 
+/* Both buckets of a place are full of a guarded owner's entries. */
+static void
+crowd(CsKey *key, uint64 *id, uint64 tag)
+{
+	CsMeta		meta = {0};
+
+	for (*id = 0; *id < 2 * CS_BUCKET_SLOTS; (*id)++)
+	{
+		make_key(SPACE, id, key);
+		key->hash = 1;
+		if (tag == 0)
+			expect(cs_store_install(key, &meta, unit_pool, 100, 0, NULL, NULL) == CS_INSTALL_DONE);
+		else
+			expect(cs_store_stage(key, tag, &meta, unit_pool, 100, 0) == CS_STAGE_DONE);
+	}
+	expect(usage_of(SPACE).entries == 2 * CS_BUCKET_SLOTS);
+}
+
+/* A hash by which another owner's key has the same two buckets. */
+static uint64
+same_buckets(uint32 owner)
+{
+	CsPlace		wanted;
+	CsPlace		place;
+	uint64		hash = 0;
+
+	cs_place(1, SPACE, &wanted);
+	do
+		cs_place(++hash, owner, &place);
+	while (place.part != wanted.part ||
+		   Min(place.bucket[0], place.bucket[1]) != Min(wanted.bucket[0], wanted.bucket[1]) ||
+		   Max(place.bucket[0], place.bucket[1]) != Max(wanted.bucket[0], wanted.bucket[1]));
+	return hash;
+}
+
+/*
+ * A share is one of memory.  A role whose entries fill both buckets of another
+ * one's key does not keep it out, be they valid or pending; a fill waits.
+ */
+static void
+crowded(uint64 tag)
+{
+	CsMeta		meta = {0};
+	CsKey		key;
+	uint64		id;
+
+	shim_new_store(1, 1, OWNERS);
+	cs_store_guard(SPACE, true);
+	cs_store_guard(OTHER, true);
+	crowd(&key, &id, tag);
+	make_key(TABLE, &id, &key);
+	key.hash = same_buckets(TABLE);
+	expect(cs_store_install(&key, &meta, unit_pool, 100, 0, NULL, NULL) == CS_INSTALL_FULL);
+	expect(usage_of(SPACE).entries == 2 * CS_BUCKET_SLOTS);
+
+	make_key(OTHER, &id, &key);
+	key.hash = same_buckets(OTHER);
+	expect(cs_store_stage(&key, 9, &meta, unit_pool, 100, 0) == CS_STAGE_DONE);
+	expect(cs_store_replace(&key, &meta, unit_pool, 100, 0, CS_ANY_VERSION, NULL, NULL) ==
+		   CS_STAGE_CONFLICT);
+	cs_store_settle(&key, 9, true);
+	expect(cs_store_replace(&key, &meta, unit_pool, 100, 0, CS_ANY_VERSION, NULL, NULL) ==
+		   CS_STAGE_DONE);
+	expect(usage_of(SPACE).entries == 2 * CS_BUCKET_SLOTS - 1);
+	expect(usage_of(OTHER).entries == 1);
+	unit_consistent();
+	unit_ok("share, crowded", tag == 0 ? "by valid entries" : "by pending ones");
+}
+
 /*
  * Who is told that there is no room has asked everywhere: a small space in a
  * large store, whose entries are hard to find.
@@ -465,6 +534,8 @@ test_share(void)
 	several();
 	counting();
 	last_resort();
+	crowded(0);
+	crowded(7);
 	small_quota();
 	staged_quota(true);
 	staged_quota(false);

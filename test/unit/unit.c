@@ -43,7 +43,8 @@ static const struct
 	{"overhead", test_overhead},
 	{"zipf", test_zipf},
 	{"refill", test_refill},
-	{"doorkeeper", test_doorkeeper}
+	{"doorkeeper", test_doorkeeper},
+	{"keyhash", test_keyhash}
 };
 
 void

@@ -54,5 +54,6 @@ extern void test_overhead(void);
 extern void test_zipf(void);
 extern void test_refill(void);
 extern void test_doorkeeper(void);
+extern void test_keyhash(void);
 
 #endif							/* CS_UNIT_H */
