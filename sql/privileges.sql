@@ -142,17 +142,49 @@ SELECT try('SELECT as_owner(1) || (SELECT secret FROM cache.read(NULL::vault.s, 
 RESET ROLE;
 SELECT try('SELECT as_reader(1)');
 SELECT try('SELECT as_owner(1) || as_reader(1)');
--- a view lends its owner's right to the table, but functions in it run as the caller
+-- a view lends its owner's right to its tables, but functions in it run as the caller:
+-- in FROM, in the target list and in WHERE, and whatever kind of view it is
 CREATE VIEW vault.v AS SELECT r.* FROM vault.s, cache.read(NULL::vault.s, s.id) r;
+CREATE VIEW vault.v_target WITH (security_barrier) AS SELECT id, (cache.read(NULL::vault.s, s.id)).secret FROM vault.s;
+CREATE VIEW vault.v_where WITH (security_invoker) AS SELECT 1 AS id, 'found' AS secret
+	WHERE (SELECT r.id FROM cache.read(NULL::vault.s, 1) r) = 1;
+CREATE VIEW vault.v_nested AS SELECT * FROM vault.v;
+CREATE VIEW vault.v_table AS SELECT id, secret FROM vault.s WHERE owner = 'regress_cs_reader';
+-- what lends its owner's rights: a function, with the whole query in it
+CREATE FUNCTION vault.of_reader() RETURNS TABLE (id int, secret text) LANGUAGE sql STABLE SECURITY DEFINER BEGIN ATOMIC
+	SELECT s.id, r.secret FROM vault.s, LATERAL cache.read(NULL::vault.s, s.id) r WHERE s.owner = 'regress_cs_reader';
+END;
+CREATE VIEW vault.v_function AS SELECT * FROM vault.of_reader();
+ALTER FUNCTION vault.of_reader OWNER TO regress_cs_owner;
 ALTER VIEW vault.v OWNER TO regress_cs_owner;
-GRANT SELECT ON vault.v TO regress_cs_reader;
+ALTER VIEW vault.v_target OWNER TO regress_cs_owner;
+ALTER VIEW vault.v_where OWNER TO regress_cs_owner;
+ALTER VIEW vault.v_nested OWNER TO regress_cs_owner;
+ALTER VIEW vault.v_table OWNER TO regress_cs_owner;
+ALTER VIEW vault.v_function OWNER TO regress_cs_owner;
+CREATE FUNCTION views(role name) RETURNS TABLE (view text, result text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	FOREACH view IN ARRAY '{v,v_target,v_where,v_nested,v_table,v_function}'::text[] LOOP
+		result := try(format('SELECT secret FROM vault.%I WHERE id = 1', view));
+		RETURN NEXT;
+	END LOOP;
+	RESET ROLE;
+END $$;
+GRANT SELECT ON vault.v, vault.v_target, vault.v_where, vault.v_nested, vault.v_table, vault.v_function TO regress_cs_reader;
+SELECT * FROM views('regress_cs_owner');
+SELECT * FROM views('regress_cs_reader');
 SET ROLE regress_cs_reader;
-SELECT try('SELECT secret FROM vault.v WHERE id = 1');
+SELECT * FROM vault.v_function;
+SELECT try('SELECT cache.read(NULL::vault.s, 1)');
 RESET ROLE;
 GRANT SELECT ON vault.s TO regress_cs_reader;
-SET ROLE regress_cs_reader;
-SELECT try('SELECT secret FROM vault.v WHERE id = 1');
-RESET ROLE;
+SELECT * FROM views('regress_cs_reader');
+-- v_where names the table in its call only, so nothing is asked of its owner
+REVOKE SELECT ON vault.s FROM regress_cs_owner;
+SELECT * FROM views('regress_cs_reader');
+GRANT SELECT ON vault.s TO regress_cs_owner;
+DROP FUNCTION views;
 
 -- row-level security
 GRANT USAGE ON SCHEMA vault TO regress_cs_bypass;
