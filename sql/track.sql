@@ -117,8 +117,6 @@ SELECT * FROM cache.tracked ORDER BY relation;
 -- a partition that was tracked by itself
 CREATE TABLE parted_3 (id int, v int);
 SELECT cache.track('parted_3');
-SELECT try('ALTER TABLE parted ATTACH PARTITION parted_3 FOR VALUES FROM (20) TO (30)');
-SELECT cache.untrack('parted_3');
 ALTER TABLE parted ATTACH PARTITION parted_3 FOR VALUES FROM (20) TO (30);
 SELECT * FROM triggers('parted_3');
 ALTER TABLE parted DETACH PARTITION parted_3;
@@ -129,30 +127,30 @@ CREATE TABLE later (id int, v int) PARTITION BY RANGE (id);
 CREATE TABLE later_1 (id int, v int);
 SELECT cache.track('later_1');
 ALTER TABLE later ATTACH PARTITION later_1 FOR VALUES FROM (0) TO (10);
-SELECT try($$SELECT cache.track('later')$$);
 SELECT (cache.tracking('later_1')).state, (cache.tracking('later')).state;
-SELECT cache.untrack('later_1');
 SELECT cache.track('later');
 SELECT (cache.tracking('later_1')).state, (cache.tracking('later')).state;
 SELECT cache.untrack('later');
 SELECT (cache.tracking('later_1')).state, (cache.tracking('later')).state;
 DROP TABLE later;
--- a table that gets a parent loses sight of what is changed through it
+-- a table that gets a parent is given triggers that see what is changed through it
 CREATE TABLE foster (id int, v int);
 ALTER TABLE keyless ADD id int;
 CREATE TABLE orphan (id int, v int);
 SELECT cache.track('orphan');
 SELECT state FROM cache.tracking('orphan');
 ALTER TABLE orphan INHERIT foster;
-SELECT * FROM cache.tracking('orphan');
-SELECT cache.track('orphan');
+SELECT state FROM cache.tracking('orphan');
 SELECT * FROM triggers('orphan');
 SELECT * FROM news('orphan');
 INSERT INTO orphan VALUES (1, 1);
 SELECT * FROM news('orphan');
 UPDATE foster SET v = 2;
 SELECT * FROM news('orphan');
-DROP TABLE foster CASCADE;
+ALTER TABLE orphan NO INHERIT foster;
+SELECT * FROM triggers('orphan');
+SELECT * FROM news('orphan');
+DROP TABLE foster, orphan;
 
 -- ----- changes -----
 

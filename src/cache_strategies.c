@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/alter.h"
 #include "api/guard.h"
 #include "api/scan.h"
 #include "api/trigger.h"
@@ -54,6 +55,7 @@ _PG_init(void)
 	cs_counters_init();
 	cs_worker_init();
 	cs_guard_init();
+	cs_alter_init();
 	cs_trigger_init();
 	cs_scan_init();
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attach.c
- *		cache.attach() and cache.detach().
+ *		cache.attach().
  *
  * What can be attached at all is said in eligible.c.
  *
@@ -26,7 +26,9 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "api/detach.h"
 #include "api/eligible.h"
+#include "api/parts.h"
 #include "compat.h"
 #include "flush/delta.h"
 #include "flush/flush.h"
@@ -42,7 +44,6 @@
 #include "table/triggers.h"
 
 PG_FUNCTION_INFO_V1(cs_attach);
-PG_FUNCTION_INFO_V1(cs_detach);
 
 /* The arguments of cache.attach(). */
 enum
@@ -206,37 +207,6 @@ check_deferring_key(const CsBinding *binding)
 			 errdetail("A column of its primary key is of a type in which equal values can have different bytes.")));
 }
 
-/* What has been deferred so far, by the options so far. */
-static void
-flush_all(Oid relid)
-{
-	CsBinding  *binding = cs_binding_get(relid);
-
-	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
-		return;
-	if (cs_own_has(binding->slot))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("this transaction has deferred writes of table \"%s\" itself",
-						binding->name),
-				 errhint("Commit it first.")));
-	if (!cs_state_is_open(binding->slot))
-		cs_journal_raise(cs_journal_last());
-	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(relid))
-		cs_flush_replay(relid);
-	cs_flush_table(relid, false);
-}
-
-/* Nobody else defers while we hold the lock; what the journal has goes as well. */
-static void
-discard_all(Oid relid)
-{
-	CsBinding  *binding = cs_binding_get(relid);
-
-	if (binding != NULL && cs_binding_defers(binding) && binding->slot >= 0)
-		cs_own_truncate(binding);
-}
-
 /* ----- cache.bindings ----- */
 
 static void
@@ -354,7 +324,8 @@ cs_attach(PG_FUNCTION_ARGS)
 	SPI_connect();
 	binding = cs_binding_get(relid);
 	deferred = binding != NULL && cs_binding_defers(binding);
-	flush_all(relid);
+	cs_detach_flush(relid);
+	cs_parts_take_over(relid, relid, InvalidOid);
 	save_options(fcinfo, relid, max_memory, defers);
 	save_flush_state(relid, defers);
 	CommandCounterIncrement();
@@ -373,46 +344,6 @@ cs_attach(PG_FUNCTION_ARGS)
 	cs_triggers_drop(relid, cs_binding_qualified_name(binding));
 	cs_triggers_create(binding);
 	cs_tracked_renew_triggers(relid, binding);
-	SPI_finish();
-	PG_RETURN_VOID();
-}
-
-/* ----- detach ----- */
-
-Datum
-cs_detach(PG_FUNCTION_ARGS)
-{
-	Oid			relid = PG_GETARG_OID(0);
-	char	   *name = get_rel_name(relid);
-	char	   *table;
-	CsCatalogQuery s = {.text = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
-
-	cs_shmem_require();
-	PreventCommandDuringRecovery("cache.detach()");
-	PreventCommandIfReadOnly("cache.detach()");
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!cs_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
-	LockRelationOid(relid, ShareRowExclusiveLock);
-	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
-
-	SPI_connect();
-	if (PG_GETARG_BOOL(1))
-		discard_all(relid);
-	else
-		flush_all(relid);
-	save_flush_state(relid, false);
-	cs_catalog_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	if (cs_catalog_change("bindings", &s) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" is not attached to the cache", name),
-				 errhint("Attached tables are in cache.bindings.")));
-	cs_triggers_drop(relid, table);
-	cs_tracked_renew_triggers(relid, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

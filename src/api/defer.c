@@ -21,8 +21,10 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "storage/proc.h"
 #include "utils/datum.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
@@ -89,6 +91,25 @@ others_are_same(TriggerData *trigdata, const Bitmapset *columns)
 			return false;
 	}
 	return true;
+}
+
+/* Does the update change what decides which partition the row is in? */
+static bool
+may_leave_partition(TriggerData *trigdata)
+{
+	Bitmapset  *columns = NULL;
+	int			i = -1;
+
+#ifdef CS_MUTANT_MOVED_UNNOTICED
+	return false;
+#endif
+	if (!trigdata->tg_relation->rd_rel->relispartition)
+		return false;
+	pull_varattnos((Node *) RelationGetPartitionQual(trigdata->tg_relation), 1, &columns);
+	while ((i = bms_next_member(columns, i)) >= 0)
+		if (!same_value(trigdata, i + FirstLowInvalidHeapAttributeNumber))
+			return true;
+	return false;
 }
 
 /*
@@ -225,7 +246,7 @@ defer_update(CsBinding *binding, TriggerData *trigdata)
 	if (cs_own_direct > 0 || InNoForceRLSOperation() ||
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ||
 		bms_is_empty(columns) || !bms_is_subset(columns, merge->attnums) ||
-		!others_are_same(trigdata, columns) ||
+		!others_are_same(trigdata, columns) || may_leave_partition(trigdata) ||
 		!row_delta(trigdata, merge, columns, &delta) ||
 		!cs_write_back_begin(binding) || binding->retired)
 		return false;
@@ -255,8 +276,8 @@ key_is_same(const CsBinding *binding, TriggerData *trigdata)
 
 /*
  * What was deferred for the row goes into it now: because it goes on under
- * another key, or because a whole row is deferred, which would cover what the
- * UPDATE does.  That is, as if it had been flushed just before: what the UPDATE
+ * another key or in another partition, or because a whole row is deferred, which
+ * would cover what the UPDATE does.  That is, as if it had been flushed just before: what the UPDATE
  * does comes on top.
  */
 static HeapTuple
@@ -340,7 +361,8 @@ settle_update(CsBinding *binding, TriggerData *trigdata)
 	row_key(binding, trigdata->tg_trigslot, &rowkey);
 	if (!key_is_same(binding, trigdata))
 		refuse_duplicate(binding, trigdata->tg_newslot);
-	if (!key_is_same(binding, trigdata) || whole_is_deferred(binding, &rowkey))
+	if (!key_is_same(binding, trigdata) || may_leave_partition(trigdata) ||
+		whole_is_deferred(binding, &rowkey))
 		return take_along(binding, trigdata, &rowkey);
 	check_together(binding, trigdata, &rowkey);
 	return trigdata->tg_newtuple;

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_am.h"
@@ -26,7 +27,6 @@
 #include "api/eligible.h"
 #include "compat.h"
 #include "table/catalog.h"
-#include "table/tracked.h"
 
 static void
 refuse(Relation rel, bool attach, const char *reason, const char *hint)
@@ -73,11 +73,6 @@ check_part(Relation rel, Relation part, bool attach)
 		part->rd_rel->relam != HEAP_TABLE_AM_OID)
 		refuse(rel, attach, psprintf("\"%s\" does not use the heap access method.",
 									 RelationGetRelationName(part)), NULL);
-	if (RelationGetRelid(part) != RelationGetRelid(rel) &&
-		cs_tracked_is_listed(RelationGetRelid(part)))
-		refuse(rel, attach, psprintf("Its partition \"%s\" is tracked by itself.",
-									 RelationGetRelationName(part)),
-			   "Use cache.untrack() on the partition first.");
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/eligible.h"
+#include "api/parts.h"
 #include "compat.h"
 #include "shmem.h"
 #include "table/track.h"
@@ -57,6 +58,7 @@ cs_track(PG_FUNCTION_ARGS)
 	rel = table_open(relid, NoLock);
 	cs_eligible_check(rel, false);
 	table_close(rel, NoLock);
+	cs_parts_take_over(relid, InvalidOid, relid);
 	cs_track_create(relid);
 	PG_RETURN_VOID();
 }
@@ -80,6 +82,7 @@ cs_untrack(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not tracked", name),
 				 errhint("Tables that were tracked with cache.track() are in cache.tracked.")));
+	cs_parts_renew(relid);
 	PG_RETURN_VOID();
 }
 

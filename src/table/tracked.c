@@ -91,7 +91,9 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 	if (binding != NULL)
 		return;
 #endif
-	if (binding != NULL ? !binding->needs.on_insert : cs_tracked_is_listed(relid))
+	/* clones of a parent's are left, and do */
+	if ((binding != NULL ? !binding->needs.on_insert : cs_tracked_is_listed(relid)) &&
+		!cs_triggers_track_is_there(relid))
 		cs_triggers_track(relid, table, needs_row_triggers(relid), binding != NULL);
 }
 
@@ -108,14 +110,21 @@ cs_track_create(Oid relid)
 }
 
 bool
-cs_track_drop(Oid relid)
+cs_tracked_forget(Oid relid)
 {
 	CsCatalogQuery query = {.text = "DELETE FROM cache.tracked WHERE relation OPERATOR(pg_catalog.=) $1"};
+
+	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	return cs_catalog_change("tracked", &query) > 0;
+}
+
+bool
+cs_track_drop(Oid relid)
+{
 	bool		found;
 
 	SPI_connect();
-	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	found = cs_catalog_change("tracked", &query) > 0;
+	found = cs_tracked_forget(relid);
 	if (found)
 		cs_tracked_renew_triggers(relid, cs_binding_get(relid));
 	SPI_finish();

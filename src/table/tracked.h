@@ -22,4 +22,7 @@ extern bool cs_tracked_is_wanted(Oid relid);
  */
 extern void cs_tracked_renew_triggers(Oid relid, const CsBinding *binding);
 
+/* Take it out of cache.tracked; was it there?  SPI is connected. */
+extern bool cs_tracked_forget(Oid relid);
+
 #endif							/* CS_TRACKED_H */

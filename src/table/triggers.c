@@ -175,11 +175,37 @@ cs_triggers_track(Oid relid, const char *table, bool by_row, bool only_inserts)
 	create_track_trigger(relid, table, TRACK_REPLICA_TRIGGER, events, "ROW", "REPLICA");
 }
 
+/* Not a clone of a partitioned table's, which goes with that. */
+static bool
+has_own_trigger(Oid relid, const char *name)
+{
+	Relation	rel;
+	bool		found = false;
+
+	if (!OidIsValid(get_trigger_oid(relid, name, true)))
+		return false;
+	rel = table_open(relid, NoLock);
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *t = &rel->trigdesc->triggers[i];
+
+		found |= strcmp(t->tgname, name) == 0 && !t->tgisclone;
+	}
+	table_close(rel, NoLock);
+	return found;
+}
+
 static void
 drop_trigger(Oid relid, const char *table, const char *name)
 {
-	if (OidIsValid(get_trigger_oid(relid, name, true)))
+	if (has_own_trigger(relid, name))
 		run_utility(psprintf("DROP TRIGGER %s ON %s", name, table));
+}
+
+bool
+cs_triggers_track_is_there(Oid relid)
+{
+	return OidIsValid(get_trigger_oid(relid, TRACK_TRIGGER, true));
 }
 
 void

@@ -18,6 +18,7 @@ extern void cs_triggers_drop(Oid relid, const char *qualified_name);
 extern void cs_triggers_track(Oid relid, const char *qualified_name, bool by_row,
 							  bool only_inserts);
 extern void cs_triggers_untrack(Oid relid, const char *qualified_name);
+extern bool cs_triggers_track_is_there(Oid relid);
 
 /* The caller has a lock on the table: has it what settling needs? */
 extern bool cs_triggers_settle(const CsBinding *binding);

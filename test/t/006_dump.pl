@@ -31,6 +31,9 @@ $node->safe_psql('source', q(
 	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (100);
 	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
 	SELECT cache.attach('parted', 'write_around');
+	CREATE TABLE parted_more (id int PRIMARY KEY, v text);
+	SELECT cache.attach('parted_more');
+	ALTER TABLE parted ATTACH PARTITION parted_more FOR VALUES FROM (100) TO (200);
 	CREATE TABLE deferring (id int PRIMARY KEY, v text, n int NOT NULL DEFAULT 0);
 	INSERT INTO deferring SELECT i, 'row ' || i FROM generate_series(1, 20) i;
 	SELECT cache.attach('deferring', 'write_back', flush_interval => '2 hours', flush_batch => 500, merge => '{"n": "add"}');
@@ -53,6 +56,16 @@ $node->safe_psql('source', q(
 	CREATE TABLE parted_tracked (id int, v text) PARTITION BY RANGE (id);
 	CREATE TABLE parted_tracked_1 PARTITION OF parted_tracked FOR VALUES FROM (0) TO (100);
 	SELECT cache.track('parted_tracked');
+	CREATE TABLE part_of_tracked (id int PRIMARY KEY, v text);
+	CREATE TABLE part (id int PRIMARY KEY, v text);
+	INSERT INTO part_of_tracked SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+	INSERT INTO part SELECT i, 'row ' || i FROM generate_series(1, 20) i;
+	SELECT cache.attach('part_of_tracked', 'write_through'), cache.attach('part');
+	CREATE TABLE tracked_above (LIKE part) PARTITION BY RANGE (id);
+	CREATE TABLE above (LIKE part) PARTITION BY RANGE (id);
+	SELECT cache.track('tracked_above');
+	ALTER TABLE tracked_above ATTACH PARTITION part_of_tracked FOR VALUES FROM (0) TO (100);
+	ALTER TABLE above ATTACH PARTITION part FOR VALUES FROM (0) TO (100);
 	CREATE TABLE untracked (id int PRIMARY KEY);
 	SELECT cache.track('untracked');
 	SELECT cache.untrack('untracked');
@@ -80,6 +93,8 @@ is( $expected_bindings, join("\n",
 		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5||||),
 		q(cache_aside|cache_aside|||01:00:00|||||||),
 		q(deferring|write_back|||||||t|02:00:00|500|{"n": "add"}),
+		q(part|cache_aside||||||||||),
+		q(part_of_tracked|write_through||||||||||),
 		q(parted|write_around||||||||||),
 		q(read_through|read_through|||01:00:00|||||||),
 		q(write_around|write_around|||01:00:00|||||||),
@@ -122,9 +137,9 @@ sub check_spaces
 sub check_tracked
 {
 	my ($name) = @_;
-	my @steps = says('SELECT relation FROM cache.tracked ORDER BY relation::text', "parted_tracked\ntracked", "$name: cache.tracked");
+	my @steps = says('SELECT relation FROM cache.tracked ORDER BY relation::text', "parted_tracked\ntracked\ntracked_above", "$name: cache.tracked");
 
-	foreach my $table ('tracked', 'parted_tracked', @strategies, 'parted')
+	foreach my $table ('tracked', 'parted_tracked', @strategies, 'parted', 'tracked_above', 'part')
 	{
 		my $look = "SELECT state, changes FROM cache.tracking('$table')";
 		my $before;
@@ -170,7 +185,7 @@ sub check_copy
 					"$name: changes of $_ are seen"),
 				"SET session_replication_role = replica; UPDATE $_ SET v = 'applied' WHERE id = 1",
 				exact_step($_, "$name, and changed"))
-		} @strategies, 'parted', 'deferring');
+		} @strategies, 'parted', 'part', 'part_of_tracked', 'deferring');
 	in_turn($server, $db,
 		says(
 			q(SELECT cache.increment(NULL::deferring, 'n', 5, 4); SELECT n FROM deferring WHERE id = 4; SELECT cache.flush('deferring'); SELECT n FROM deferring WHERE id = 4),
