@@ -45,13 +45,13 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "flush/journal.h"
 #include "flush/journalread.h"
 #include "table/binding.h"
+#include "txn/inval.h"
 #include "txn/snapshot.h"
 
 static const char *const table_names[CS_JOURNAL_TABLES] = {
@@ -65,7 +65,7 @@ static Oid	table_oids[CS_JOURNAL_TABLES];	/* InvalidOid: not looked up */
 /* ----- the tables ----- */
 
 static void
-relcache_callback(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	for (int i = 0; i < CS_JOURNAL_TABLES; i++)
 		if (!OidIsValid(relid) || table_oids[i] == relid)
@@ -80,7 +80,7 @@ cs_journal_table(CsJournalTable which)
 
 	if (!watched)
 	{
-		CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
+		cs_inval_on_relation(relation_changed);
 		watched = true;
 	}
 	if (!OidIsValid(table_oids[which]) && OidIsValid(cs_binding_catalog()))

@@ -44,6 +44,7 @@
 #include "guc.h"
 #include "kv/space.h"
 #include "store/slot.h"
+#include "txn/inval.h"
 
 /* In the namespace of advisory locks, where users have 1 and 2. */
 #define LOCK_SPACE	0xc7
@@ -109,7 +110,7 @@ static Oid	grants_relid = InvalidOid;
 /* ----- forgetting ----- */
 
 static void
-relcache_callback(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	HASH_SEQ_STATUS scan;
 	Known	   *each;
@@ -127,7 +128,7 @@ relcache_callback(Datum arg, Oid relid)
 
 /* Roles, memberships or the owner of the database have changed. */
 static void
-acl_callback(Datum arg, int cacheid, uint32 hashvalue)
+roles_changed(uint32 hash)
 {
 	HASH_SEQ_STATUS scan;
 	Known	   *each;
@@ -696,10 +697,10 @@ cs_space_list(bool all)
 void
 cs_space_init(void)
 {
-	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, acl_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
+	cs_inval_on_relation(relation_changed);
+	cs_inval_on_syscache(AUTHOID, roles_changed);
+	cs_inval_on_syscache(AUTHMEMMEMROLE, roles_changed);
 	/* who owns the database is a member of pg_database_owner */
-	CacheRegisterSyscacheCallback(DATABASEOID, acl_callback, (Datum) 0);
+	cs_inval_on_syscache(DATABASEOID, roles_changed);
 	cs_space_drop_init();
 }

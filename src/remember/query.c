@@ -41,6 +41,7 @@
 #include "remember/analysis.h"
 #include "remember/names.h"
 #include "remember/query.h"
+#include "txn/inval.h"
 
 #define MAX_QUERIES		128
 #define MAX_TEXTS		(256 * 1024)	/* bytes of text; plans take far more */
@@ -138,20 +139,20 @@ changed(CsChanged what, uint32 which)
 }
 
 static void
-relation_callback(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	changed(OidIsValid(relid) ? CS_CHANGED_RELATION : CS_CHANGED_ALL, relid);
 }
 
 static void
-type_callback(Datum arg, int cacheid, uint32 hash)
+type_changed(uint32 hash)
 {
 	changed(hash != 0 ? CS_CHANGED_TYPE : CS_CHANGED_ALL, hash);
 }
 
 /* Something came up under a name, or went. */
 static void
-name_callback(Datum arg, int cacheid, uint32 hash)
+name_changed(uint32 hash)
 {
 #ifndef CS_MUTANT_REMEMBER_NAMES_UNNOTICED
 	if (cs_names_concern(hash))
@@ -160,14 +161,14 @@ name_callback(Datum arg, int cacheid, uint32 hash)
 }
 
 static void
-any_callback(Datum arg, int cacheid, uint32 hash)
+anything_changed(uint32 hash)
 {
 	changed(CS_CHANGED_ALL, 0);
 }
 
 /*
- * At the first use, so that sessions without any need none of the few places
- * that there are for callbacks.
+ * At the first use, so that sessions without any pay for no invalidation, and take
+ * none of the places that there are for callbacks.
  */
 static void
 listen(void)
@@ -185,12 +186,12 @@ listen(void)
 	if (done)
 		return;
 	done = true;
-	CacheRegisterRelcacheCallback(relation_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPEOID, type_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(RELNAMENSP, name_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPENAMENSP, name_callback, (Datum) 0);
+	cs_inval_on_relation(relation_changed);
+	cs_inval_on_syscache(TYPEOID, type_changed);
+	cs_inval_on_syscache(RELNAMENSP, name_changed);
+	cs_inval_on_syscache(TYPENAMENSP, name_changed);
 	for (int i = 0; i < lengthof(any); i++)
-		CacheRegisterSyscacheCallback(any[i], any_callback, (Datum) 0);
+		cs_inval_on_syscache(any[i], anything_changed);
 }
 
 /* ----- keeping and forgetting ----- */

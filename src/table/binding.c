@@ -45,6 +45,7 @@
 #include "table/binding.h"
 #include "table/catalog.h"
 #include "table/ddl.h"
+#include "txn/inval.h"
 #include "txn/txn.h"
 
 /* Columns of cache.bindings. */
@@ -139,7 +140,7 @@ forget(Oid relid)
  * how rows are seen or which triggers fire does with less than these.
  */
 static void
-relcache_callback(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 #ifndef CS_MUTANT_DDL_UNNOTICED
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
@@ -158,7 +159,7 @@ relcache_callback(Datum arg, Oid relid)
 
 /* A schema was renamed, or its privileges have changed. */
 static void
-schema_callback(Datum arg, int cacheid, uint32 hashvalue)
+schema_changed(uint32 hash)
 {
 	HASH_SEQ_STATUS scan;
 	Known	   *entry;
@@ -169,13 +170,13 @@ schema_callback(Datum arg, int cacheid, uint32 hashvalue)
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 		if (entry->binding != NULL &&
-			(hashvalue == 0 || hashvalue == entry->binding->schema_hash))
+			(hash == 0 || hash == entry->binding->schema_hash))
 			retire(entry);
 }
 
 /* Roles or memberships have changed. */
 static void
-acl_callback(Datum arg, int cacheid, uint32 hashvalue)
+roles_changed(uint32 hash)
 {
 	HASH_SEQ_STATUS scan;
 	Known	   *entry;
@@ -244,12 +245,12 @@ reap(void)
 void
 cs_binding_init(void)
 {
-	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, acl_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, acl_callback, (Datum) 0);
+	cs_inval_on_relation(relation_changed);
+	cs_inval_on_syscache(AUTHOID, roles_changed);
+	cs_inval_on_syscache(AUTHMEMMEMROLE, roles_changed);
 	/* who owns the database is a member of pg_database_owner */
-	CacheRegisterSyscacheCallback(DATABASEOID, acl_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_callback, (Datum) 0);
+	cs_inval_on_syscache(DATABASEOID, roles_changed);
+	cs_inval_on_syscache(NAMESPACEOID, schema_changed);
 	cs_txn_at_end(at_end);
 }
 

@@ -42,6 +42,7 @@
 #include "table/tracked.h"
 #include "table/tree.h"
 #include "table/triggers.h"
+#include "txn/inval.h"
 #include "txn/testpoint.h"
 #include "txn/txn.h"
 
@@ -133,7 +134,7 @@ forget_watched(Oid relid)
 }
 
 static void
-relcache_callback(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	if (noted != NULL)
 		forget_noted(relid);
@@ -198,7 +199,7 @@ at_end(bool committed)
 void
 cs_track_init(void)
 {
-	CacheRegisterRelcacheCallback(relcache_callback, (Datum) 0);
+	cs_inval_on_relation(relation_changed);
 	cs_txn_at_end(at_end);
 }
 
