@@ -234,19 +234,19 @@ COMMENT ON FUNCTION cache.untrack(regclass) IS 'undo cache.track()';
 
 -- ----- reading -----
 
-CREATE FUNCTION cache.read(row_type anyelement, VARIADIC key "any") RETURNS anyelement
+CREATE FUNCTION cache.read(row_type anycompatible, VARIADIC key "any") RETURNS anycompatible
 AS 'MODULE_PATHNAME', 'cs_read' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.read(anyelement, "any") IS
+COMMENT ON FUNCTION cache.read(anycompatible, "any") IS
 'the row with this primary key, from the cache if it is there';
 
-CREATE FUNCTION cache.read_many(row_type anyelement, keys anycompatiblearray) RETURNS SETOF anyelement
+CREATE FUNCTION cache.read_many(row_type anycompatible, keys "any") RETURNS SETOF anycompatible
 AS 'MODULE_PATHNAME', 'cs_read_many' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.read_many(anyelement, anycompatiblearray) IS
+COMMENT ON FUNCTION cache.read_many(anycompatible, "any") IS
 'the rows with these primary keys, in the order of the array';
 
-CREATE FUNCTION cache.lookup(row_type anyelement, VARIADIC key "any") RETURNS anyelement
+CREATE FUNCTION cache.lookup(row_type anycompatible, VARIADIC key "any") RETURNS anycompatible
 AS 'MODULE_PATHNAME', 'cs_lookup' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.lookup(anyelement, "any") IS
+COMMENT ON FUNCTION cache.lookup(anycompatible, "any") IS
 'the row with this primary key if the cache has it; on a miss NULL, and a lease for cache.fill()';
 
 CREATE FUNCTION cache.fill(row_value anyelement) RETURNS boolean
@@ -265,14 +265,14 @@ AS 'MODULE_PATHNAME', 'cs_write' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.write(anyelement) IS
 'insert the row, or update the one with the same primary key; returns it as stored';
 
-CREATE FUNCTION cache.remove(row_type anyelement, VARIADIC key "any") RETURNS boolean
+CREATE FUNCTION cache.remove(row_type anycompatible, VARIADIC key "any") RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_remove' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.remove(anyelement, "any") IS
+COMMENT ON FUNCTION cache.remove(anycompatible, "any") IS
 'delete the row with this primary key; was there one?';
 
-CREATE FUNCTION cache.increment(row_type anyelement, column_name name, delta numeric, VARIADIC key "any") RETURNS numeric
+CREATE FUNCTION cache.increment(row_type anycompatible, column_name name, delta numeric, VARIADIC key "any") RETURNS numeric
 AS 'MODULE_PATHNAME', 'cs_increment' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.increment(anyelement, name, numeric, "any") IS
+COMMENT ON FUNCTION cache.increment(anycompatible, name, numeric, "any") IS
 'add to a column of the row with this primary key; returns the new value, NULL if there is no such row';
 
 CREATE FUNCTION cache.flush(relation regclass DEFAULT NULL) RETURNS bigint
@@ -299,9 +299,9 @@ CREATE FUNCTION cache.invalidate(relation regclass) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_invalidate_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.invalidate(regclass) IS 'drop all entries of a table';
 
-CREATE FUNCTION cache.invalidate(row_type anyelement, VARIADIC key "any") RETURNS boolean
+CREATE FUNCTION cache.invalidate(row_type anycompatible, VARIADIC key "any") RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_invalidate_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.invalidate(anyelement, "any") IS
+COMMENT ON FUNCTION cache.invalidate(anycompatible, "any") IS
 'drop the entry of one key; was there one?';
 
 -- ----- keys and values -----
@@ -570,10 +570,10 @@ COMMENT ON FUNCTION cache.revoke_space(text, text) IS
 
 -- ----- watching -----
 
-CREATE FUNCTION cache.explain(row_type anyelement, VARIADIC key "any",
+CREATE FUNCTION cache.explain(row_type anycompatible, VARIADIC key "any",
 	OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, OUT expires timestamptz)
 AS 'MODULE_PATHNAME', 'cs_explain' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.explain(anyelement, "any") IS
+COMMENT ON FUNCTION cache.explain(anycompatible, "any") IS
 'how cache.read() would answer now, and why';
 
 CREATE FUNCTION cache.tracking(relation regclass,

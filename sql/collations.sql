@@ -26,6 +26,9 @@ SELECT k, outcome FROM unnest('{Anna,ANNA,anna,anne,Annb}'::text[]) k, cache.exp
 SELECT * FROM cache.read(NULL::cinames, 'Anna');
 SELECT * FROM cache.read(NULL::cinames, 'ANNA'::citext);
 SELECT k, outcome FROM unnest('{Anna,ANNA,anna,anne,Annb}'::citext[]) k, cache.explain(NULL::cinames, k);
+-- with text, SELECT compares citext as text
+SELECT k, cache.read(NULL::cinames, k), (SELECT r FROM cinames r WHERE r.id = k) FROM unnest('{Anna,ANNA,anna,anne,Annb}'::text[]) k;
+SELECT * FROM cache.read_many(NULL::cinames, '{ANNA,ANNE,Annb}');
 
 -- changed under any name, it is changed under every name
 UPDATE names SET n = 10 WHERE id = 'aNNa';

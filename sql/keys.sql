@@ -69,10 +69,29 @@ CALL check_keys('k4', 'k', '2147483648', '-2147483649', '4294967303');
 SELECT try('SELECT cache.read(NULL::k2, ''32768'')');
 SELECT try('SELECT cache.read(NULL::k4, ''seven'')');
 SELECT try('SELECT cache.read(NULL::k8, '''')');
-SELECT try('SELECT cache.read(NULL::k4, 7.0)');
-SELECT try('SELECT cache.read(NULL::k4, 7::float8)');
+-- numbers of other types: what is equal, or nothing is
+CALL check_keys('k2', 'k', '7', '7.00', '7::float8', '7::float4');
+CALL check_keys('k4', 'k', '7', '7.00', '7::float8', '7::float4');
+CALL check_keys('k8', 'k', '7', '7.00', '7::float8', '7::float4');
+CALL check_keys('k2', 'k', '7.5', '7.5::float8', '32768.0', '32768::float8', '-32769::float4');
+CALL check_keys('k4', 'k', '7.5', '7.5::float4', '2147483648.0', '2147483648::float8', '1e30', '1e30::float8');
+CALL check_keys('k8', 'k', '7.5', '7.5::float8', '9223372036854775808', '-9223372036854775809', '1e30', '1e30::float4');
+CALL check_keys('k8', 'k', '9223372036854775807.0', '9223372036854775807');
+CALL check_keys('k4', 'k', '''NaN''::numeric', '''Infinity''::numeric', '''NaN''::float8', '''-Infinity''::float4');
+CALL check_keys('k8', 'k', '''NaN''::numeric', '''-Infinity''::numeric', '''NaN''::float8', '''Infinity''::float8');
+CALL check_keys('k4', 'k', '-2147483648', '-2147483648.0', '-2147483648::float8', '2147483648::oid');
+CALL check_keys('k4', 'k', '7', '7::oid', '''7''::regclass');
+-- several integers are the same double precision
+INSERT INTO k8 VALUES (9007199254740992), (9007199254740993);
+SELECT count(*) FROM k8 WHERE k = 9007199254740992::float8;
+SELECT try('SELECT cache.read(NULL::k8, 9007199254740992::float8)');
+SELECT try('SELECT cache.read(NULL::k8, 9007199254740994::float8)');
+-- text, which SELECT would not compare: what it says
+SELECT try('SELECT cache.read(NULL::k4, ''7''::text) = cache.read(NULL::k4, 7)');
+SELECT try('SELECT cache.read(NULL::k4, '' 7 ''::varchar) = cache.read(NULL::k4, 7)');
+SELECT try('SELECT cache.read(NULL::k4, ''seven''::text)');
+SELECT try('SELECT cache.read(NULL::k4, ''7''::name)');
 SELECT try('SELECT cache.read(NULL::k4, true)');
-SELECT try('SELECT cache.read(NULL::k4, ''7''::text)');
 SELECT try('SELECT cache.read(NULL::k4, ARRAY[7])');
 SELECT try('SELECT cache.read(NULL::k4, NULL)');
 SELECT try('SELECT cache.read(NULL::k4, NULL::int)');
@@ -99,6 +118,11 @@ CALL check_keys('kt', 'k', '''''');
 CALL check_keys('kv', 'k', '''abc''', '''abc''::text', '''abc''::varchar(10)');
 CALL check_keys('kv', 'k', '''abc  ''', '''abc  ''::text');
 CALL check_keys('kv', 'k', '''longer than five''');
+-- character varying is compared with character(n) as that is
+SELECT count(*) FROM kv WHERE k = 'abc'::char(5);
+SELECT try('SELECT cache.read(NULL::kv, ''abc''::char(5))');
+CALL check_keys('kv', 'k', '''ABC''', '''ABC''::char(5)', '''ABC ''::bpchar');
+CALL check_keys('kn', 'k', '''abc''', '''abc  ''::char(5)');
 CALL check_keys('kc', 'k', '''abc''', '''abc  ''', '''abc''::char(5)', '''abc''::char(9)', '''abc''::bpchar');
 -- character(n) = text does not count the blanks of the one, but those of the
 -- other; with character varying none are counted
@@ -150,7 +174,8 @@ CALL check_keys('kreg', 'k', '''pg_class''::regclass', '''pg_catalog.pg_class'':
 CALL check_keys('ki', 'k', '''192.168.0.1''', '''192.168.0.1/32''::inet', '''192.168.0.1/32''::cidr');
 CALL check_keys('ki', 'k', '''192.168.0.1/24''');
 CALL check_keys('ki', 'k', '''::1''', '''0:0:0:0:0:0:0:1''');
-CALL check_keys('kci', 'k', '''192.168.0.0/24''', '''192.168.0/24''::cidr');
+CALL check_keys('kci', 'k', '''192.168.0.0/24''', '''192.168.0/24''::cidr', '''192.168.0.0/24''::inet');
+CALL check_keys('kci', 'k', '''192.168.0.1/24''', '''192.168.0.1/24''::inet');
 CALL check_keys('kbit', 'k', 'B''101''::varbit', '''101''');
 SELECT try('SELECT cache.read(NULL::ke, ''merry'')');
 SELECT try('SELECT cache.read(NULL::ku, ''a0eebc99'')');
@@ -182,7 +207,26 @@ CALL check_keys('kts', 'k', '''-infinity''');
 CALL check_keys('ktz', 'k', '''2024-02-29 00:00+00''', '''2024-02-29 01:00''', '''2024-02-29 01:00''::timestamp', '''2024-02-28 16:00-08''::timestamptz');
 -- intervals are equal when they are as long
 CALL check_keys('kin', 'k', '''1 month''', '''30 days''', '''720 hours''::interval', '''29 days 24:00''');
-SELECT try('SELECT cache.read(NULL::kd, ''2024-02-29''::timestamp)');
+-- a date is compared with a point in time as the midnight that it begins with
+CALL check_keys('kd', 'k', '''2024-02-29''', '''2024-02-29''::timestamp', '''2024-02-29 00:00:00''::timestamp(0)', '''2024-02-29''::timestamptz', '''2024-02-28 23:00+00''::timestamptz');
+CALL check_keys('kd', 'k', '''2024-02-29 00:00:00.000001''::timestamp', '''2024-02-29 12:00''::timestamp', '''2024-02-29 00:00+00''::timestamptz', '''294276-01-01''::timestamp');
+CALL check_keys('kd', 'k', '''infinity''', '''infinity''::timestamp', '''infinity''::timestamptz');
+CALL check_keys('kts', 'k', '''2024-02-29 00:00''', '''2024-02-28 23:00+00''::timestamptz', '''2024-02-29 00:00''::timestamptz');
+CALL check_keys('kts', 'k', '''2024-02-29 00:00+00''::timestamptz', '''2024-02-29''::timestamptz + interval ''1 second''');
+CALL check_keys('kts', 'k', '''-infinity''', '''-infinity''::timestamptz');
+CALL check_keys('kti', 'k', '''12:34:56.789''', '''12:34:56.789''::interval');
+CALL check_keys('kin', 'k', '''12:34''::time');
+-- what a point in time is called depends on the session
+SET timezone = 'America/New_York';
+CALL check_keys('kts', 'k', '''2024-02-29 00:00''', '''2024-02-29 05:00+00''::timestamptz');
+CALL check_keys('kts', 'k', '''2024-02-28 23:00+00''::timestamptz');
+CALL check_keys('kd', 'k', '''2024-02-28 23:00+00''::timestamptz', '''2024-02-29''::timestamptz');
+-- and in spring two names are called the same
+INSERT INTO kts VALUES ('2024-03-10 02:30'), ('2024-03-10 03:30');
+SELECT count(*) FROM kts WHERE k = '2024-03-10 07:30+00'::timestamptz;
+SELECT try('SELECT cache.read(NULL::kts, ''2024-03-10 07:30+00''::timestamptz)');
+SET timezone = 'Europe/Berlin';
+SELECT try('SELECT cache.read(NULL::kd, time ''12:00'')');
 SELECT try('SELECT cache.read(NULL::kd, ''2024-02-30'')');
 RESET timezone;
 RESET intervalstyle;
@@ -207,8 +251,13 @@ CALL check_keys('kf4', 'k', '''-0''', '0::float4');
 CALL check_keys('kf4', 'k', '''NaN''', '''NaN''::float4');
 CALL check_keys('kf4', 'k', '0.1::float4');
 -- SELECT compares float4 with anything else as float8, which 0.1 is not
-SELECT try('SELECT cache.read(NULL::kf4, 0.1::float8)');
-SELECT try('SELECT cache.read(NULL::knum, 1::float8)');
+CALL check_keys('kf4', 'k', '0.1::float8', '0.1', '16777217');
+CALL check_keys('kf4', 'k', '1.5::float4', '1.5', '1.5::float8');
+CALL check_keys('knum', 'k', '1', '1::float8', '1::float4');
+CALL check_keys('knum', 'k', '1.5::float8', '''Infinity''::float8');
+INSERT INTO knum VALUES (0.1), (0.1000000000000000000001);
+SELECT count(*) FROM knum WHERE k = 0.1::float8;
+SELECT try('SELECT cache.read(NULL::knum, 0.1::float8)');
 
 -- ----- domains, arrays, ranges, composites -----
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);

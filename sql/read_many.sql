@@ -214,9 +214,13 @@ SELECT * FROM cache.read_many(NULL::around, ARRAY[1, 2, 4]);
 -- ----- errors -----
 
 SELECT * FROM cache.read_many(NULL::many, ARRAY['a']);
+SELECT * FROM cache.read_many(NULL::many, ARRAY[true]);
+SELECT * FROM cache.read_many(NULL::many, 1);
 SELECT * FROM cache.read_many(NULL::many, ARRAY[ROW(1, 2)]);
 SELECT * FROM cache.read_many(NULL::many, ARRAY[ROW('a'::text)]);
 SELECT * FROM cache.read_many(NULL::"Order Lines", ARRAY['a']);
+SELECT * FROM cache.read_many(NULL::"Order Lines", ARRAY[1]);
+SELECT * FROM cache.read_many(NULL::"Order Lines", ARRAY['(a']);
 SELECT * FROM cache.read_many(NULL::"Order Lines", ARRAY[ROW('a', 1, 2)]);
 SELECT * FROM cache.read_many(NULL::"Order Lines", ARRAY[ROW('a', 'b')]);
 SELECT * FROM cache.read_many(NULL::int, ARRAY[1]);

@@ -90,7 +90,7 @@ SELECT * FROM cache.read(NULL::scan_t, 5);
 RESET ROLE;
 SELECT * FROM cache.read(NULL::scan_k, 5);
 SELECT * FROM cache.read(NULL::scan_t, 5, 6);
-SELECT * FROM cache.read(NULL::scan_t, 'x'::text);
+SELECT * FROM cache.read(NULL::scan_t, true);
 
 DROP VIEW scan_v;
 DROP TABLE scan_t, scan_k;

@@ -14,6 +14,7 @@
 #include "api/guard.h"
 #include "api/scan.h"
 #include "api/trigger.h"
+#include "api/untyped.h"
 #include "flush/own.h"
 #include "flush/state.h"
 #include "guc.h"
@@ -58,4 +59,5 @@ _PG_init(void)
 	cs_alter_init();
 	cs_trigger_init();
 	cs_scan_init();
+	cs_untyped_init();
 }

@@ -85,7 +85,7 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 		cs_key_arg_prepare(binding, i,
 						   call->variadic ? element :
 						   get_fn_expr_argtype(fcinfo->flinfo, first_key + i),
-						   &call->args[i], fcinfo->flinfo->fn_mcxt);
+						   call->variadic, &call->args[i], fcinfo->flinfo->fn_mcxt);
 }
 
 static void
@@ -137,11 +137,11 @@ cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsAccess *a
 		rebind(call, fcinfo, first_key, access->binding);
 }
 
+/* The values in the array; false if one is NULL. */
 static bool
-key_from_array(CsCall *call, Datum given, CsRowKey *rowkey)
+take_array(CsCall *call, Datum given, Datum **values)
 {
 	ArrayType  *array = DatumGetArrayTypeP(given);
-	Datum	   *values;
 	bool	   *nulls;
 	int			n;
 	int16		typlen;
@@ -150,13 +150,11 @@ key_from_array(CsCall *call, Datum given, CsRowKey *rowkey)
 
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
 	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
-					  &values, &nulls, &n);
+					  values, &nulls, &n);
 	if (n != call->binding->nkeys)
 		cs_key_count_error(call->binding, n);
 	for (int i = 0; i < n; i++)
-		if (nulls[i] ||
-			!cs_key_arg_value(&call->binding->keys[i], &call->args[i], values[i],
-							  &rowkey->value[i]))
+		if (nulls[i])
 			return false;
 	return true;
 }
@@ -164,24 +162,25 @@ key_from_array(CsCall *call, Datum given, CsRowKey *rowkey)
 bool
 cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowkey)
 {
-	CsBinding  *binding = call->binding;
+	Datum		given[INDEX_MAX_KEYS];
+	Datum	   *values = given;
 
 	if (call->variadic)
 	{
 		if (PG_ARGISNULL(first_key) ||
-			!key_from_array(call, PG_GETARG_DATUM(first_key), rowkey))
+			!take_array(call, PG_GETARG_DATUM(first_key), &values))
 			return false;
 	}
 	else
 	{
 		for (int i = 0; i < call->nargs; i++)
-			if (PG_ARGISNULL(first_key + i) ||
-				!cs_key_arg_value(&binding->keys[i], &call->args[i],
-								  PG_GETARG_DATUM(first_key + i), &rowkey->value[i]))
+		{
+			if (PG_ARGISNULL(first_key + i))
 				return false;
+			given[i] = PG_GETARG_DATUM(first_key + i);
+		}
 	}
-	cs_key_make(binding, rowkey);
-	return true;
+	return cs_key_from_args(call->binding, call->args, values, cs_call_snapshot(), rowkey);
 }
 
 bool

@@ -11,7 +11,7 @@
 
 #include "fmgr.h"
 #include "table/access.h"
-#include "table/key.h"
+#include "table/keyarg.h"
 
 /* Kept in fn_extra from one call to the next of the same expression. */
 typedef struct CsCall

@@ -23,9 +23,12 @@
 #include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -49,6 +52,9 @@ typedef struct KeyReader
 {
 	MemoryContext context;
 	bool		records;		/* an element is a row of the key's values */
+	bool		literals;		/* or the text of one */
+	FmgrInfo	record_in;
+	int32		literal_typmod; /* of such a row */
 	Oid			rowtype;		/* what tupdesc is of */
 	int32		rowtypmod;
 	TupleDesc	tupdesc;		/* of the record last seen; NULL: none yet */
@@ -59,7 +65,7 @@ typedef struct KeyReader
 typedef struct Many
 {
 	FunctionCallInfo fcinfo;
-	Oid			element_type;
+	Oid			element_type;	/* unknown: cstrings, of a literal */
 	Datum	   *elements;
 	bool	   *nulls;
 	int			nelements;
@@ -88,6 +94,36 @@ typedef struct Batch
 
 /* ----- keys from the array ----- */
 
+cs_noreturn static void
+not_a_row_error(const CsBinding *binding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("each key of table \"%s\" must be a row of %d values",
+					binding->name, binding->nkeys),
+			 errdetail("The primary key is (%s).", cs_key_names(binding)),
+			 errhint("Write the keys as ARRAY[ROW(...), ROW(...)].")));
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == UNKNOWNOID || type == TEXTOID || type == VARCHAROID;
+}
+
+/* A row type for the texts of rows. */
+static void
+begin_literals(KeyReader *reader, const CsBinding *binding)
+{
+	TupleDesc	tupdesc = CreateTemplateTupleDesc(binding->nkeys);
+
+	for (int i = 0; i < binding->nkeys; i++)
+		TupleDescInitEntry(tupdesc, i + 1, NameStr(binding->keys[i].name),
+						   cs_key_literal_type(&binding->keys[i]), -1, 0);
+	reader->literal_typmod = BlessTupleDesc(tupdesc)->tdtypmod;
+	fmgr_info_cxt(F_RECORD_IN, &reader->record_in, reader->context);
+}
+
 static void
 begin_keys(Many *many)
 {
@@ -95,18 +131,17 @@ begin_keys(Many *many)
 	KeyReader  *reader = &many->reader;
 
 	reader->tupdesc = NULL;
-	reader->records = type_is_rowtype(many->element_type) &&
-		!(binding->nkeys == 1 && type_is_rowtype(binding->keys[0].type));
+	reader->literals = binding->nkeys > 1 && is_text(many->element_type);
+	reader->records = reader->literals ||
+		(type_is_rowtype(many->element_type) &&
+		 !(binding->nkeys == 1 && type_is_rowtype(binding->keys[0].type)));
+	if (reader->literals)
+		begin_literals(reader, binding);
 	if (reader->records)
 		return;
 	if (binding->nkeys > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("each key of table \"%s\" must be a row of %d values",
-						binding->name, binding->nkeys),
-				 errdetail("The primary key is (%s).", cs_key_names(binding)),
-				 errhint("Write the keys as ARRAY[ROW(...), ROW(...)].")));
-	cs_key_arg_prepare(binding, 0, many->element_type, &reader->args[0],
+		not_a_row_error(binding);
+	cs_key_arg_prepare(binding, 0, many->element_type, true, &reader->args[0],
 					   reader->context);
 }
 
@@ -138,15 +173,33 @@ prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 t
 	for (int i = 0; i < n; i++)
 		cs_key_arg_prepare(binding, i,
 						   TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
-						   &reader->args[i], reader->context);
+						   false, &reader->args[i], reader->context);
+}
+
+static HeapTupleHeader
+take_record(Many *many, Datum element)
+{
+	KeyReader  *reader = &many->reader;
+	char	   *literal;
+
+	if (!reader->literals)
+		return DatumGetHeapTupleHeader(element);
+	literal = many->element_type == UNKNOWNOID ? DatumGetCString(element) :
+		TextDatumGetCString(element);
+	if (literal[strspn(literal, " \t\r\n")] != '(')
+		not_a_row_error(many->access.binding);
+	return DatumGetHeapTupleHeader(InputFunctionCall(&reader->record_in, literal, RECORDOID,
+													 reader->literal_typmod));
 }
 
 static bool
-key_from_record(KeyReader *reader, const CsBinding *binding, Datum element,
-				CsRowKey *rowkey)
+key_from_record(Many *many, Datum element, CsRowKey *rowkey)
 {
-	HeapTupleHeader record = DatumGetHeapTupleHeader(element);
+	const CsBinding *binding = many->access.binding;
+	KeyReader  *reader = &many->reader;
+	HeapTupleHeader record = take_record(many, element);
 	HeapTupleData tuple;
+	Datum		given[INDEX_MAX_KEYS];
 
 	prepare_record(reader, binding, HeapTupleHeaderGetTypeId(record),
 				   HeapTupleHeaderGetTypMod(record));
@@ -154,35 +207,26 @@ key_from_record(KeyReader *reader, const CsBinding *binding, Datum element,
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		bool		isnull;
-		Datum		given = heap_getattr(&tuple, reader->attnum[i], reader->tupdesc,
-										 &isnull);
 
-		if (isnull || !cs_key_arg_value(&binding->keys[i], &reader->args[i], given,
-										&rowkey->value[i]))
+		given[i] = heap_getattr(&tuple, reader->attnum[i], reader->tupdesc, &isnull);
+		if (isnull)
 			return false;
 	}
-	return true;
+	return cs_key_from_args(binding, reader->args, given, many->access.snapshot, rowkey);
 }
 
 /* False: no row can have this key. */
 static bool
 make_key(Many *many, int element, CsRowKey *rowkey)
 {
-	const CsBinding *binding = many->access.binding;
 	Datum		given = many->elements[element];
 
 	if (many->nulls[element])
 		return false;
 	if (many->reader.records)
-	{
-		if (!key_from_record(&many->reader, binding, given, rowkey))
-			return false;
-	}
-	else if (!cs_key_arg_value(&binding->keys[0], &many->reader.args[0], given,
-							   &rowkey->value[0]))
-		return false;
-	cs_key_make(binding, rowkey);
-	return true;
+		return key_from_record(many, given, rowkey);
+	return cs_key_from_args(many->access.binding, many->reader.args, &given,
+							many->access.snapshot, rowkey);
 }
 
 static Batch *
@@ -409,21 +453,53 @@ read_all(Many *many)
 	return ok;
 }
 
+/* What an untyped literal says becomes clear with the table's key. */
 static void
-begin_many(Many *many, FunctionCallInfo fcinfo)
+take_literal(Many *many, char *literal)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
+	ArrayType  *array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, literal,
+																TEXTOID, -1));
+
+	many->element_type = UNKNOWNOID;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  &many->elements, &many->nulls, &many->nelements);
+	for (int i = 0; i < many->nelements; i++)
+		if (!many->nulls[i])
+			many->elements[i] = CStringGetDatum(TextDatumGetCString(many->elements[i]));
+}
+
+static void
+take_array(Many *many, Oid type, Datum given)
+{
+	ArrayType  *array;
 	int16		typlen;
 	bool		typbyval;
 	char		typalign;
 
-	memset(many, 0, sizeof(*many));
-	many->fcinfo = fcinfo;
-	many->rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
+	if (!OidIsValid(get_base_element_type(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("keys must be an array, not %s", format_type_be(type)),
+				 errhint("Write the keys as ARRAY[...], or use cache.read() for a single one.")));
+	array = DatumGetArrayTypeP(given);
 	many->element_type = ARR_ELEMTYPE(array);
 	get_typlenbyvalalign(many->element_type, &typlen, &typbyval, &typalign);
 	deconstruct_array(array, many->element_type, typlen, typbyval, typalign,
 					  &many->elements, &many->nulls, &many->nelements);
+}
+
+static void
+begin_many(Many *many, FunctionCallInfo fcinfo)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+
+	memset(many, 0, sizeof(*many));
+	many->fcinfo = fcinfo;
+	many->rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
+	if (type == UNKNOWNOID)
+		take_literal(many, DatumGetCString(PG_GETARG_DATUM(1)));
+	else
+		take_array(many, type, PG_GETARG_DATUM(1));
 	many->reader.context = CurrentMemoryContext;
 	many->batch_context = AllocSetContextCreate(CurrentMemoryContext,
 												"cache_strategies batch",

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * key.c
- *		Canonical bytes of a row's key, and key values from arguments.
+ *		Canonical bytes of a row's key.
  *
  * Two values that the primary key holds equal must give the same bytes, or a
  * change made under one spelling would miss the entry kept under another.
@@ -22,7 +22,6 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -48,8 +47,8 @@ is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
 										  ObjectIdGetDatum(opcintype)));
 }
 
-static char *
-operator_name(Oid operator)
+char *
+cs_key_operator_name(Oid operator)
 {
 	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
 	Form_pg_operator form;
@@ -63,6 +62,13 @@ operator_name(Oid operator)
 					NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	return name;
+}
+
+Oid
+cs_key_literal_type(const CsKeyColumn *column)
+{
+	return column->type == VARCHAROID ? TEXTOID :
+		column->type == CIDROID ? INETOID : column->type;
 }
 
 bool
@@ -80,9 +86,13 @@ cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype, Oid collation,
 	column->typlen = att->attlen;
 	column->typbyval = att->attbyval;
 	column->collation = collation;
-	column->eqop = operator_name(eqop);
+	column->opfamily = opfamily;
+	column->operand = IsPolymorphicType(opcintype) || opcintype == RECORDOID ?
+		column->type : opcintype;
+	column->equality = eqop;
+	column->eqop = cs_key_operator_name(eqop);
 	fmgr_info_cxt(get_opcode(eqop), &column->eqproc, CurrentMemoryContext);
-	getTypeInputInfo(column->type, &column->typinput, &column->typioparam);
+	getTypeInputInfo(cs_key_literal_type(column), &column->typinput, &column->typioparam);
 
 	if (is_equalimage(opfamily, opcintype, collation))
 		column->class = column->type == BPCHAROID ? CS_KEY_BPCHAR : CS_KEY_IMAGE;
@@ -270,146 +280,4 @@ cs_key_decode(const CsBinding *binding, const char *data, uint32 len,
 		return false;
 	cs_key_make(binding, rowkey);
 	return true;
-}
-
-/* ----- arguments ----- */
-
-void
-cs_key_count_error(const CsBinding *binding, int given)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("wrong number of key values for table \"%s\"", binding->name),
-			 errdetail_plural("The primary key (%s) needs %d value, but %d were given.",
-							  "The primary key (%s) needs %d values, but %d were given.",
-							  binding->nkeys, cs_key_names(binding),
-							  binding->nkeys, given)));
-}
-
-static int
-integer_width(Oid type)
-{
-	return type == INT2OID ? 2 : type == INT4OID ? 4 : type == INT8OID ? 8 : 0;
-}
-
-static bool
-is_text(Oid type)
-{
-	return type == TEXTOID || type == VARCHAROID;
-}
-
-/*
- * The coercion must give what "column = value" would compare with, in a SELECT.
- */
-static bool
-choose_coercion(const CsKeyColumn *column, Oid given, CsKeyArg *arg, Oid *function)
-{
-	if (given == UNKNOWNOID)
-		arg->coercion = CS_COERCE_INPUT;
-	else if (given == column->type)
-		arg->coercion = CS_COERCE_NONE;
-	else if (column->type == FLOAT4OID)
-		return false;			/* compared as float8, which no key could be */
-	else if (given == BPCHAROID && (column->type == VARCHAROID || column->type == NAMEOID))
-		return false;			/* compared without blanks, or as text */
-	else if (integer_width(given) > integer_width(column->type) &&
-			 integer_width(column->type) > 0)
-		arg->coercion = CS_COERCE_NARROW;
-	else
-	{
-		CoercionPathType path = find_coercion_pathway(column->type, given,
-													  COERCION_IMPLICIT, function);
-
-		if (path == COERCION_PATH_FUNC)
-			arg->coercion = CS_COERCE_FUNCTION;
-		else if (path == COERCION_PATH_RELABELTYPE || IsBinaryCoercible(given, column->type))
-			arg->coercion = CS_COERCE_NONE;
-		else
-			return false;
-	}
-	if ((column->type == BPCHAROID && given == TEXTOID) ||
-		(column->type == NAMEOID && is_text(given)))
-		arg->coercion = CS_COERCE_TEXT;
-	return true;
-}
-
-void
-cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, CsKeyArg *arg,
-				   MemoryContext context)
-{
-	const CsKeyColumn *column = &binding->keys[i];
-	Oid			function = InvalidOid;
-	Oid			given;
-
-	arg->type = argtype;
-	arg->coercion = CS_COERCE_NONE;
-	if (argtype == column->type)
-		return;					/* the usual case, and no need for catalogues */
-	given = getBaseType(argtype);
-	if (!choose_coercion(column, given, arg, &function))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("key column \"%s\" of table \"%s\" is of type %s but the value given is of type %s",
-						NameStr(column->name), binding->name,
-						format_type_be(column->type), format_type_be(argtype)),
-				 errhint("Cast the value to %s.", format_type_be(column->type))));
-	if (arg->coercion == CS_COERCE_INPUT)
-		fmgr_info_cxt(column->typinput, &arg->function, context);
-	else if (OidIsValid(function))
-		fmgr_info_cxt(function, &arg->function, context);
-}
-
-static bool
-narrow_integer(const CsKeyColumn *column, Oid given, Datum value, Datum *result)
-{
-	int64		wide = getBaseType(given) == INT8OID ? DatumGetInt64(value) : DatumGetInt32(value);
-
-	if (column->type == INT2OID)
-	{
-		*result = Int16GetDatum((int16) wide);
-		return wide >= PG_INT16_MIN && wide <= PG_INT16_MAX;
-	}
-	*result = Int32GetDatum((int32) wide);
-	return wide >= PG_INT32_MIN && wide <= PG_INT32_MAX;
-}
-
-/* character(n) equals a text only without blanks at its end; a name is short. */
-static bool
-coerce_text(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
-{
-	text	   *string = DatumGetTextPP(given);
-	int			len = VARSIZE_ANY_EXHDR(string);
-
-	if (column->type == NAMEOID)
-	{
-		*value = FunctionCall1(&arg->function, PointerGetDatum(string));
-		return len < NAMEDATALEN;
-	}
-	*value = PointerGetDatum(string);
-	return len == 0 || VARDATA_ANY(string)[len - 1] != ' ';
-}
-
-bool
-cs_key_arg_value(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
-{
-	switch (arg->coercion)
-	{
-		case CS_COERCE_NONE:
-			*value = given;
-			return true;
-		case CS_COERCE_INPUT:
-			*value = InputFunctionCall(&arg->function, DatumGetCString(given),
-									   column->typioparam, -1);
-			return true;
-		case CS_COERCE_FUNCTION:
-			/* casts may take a typmod and an explicitness flag as well */
-			*value = FunctionCall3Coll(&arg->function, column->collation, given,
-									   Int32GetDatum(-1), BoolGetDatum(false));
-			return true;
-		case CS_COERCE_NARROW:
-			return narrow_integer(column, arg->type, given, value);
-		case CS_COERCE_TEXT:
-			return coerce_text(column, arg, given, value);
-	}
-	return false;
 }

@@ -31,6 +31,10 @@ typedef struct CsKeyColumn
 	bool		typbyval;
 	Oid			collation;		/* the index's */
 	CsKeyClass	class;
+	Oid			opfamily;		/* the index's */
+	Oid			operand;		/* what it compares: the type, or one that it
+								 * is binary compatible with */
+	Oid			equality;		/* operator */
 	char	   *eqop;			/* OPERATOR(schema.=), quoted */
 	FmgrInfo	eqproc;
 	FmgrInfo	hashproc;		/* CS_KEY_HASHED */
@@ -65,37 +69,21 @@ cs_row_tuple(HeapTupleHeader row)
 /* Describe a column of the primary key; false if its type cannot be a key. */
 extern bool cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype,
 							Oid collation, TupleDesc tupdesc, AttrNumber attnum);
+
+/*
+ * What "column = 'literal'" takes the literal for: the column's type, but text
+ * for varchar, as which it is compared, and whatever is an inet for cidr.
+ */
+extern Oid	cs_key_literal_type(const CsKeyColumn *column);
 extern void cs_key_make(const struct CsBinding *binding, CsRowKey *rowkey);
 extern bool cs_key_equal(const struct CsBinding *binding, const CsRowKey *rowkey,
 						 HeapTupleHeader row);
 extern bool cs_key_decode(const struct CsBinding *binding, const char *data,
 						  uint32 len, CsRowKey *rowkey);
 
-/* How a function argument becomes a key value. */
-typedef enum CsCoercion
-{
-	CS_COERCE_NONE,				/* same type, or binary compatible */
-	CS_COERCE_INPUT,			/* unknown literal: the type's input function */
-	CS_COERCE_FUNCTION,			/* an implicit cast */
-	CS_COERCE_NARROW,			/* a wider integer */
-	CS_COERCE_TEXT				/* text for character(n) or name, which SELECT
-								 * compares as text */
-} CsCoercion;
-
-typedef struct CsKeyArg
-{
-	Oid			type;
-	CsCoercion	coercion;
-	FmgrInfo	function;
-} CsKeyArg;
-
-extern void cs_key_arg_prepare(const struct CsBinding *binding, int column,
-							   Oid argtype, CsKeyArg *arg, MemoryContext context);
-
-/* The column's value; false if no row can have it. */
-extern bool cs_key_arg_value(const CsKeyColumn *column, CsKeyArg *arg,
-							 Datum given, Datum *value);
-cs_noreturn extern void cs_key_count_error(const struct CsBinding *binding, int given);
 extern char *cs_key_names(const struct CsBinding *binding);
+
+/* OPERATOR(schema.name), quoted */
+extern char *cs_key_operator_name(Oid operator);
 
 #endif							/* CS_KEY_H */
