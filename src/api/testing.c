@@ -1,14 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * testing.c
- *		Only in builds with -DCS_TEST_POINTS: a result kept by one session, to
- *		test tracking by itself.
+ *		Only in builds with -DCS_TEST_POINTS: what tests do besides stopping
+ *		sessions (testpoint.h).
  *
  * CREATE FUNCTION kept(query text, tables regclass[], OUT outcome text, OUT value text)
  *		AS '$libdir/cache_strategies', 'cs_test_kept' LANGUAGE C;
  *
- * The query's one value is kept by the rules of track.h, as long as the same
- * query is asked for.
+ * A result kept by one session, to test tracking by itself.  The query's one
+ * value is kept by the rules of track.h, as long as the same query is asked for.
+ *
+ * CREATE FUNCTION clock(seconds float8) RETURNS timestamptz
+ *		AS '$libdir/cache_strategies', 'cs_test_clock' LANGUAGE C;
+ *
+ * Stops the clock by which entries expire, so many seconds from where it is, and
+ * says where.  NULL: it runs again.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,10 +30,14 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
+#include "store/clock.h"
 #include "table/track.h"
 #include "txn/snapshot.h"
 #include "txn/testpoint.h"
+
+/* ----- a result that is kept ----- */
 
 #define MAX_WATCHES		8
 
@@ -202,6 +212,21 @@ cs_test_kept(PG_FUNCTION_ARGS)
 	values[0] = CStringGetTextDatum(answer(query, relids, n, GetActiveSnapshot(), &value));
 	values[1] = CStringGetTextDatum(value);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* ----- the clock ----- */
+
+PG_FUNCTION_INFO_V1(cs_test_clock);
+
+Datum
+cs_test_clock(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+	{
+		cs_clock_run();
+		PG_RETURN_NULL();
+	}
+	PG_RETURN_TIMESTAMPTZ(cs_clock_stop((int64) (PG_GETARG_FLOAT8(0) * USECS_PER_SEC)));
 }
 
 #endif							/* CS_TEST_POINTS */

@@ -7,12 +7,17 @@
  * while the machine sleeps, and an offset that is chosen when the server starts.
  * The offset does not change afterwards, so reading it takes no lock.
  *
+ * In builds with -DCS_TEST_POINTS a test can stop the clock and move it ahead,
+ * for all sessions at once: what is to be there is then there however slow the
+ * machine is, and what is to expire need not be waited for.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <time.h>
 
+#include "port/atomics.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
@@ -24,7 +29,15 @@
 #define CS_CLOCK	CLOCK_MONOTONIC
 #endif
 
-static int64 *offset;			/* in shared memory; microseconds */
+typedef struct CsSharedClock
+{
+	int64		offset;			/* microseconds */
+#ifdef CS_TEST_POINTS
+	pg_atomic_uint64 stopped;	/* at this time; 0: it runs */
+#endif
+}			CsSharedClock;
+
+static CsSharedClock *shared;
 
 static int64
 elapsed(void)
@@ -38,7 +51,7 @@ elapsed(void)
 Size
 cs_clock_shmem_size(void)
 {
-	return sizeof(int64);
+	return sizeof(CsSharedClock);
 }
 
 void
@@ -46,9 +59,13 @@ cs_clock_shmem_init(void)
 {
 	bool		found;
 
-	offset = ShmemInitStruct("cache_strategies clock", cs_clock_shmem_size(), &found);
-	if (!found)
-		*offset = GetCurrentTimestamp() - elapsed();
+	shared = ShmemInitStruct("cache_strategies clock", cs_clock_shmem_size(), &found);
+	if (found)
+		return;
+	shared->offset = GetCurrentTimestamp() - elapsed();
+#ifdef CS_TEST_POINTS
+	pg_atomic_init_u64(&shared->stopped, 0);
+#endif
 }
 
 TimestampTz
@@ -57,7 +74,11 @@ cs_clock_now(void)
 #ifdef CS_MUTANT_WALL_CLOCK
 	return GetCurrentTimestamp();
 #endif
-	return *offset + elapsed();
+#ifdef CS_TEST_POINTS
+	if (pg_atomic_read_u64(&shared->stopped) != 0)
+		return (TimestampTz) pg_atomic_read_u64(&shared->stopped);
+#endif
+	return shared->offset + elapsed();
 }
 
 TimestampTz
@@ -77,3 +98,22 @@ cs_clock_time_of_day(TimestampTz expires)
 {
 	return expires + (GetCurrentTimestamp() - cs_clock_now());
 }
+
+#ifdef CS_TEST_POINTS
+
+TimestampTz
+cs_clock_stop(int64 ahead)
+{
+	TimestampTz at = cs_clock_now() + ahead;
+
+	pg_atomic_write_u64(&shared->stopped, (uint64) at);
+	return at;
+}
+
+void
+cs_clock_run(void)
+{
+	pg_atomic_write_u64(&shared->stopped, 0);
+}
+
+#endif

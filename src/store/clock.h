@@ -26,4 +26,10 @@ extern TimestampTz cs_clock_after(int64 usecs);
 /* When that is by the machine's clock as it is set now; for people */
 extern TimestampTz cs_clock_time_of_day(TimestampTz expires);
 
+#ifdef CS_TEST_POINTS
+/* Stop the clock at so many microseconds from now; let it run again */
+extern TimestampTz cs_clock_stop(int64 ahead);
+extern void cs_clock_run(void);
+#endif
+
 #endif							/* CS_CLOCK_H */

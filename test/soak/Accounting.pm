@@ -16,7 +16,7 @@ use Time::HiRes qw(time usleep);
 
 use constant {
 	COUNTERS => 328,       # as in client.c
-	WAIT_SECONDS => 180,
+	WAIT_SECONDS => 180,   # in which nothing gets on
 };
 
 my $program;
@@ -155,7 +155,7 @@ sub follow
 	my $file = "$self->{dir}/conninfo";
 
 	open(my $out, '>', "$file.new") or die "$file.new: $!";
-	print $out $node->connstr('postgres') . " application_name=writer options='-c statement_timeout=120s'\n";
+	print $out $node->connstr('postgres') . " application_name=writer options='-c statement_timeout=10min'\n";
 	close($out);
 	rename("$file.new", $file) or die "$file: $!";
 }
@@ -190,14 +190,16 @@ sub progress
 	return { split ' ', slurp_file("$self->{dir}/progress") };
 }
 
-# Wait until there are so many acknowledged writes; false when they do not come.
+# Wait until there are so many acknowledged writes; false when none come any more.
 sub wait_writes
 {
 	my ($self, $writes) = @_;
-	my $end = time + WAIT_SECONDS;
+	my ($end, $last) = (0, -1);
 
-	until ($self->progress->{writes} >= $writes)
+	for (my $now; ($now = $self->progress->{writes}) < $writes;)
 	{
+		$end = time + WAIT_SECONDS if $now > $last;
+		$last = $now;
 		if (time > $end || !$self->{run}->pumpable)
 		{
 			diag("$self->{prefix}: the clients do not get on: "

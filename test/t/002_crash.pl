@@ -142,9 +142,10 @@ tables_warmed($node, 3, 'after a fast shutdown');
 
 $node->kill9;
 # The postmaster's children notice by themselves; the next start waits for it.
-foreach my $try (1 .. 100)
+my $end = time + $PostgreSQL::Test::Utils::timeout_default;
+until ($node->start(fail_ok => 1))
 {
-	last if $node->start(fail_ok => 1);
+	die 'the server does not start' if time > $end;
 	$node->stop('fast', fail_ok => 1);
 	select(undef, undef, undef, 0.1);
 }

@@ -12,7 +12,7 @@ use Test::More;
 my $node = new_node('main');
 my $dir = $node->basedir;
 
-$node->safe_psql('postgres', 'CREATE DATABASE source');
+once_free($node, 'CREATE DATABASE source');
 add_extension($node, 'source');
 create_tables($node, db => 'source');
 $node->safe_psql('source', q(
@@ -121,7 +121,7 @@ sub check_spaces
 		says(
 			qq(
 			SET ROLE keeper;
-			SELECT cache.get('k', $space), cache.set('k', 'of $db', space => $space), cache.ttl('k', $space) > '89 min';
+			SELECT cache.get('k', $space), cache.set('k', 'of $db', space => $space), cache.ttl('k', $space) > '80 min';
 			RESET ROLE; CREATE ROLE someone; SET ROLE someone;
 			SELECT cache.get('k', $space)),
 			"|t|t\nof $db",
@@ -213,7 +213,7 @@ sub restored
 	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0");
 	$restore->($db);
 	check_copy($node, $db, $name);
-	$node->safe_psql('postgres', "DROP DATABASE $db");
+	once_free($node, "DROP DATABASE $db");
 }
 
 my @dump = ('pg_dump', '-h', $node->host, '-p', $node->port);
@@ -264,7 +264,7 @@ $node->command_ok([ @restore, '--clean', '--if-exists', '-d', 'again', "$dir/cus
 is($session->query_safe("SELECT cache.read(NULL::cache_aside, 1)"), '(1,"row 1",0)', 'with --clean: an old session sees the restored rows');
 $session->quit;
 check_copy($node, 'again', 'with --clean');
-$node->safe_psql('postgres', 'DROP DATABASE again');
+once_free($node, 'DROP DATABASE again');
 
 # pg_restore --disable-triggers leaves triggers ENABLEd plainly, whatever they
 # were: the cache stands aside until the table is attached again.
@@ -288,7 +288,7 @@ foreach my $table (@strategies, 'deferring')
 		exact_step($table, '--disable-triggers, attached again'),
 		$table eq 'deferring' ? () : warmed_step($table, 1, '--disable-triggers, attached again'));
 }
-$node->safe_psql('postgres', 'DROP DATABASE disabled');
+once_free($node, 'DROP DATABASE disabled');
 
 # A table by itself brings its triggers but no binding: attach it again.
 $node->safe_psql('postgres', 'CREATE DATABASE single TEMPLATE template0');
@@ -299,7 +299,7 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->ho
 $node->safe_psql('single', "UPDATE write_through SET v = 'x' WHERE id = 1; SELECT cache.attach('write_through', 'write_through')");
 exact($node, 'write_through', 'one table', db => 'single');
 warmed($node, 'write_through', 1, 'one table', db => 'single');
-$node->safe_psql('postgres', 'DROP DATABASE single');
+once_free($node, 'DROP DATABASE single');
 
 # The owner of a table, who is no superuser, dumps it by name.
 $node->command_ok([ @dump, '-U', 'app', '-n', '"Odd Name"', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps his schema');

@@ -43,12 +43,12 @@ sub is_cached
 
 # ----- several databases, one the copy of the other -----
 
-$node->safe_psql('postgres', 'CREATE DATABASE one');
+once_free($node, 'CREATE DATABASE one');
 add_extension($node, 'one');
 create_tables($node, db => 'one');
 tables_warmed($node, 1, 'one', db => 'one');
 
-sql('postgres', 'CREATE DATABASE two TEMPLATE one');
+once_free($node, 'CREATE DATABASE two TEMPLATE one');
 is(sql('one', "SELECT 'cache_aside'::regclass::oid"), sql('two', "SELECT 'cache_aside'::regclass::oid"),
 	'a copied table has the OID of the original');
 tables_exact($node, 'two', db => 'two');
@@ -88,7 +88,7 @@ is(sql('two', 'SELECT tables FROM cache.stats'), '8', 'cache.stats counts the ta
 	tables_exact($node, 'two, not dropped', db => 'two');
 	tables_warmed($node, 1, 'two, not dropped', db => 'two');
 }
-sql('postgres', 'DROP DATABASE two');
+once_free($node, 'DROP DATABASE two');
 is(sql('one', 'SELECT tables FROM cache.stats'), '4', 'DROP DATABASE gives its slots back');
 tables_exact($node, 'one, after DROP DATABASE', db => 'one');
 
@@ -96,11 +96,11 @@ tables_exact($node, 'one, after DROP DATABASE', db => 'one');
 foreach my $i (1 .. 3)
 {
 	sql('one', "TRUNCATE write_through; INSERT INTO write_through VALUES (1, 'copy $i'); SELECT cache.read(NULL::write_through, 1)");
-	sql('postgres', 'CREATE DATABASE two TEMPLATE one');
+	once_free($node, 'CREATE DATABASE two TEMPLATE one');
 	is(sql('two', 'SELECT cache.read(NULL::write_through, 1);' x 3), "(1,\"copy $i\",0)\n" x 2 . "(1,\"copy $i\",0)", "copy $i");
 	is(sql('one', 'SELECT tables FROM cache.stats'), '5', "copy $i has a slot for the table that was read");
 	sql('two', "UPDATE write_through SET v = 'changed'; SELECT cache.read(NULL::write_through, 1)");
-	sql('postgres', 'DROP DATABASE two WITH (FORCE)');
+	once_free($node, 'DROP DATABASE two WITH (FORCE)');
 	is(sql('one', 'SELECT tables FROM cache.stats'), '4', "copy $i gives it back");
 	is(sql('one', 'SELECT cache.read(NULL::write_through, 1)'), "(1,\"copy $i\",0)", "the original of copy $i");
 }
@@ -225,7 +225,7 @@ sql('three', q(
 
 $node->append_conf('postgresql.conf', 'cache_strategies.max_tables = 2');
 $node->restart;
-sql('postgres', "DROP DATABASE one; DROP DATABASE three; CREATE DATABASE few");
+once_free($node, $_) foreach 'DROP DATABASE one', 'DROP DATABASE three', 'CREATE DATABASE few';
 add_extension($node, 'few');
 
 foreach my $i (1 .. 5)

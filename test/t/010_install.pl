@@ -65,7 +65,7 @@ refused('taken', 'CREATE EXTENSION cache_strategies', qr/42P06/, 'an empty schem
 
 # A function of the same name and arguments for each function and operator of
 # pg_catalog, which says that it has been called.
-$node->safe_psql('postgres', 'CREATE DATABASE twins OWNER low');
+once_free($node, 'CREATE DATABASE twins OWNER low');
 $node->safe_psql('twins', q(
 	CREATE SCHEMA evil AUTHORIZATION low;
 	GRANT CREATE ON SCHEMA public TO low;
@@ -206,7 +206,7 @@ is("@called", '', 'the log tells of no twin');
 
 # ----- the owner of a database, who is no superuser, dumps it -----
 
-$node->safe_psql('postgres', q(CREATE DATABASE owned OWNER low));
+once_free($node, q(CREATE DATABASE owned OWNER low));
 $node->safe_psql('owned', q(
 	CREATE EXTENSION cache_strategies;
 	GRANT CREATE ON SCHEMA public TO low;

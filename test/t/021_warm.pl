@@ -61,7 +61,7 @@ is($node->safe_psql('postgres', $progress, extra_params => [ '-U', 'monitor' ]),
 is($node->safe_psql('postgres', "SELECT pid = $pid, relation, phase, rows_done FROM cache.progress",
 		extra_params => [ '-U', 'nobody' ]),
 	't|||', 'others see that there is something');
-$node->safe_psql('postgres', 'CREATE DATABASE other');
+once_free($node, 'CREATE DATABASE other');
 add_extension($node, 'other');
 is($node->safe_psql('other', $progress), '', 'not from other databases');
 $node->safe_psql('postgres', q(
@@ -107,7 +107,7 @@ idle();
 is($node->safe_psql('postgres', $progress), '', 'nothing is left when it was cancelled');
 let_go('before_install');
 start_warm('before_install');
-$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 60000)");
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 600000)");
 is($node->safe_psql('postgres', $progress), '', 'nor when the session was terminated');
 let_go('before_install');
 $warmer->{run}->finish;

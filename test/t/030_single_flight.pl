@@ -63,16 +63,17 @@ sub wait_following
 	  or die 'the readers do not wait';
 }
 
+# They have not ended.  That they wait is not to be seen at every moment: they
+# look around now and then.
 sub still_following
 {
 	my ($name, @readers) = @_;
 	my $pids = join(',', map { $_->{pid} } @readers);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is($node->safe_psql('postgres', qq(
-		SELECT count(*) FROM pg_stat_activity
-		WHERE pid IN ($pids) AND state = 'active' AND wait_event_type = 'Extension')),
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pids) AND state = 'active'"),
 		scalar @readers, $name);
+	wait_following(@readers);
 }
 
 # What a reader was given, or its error.  Waits until it is there.

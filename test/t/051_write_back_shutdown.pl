@@ -136,8 +136,7 @@ sub crash
 		$node->start;
 		return;
 	}
-	$pid = $node->safe_psql('postgres',
-		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_strategies flush worker'");
+	$pid = worker_pid('flush worker');
 	Accounting::kill_and_wait($node, $pid);
 }
 
@@ -205,11 +204,14 @@ foreach my $round (1 .. 3)
 
 # ----- workers that are told to go -----
 
+# Workers come back when the launcher does, which takes some seconds.
 sub worker_pid
 {
 	my ($kind) = @_;
+	my $workers = "FROM pg_stat_activity WHERE backend_type = 'cache_strategies $kind'";
 
-	return $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_strategies $kind'");
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 $workers");
+	return $node->safe_psql('postgres', "SELECT pid $workers");
 }
 
 # Without a server that goes down, a new process must come.

@@ -153,7 +153,7 @@ foreach my $format ('plain', 'custom')
 
 	$primary->command_ok([ 'pg_dump', '-F', $format, '-f', $file, 'postgres' ], "$format dump: pg_dump under load");
 	@after = totals();
-	$primary->safe_psql('postgres', "CREATE DATABASE $db");
+	once_free($primary, "CREATE DATABASE $db");
 	$primary->command_ok(
 		$format eq 'plain'
 		? [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $db, '-f', $file ]

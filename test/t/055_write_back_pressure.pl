@@ -190,7 +190,7 @@ foreach my $table (@tables)
 	$other->quit;
 
 	# another table has its own share; so has who only reads
-	is($node->safe_psql('postgres', "SET statement_timeout = '10s';" . increments('another', 1, 100)),
+	is($node->safe_psql('postgres', "SET statement_timeout = '10min';" . increments('another', 1, 100)),
 		join("\n", (1) x 100), "$table: another table is not in the same plight");
 	is($node->safe_psql('postgres', "SELECT n FROM cache.read(NULL::$table, 1)"), '1', "$table: reads go on");
 	is($node->safe_psql('postgres', "SELECT count(*) FROM $table WHERE n <> 0"), '0', "$table: nothing of it is in the table");
@@ -212,7 +212,7 @@ foreach my $table (@tables)
 	$pid = writer_pid($writer);
 	$node->poll_query_until('postgres', "SELECT cardinality(pg_blocking_pids($pid)) = 1")
 	  or die 'the writer does not wait for the lock';
-	is($node->safe_psql('postgres', "SET statement_timeout = '10s';" . increments('another', 1, 100)),
+	is($node->safe_psql('postgres', "SET statement_timeout = '10min';" . increments('another', 1, 100)),
 		join("\n", (1) x 100), "$table locked: another table");
 	$holder->query_safe('COMMIT');
 	$holder->quit;

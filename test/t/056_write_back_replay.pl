@@ -211,7 +211,7 @@ foreach my $what ("cache.read(NULL::t, 1)", "cache.read(NULL::t, 2)",
 }
 Test::More->builder->is_passing or die 'so the rest would wait in vain';
 is($node->safe_psql('postgres', "SELECT open FROM cache.flush_status WHERE relation = 't'::regclass"), 'f', 'the gate is shut');
-is($node->safe_psql('postgres', "SET statement_timeout = '60s'; SELECT (cache.read(NULL::idle, 1)).n, cache.increment(NULL::idle, 'n', 1, 1)"),
+is($node->safe_psql('postgres', "SET statement_timeout = '10min'; SELECT (cache.read(NULL::idle, 1)).n, cache.increment(NULL::idle, 'n', 1, 1)"),
 	'0|1', 'another table, of which the journal has nothing, is open');
 
 my $reader = $node->background_psql('postgres');

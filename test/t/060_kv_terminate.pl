@@ -65,7 +65,7 @@ foreach my $case (
 		0, "$name: no locks");
 	is( $node->safe_psql(
 			'postgres', q(
-			SET lock_timeout = '10s';
+			SET lock_timeout = '10min';
 			SELECT cache.set('changed', 'at once', immediate => true), cache.delete('deleted'),
 				cache.add('new', '', immediate => true))),
 		't|' . ($commits ? 'f' : 't') . '|' . ($commits ? 'f' : 't'),

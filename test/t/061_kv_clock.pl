@@ -60,8 +60,8 @@ sub clock_is
 sub state
 {
 	return sql(q(
-		SELECT cache.get('hour'), cache.get('brief'), cache.get('ever'), cache.exists('hour'), cache.exists('brief'),
-			cache.ttl('hour') BETWEEN '55 min' AND '1 hour', cache.ttl('ever') IS NULL,
+		SELECT cache.get('day'), cache.get('brief'), cache.get('ever'), cache.exists('day'), cache.exists('brief'),
+			cache.ttl('day') BETWEEN '23 hours' AND '1 day', cache.ttl('ever') IS NULL,
 			(SELECT string_agg(k, ' ') FROM cache.keys() k),
 			(SELECT outcome FROM cache.explain(NULL::t, 1)), (SELECT outcome FROM cache.explain(NULL::u, 1));));
 }
@@ -71,7 +71,7 @@ add_extension($node);
 sql(q(
 	CREATE TABLE t (id int PRIMARY KEY, v text);
 	INSERT INTO t VALUES (1, 'row');
-	SELECT cache.attach('t', 'read_through', ttl => '1 hour');
+	SELECT cache.attach('t', 'read_through', ttl => '1 day');
 	CREATE TABLE u (id int PRIMARY KEY, v text);
 	INSERT INTO u VALUES (1, 'row');
 	SELECT cache.attach('u', 'read_through', ttl => '300 ms');));
@@ -94,24 +94,24 @@ foreach my $i (0 .. $#steps)
 	my $name = "clock set to $offset";
 
 	sql(q(
-		SELECT cache.set('hour', 'h', ttl => '1 hour'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
+		SELECT cache.set('day', 'd', ttl => '1 day'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
 			cache.set('ever', 'e');
 		SELECT cache.read(NULL::t, 1), cache.read(NULL::u, 1);));
 	# What has expired before the step ...
 	must(ok($node->poll_query_until('postgres', q(
 			SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)), "before the $name: the brief ones end"));
-	is(state(), 'h||e|t|f|t|t|ever hour|hit|miss', "before the $name: the others are there");
+	is(state(), 'd||e|t|f|t|t|day ever|hit|miss', "before the $name: the others are there");
 	sql(q(SELECT cache.set('late', 'l', ttl => '2 s'), cache.set('soon', 's', ttl => '100 ms', immediate => true);));
 	set_clock($offset);
 	clock_is($days, $name);
 	# ... is not there after it, and what has not is.
-	must(like(state(), qr/^h\|\|e\|t\|f\|t\|t\|ever hour( late)?( soon)?\|hit\|miss$/, "$name: nothing ends early or comes back"));
-	is(sql(q(SELECT cache.add('brief', 'again'), cache.add('hour', 'again'), cache.delete('brief');)), 't|f|t',
+	must(like(state(), qr/^d\|\|e\|t\|f\|t\|t\|day ever( late)?( soon)?\|hit\|miss$/, "$name: nothing ends early or comes back"));
+	is(sql(q(SELECT cache.add('brief', 'again'), cache.add('day', 'again'), cache.delete('brief');)), 't|f|t',
 		"$name: for changes neither");
 	# What is to end soon ends by its own time.
 	must(ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('late') AND NOT cache.exists('soon'))),
 		"$name: what has not expired before expires after it"));
-	is(sql(q(SELECT cache.touch('hour'), cache.ttl('hour') BETWEEN '59 min' AND '1 hour';)), 't|t', "$name: touch() and ttl()");
+	is(sql(q(SELECT cache.touch('day'), cache.ttl('day') BETWEEN '23 hours' AND '1 day';)), 't|t', "$name: touch() and ttl()");
 }
 
 # A table's rows and keys that were put there under a wrong clock, after a restart.
@@ -120,14 +120,14 @@ set_clock('+30d');
 start_server();
 clock_is(30, 'started with a wrong clock');
 sql(q(
-	SELECT cache.set('hour', 'h', ttl => '1 hour'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
+	SELECT cache.set('day', 'd', ttl => '1 day'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
 		cache.set('ever', 'e');
 	SELECT cache.read(NULL::t, 1), cache.read(NULL::u, 1);));
 set_clock('+0');
 clock_is(0, 'the clock is set right');
 ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)),
 	'the clock is set right: the brief ones end');
-is(state(), 'h||e|t|f|t|t|ever hour|hit|miss', 'the clock is set right: the others are there');
+is(state(), 'd||e|t|f|t|t|day ever|hit|miss', 'the clock is set right: the others are there');
 
 $node->stop;
 done_testing();

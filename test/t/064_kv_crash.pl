@@ -135,7 +135,7 @@ sub usable
 	in_turn($node, undef,
 		says(
 			q(
-			SET lock_timeout = '60s';
+			SET lock_timeout = '10min';
 			SELECT cache.set('a', 'x', space => 's'), cache.set('b', 'x', space => 's'),
 				cache.set('c', 'x', space => 's'), cache.set('n', '7', space => 's'), cache.incr('n', space => 's');
 			SELECT look()),
@@ -143,7 +143,7 @@ sub usable
 			"$name: transactional changes go on"),
 		says(
 			q(
-			SET lock_timeout = '60s';
+			SET lock_timeout = '10min';
 			SELECT cache.get_and_delete(k, space => 's', immediate => true) FROM unnest('{a,b,c,n}'::text[]) k;
 			SELECT look()),
 			"x\nx\nx\n8\n",

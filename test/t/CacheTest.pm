@@ -18,6 +18,7 @@ our @EXPORT = qw(
   new_node
   add_extension
   create_tables
+  once_free
   in_turn
   says
   exact
@@ -50,7 +51,27 @@ our @strategies = qw(cache_aside read_through write_through write_around);
 	};
 }
 
-# new_node(NAME, SETTING...): a running cluster with the library preloaded.
+# A session's queries, and its end, have a limit each: not the session as a whole,
+# which lasts as long as a slow machine needs for what the test does meanwhile.
+{
+	no warnings 'redefine';
+	my $background_psql = \&PostgreSQL::Test::Cluster::background_psql;
+	my $quit = \&PostgreSQL::Test::BackgroundPsql::quit;
+
+	*PostgreSQL::Test::Cluster::background_psql = sub {
+		my $session = $background_psql->(@_);
+
+		$session->set_query_timer_restart;
+		return $session;
+	};
+	*PostgreSQL::Test::BackgroundPsql::quit = sub {
+		$_[0]->{timeout}->start;
+		return $quit->(@_);
+	};
+}
+
+# new_node(NAME, SETTING...): a running cluster with the library preloaded.  Nobody
+# loads a row by himself because another takes long.
 sub new_node
 {
 	my ($name, @settings) = @_;
@@ -61,6 +82,7 @@ sub new_node
 			"shared_preload_libraries = 'cache_strategies'",
 			"max_prepared_transactions = 20",
 			"autovacuum = off",
+			"cache_strategies.load_timeout = '1h'",
 			@settings) . "\n");
 	$node->start;
 	return $node;
@@ -92,6 +114,23 @@ sub create_tables
 		) unless $args{detached};
 	}
 	$node->safe_psql($args{db} // 'postgres', $sql);
+}
+
+# DROP DATABASE, or CREATE DATABASE with a template: PostgreSQL waits five seconds
+# for those who are connected, and it may take longer until a session that has been
+# closed, or a worker that has nothing to do, is gone.
+sub once_free
+{
+	my ($node, $sql) = @_;
+	my $end = time + $PostgreSQL::Test::Utils::timeout_default;
+	my ($ret, $out, $err);
+
+	do
+	{
+		($ret, $out, $err) = $node->psql('postgres', $sql);
+	} while ($ret != 0 && $err =~ /is being accessed by other users/ && time < $end);
+	die $err if $ret != 0;
+	return $out;
 }
 
 # in_turn(NODE, DATABASE, STEP...): each step in a session of its own, one after the
