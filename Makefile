@@ -1,21 +1,24 @@
 # cache_strategies: a cache inside the PostgreSQL server
 #
-#   make; make install    build and install, with the pg_config in PATH or PG_CONFIG=
-#   make check            build and test in private copies of PostgreSQL
-#                         (STAGES="regress isolation" for some of the tests)
-#   make demo
+#   make -j; make install build and install, with the pg_config in PATH or PG_CONFIG=
+#   make demo             what it does, step by step
+#   make check            build and test in private copies of PostgreSQL: the short
+#                         form, a few minutes (STAGES="regress isolation" for some of
+#                         the tests)
+#   make check FULL=1     all tests
+#   make fresh            both, on systems as new as debootstrap makes them
 #   make soak             kill the server 200 times under load, and count
 #   make bench            everything that is claimed of speed, against plain
 #                         PostgreSQL, Redis, memcached and pgpool, into
 #                         bench/RESULTS.md (BENCHES="point miss" for some of it)
 #
-# WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.
+# WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.  with_llvm=yes
+# makes bitcode for inlining by JIT, too; that takes some minutes.
 
 MODULE_big = cache_strategies
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 EXTENSION = cache_strategies
 DATA = sql/cache_strategies--1.0.sql
-DOCS := $(wildcard README.md docs/*.md)
 PGFILEDESC = "cache_strategies - a cache inside the server"
 
 PG_CPPFLAGS = -I$(srcdir)/src $(EXTRA_CPPFLAGS)
@@ -32,39 +35,42 @@ REGRESS_OPTS = --load-extension=cache_strategies
 
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
-TEST_TARGETS = unit model mutants oracle
-OWN_TARGETS = check demo compat pgindent typedefs soak bench $(TEST_TARGETS)
+TEST_TARGETS = house unit model mutants oracle
+OWN_TARGETS = check demo fresh compat pgindent typedefs soak bench $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
 .PHONY: $(MAKECMDGOALS)
 
 # The settings that the scripts look at.
-export PGMAJOR CI KEEP
+export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO
 
 check:
-	test/run $(STAGES)
+	@test/run $(if $(FULL),--full) $(STAGES)
 
 $(TEST_TARGETS):
-	test/run --full $@
+	@test/run --full $@
 
 demo:
-	test/run --demo
+	@test/run --demo
+
+fresh:
+	@STAGES="$(STAGES)" test/fresh $(VARIANTS)
 
 compat:
-	test/compat $(STAGES)
+	@test/compat $(STAGES)
 
 soak:
-	test/soak/run
+	@test/soak/run
 
 bench:
-	bench/run $(BENCHES)
+	@bench/run $(BENCHES)
 
 typedefs:
-	test/dev typedefs
+	@test/dev typedefs
 
 pgindent:
-	test/pgindent
+	@test/pgindent
 
 # Others on the same command line, as in "make clean check".
 $(filter-out $(OWN_TARGETS),$(MAKECMDGOALS)):
@@ -73,18 +79,40 @@ $(filter-out $(OWN_TARGETS),$(MAKECMDGOALS)):
 else
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifeq (,$(wildcard $(PGXS)))
-$(error PostgreSQL's development files are not there: install postgresql-server-dev-NN, or set PG_CONFIG)
+
+# What is included and compiled against, not what is usually beside it.
+missing := $(shell config=`command -v "$(PG_CONFIG)"` || { echo "$(PG_CONFIG)"; exit; }; \
+	pgxs=`"$$config" --pgxs`; \
+	for file in "`"$$config" --includedir-server`/postgres.h" "$$pgxs" "$${pgxs%/makefiles/pgxs.mk}/Makefile.global"; do \
+		test -e "$$file" || echo "$$file"; \
+	done)
+ifneq (,$(missing))
+version := $(shell "$(PG_CONFIG)" --version 2>/dev/null | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+$(error there is no $(missing).  Install postgresql-server-dev-$(or $(version),NN), or set PG_CONFIG to the pg_config of a PostgreSQL with its headers)
 endif
 
-# PostgreSQL may have been configured with a clang that is not installed.
-pg_clang := $(patsubst CLANG=%,%,$(filter CLANG=%,$(subst ',,$(shell $(PG_CONFIG) --configure))))
-ifeq (,$(shell command -v $(pg_clang) 2>/dev/null))
+# Bitcode takes clang minutes, so it is made only when asked for.
+ifneq (yes,$(with_llvm))
 override with_llvm = no
 endif
 
+PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+
+# The documents and what they link to, in a directory of the extension's own.
+documents = $(DESTDIR)$(docdir)/cache_strategies
+DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE docs/*.md src/README.md bench/RESULTS.md bench/charts/*.svg)
+
+.PHONY: install-documents uninstall-documents
+
+install: install-documents
+install-documents:
+	$(MKDIR_P) $(patsubst %,'$(documents)/%',$(sort $(dir $(DOCUMENTS))))
+	@for file in $(DOCUMENTS); do $(INSTALL_DATA) "$$file" "$(documents)/$$file" || exit; done
+
+uninstall: uninstall-documents
+uninstall-documents:
+	rm -rf '$(documents)'
 
 endif

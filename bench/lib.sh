@@ -58,8 +58,8 @@ need_packages() {
 # whatever else is gone at the end.
 bench_begin() {
 	mkdir -p "$WORK/log" "$RESULTS"
-	chown "$OWNER" "$WORK" "$WORK/log"
 	install_missing
+	at_end remove_socket_root
 	out=$(mktemp -d)
 	chmod 755 "$out"
 	at_end 'rm -rf "$out"'

@@ -157,13 +157,13 @@ redis_get() {
 
 # pgmemcache is created in the database of the benchmark, and finds memcached.
 memcached_start() {
-	local extension=/$SHAREDIR/extension prefix=$WORK/normal
+	local extension=$PG_SHAREDIR/extension prefix=$WORK/normal
 	memcached_there=
 	need_packages memcached memcached "$extension/pgmemcache.control" "postgresql-$PGMAJOR-pgmemcache" ||
 		{ missing pgmemcache "memcached and postgresql-$PGMAJOR-pgmemcache"; return 0; }
 	# The private copy of PostgreSQL may be older than the package.
-	cp "/$LIBDIR/lib/pgmemcache.so" "$prefix/$LIBDIR/lib/"
-	cp "$extension"/pgmemcache* "$prefix/$SHAREDIR/extension/"
+	cp "$PG_PKGLIBDIR/pgmemcache.so" "$prefix$PG_PKGLIBDIR/"
+	cp "$extension"/pgmemcache* "$prefix$PG_SHAREDIR/extension/"
 	memcached_socket=$out/memcached/socket
 	mkdir "$out/memcached"
 	chown "$OWNER" "$out/memcached"

@@ -10,82 +10,21 @@
 #   cluster/NAME  data directory, socket and log of one server
 #   log/          output of what was run
 
-PGMAJOR=${PGMAJOR:-15}
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-LIBDIR=usr/lib/postgresql/$PGMAJOR
-SHAREDIR=usr/share/postgresql/$PGMAJOR
 
 # Settings of an outer make or of the user's own server are not ours.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 unset PGHOST PGPORT PGUSER PGDATABASE PGDATA PGSERVICE PGOPTIONS PGPASSWORD
-unset PGAPPNAME PGCLIENTENCODING PGTZ PGDATESTYLE PG_CONFIG DESTDIR
+unset PGAPPNAME PGCLIENTENCODING PGTZ PGDATESTYLE DESTDIR
 export LC_ALL=C.UTF-8
 umask 022
+# Settings are handed on as words, see in_cluster().
+PATH=$(tr : '\n' <<<"$PATH" | grep -v '[[:space:]]' | paste -sd :)
 
-say() { printf '%s\n' "$*"; }
-die() { printf '%s\n' "$*" >&2; exit 1; }
-
-# A prefix that runs a command as the user of the servers: PostgreSQL refuses
-# to run as root.
-if [ "$(id -u)" = 0 ]; then
-	OWNER=postgres
-	AS_PG=(setpriv --reuid=postgres --regid=postgres --init-groups --
-		env HOME="${TMPDIR:-/tmp}" USER=postgres LOGNAME=postgres)
-else
-	OWNER=$(id -un)
-	AS_PG=(env)
-fi
-
-LIMIT=()						# a timeout in front of it
-
-as_pg() { "${LIMIT[@]}" "${AS_PG[@]}" "$@"; }
-
-# --- prerequisites ---------------------------------------------------------
-
-# The Debian packages that provide what is missing.
-missing_packages() {
-	command -v gcc >/dev/null || echo gcc libc6-dev
-	[ -e /usr/include/stdio.h ] || echo libc6-dev
-	command -v make >/dev/null || echo make
-	command -v prove >/dev/null || echo perl
-	command -v python3 >/dev/null || echo python3-minimal
-	perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl
-	[ -e /usr/include/postgresql/libpq-fe.h ] || echo libpq-dev
-	[ -x "/$LIBDIR/bin/postgres" ] || echo "postgresql-$PGMAJOR"
-	[ -e "/$LIBDIR/lib/pgxs/src/makefiles/pgxs.mk" ] || echo "postgresql-server-dev-$PGMAJOR"
-	[ -e "/$SHAREDIR/extension/pgtap.control" ] || echo "postgresql-$PGMAJOR-pgtap"
-}
-
-# Those without which some tests are skipped.
-optional_packages() {
-	compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo faketime
-}
-
-apt_install() {
-	export DEBIAN_FRONTEND=noninteractive
-	{ apt-get -q update && apt-get -qy install --no-install-recommends "$@"; } >"$WORK/log/apt" 2>&1
-}
-
-install_missing() {
-	local packages optional
-	mapfile -t packages < <(missing_packages | tr ' ' '\n' | sort -u)
-	mapfile -t optional < <(optional_packages)
-	if [ ${#packages[@]} -gt 0 ]; then
-		[ "$(id -u)" = 0 ] ||
-			die "Missing packages: ${packages[*]}. Install them, or run this as root."
-		command -v apt-get >/dev/null ||
-			die "Missing: ${packages[*]} (Debian names), and there is no apt-get to install them."
-		say "installing ${packages[*]}"
-		if ! apt_install "${packages[@]}"; then
-			tail -n 30 "$WORK/log/apt" >&2
-			die "apt-get failed"
-		fi
-	fi
-	if [ ${#optional[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-		say "installing ${optional[*]}"
-		apt_install "${optional[@]}" || say "that failed; tests that need it are skipped"
-	fi
-}
+# shellcheck source=test/prerequisites.sh
+. "$ROOT/test/prerequisites.sh"
+choose_owner
+choose_installation || true
 
 # --- builds ----------------------------------------------------------------
 
@@ -118,19 +57,29 @@ sync_sources() {
 }
 
 # PostgreSQL finds its files relative to the place of its binaries, so a copy of
-# the binaries, libraries and shared files is an installation of its own.
+# the binaries, libraries and shared files is an installation of its own.  It is
+# made anew, with what was built for it, when PostgreSQL is another one now.
 make_prefix() {
-	local prefix=$1
-	[ ! -e "$prefix/usr" ] || return 0
-	mkdir -p "$prefix/$LIBDIR" "$prefix/$SHAREDIR" "$prefix/usr/include"
-	cp -a "/$LIBDIR/." "$prefix/$LIBDIR"
-	cp -a "/$SHAREDIR/." "$prefix/$SHAREDIR"
-	ln -s /usr/include/postgresql "$prefix/usr/include/postgresql"
+	local prefix=$1 dir stamp
+	stamp="$PG_BINDIR $(version_of "$PG_BINDIR/postgres") $(stat -c %Y "$PG_BINDIR/postgres")"
+	[ "$(cat "$prefix/installation" 2>/dev/null)" != "$stamp" ] || return 0
+	rm -rf "${prefix:?}"
+	mkdir -p "$prefix$PG_BINDIR" "$prefix$PG_PKGLIBDIR" "$prefix$PG_SHAREDIR"
+	# Links are followed: a program looks for its files where the link leads to.
+	(cd "$PG_BINDIR" && cp -Lp initdb postgres pgbench psql pg_* create* drop* *db "$prefix$PG_BINDIR" 2>/dev/null) || true
+	cp -a "$PG_PKGLIBDIR/." "$prefix$PG_PKGLIBDIR"
+	cp -a "$PG_SHAREDIR/." "$prefix$PG_SHAREDIR"
+	for dir in "$PG_INCLUDEDIR" "$("$PG_BINDIR/pg_config" --pkgincludedir)" "$PG_SERVERDIR"; do
+		[ ! -e "$dir/stdio.h" ] && [ ! -e "$prefix$dir" ] || continue
+		mkdir -p "$prefix${dir%/*}"
+		ln -s "$dir" "$prefix$dir"
+	done
+	echo "$stamp" >"$prefix/installation"
 	chown -R "$OWNER" "$prefix"
 }
 
-bindir() { echo "$WORK/$1/$LIBDIR/bin"; }
-pgxsdir() { echo "$WORK/$1/$LIBDIR/lib/pgxs/src"; }
+bindir() { echo "$WORK/$1$PG_BINDIR"; }
+pgxsdir() { echo "$WORK/$1$PG_PKGLIBDIR/pgxs/src"; }
 
 # build_flags BUILD: what the preprocessor is told.
 build_flags() {
@@ -157,11 +106,15 @@ build() {
 # Of the installation it has links: install replaces a file, and does not write
 # into it, as compilers do.
 build_mutant() {
-	local dir=$WORK/mutant-$1 files
+	local dir=$WORK/mutant-$1 item files
 	mkdir -p "$dir"
 	chown "$OWNER" "$dir"
-	cp -al "$WORK/points/usr" "$dir/usr"
-	cp -a "$WORK/points/src" "$dir/src"
+	for item in "$WORK"/points/*; do
+		case $item in
+			*/src) cp -a "$item" "$dir/" ;;
+			*) cp -al "$item" "$dir/" ;;
+		esac
+	done
 	mapfile -t files < <(grep -rlw --include='*.[ch]' "CS_MUTANT_$1" "$dir/src/src")
 	if [ ${#files[@]} = 0 ]; then
 		say "nothing in src/ names CS_MUTANT_$1" >"$WORK/log/build-mutant-$1"
@@ -174,6 +127,7 @@ build_mutant() {
 # --- clusters --------------------------------------------------------------
 
 cluster_dir() { echo "$WORK/cluster/$1"; }
+socket_dir() { echo "$(socket_root)/$1"; }
 
 # One initdb; every cluster is a copy of its result.
 make_template() {
@@ -194,7 +148,7 @@ cluster_init() {
 	as_pg cp -a "$WORK/cluster/template" "$dir/data"
 	as_pg tee -a "$dir/data/postgresql.conf" >/dev/null <<-CONF
 		listen_addresses = ''
-		unix_socket_directories = '$dir'
+		unix_socket_directories = '$(socket_dir "$1")'
 	CONF
 	as_pg tee -a "$dir/data/postgresql.conf" <"$ROOT/test/regress.conf" >/dev/null
 }
@@ -203,6 +157,7 @@ cluster_init() {
 cluster_start() {
 	local dir
 	dir=$(cluster_dir "$1")
+	as_pg mkdir -p "$(socket_dir "$1")"
 	as_pg "$(bindir "$2")/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >"$WORK/log/pg_ctl" 2>&1 ||
 		{ tail -n 20 "$dir/log" >&2; return 1; }
 }
@@ -213,7 +168,7 @@ cluster_stop() {
 
 # in_cluster NAME BUILD: the environment in which clients find the server.
 in_cluster() {
-	echo "PATH=$(bindir "$2"):$PATH PGHOST=$(cluster_dir "$1") PGPORT=5432 PGUSER=postgres PGDATABASE=postgres"
+	echo "PATH=$(bindir "$2"):$PATH PGHOST=$(socket_dir "$1") PGPORT=5432 PGUSER=postgres PGDATABASE=postgres"
 }
 
 # processes_in_work exe|cwd: the processes whose program or whose current
@@ -257,7 +212,7 @@ regress() {
 	# shellcheck disable=SC2046
 	as_pg env -C "$WORK/$build/src" $(in_cluster "$cluster" "$build") \
 		"$(pgxsdir "$build")/test/regress/pg_regress" --bindir="$(bindir "$build")" \
-		--host="$(cluster_dir "$cluster")" --port=5432 --user=postgres --dbname=regression \
+		--host="$(socket_dir "$cluster")" --port=5432 --user=postgres --dbname=regression \
 		--load-extension=cache_strategies "$@"
 }
 
@@ -267,7 +222,7 @@ isolation() {
 	# shellcheck disable=SC2046
 	as_pg env -C "$WORK/$build/src/test/isolation" $(in_cluster "$cluster" "$build") \
 		"$(pgxsdir "$build")/test/isolation/pg_isolation_regress" --bindir="$(bindir "$build")" \
-		--host="$(cluster_dir "$cluster")" --port=5432 --user=postgres --dbname=isolation \
+		--host="$(socket_dir "$cluster")" --port=5432 --user=postgres --dbname=isolation \
 		--load-extension=cache_strategies "$@"
 }
 
@@ -290,9 +245,9 @@ tap() {
 	local src=$WORK/$1/src name
 	name=$(basename "$2" .pl)
 	rm -rf "${WORK:?}/tap/$1/$name"		# what a run that was ended has left
-	as_pg mkdir -p "$WORK/tap/$1/$name" "$WORK/tmp"
+	as_pg mkdir -p "$WORK/tap/$1/$name" "$(socket_root)/tmp"
 	make_tap_template "$1" || { tail "$WORK/log/initdb-tap"; return 1; }
-	as_pg env -C "$src" TMPDIR="$WORK/tmp" INITDB_TEMPLATE="$WORK/tap/template" \
+	as_pg env -C "$src" TMPDIR="$(socket_root)/tmp" INITDB_TEMPLATE="$WORK/tap/template" \
 		PATH="$(bindir "$1"):$PATH" PERL5LIB="$(pgxsdir "$1")/test/perl:$src/test/t" \
 		TESTDIR="$WORK/tap/$1/$name" TESTDATADIR="$WORK/tap/$1/$name/tmp_check" \
 		TESTLOGDIR="$WORK/tap/$1/$name/tmp_check/log" PGPORT=65432 PG_TEST_PORT_DIR="$WORK/tap/ports" \

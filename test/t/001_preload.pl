@@ -1,6 +1,8 @@
 
 # Servers in which the library is not preloaded, and settings.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -2,6 +2,8 @@
 # Sessions that are killed, terminated or cancelled in the middle of a commit or
 # of a load, and servers that crash: no stale row, and no mark left behind.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -3,6 +3,8 @@
 # issues that; everybody sees them after it; nothing that could become stale is
 # kept in between.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

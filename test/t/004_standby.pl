@@ -2,6 +2,8 @@
 # A hot standby reads the table and changes no binding; after its promotion it
 # caches, also with a transaction that the old primary left prepared.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -2,6 +2,8 @@
 # CREATE EXTENSION: a schema "cache" of another role's is refused, and neither the
 # script nor a query that the library runs is led astray by a search_path.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

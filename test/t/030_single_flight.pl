@@ -3,6 +3,8 @@
 # they can be cancelled one by one, and whatever becomes of the loader, they go
 # on.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -3,6 +3,8 @@
 # shared memory knows what they changed, so nothing is filled until they have
 # been finished.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -3,6 +3,8 @@
 # killed: backends, the flush worker, the launcher, the postmaster, all at once,
 # and a primary whose standby takes over.  "make soak" is the long run.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -3,6 +3,8 @@
 # next start makes of it: every acknowledged write is in the table once.  Nobody
 # reads or writes a table before its journal has been replayed.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

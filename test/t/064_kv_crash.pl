@@ -4,6 +4,8 @@
 # no hold that sends immediate changes the long way round.  A crash empties the
 # cache, and everything works afterwards.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

@@ -2,6 +2,8 @@
 # docs/recipes.md: each block of SQL in it is run, in its order, and does what
 # the document shows.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 

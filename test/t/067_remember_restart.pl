@@ -2,6 +2,8 @@
 # Remembered results and what survives a server that they do not: prepared
 # transactions, across a restart, a crash, and a promotion.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 
