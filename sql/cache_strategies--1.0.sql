@@ -306,92 +306,104 @@ COMMENT ON FUNCTION cache.invalidate(anycompatible, "any") IS
 
 -- ----- keys and values -----
 
-CREATE FUNCTION cache.set(key text, value text, ttl interval DEFAULT NULL, if_absent boolean DEFAULT false,
-	if_present boolean DEFAULT false, keep_ttl boolean DEFAULT false,
-	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.set(key text, value anycompatible, ttl "any" DEFAULT NULL,
+	if_absent boolean DEFAULT false, if_present boolean DEFAULT false,
+	keep_ttl boolean DEFAULT false, tags text[] DEFAULT NULL, space text DEFAULT NULL,
+	immediate boolean DEFAULT false, best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.set(text, text, interval, boolean, boolean, boolean, text[], text, boolean) IS
+COMMENT ON FUNCTION cache.set(text, anycompatible, "any", boolean, boolean, boolean, text[], text, boolean, boolean) IS
 'put a value under a key; was it put?';
 
-CREATE FUNCTION cache.set(key text, value jsonb, ttl interval DEFAULT NULL, if_absent boolean DEFAULT false,
-	if_present boolean DEFAULT false, keep_ttl boolean DEFAULT false,
-	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.set_jsonb(key text, value jsonb, ttl "any" DEFAULT NULL,
+	if_absent boolean DEFAULT false, if_present boolean DEFAULT false,
+	keep_ttl boolean DEFAULT false, tags text[] DEFAULT NULL, space text DEFAULT NULL,
+	immediate boolean DEFAULT false, best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.set(text, jsonb, interval, boolean, boolean, boolean, text[], text, boolean) IS
-'put a value under a key; was it put?';
+COMMENT ON FUNCTION cache.set_jsonb(text, jsonb, "any", boolean, boolean, boolean, text[], text, boolean, boolean) IS
+'put a value under a key, as jsonb; was it put?';
 
-CREATE FUNCTION cache.set(key text, value bytea, ttl interval DEFAULT NULL, if_absent boolean DEFAULT false,
-	if_present boolean DEFAULT false, keep_ttl boolean DEFAULT false,
-	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.set_bytea(key text, value bytea, ttl "any" DEFAULT NULL,
+	if_absent boolean DEFAULT false, if_present boolean DEFAULT false,
+	keep_ttl boolean DEFAULT false, tags text[] DEFAULT NULL, space text DEFAULT NULL,
+	immediate boolean DEFAULT false, best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.set(text, bytea, interval, boolean, boolean, boolean, text[], text, boolean) IS
-'put a value under a key; was it put?';
+COMMENT ON FUNCTION cache.set_bytea(text, bytea, "any", boolean, boolean, boolean, text[], text, boolean, boolean) IS
+'put a value under a key, as bytea; was it put?';
 
-CREATE FUNCTION cache.add(key text, value text, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.add(key text, value anycompatible, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.add(text, text, interval, text[], text, boolean) IS
+COMMENT ON FUNCTION cache.add(text, anycompatible, "any", text[], text, boolean, boolean) IS
 'put a value under a key that has none; was it put?';
 
-CREATE FUNCTION cache.add(key text, value jsonb, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.add_jsonb(key text, value jsonb, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.add(text, jsonb, interval, text[], text, boolean) IS
-'put a value under a key that has none; was it put?';
+COMMENT ON FUNCTION cache.add_jsonb(text, jsonb, "any", text[], text, boolean, boolean) IS
+'put a value under a key that has none, as jsonb; was it put?';
 
-CREATE FUNCTION cache.add(key text, value bytea, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.add_bytea(key text, value bytea, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.add(text, bytea, interval, text[], text, boolean) IS
-'put a value under a key that has none; was it put?';
+COMMENT ON FUNCTION cache.add_bytea(text, bytea, "any", text[], text, boolean, boolean) IS
+'put a value under a key that has none, as bytea; was it put?';
 
-CREATE FUNCTION cache.replace(key text, value text, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.replace(key text, value anycompatible, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_replace' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.replace(text, text, interval, text[], text, boolean) IS
+COMMENT ON FUNCTION cache.replace(text, anycompatible, "any", text[], text, boolean, boolean) IS
 'put a value under a key that has one; was it put?';
 
-CREATE FUNCTION cache.replace(key text, value jsonb, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.replace_jsonb(key text, value jsonb, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_replace' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.replace(text, jsonb, interval, text[], text, boolean) IS
-'put a value under a key that has one; was it put?';
+COMMENT ON FUNCTION cache.replace_jsonb(text, jsonb, "any", text[], text, boolean, boolean) IS
+'put a value under a key that has one, as jsonb; was it put?';
 
-CREATE FUNCTION cache.replace(key text, value bytea, ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.replace_bytea(key text, value bytea, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_replace' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.replace(text, bytea, interval, text[], text, boolean) IS
-'put a value under a key that has one; was it put?';
+COMMENT ON FUNCTION cache.replace_bytea(text, bytea, "any", text[], text, boolean, boolean) IS
+'put a value under a key that has one, as bytea; was it put?';
 
-CREATE FUNCTION cache.set_many(keys text[], "values" text[], ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.set_many(keys text[], "values" anycompatiblearray, ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cs_set_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.set_many(text[], text[], interval, text[], text, boolean) IS
+COMMENT ON FUNCTION cache.set_many(text[], anycompatiblearray, "any", text[], text, boolean, boolean) IS
 'put many values; returns under how many keys';
 
-CREATE FUNCTION cache.set_many(keys text[], "values" jsonb[], ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.set_many_jsonb(keys text[], "values" jsonb[], ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cs_set_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.set_many(text[], jsonb[], interval, text[], text, boolean) IS
-'put many values; returns under how many keys';
+COMMENT ON FUNCTION cache.set_many_jsonb(text[], jsonb[], "any", text[], text, boolean, boolean) IS
+'put many values, as jsonb; returns under how many keys';
 
-CREATE FUNCTION cache.set_many(keys text[], "values" bytea[], ttl interval DEFAULT NULL, tags text[] DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.set_many_bytea(keys text[], "values" bytea[], ttl "any" DEFAULT NULL,
+	tags text[] DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false,
+	best_effort boolean DEFAULT false)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cs_set_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.set_many(text[], bytea[], interval, text[], text, boolean) IS
-'put many values; returns under how many keys';
+COMMENT ON FUNCTION cache.set_many_bytea(text[], bytea[], "any", text[], text, boolean, boolean) IS
+'put many values, as bytea; returns under how many keys';
 
 CREATE FUNCTION cache.get(key text, space text DEFAULT NULL) RETURNS text
 AS 'MODULE_PATHNAME', 'cs_get' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -431,6 +443,11 @@ CREATE FUNCTION cache.ttl(key text, space text DEFAULT NULL) RETURNS interval
 AS 'MODULE_PATHNAME', 'cs_ttl' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.ttl(text, text) IS
 'how long the value will be there; NULL if for ever, or if there is none';
+
+CREATE FUNCTION cache.ttl_ms(key text, space text DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_ttl_ms' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.ttl_ms(text, text) IS
+'how many milliseconds the value will be there; -1 if for ever, -2 if there is none';
 
 CREATE FUNCTION cache.keys(prefix text DEFAULT '', after text DEFAULT NULL, count bigint DEFAULT NULL,
 	space text DEFAULT NULL)
@@ -474,52 +491,45 @@ AS 'MODULE_PATHNAME', 'cs_get_and_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.get_and_delete_bytea(text, text, boolean) IS
 'remove a key, and return its value, as bytea; NULL if there is none';
 
-CREATE FUNCTION cache.compare_and_set(key text, expected text, value text, ttl interval DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.compare_and_set(key text, expected anycompatible, value anycompatible,
+	ttl "any" DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_compare_and_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.compare_and_set(text, text, text, interval, text, boolean) IS
+COMMENT ON FUNCTION cache.compare_and_set(text, anycompatible, anycompatible, "any", text, boolean) IS
 'put a value if the present one is as expected, NULL standing for none; was it?';
 
-CREATE FUNCTION cache.compare_and_set(key text, expected jsonb, value jsonb, ttl interval DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.compare_and_set_jsonb(key text, expected jsonb, value jsonb,
+	ttl "any" DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_compare_and_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.compare_and_set(text, jsonb, jsonb, interval, text, boolean) IS
-'put a value if the present one is as expected, NULL standing for none; was it?';
+COMMENT ON FUNCTION cache.compare_and_set_jsonb(text, jsonb, jsonb, "any", text, boolean) IS
+'put a value, as jsonb if the present one is as expected, NULL standing for none; was it?';
 
-CREATE FUNCTION cache.compare_and_set(key text, expected bytea, value bytea, ttl interval DEFAULT NULL,
-	space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.compare_and_set_bytea(key text, expected bytea, value bytea,
+	ttl "any" DEFAULT NULL, space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_compare_and_set' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.compare_and_set(text, bytea, bytea, interval, text, boolean) IS
-'put a value if the present one is as expected, NULL standing for none; was it?';
+COMMENT ON FUNCTION cache.compare_and_set_bytea(text, bytea, bytea, "any", text, boolean) IS
+'put a value, as bytea if the present one is as expected, NULL standing for none; was it?';
 
-CREATE FUNCTION cache.incr(key text, delta bigint DEFAULT 1, ttl interval DEFAULT NULL, space text DEFAULT NULL,
-	immediate boolean DEFAULT false)
+CREATE FUNCTION cache.incr(key text, delta "any" DEFAULT 1, ttl "any" DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cs_incr' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.incr(text, bigint, interval, text, boolean) IS
+COMMENT ON FUNCTION cache.incr(text, "any", "any", text, boolean) IS
 'add to a number, which begins at 0; returns the new one';
 
-CREATE FUNCTION cache.incr(key text, delta integer, ttl interval DEFAULT NULL, space text DEFAULT NULL,
-	immediate boolean DEFAULT false)
-RETURNS bigint
-AS 'MODULE_PATHNAME', 'cs_incr' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.incr(text, integer, interval, text, boolean) IS
-'add to a number, which begins at 0; returns the new one';
-
-CREATE FUNCTION cache.incr(key text, delta numeric, ttl interval DEFAULT NULL, space text DEFAULT NULL,
-	immediate boolean DEFAULT false)
+CREATE FUNCTION cache.incr_numeric(key text, delta "any" DEFAULT 1, ttl "any" DEFAULT NULL,
+	space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS numeric
-AS 'MODULE_PATHNAME', 'cs_incr' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.incr(text, numeric, interval, text, boolean) IS
-'add to a number, which begins at 0; returns the new one';
+AS 'MODULE_PATHNAME', 'cs_incr_numeric' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.incr_numeric(text, "any", "any", text, boolean) IS
+'add to a number with digits after the point, which begins at 0; returns the new one';
 
-CREATE FUNCTION cache.expire(key text, ttl interval, space text DEFAULT NULL, immediate boolean DEFAULT false)
+CREATE FUNCTION cache.expire(key text, ttl "any", space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_expire' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.expire(text, interval, text, boolean) IS
+COMMENT ON FUNCTION cache.expire(text, "any", text, boolean) IS
 'have a value expire after that time; was there one?';
 
 CREATE FUNCTION cache.persist(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
@@ -541,17 +551,17 @@ COMMENT ON FUNCTION cache.invalidate_tag(text, text, boolean) IS
 
 -- ----- spaces -----
 
-CREATE FUNCTION cache.create_space(name text, ttl interval DEFAULT NULL, max_memory text DEFAULT NULL,
+CREATE FUNCTION cache.create_space(name text, ttl "any" DEFAULT NULL, max_memory text DEFAULT NULL,
 	owner text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'cs_create_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.create_space(text, interval, text, text) IS
+COMMENT ON FUNCTION cache.create_space(text, "any", text, text) IS
 'make a space for keys, with what they get unless told otherwise';
 
-CREATE FUNCTION cache.alter_space(name text, ttl interval, max_memory text, owner text DEFAULT NULL)
+CREATE FUNCTION cache.alter_space(name text, ttl "any", max_memory text, owner text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'cs_alter_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.alter_space(text, interval, text, text) IS 'set the options of a space anew, or give it to another role';
+COMMENT ON FUNCTION cache.alter_space(text, "any", text, text) IS 'set the options of a space anew, or give it to another role';
 
 CREATE FUNCTION cache.drop_space(name text, if_exists boolean DEFAULT false) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_drop_space' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -680,21 +690,31 @@ GRANT SELECT ON cache.flush_status TO PUBLIC;
 
 -- ----- results of queries -----
 
-CREATE FUNCTION cache.remember(key text, ttl interval, query text,
-	params text[] DEFAULT NULL, grace interval DEFAULT NULL, beta double precision DEFAULT 1,
+CREATE FUNCTION cache.remember(key text, ttl "any", query text,
+	params "any" DEFAULT NULL, grace "any" DEFAULT NULL, beta double precision DEFAULT 1,
 	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'cs_remember_jsonb' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100;
-COMMENT ON FUNCTION cache.remember(text, interval, text, text[], interval, double precision,
+COMMENT ON FUNCTION cache.remember(text, "any", text, "any", "any", double precision,
 	text[], regclass[], text) IS
 'the rows of a query as an array of objects, computed once and kept until a table that it reads changes';
 
-CREATE FUNCTION cache.remember(row_type anyelement, key text, ttl interval, query text,
-	params text[] DEFAULT NULL, grace interval DEFAULT NULL, beta double precision DEFAULT 1,
+-- with four arguments that have no type, the other two would be as good as each other
+CREATE FUNCTION cache.remember(key text, ttl text, query text,
+	params text, grace "any" DEFAULT NULL, beta double precision DEFAULT 1,
+	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'cs_remember_jsonb' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION cache.remember(text, text, text, text, "any", double precision,
+	text[], regclass[], text) IS
+'the same for arguments without a type';
+
+CREATE FUNCTION cache.remember(row_type anyelement, key text, ttl "any", query text,
+	params "any" DEFAULT NULL, grace "any" DEFAULT NULL, beta double precision DEFAULT 1,
 	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'cs_remember_rows' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100;
-COMMENT ON FUNCTION cache.remember(anyelement, text, interval, text, text[], interval,
+COMMENT ON FUNCTION cache.remember(anyelement, text, "any", text, "any", "any",
 	double precision, text[], regclass[], text) IS
 'the rows of a query, computed once and kept until a table that it reads changes';
 

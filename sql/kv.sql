@@ -11,7 +11,7 @@ SELECT cache.set('text', 'a value'), cache.get('text'), cache.exists('text');
 SELECT cache.set('json', '{"b": [1, 2.50, null], "a": "x"}'::jsonb), cache.get_jsonb('json'), cache.get('json');
 SELECT cache.set('bytes', '\x00ff10'::bytea), cache.get_bytea('bytes');
 SELECT cache.incr('bigint', 41), cache.get('bigint'), cache.get_jsonb('bigint'), jsonb_typeof(cache.get_jsonb('bigint'));
-SELECT cache.incr('numeric', 1.250), cache.get('numeric'), cache.get_jsonb('numeric'), jsonb_typeof(cache.get_jsonb('numeric'));
+SELECT cache.incr_numeric('numeric', 1.250), cache.get('numeric'), cache.get_jsonb('numeric'), jsonb_typeof(cache.get_jsonb('numeric'));
 -- text as JSON, and as its bytes
 SELECT cache.set('text json', ' {"a": [true]} '), cache.get_jsonb('text json'), cache.get('text json');
 SELECT cache.set('text bytes', 'aé'), cache.get_bytea('text bytes');
@@ -167,23 +167,23 @@ SELECT array_agg(k) FROM cache.keys() k;
 
 SELECT cache.delete_prefix('');
 SELECT cache.incr('n'), cache.incr('n'), cache.incr('n', 10), cache.incr('n', -20), cache.incr('n', 0), cache.get('n');
-SELECT pg_typeof(cache.incr('n', 1)), pg_typeof(cache.incr('n', 1::bigint)), pg_typeof(cache.incr('n', 1.0)), pg_typeof(cache.incr('n'));
+SELECT pg_typeof(cache.incr('n', 1)), pg_typeof(cache.incr('n', 1::bigint)), pg_typeof(cache.incr('n', 1.0)), pg_typeof(cache.incr_numeric('n', 1.0)), pg_typeof(cache.incr_numeric('n')), pg_typeof(cache.incr('n'));
 SELECT cache.delete('n'), cache.incr('n', 5000000000), cache.incr('n', 4611686018427387904);
 -- both ends of bigint can be reached
 SELECT cache.delete('n'), cache.incr('n', 9223372036854775807), cache.incr('n', -9223372036854775807), cache.incr('n', -9223372036854775808);
 -- numeric, exactly
-SELECT cache.incr('f', 0.1), cache.incr('f', 0.2), cache.incr('f', 123456789012345678901234567890), cache.incr('f', -0.3), cache.get('f');
+SELECT cache.incr_numeric('f', 0.1), cache.incr_numeric('f', 0.2), cache.incr_numeric('f', 123456789012345678901234567890), cache.incr_numeric('f', -0.3), cache.get('f');
 -- a bigint becomes numeric with the first numeric delta, and stays one
-SELECT cache.incr('g', 1), cache.incr('g', 0.50), cache.incr('g', 0.50), cache.incr('g', 1), cache.get('g');
-SELECT cache.incr('h', 9223372036854775807), cache.incr('h', 1::numeric), cache.get('h');
+SELECT cache.incr('g', 1), cache.incr_numeric('g', 0.50), cache.incr_numeric('g', 0.50), cache.incr('g', 1), cache.get('g');
+SELECT cache.incr('h', 9223372036854775807), cache.incr_numeric('h', 1), cache.get('h');
 -- text that is a number
 SELECT v, cache.set('t', v), cache.incr('t', 1) AS incr FROM unnest('{0,7,-7,9223372036854775806,-9223372036854775808}'::text[]) v;
-SELECT v, cache.set('t', v), cache.incr('t', 1::numeric) AS incr FROM unnest('{0,007,-7.25,+7,.5,5.,1e3,1E-3,99999999999999999999}'::text[]) v;
+SELECT v, cache.set('t', v), cache.incr_numeric('t', 1::numeric) AS incr FROM unnest('{0,007,-7.25,+7,.5,5.,1e3,1E-3,99999999999999999999}'::text[]) v;
 SELECT cache.set('t', '5'), cache.incr('t'), cache.get_jsonb('t');
 -- the time to live is for a key that is new, and is kept
 SELECT cache.incr('u', 1, '1 hour'), cache.ttl('u') > '50 min' AS ttl, cache.incr('u', 1, '1 day'), cache.ttl('u') <= '1 hour' AS ttl;
 SELECT cache.incr('v'), cache.incr('v', ttl => '1 hour'), cache.ttl('v');
-SELECT cache.set('w', '1', ttl => '1 hour'), cache.incr('w'), cache.ttl('w') > '50 min' AS ttl, cache.incr('w', 0.5), cache.ttl('w') > '50 min' AS ttl;
+SELECT cache.set('w', '1', ttl => '1 hour'), cache.incr('w'), cache.ttl('w') > '50 min' AS ttl, cache.incr_numeric('w', 0.5), cache.ttl('w') > '50 min' AS ttl;
 
 -- ----- compare_and_set -----
 
@@ -429,8 +429,8 @@ ROLLBACK;
 SELECT cache.get('i'), cache.get('j'), cache.get('k'), cache.get('i1'), cache.get('i2'), cache.get('a'), cache.ttl('l') > '50 min' AS ttl;
 SELECT cache.add('i', 'no', immediate => true), cache.replace('i', 'yes', immediate => true), cache.get('i'),
 	cache.compare_and_set('i', 'yes', 'swapped', immediate => true), cache.get('i'), cache.incr('j', 2, immediate => true),
-	cache.incr('j', 0.5, immediate => true), cache.get_and_delete('i', immediate => true), cache.get('i');
-SELECT cache.touch('l', immediate => true), cache.ttl('l') > '50 min' AS ttl, cache.persist('l', immediate => true), cache.ttl('l'),
+	cache.incr_numeric('j', 0.5, immediate => true), cache.get_and_delete('i', immediate => true), cache.get('i');
+SELECT cache.touch('l', immediate => true), cache.ttl('l') > '59 min' AS ttl, cache.persist('l', immediate => true), cache.ttl('l'),
 	cache.delete_many('{i1,none}', immediate => true), cache.delete_prefix('i', immediate => true), cache.exists('i2'),
 	cache.set('m', 'x', keep_ttl => true, immediate => true), cache.set('m', 'y', '1 day', if_present => true, immediate => true), cache.get('m');
 BEGIN;

@@ -20,7 +20,7 @@ CREATE FUNCTION all_fail(VARIADIC commands text[]) RETURNS SETOF text LANGUAGE s
 
 SELECT cache.delete_prefix('') >= 0;
 SELECT cache.set('text', 'some text'), cache.set('json', '{"a": 1}'::jsonb), cache.set('bytes', '\x00'::bytea),
-	cache.incr('bigint'), cache.incr('numeric', 1.5), cache.set('number', '1'::jsonb);
+	cache.incr('bigint'), cache.incr_numeric('numeric', 1.5), cache.set('number', '1'::jsonb);
 
 -- types
 SELECT all_fail($$get('bytes')$$, $$get_jsonb('bytes')$$, $$get_bytea('json')$$, $$get_bytea('bigint')$$, $$get_bytea('numeric')$$, $$get_jsonb('text')$$,
@@ -32,27 +32,31 @@ SELECT cache.exists('bytes'), cache.exists('json'), cache.exists('text');
 SELECT all_fail($$compare_and_set('bytes', 'x', 'y')$$, $$compare_and_set('json', '\x00'::bytea, '\x01'::bytea)$$, $$compare_and_set('text', '{}', '{}'::jsonb)$$);
 -- absent is absent, though
 SELECT cache.compare_and_set('bytes', NULL, 'y'), cache.compare_and_set('text', NULL, '{}'::jsonb);
-SELECT all_fail($$incr('json')$$, $$incr('number')$$, $$incr('bytes', 1.5)$$, $$incr('bytes')$$, $$incr('numeric')$$, $$incr('numeric', 5)$$, $$incr('text')$$, $$incr('text', 1.5)$$);
-SELECT v, cache.set('t', v), split_part(fails($$SELECT cache.incr('t')$$), E'\n', 1), split_part(fails($$SELECT cache.incr('t', 1::numeric)$$), E'\n', 1)
+SELECT all_fail($$incr('json')$$, $$incr('number')$$, $$incr_numeric('bytes', 1.5)$$, $$incr('bytes')$$, $$incr('numeric')$$, $$incr('numeric', 5)$$, $$incr('text')$$, $$incr_numeric('text', 1.5)$$);
+SELECT v, cache.set('t', v), split_part(fails($$SELECT cache.incr('t')$$), E'\n', 1), split_part(fails($$SELECT cache.incr_numeric('t', 1::numeric)$$), E'\n', 1)
 	FROM unnest(ARRAY['', ' ', ' 1', '1 ', '+1', '-', '-0', '00', '01', '1.0', '1e3', '.', '1.', '.e1', '1e', '1e+', '0x10', '1_000', '١', 'NaN', 'Infinity', 'inf', '-1', '1;', E'1\n']) v;
--- there is no value of these types
-SELECT all_fail($$set('a', 5)$$, $$set('a', 1.5)$$, $$set('a', now())$$, $$set('a', true)$$);
+-- arguments of other types
+SELECT all_fail($$incr('n', 1.5)$$, $$incr('n', 1.5::float8)$$, $$incr('n', 'NaN'::numeric)$$, $$incr('n', 1e20)$$, $$incr('n', 'x')$$, $$incr('n', '1.5'::text)$$, $$incr('n', true)$$,
+	$$incr_numeric('n', 'x')$$, $$incr_numeric('n', now())$$, $$incr_numeric('n', 'NaN'::float8)$$,
+	$$set('a', 'x', ttl => true)$$, $$set('a', 'x', 'soon')$$, $$set('a', 'x', '60 parsecs'::text)$$, $$set('a', 'x', 0)$$, $$set('a', 'x', -5)$$, $$set('a', 'x', 9223372036854775807)$$,
+	$$set('a', 'x', 'NaN'::float8)$$, $$set('a', 'x', 'Infinity'::numeric)$$, $$set('a', 'x', 1e300)$$, $$expire('text', true)$$, $$expire('text', 0)$$,
+	$$set_many('{a}', ARRAY[ARRAY['x', 'y']])$$, $$set_jsonb('a', '{')$$, $$set_bytea('a', '\xz')$$);
 
 -- numbers
 SELECT cache.set('max', '9223372036854775807'), cache.set('min', '-9223372036854775808'), cache.set('beyond', '9223372036854775808'),
-	cache.incr('big', 9223372036854775808), cache.incr('huge', ('1' || repeat('0', 131071))::numeric) > 0;
+	cache.incr_numeric('big', 9223372036854775808), cache.incr_numeric('huge', ('1' || repeat('0', 131071))::numeric) > 0;
 SELECT all_fail($$incr('max')$$, $$incr('min', -1)$$, $$incr('beyond')$$, $$incr('big')$$, $$incr('bigint', 9223372036854775807)$$,
-	$$incr('huge', ('9' || repeat('0', 131071))::numeric)$$);
+	$$incr_numeric('huge', ('9' || repeat('0', 131071))::numeric)$$);
 SELECT cache.get('max'), cache.get('bigint'), cache.get('big'), cache.incr('big', -1);
 SELECT cache.set('exponent', '1e200000');
-SELECT all_fail($$incr('exponent', 1.0)$$, $$incr('numeric', 'NaN'::numeric)$$, $$incr('numeric', 'Infinity'::numeric)$$, $$incr('new', '-Infinity'::numeric)$$);
+SELECT all_fail($$incr_numeric('exponent', 1.0)$$, $$incr_numeric('numeric', 'NaN'::numeric)$$, $$incr_numeric('numeric', 'Infinity'::numeric)$$, $$incr_numeric('new', '-Infinity'::numeric)$$);
 SELECT cache.get('numeric'), cache.exists('new');
 
 -- NULL
 SELECT all_fail($$set(NULL, 'x')$$, $$set('a', NULL)$$, $$set('a', NULL::jsonb)$$, $$set('a', NULL::bytea)$$, $$add(NULL, 'x')$$, $$add('a', NULL)$$, $$replace(NULL, 'x')$$, $$replace('text', NULL)$$,
 	$$set_many(NULL, '{}'::text[])$$, $$set_many('{a}', NULL::text[])$$, $$set_many('{a,NULL}', '{1,2}'::text[])$$, $$set_many('{a,b}', '{1,NULL}'::text[])$$,
 	$$delete(NULL)$$, $$delete_many(NULL)$$, $$delete_many('{text,NULL}')$$, $$delete_prefix(NULL)$$, $$get_and_delete(NULL)$$,
-	$$expire(NULL, '1 hour')$$, $$persist(NULL)$$, $$touch(NULL)$$, $$incr(NULL)$$, $$incr('n', NULL::bigint)$$, $$incr('n', NULL::numeric)$$,
+	$$expire(NULL, '1 hour')$$, $$persist(NULL)$$, $$touch(NULL)$$, $$incr(NULL)$$, $$incr('n', NULL::bigint)$$, $$incr_numeric('n', NULL)$$,
 	$$compare_and_set(NULL, 'a', 'b')$$, $$invalidate_tag(NULL)$$, $$set('a', 'x', tags => '{t,NULL}')$$);
 SELECT cache.exists('a'), cache.exists('text');
 

@@ -159,6 +159,124 @@ SELECT * FROM cache.read_many(NULL::un, '{}');
 SELECT * FROM cache.read_many(NULL::un, NULL);
 SELECT * FROM cache.read_many(NULL::un_lines, '{"(1,x,2024-02-29)"}');
 
+-- ----- every function, called as a driver would: no types, and all values as text -----
+CREATE ROLE regress_un;
+CREATE TABLE un_all (id int PRIMARY KEY, v text, n int DEFAULT 0);
+INSERT INTO un_all SELECT g, 'v' || g FROM generate_series(1, 5) g;
+CREATE TABLE un_back (id int PRIMARY KEY, n bigint NOT NULL DEFAULT 0);
+SELECT cache.attach('un_back', 'write_back', merge => '{"n": "add"}');
+CREATE FUNCTION call(statement text, VARIADIC args text[] = '{}') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	types text;
+	result text;
+BEGIN
+	EXECUTE 'PREPARE un_call AS SELECT ' || statement;
+	SELECT parameter_types::text INTO types FROM pg_prepared_statements WHERE name = 'un_call';
+	EXECUTE 'EXECUTE un_call(' || (SELECT string_agg(quote_nullable(a), ', ') FROM unnest(args) a) || ')' INTO result;
+	DEALLOCATE un_call;
+	RETURN types || ' ' || coalesce(result, 'NULL');
+EXCEPTION WHEN OTHERS THEN
+	DEALLOCATE ALL;
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+CREATE TABLE un_calls (n serial, statement text, args text[]);
+INSERT INTO un_calls (statement, args) VALUES
+	('cache.attach($1, $2)', '{un_all,read_through}'),
+	('cache.attach($1, $2, ttl => $3, ttl_jitter => $4, negative_ttl => $5, max_memory => $6, refresh_ahead => $7)', '{un_all,read_through,1 hour,0.1,1 min,1MB,0.5}'),
+	('cache.attach($1, $2, loader => $3)', '{un_all,read_through,un_load_all}'),
+	('cache.attach($1, $2, durable => $3, flush_interval => $4, flush_batch => $5, merge => $6)', '{un_back,write_back,false,1 s,100,"{\"n\": \"add\"}"}'),
+	('cache.track($1)', '{un_all}'),
+	('(cache.tracking($1)).state', '{un_all}'),
+	('cache.untrack($1)', '{un_all}'),
+	('cache.read(NULL::un_all, $1)', '{1}'),
+	('cache.read_many(NULL::un_all, $1)', '{"{2,1}"}'),
+	('cache.attach($1)', '{un_all}'),
+	('cache.lookup(NULL::un_all, $1)', '{3}'),
+	('cache.fill($1::un_all)', '{"(3,v3,0)"}'),
+	('cache.warm($1, $2)', '{un_all,10}'),
+	('(cache.explain(NULL::un_all, $1)).outcome', '{3}'),
+	('cache.write($1::un_all)', '{"(6,v6,1)"}'),
+	('cache.increment(NULL::un_all, $1, $2, $3)', '{n,2,6}'),
+	('cache.remove(NULL::un_all, $1)', '{6}'),
+	('cache.invalidate($1)', '{un_all}'),
+	('cache.invalidate(NULL::un_all, $1)', '{3}'),
+	('count(*) FROM cache.scan(NULL::un_all) WHERE id > $1', '{1}'),
+	('cache.flush($1)', '{un_back}'),
+	('cache.requeue($1, $2)', '{un_back,1}'),
+	('cache.discard($1, $2)', '{un_back,1}'),
+	('cache.dead_letter_count($1)', '{0}'),
+	('cache.set($1, $2)', '{k,v}'),
+	('cache.set($1, $2, $3)', '{k,v,60}'),
+	('cache.set($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)', '{k,v,1 hour,false,false,false,"{a,b}",NULL,false,true}'),
+	('cache.set($1, $2, ttl => $3, tags => $4)', '{k,v,1 hour,"{a}"}'),
+	('cache.set_jsonb($1, $2, $3)', '{j,"{\"a\": 1}",60}'),
+	('cache.set_bytea($1, $2, $3)', '{b,"\\x00ff",60}'),
+	('cache.add($1, $2, $3, $4, $5, $6, $7)', '{new,5,60,"{a}",NULL,false,false}'),
+	('cache.add_jsonb($1, $2)', '{newj,5}'),
+	('cache.add_bytea($1, $2)', '{newb,5}'),
+	('cache.replace($1, $2, $3, $4)', '{new,6,60,"{a}"}'),
+	('cache.replace_jsonb($1, $2)', '{newj,6}'),
+	('cache.replace_bytea($1, $2)', '{newb,6}'),
+	('cache.set_many($1, $2)', '{"{x,y}","{1,2}"}'),
+	('cache.set_many($1, $2, $3, $4)', '{"{x,y}","{1,2}",60,"{a}"}'),
+	('cache.set_many_jsonb($1, $2)', '{"{xj}","{1}"}'),
+	('cache.set_many_bytea($1, $2)', '{"{xb}","{1}"}'),
+	('cache.get($1)', '{k}'),
+	('cache.get($1, $2)', '{k,NULL}'),
+	('cache.get_jsonb($1)', '{j}'),
+	('cache.get_bytea($1)', '{b}'),
+	('cache.get_many($1)', '{"{k}"}'),
+	('cache.get_many_jsonb($1)', '{"{j}"}'),
+	('cache.get_many_bytea($1)', '{"{b}"}'),
+	('cache.exists($1)', '{k}'),
+	('cache.ttl($1) > $2', '{k,50 min}'),
+	('cache.ttl_ms($1) > $2', '{k,3000000}'),
+	('cache.keys($1, $2, $3, $4)', '{k,"",10,NULL}'),
+	('cache.compare_and_set($1, $2, $3)', '{k,v,w}'),
+	('cache.compare_and_set($1, $2, $3, $4)', '{k,w,x,60}'),
+	('cache.compare_and_set_jsonb($1, $2, $3)', '{j,"{\"a\":1}","[]"}'),
+	('cache.compare_and_set_bytea($1, $2, $3)', '{b,"\\x00FF","\\x01"}'),
+	('cache.incr($1)', '{c}'),
+	('cache.incr($1, $2)', '{c,5}'),
+	('cache.incr($1, $2, $3, $4, $5)', '{c,-2,60,NULL,false}'),
+	('cache.incr_numeric($1, $2)', '{f,0.5}'),
+	('cache.incr_numeric($1, $2, $3)', '{f,1,60}'),
+	('cache.expire($1, $2)', '{k,60}'),
+	('cache.touch($1)', '{k}'),
+	('cache.persist($1)', '{k}'),
+	('cache.delete($1)', '{k}'),
+	('cache.delete_many($1)', '{"{x,y}"}'),
+	('cache.get_and_delete($1)', '{c}'),
+	('cache.get_and_delete_jsonb($1)', '{j}'),
+	('cache.get_and_delete_bytea($1)', '{b}'),
+	('cache.invalidate_tag($1)', '{a}'),
+	('cache.delete_prefix($1)', '{""}'),
+	('cache.create_space($1, $2, $3, $4)', '{un_space,60,1MB,NULL}'),
+	('cache.alter_space($1, $2, $3)', '{un_space,1 hour,2MB}'),
+	('cache.grant_space($1, $2, $3, $4)', '{un_space,regress_un,true,false}'),
+	('cache.revoke_space($1, $2)', '{un_space,regress_un}'),
+	('cache.drop_space($1, $2)', '{un_space,false}'),
+	('cache.remember($1, $2, $3)', '{r,60,SELECT 1 AS one}'),
+	('cache.remember($1, $2, $3, $4)', '{r2,1 hour,SELECT $1::int + 1 AS n,"{41}"}'),
+	('cache.remember($1, $2, $3, params => $4, grace => $5, tags => $6, reads => $7)', '{r3,1 hour,SELECT $1::int + 1 AS n,"{41}",10,"{a}","{}"}'),
+	('cache.remember(NULL::un_all, $1, $2, $3)', '{r4,60,SELECT * FROM un_all WHERE id = 1}'),
+	('cache.remember(NULL::un_all, $1, $2, $3, $4)', '{r5,60,SELECT * FROM un_all WHERE id = $1,"{2}"}'),
+	('cache.forget($1)', '{r}'),
+	('cache.detach($1, $2)', '{un_all,false}');
+CREATE FUNCTION un_load_all(int) RETURNS un_all LANGUAGE sql STABLE AS 'SELECT r FROM public.un_all r WHERE id = $1';
+\pset format unaligned
+\pset tuples_only on
+SELECT format('SELECT %L, call(%1$L, VARIADIC %L)', statement, args) FROM un_calls ORDER BY n \gexec
+\pset tuples_only off
+\pset format aligned
+-- is one missing?
+SELECT p.oid::regprocedure FROM pg_proc p
+WHERE pronamespace = 'cache'::regnamespace AND pronargs > 0 AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+	AND NOT EXISTS (SELECT FROM un_calls WHERE statement LIKE '%cache.' || proname || '(%');
+SELECT cache.detach('un_back');
+DROP TABLE un_all, un_back, un_calls CASCADE;
+DROP FUNCTION call(text, text[]);
+DROP ROLE regress_un;
 DEALLOCATE ALL;
 DROP FUNCTION un_load(bigint);
 DROP TABLE un, un_lines, un_uuid, un_text, un_loose, un_made;

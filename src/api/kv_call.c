@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * kv_call.c
- *		What the functions on keys and values have in common: their arguments,
- *		and how values become datums.
+ *		What the functions on keys and values have in common: their arguments.
  *
- * Nothing here is kept between calls, and a call by key looks at no catalogue:
- * which type a function takes or returns is in its expression.
+ * A call by key looks at no catalogue: which type a function takes or returns is
+ * in its expression.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,12 +16,11 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "api/kv_call.h"
+#include "api/span.h"
 #include "compat.h"
 #include "shmem.h"
 #include "store/clock.h"
@@ -54,20 +52,39 @@ cs_verb_reader(FunctionCallInfo fcinfo)
 	return space_arg(fcinfo, PG_NARGS() - 1, CS_SPACE_READ);
 }
 
-void
-cs_verb_writer(FunctionCallInfo fcinfo, const char *function, bool reads, CsVerb *verb)
+static bool
+flag_arg(FunctionCallInfo fcinfo, int arg)
 {
-	int			space = PG_NARGS() - 2;
-	int			immediate = PG_NARGS() - 1;
+	return !PG_ARGISNULL(arg) && PG_GETARG_BOOL(arg);
+}
 
+static void
+begin_writer(FunctionCallInfo fcinfo, int space, const char *function, bool reads,
+			 CsVerb *verb)
+{
 	cs_shmem_require();
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
 	if (reads)
 		(void) space_arg(fcinfo, space, CS_SPACE_READ);
 	verb->space = space_arg(fcinfo, space, CS_SPACE_WRITE);
-	verb->how.immediate = !PG_ARGISNULL(immediate) && PG_GETARG_BOOL(immediate);
-	verb->how.blind = false;
+	verb->how = (CsKvHow)
+	{
+		.immediate = flag_arg(fcinfo, space + 1)
+	};
+}
+
+void
+cs_verb_writer(FunctionCallInfo fcinfo, const char *function, bool reads, CsVerb *verb)
+{
+	begin_writer(fcinfo, PG_NARGS() - 2, function, reads, verb);
+}
+
+void
+cs_verb_putter(FunctionCallInfo fcinfo, const char *function, CsVerb *verb)
+{
+	begin_writer(fcinfo, PG_NARGS() - 3, function, false, verb);
+	verb->how.best_effort = flag_arg(fcinfo, PG_NARGS() - 1);
 }
 
 cs_noreturn static void
@@ -87,14 +104,15 @@ cs_verb_text(FunctionCallInfo fcinfo, int arg, const char *what)
 }
 
 void
-cs_verb_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, CsTexts *texts)
+cs_verb_array(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
+			  CsArray *result)
 {
 	ArrayType  *array;
-	Datum	   *values;
-	bool	   *isnull;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
 
-	texts->n = 0;
-	texts->items = NULL;
+	memset(result, 0, sizeof(*result));
 	if (PG_ARGISNULL(arg))
 	{
 		if (!nulls)
@@ -102,17 +120,27 @@ cs_verb_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, Cs
 		return;
 	}
 	array = PG_GETARG_ARRAYTYPE_P(arg);
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
-					  &values, &isnull, &texts->n);
-	texts->items = palloc(texts->n * sizeof(text *));
-	for (int i = 0; i < texts->n; i++)
-	{
-		if (isnull[i] && !nulls)
+	result->type = ARR_ELEMTYPE(array);
+	get_typlenbyvalalign(result->type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, result->type, typlen, typbyval, typalign,
+					  &result->items, &result->isnull, &result->n);
+	for (int i = 0; i < result->n && !nulls; i++)
+		if (result->isnull[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not contain NULL", what)));
-		texts->items[i] = isnull[i] ? NULL : DatumGetTextPP(values[i]);
-	}
+}
+
+void
+cs_verb_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, CsTexts *texts)
+{
+	CsArray		array;
+
+	cs_verb_array(fcinfo, arg, what, nulls, &array);
+	texts->n = array.n;
+	texts->items = palloc(array.n * sizeof(text *));
+	for (int i = 0; i < array.n; i++)
+		texts->items[i] = array.isnull[i] ? NULL : DatumGetTextPP(array.items[i]);
 }
 
 void
@@ -121,13 +149,13 @@ cs_verb_key(CsKvKey *result, const CsSpace *space, const text *key)
 	cs_kv_key(result, space, CS_KV_KEY, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 }
 
-void
+bool
 cs_verb_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *arg)
 {
 	CsKvKey		kvkey;
 
 	cs_verb_key(&kvkey, verb->space, key);
-	cs_kv_change(&kvkey, verb->how, change, arg);
+	return cs_kv_change(&kvkey, verb->how, change, arg);
 }
 
 /* ----- how long, and with which tags ----- */
@@ -139,7 +167,7 @@ cs_verb_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
 
 	if (PG_ARGISNULL(arg))
 		return space != NULL ? space->ttl : 0;
-	usecs = cs_space_usecs(PG_GETARG_INTERVAL_P(arg));
+	usecs = cs_space_usecs(cs_span_arg(fcinfo, arg, "ttl"));
 	if (usecs <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -157,218 +185,32 @@ cs_verb_set_ttl(CsKvValue *value, int64 ttl)
 	value->expires = cs_clock_after(ttl);
 }
 
-void
-cs_verb_tags(FunctionCallInfo fcinfo, int arg, const CsSpace *space, CsKvValue *value)
+/* Who can do without the value does without its tags. */
+static bool
+get_tag(const CsVerb *verb, const text *name, CsKvTag *tag)
+{
+	/* one that is too long is an error all the same */
+	if (verb->how.best_effort && VARSIZE_ANY_EXHDR(name) < CS_MAX_KEY_LEN)
+		return cs_kv_tag_try(verb->space, CS_KV_TAG, VARDATA_ANY(name),
+							 VARSIZE_ANY_EXHDR(name), tag);
+	cs_kv_tag(verb->space, CS_KV_TAG, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), tag);
+	return true;
+}
+
+bool
+cs_verb_tags(FunctionCallInfo fcinfo, int arg, const CsVerb *verb, CsKvValue *value)
 {
 	CsTexts		names;
 
 	value->ntags = 0;
 	value->tags = NULL;
 	if (PG_ARGISNULL(arg))
-		return;
+		return true;
 	cs_verb_texts(fcinfo, arg, "tags", false, &names);
 	value->tags = palloc(names.n * sizeof(CsKvTag));
 	for (int i = 0; i < names.n; i++)
-		cs_kv_tag(space, CS_KV_TAG, VARDATA_ANY(names.items[i]),
-				  VARSIZE_ANY_EXHDR(names.items[i]), &value->tags[i]);
+		if (!get_tag(verb, names.items[i], &value->tags[i]))
+			return false;
 	value->ntags = names.n;
-}
-
-/* ----- types ----- */
-
-CsKvType
-cs_verb_type(Oid type)
-{
-	switch (type)
-	{
-		case TEXTOID:
-		case TEXTARRAYOID:
-			return CS_KV_TEXT;
-		case JSONBOID:
-		case JSONBARRAYOID:
-			return CS_KV_JSONB;
-		case BYTEAOID:
-		case BYTEAARRAYOID:
-			return CS_KV_BYTEA;
-		default:
-			elog(ERROR, "unexpected type %u of a cached value", type);
-	}
-}
-
-/* Who calls without an expression, by fmgr, has the catalogue asked. */
-Oid
-cs_verb_declared(FunctionCallInfo fcinfo, int arg)
-{
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg);
-	Oid		   *types;
-	int			n;
-
-	if (OidIsValid(type))
-		return type;
-	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &n);
-	return types[arg];
-}
-
-CsKvType
-cs_verb_argtype(FunctionCallInfo fcinfo, int arg)
-{
-	return cs_verb_type(cs_verb_declared(fcinfo, arg));
-}
-
-CsKvType
-cs_verb_rettype(FunctionCallInfo fcinfo)
-{
-	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
-
-	return cs_verb_type(OidIsValid(type) ? type :
-						get_func_rettype(fcinfo->flinfo->fn_oid));
-}
-
-static const char *
-type_name(CsKvType type)
-{
-	switch (type)
-	{
-		case CS_KV_TEXT:
-			return "text";
-		case CS_KV_JSONB:
-			return "jsonb";
-		case CS_KV_BYTEA:
-			return "bytea";
-		case CS_KV_BIGINT:
-			return "bigint";
-		case CS_KV_NUMERIC:
-			return "numeric";
-		case CS_KV_NONE:
-			break;
-	}
-	return "none";
-}
-
-void
-cs_verb_type_error(const text *key, const CsKvValue *value, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("the value of key \"%s\" is of type %s",
-					text_to_cstring(key), type_name(value->type)),
-			 hint != NULL ? errhint("%s", hint) : 0));
-}
-
-/* ----- values ----- */
-
-void
-cs_verb_value(CsKvType type, Datum datum, CsKvValue *value)
-{
-	struct varlena *whole = PG_DETOAST_DATUM_PACKED(datum);
-
-	memset(value, 0, sizeof(*value));
-	value->type = type;
-	value->data = VARDATA_ANY(whole);
-	value->len = VARSIZE_ANY_EXHDR(whole);
-}
-
-void
-cs_verb_copy(const CsKvValue *value, CsKvValue *copy)
-{
-	char	   *whole = palloc(VARHDRSZ + value->len);
-
-	*copy = *value;
-	copy->data = memcpy(whole + VARHDRSZ, value->data, value->len);
-}
-
-int64
-cs_verb_bigint(const CsKvValue *value)
-{
-	int64		result;
-
-	Assert(value->type == CS_KV_BIGINT && value->len == sizeof(result));
-	memcpy(&result, value->data, sizeof(result));
-	return result;
-}
-
-Datum
-cs_verb_numeric(const CsKvValue *value)
-{
-	if (value->type == CS_KV_BIGINT)
-		return NumericGetDatum(int64_to_numeric(cs_verb_bigint(value)));
-	return PointerGetDatum(cs_kv_varlena(value));
-}
-
-static Datum
-text_datum(const CsKvValue *value, const text *key)
-{
-	char	   *result;
-
-	switch (value->type)
-	{
-		case CS_KV_TEXT:
-			return PointerGetDatum(cs_kv_varlena(value));
-		case CS_KV_JSONB:
-			result = JsonbToCString(NULL, &((Jsonb *) cs_kv_varlena(value))->root,
-									value->len);
-			break;
-		case CS_KV_BIGINT:
-			result = DatumGetCString(DirectFunctionCall1(int8out,
-														 Int64GetDatum(cs_verb_bigint(value))));
-			break;
-		case CS_KV_NUMERIC:
-			result = DatumGetCString(DirectFunctionCall1(numeric_out,
-														 cs_verb_numeric(value)));
-			break;
-		default:
-			cs_verb_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
-	}
-	return CStringGetTextDatum(result);
-}
-
-static Datum
-jsonb_datum(const CsKvValue *value, const text *key)
-{
-	JsonbValue	number;
-
-	switch (value->type)
-	{
-		case CS_KV_JSONB:
-			return PointerGetDatum(cs_kv_varlena(value));
-		case CS_KV_TEXT:
-			return DirectFunctionCall1(jsonb_in,
-									   CStringGetDatum(pnstrdup(value->data, value->len)));
-		case CS_KV_BIGINT:
-		case CS_KV_NUMERIC:
-			number.type = jbvNumeric;
-			number.val.numeric = DatumGetNumeric(cs_verb_numeric(value));
-			return JsonbPGetDatum(JsonbValueToJsonb(&number));
-		default:
-			cs_verb_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
-	}
-}
-
-static Datum
-bytea_datum(const CsKvValue *value, const text *key)
-{
-	switch (value->type)
-	{
-		case CS_KV_BYTEA:
-		case CS_KV_TEXT:
-			return PointerGetDatum(cs_kv_varlena(value));
-		case CS_KV_JSONB:
-			cs_verb_type_error(key, value, "Read it as jsonb, with cache.get_jsonb() for example.");
-		default:
-			cs_verb_type_error(key, value, "Read it as text, with cache.get() for example.");
-	}
-}
-
-Datum
-cs_verb_datum(const CsKvValue *value, CsKvType type, const text *key)
-{
-	switch (type)
-	{
-		case CS_KV_JSONB:
-			return jsonb_datum(value, key);
-		case CS_KV_BYTEA:
-			return bytea_datum(value, key);
-		default:
-			return text_datum(value, key);
-	}
+	return true;
 }

@@ -2,7 +2,7 @@
  *
  * kv_change.c
  *		Functions that change what a key holds already: cache.expire(),
- *		persist(), touch(), incr(), compare_and_set().
+ *		persist(), touch(), incr(), incr_numeric(), compare_and_set().
  *
  * What they do not name stays: a value keeps its tags, and a number that is
  * counted up keeps its time to live.
@@ -14,16 +14,20 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "api/kv_call.h"
+#include "api/kv_value.h"
 
 PG_FUNCTION_INFO_V1(cs_expire);
 PG_FUNCTION_INFO_V1(cs_persist);
 PG_FUNCTION_INFO_V1(cs_touch);
 PG_FUNCTION_INFO_V1(cs_incr);
+PG_FUNCTION_INFO_V1(cs_incr_numeric);
 PG_FUNCTION_INFO_V1(cs_compare_and_set);
 
 /* ----- how long ----- */
@@ -105,8 +109,8 @@ copied_numeric(const CsKvValue *value)
 {
 	CsKvValue	copy;
 
-	cs_verb_copy(value, &copy);
-	return cs_verb_numeric(&copy);
+	cs_value_copy(value, &copy);
+	return cs_value_numeric(&copy);
 }
 
 static Numeric
@@ -145,8 +149,8 @@ count_whole_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 	Datum		whole = DirectFunctionCall2(numeric_trunc, before, Int32GetDatum(0));
 
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, before, whole)))
-		cs_verb_type_error(count->key, old,
-						   "It is not an integer; add a delta of type numeric.");
+		cs_value_type_error(count->key, old,
+						   "It is not an integer; use cache.incr_numeric().");
 	count->numeric_delta = int64_to_numeric(count->delta);
 	put_numeric(count, DatumGetNumeric(before), new);
 	count->result = DatumGetInt64(DirectFunctionCall1(numeric_int8,
@@ -215,7 +219,7 @@ number_text(const Count *count, const CsKvValue *old)
 				 errmsg("the text of key \"%s\" is not %s", text_to_cstring(count->key),
 						count->integral ? "an integer" : "a number"),
 				 count->integral && is_decimal(number) ?
-				 errhint("Add a delta of type numeric.") : 0));
+				 errhint("Use cache.incr_numeric().") : 0));
 	return number;
 }
 
@@ -225,7 +229,7 @@ count_integral(Count *count, const CsKvValue *old, CsKvValue *new)
 	switch (old->type)
 	{
 		case CS_KV_BIGINT:
-			put_bigint(count, cs_verb_bigint(old), new);
+			put_bigint(count, cs_value_bigint(old), new);
 			break;
 		case CS_KV_NUMERIC:
 			count_whole_numeric(count, old, new);
@@ -236,7 +240,7 @@ count_integral(Count *count, const CsKvValue *old, CsKvValue *new)
 					   new);
 			break;
 		default:
-			cs_verb_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
+			cs_value_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
 	}
 }
 
@@ -257,7 +261,7 @@ count_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 										 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 			break;
 		default:
-			cs_verb_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
+			cs_value_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
 	}
 	put_numeric(count, DatumGetNumeric(before), new);
 }
@@ -285,44 +289,146 @@ decide_count(const CsKvValue *old, CsKvValue *new, void *arg)
 	return CS_KV_PUT;
 }
 
-/* The delta has the type that it is declared with: integer, bigint or numeric. */
 static void
-take_delta(FunctionCallInfo fcinfo, int arg, Count *count)
+check_delta(FunctionCallInfo fcinfo)
 {
-	Oid			type = cs_verb_declared(fcinfo, arg);
-
-	if (PG_ARGISNULL(arg))
+	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("delta must not be NULL")));
-	count->integral = type != NUMERICOID;
-	if (type == INT8OID)
-		count->delta = PG_GETARG_INT64(arg);
-	else if (type == INT4OID)
-		count->delta = PG_GETARG_INT32(arg);
-	else
-		count->numeric_delta = PG_GETARG_NUMERIC(arg);
-	if (!count->integral && (numeric_is_nan(count->numeric_delta) ||
-							 numeric_is_inf(count->numeric_delta)))
+}
+
+static int64
+whole_numeric(Numeric delta)
+{
+	Datum		whole;
+
+	if (!numeric_is_nan(delta) && !numeric_is_inf(delta))
+	{
+		whole = DirectFunctionCall2(numeric_trunc, NumericGetDatum(delta), Int32GetDatum(0));
+		if (DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(delta), whole)))
+			return DatumGetInt64(DirectFunctionCall1(numeric_int8, whole));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("delta must be a whole number, not %s", numeric_normalize(delta)),
+			 errhint("Use cache.incr_numeric() to count in fractions.")));
+}
+
+/* Declared "any": which of several overloads a driver means would not be clear. */
+static Oid
+delta_type(FunctionCallInfo fcinfo)
+{
+	Oid			given = get_fn_expr_argtype(fcinfo->flinfo, 1);
+
+	return OidIsValid(given) ? getBaseType(given) : INT8OID;
+}
+
+/* The text of an argument that is one; NULL if it is of another type. */
+static char *
+delta_text(FunctionCallInfo fcinfo, Oid type)
+{
+	if (type == UNKNOWNOID)
+		return DatumGetCString(PG_GETARG_DATUM(1));
+	return type == TEXTOID || type == VARCHAROID ?
+		TextDatumGetCString(PG_GETARG_DATUM(1)) : NULL;
+}
+
+static Datum
+numeric_delta(FunctionCallInfo fcinfo, Oid type)
+{
+	Datum		delta = PG_GETARG_DATUM(1);
+	char	   *string = delta_text(fcinfo, type);
+
+	if (string != NULL)
+		return DirectFunctionCall3(numeric_in, CStringGetDatum(string),
+								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	switch (type)
+	{
+		case INT2OID:
+			return DirectFunctionCall1(int2_numeric, delta);
+		case INT4OID:
+			return DirectFunctionCall1(int4_numeric, delta);
+		case INT8OID:
+			return DirectFunctionCall1(int8_numeric, delta);
+		case FLOAT4OID:
+			return DirectFunctionCall1(float4_numeric, delta);
+		case FLOAT8OID:
+			return DirectFunctionCall1(float8_numeric, delta);
+		case NUMERICOID:
+			return delta;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("delta must be a number, not %s",
+							format_type_be(get_fn_expr_argtype(fcinfo->flinfo, 1)))));
+	}
+}
+
+static int64
+integer_delta(FunctionCallInfo fcinfo, Oid type)
+{
+	char	   *string = delta_text(fcinfo, type);
+
+	if (string != NULL)
+		return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(string)));
+	switch (type)
+	{
+		case INT2OID:
+			return PG_GETARG_INT16(1);
+		case INT4OID:
+			return PG_GETARG_INT32(1);
+		case INT8OID:
+			return PG_GETARG_INT64(1);
+		default:
+			return whole_numeric(DatumGetNumeric(numeric_delta(fcinfo, type)));
+	}
+}
+
+static Numeric
+finite_delta(FunctionCallInfo fcinfo, Oid type)
+{
+	Numeric		delta = DatumGetNumeric(numeric_delta(fcinfo, type));
+
+	if (numeric_is_nan(delta) || numeric_is_inf(delta))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("delta must be a finite number")));
+	return delta;
 }
 
 /* key, delta, ttl, space, immediate */
+static void
+add_delta(FunctionCallInfo fcinfo, const char *function, Count *count)
+{
+	CsVerb		verb;
+
+	cs_verb_writer(fcinfo, function, true, &verb);
+	count->key = cs_verb_text(fcinfo, 0, "key");
+	count->ttl = cs_verb_ttl(fcinfo, 2, verb.space);
+	check_delta(fcinfo);
+	if (count->integral)
+		count->delta = integer_delta(fcinfo, delta_type(fcinfo));
+	else
+		count->numeric_delta = finite_delta(fcinfo, delta_type(fcinfo));
+	cs_verb_change(&verb, count->key, decide_count, count);
+}
+
 Datum
 cs_incr(PG_FUNCTION_ARGS)
 {
-	CsVerb		verb;
+	Count		count = {.integral = true};
+
+	add_delta(fcinfo, "cache.incr()", &count);
+	PG_RETURN_INT64(count.result);
+}
+
+Datum
+cs_incr_numeric(PG_FUNCTION_ARGS)
+{
 	Count		count = {0};
 
-	cs_verb_writer(fcinfo, "cache.incr()", true, &verb);
-	count.key = cs_verb_text(fcinfo, 0, "key");
-	count.ttl = cs_verb_ttl(fcinfo, 2, verb.space);
-	take_delta(fcinfo, 1, &count);
-	cs_verb_change(&verb, count.key, decide_count, &count);
-	if (count.integral)
-		PG_RETURN_INT64(count.result);
+	add_delta(fcinfo, "cache.incr_numeric()", &count);
 	PG_RETURN_NUMERIC(count.numeric_result);
 }
 
@@ -331,13 +437,25 @@ cs_incr(PG_FUNCTION_ARGS)
 typedef struct Swap
 {
 	const text *key;
-	CsKvType	type;			/* that the function is declared with */
+	CsKvType	type;			/* in which values are compared */
 	bool		expects;		/* a value; else that there is none */
 	Datum		expected;
 	bool		puts;			/* a value; else it removes the key */
 	CsKvValue	value;
 	bool		done;
 } Swap;
+
+/* The value as one of that type: text for a number. */
+static Datum
+as_compared(const CsTaker *taker, Datum datum, CsKvType type, const text *key)
+{
+	CsKvValue	value;
+	CsKvValue	copy;
+
+	cs_value_take(taker, datum, &value);
+	cs_value_copy(&value, &copy);
+	return cs_value_datum(&copy, type, key);
+}
 
 /* By what cache.get() and its like would return. */
 static bool
@@ -350,8 +468,8 @@ is_expected(const CsKvValue *old, const Swap *swap)
 
 	if (old == NULL || !swap->expects)
 		return old == NULL && !swap->expects;
-	cs_verb_copy(old, &copy);
-	present = cs_verb_datum(&copy, swap->type, swap->key);
+	cs_value_copy(old, &copy);
+	present = cs_value_datum(&copy, swap->type, swap->key);
 	if (swap->type == CS_KV_JSONB)
 		return compareJsonbContainers(&DatumGetJsonbP(present)->root,
 									  &DatumGetJsonbP(swap->expected)->root) == 0;
@@ -386,15 +504,18 @@ cs_compare_and_set(PG_FUNCTION_ARGS)
 {
 	CsVerb		verb;
 	Swap		swap = {0};
+	const CsTaker *taker;
 
 	cs_verb_writer(fcinfo, "cache.compare_and_set()", true, &verb);
 	swap.key = cs_verb_text(fcinfo, 0, "key");
-	swap.type = cs_verb_argtype(fcinfo, 1);
+	taker = cs_value_taker(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 1));
+	swap.type = cs_value_compared(taker);
 	swap.expects = !PG_ARGISNULL(1);
-	swap.expected = PG_GETARG_DATUM(1);
+	if (swap.expects)
+		swap.expected = as_compared(taker, PG_GETARG_DATUM(1), swap.type, swap.key);
 	swap.puts = !PG_ARGISNULL(2);
 	if (swap.puts)
-		cs_verb_value(swap.type, PG_GETARG_DATUM(2), &swap.value);
+		cs_value_take(taker, PG_GETARG_DATUM(2), &swap.value);
 	cs_verb_set_ttl(&swap.value, cs_verb_ttl(fcinfo, 3, verb.space));
 	cs_verb_change(&verb, swap.key, decide_swap, &swap);
 	PG_RETURN_BOOL(swap.done);

@@ -2,7 +2,7 @@
  *
  * kv_read.c
  *		Functions that read keys: cache.get(), cache.get_many(),
- *		cache.exists(), cache.ttl(), cache.keys().
+ *		cache.exists(), cache.ttl(), cache.ttl_ms(), cache.keys().
  *
  * They see what was committed last and what the transaction has changed itself,
  * whatever its snapshot; no key is a miss, and so is NULL.
@@ -18,12 +18,14 @@
 #include "utils/timestamp.h"
 
 #include "api/kv_call.h"
+#include "api/kv_value.h"
 #include "store/clock.h"
 
 PG_FUNCTION_INFO_V1(cs_get);
 PG_FUNCTION_INFO_V1(cs_get_many);
 PG_FUNCTION_INFO_V1(cs_exists);
 PG_FUNCTION_INFO_V1(cs_ttl);
+PG_FUNCTION_INFO_V1(cs_ttl_ms);
 PG_FUNCTION_INFO_V1(cs_keys);
 
 /* What the key in the first argument holds. */
@@ -47,7 +49,7 @@ cs_get(PG_FUNCTION_ARGS)
 
 	if (!read_key(fcinfo, &value))
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(cs_verb_datum(&value, cs_verb_rettype(fcinfo), PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_DATUM(cs_value_datum(&value, cs_value_rettype(fcinfo), PG_GETARG_TEXT_PP(0)));
 }
 
 Datum
@@ -62,6 +64,15 @@ cs_exists(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(cs_kv_exists(&key));
 }
 
+/* Until it expires; the clock goes on meanwhile. */
+static int64
+time_left(const CsKvValue *value)
+{
+	int64		left = value->expires - cs_clock_now();
+
+	return Max(left, 0);
+}
+
 Datum
 cs_ttl(PG_FUNCTION_ARGS)
 {
@@ -71,8 +82,23 @@ cs_ttl(PG_FUNCTION_ARGS)
 	if (!read_key(fcinfo, &value) || value.expires == 0)
 		PG_RETURN_NULL();
 	left = palloc0(sizeof(Interval));
-	left->time = Max(value.expires - cs_clock_now(), 0);
+	left->time = time_left(&value);
 	return DirectFunctionCall1(interval_justify_hours, IntervalPGetDatum(left));
+}
+
+/* As Redis's PTTL: -1 never, -2 there is no such key. */
+Datum
+cs_ttl_ms(PG_FUNCTION_ARGS)
+{
+	CsKvValue	value;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (!read_key(fcinfo, &value))
+		PG_RETURN_INT64(-2);
+	if (value.expires == 0)
+		PG_RETURN_INT64(-1);
+	PG_RETURN_INT64(time_left(&value) / 1000);
 }
 
 /* ----- many ----- */
@@ -89,7 +115,7 @@ put_value(ReturnSetInfo *result, const CsSpace *space, text *key, CsKvType type)
 	if (!cs_kv_read(&kvkey, &value))
 		return;
 	values[0] = PointerGetDatum(key);
-	values[1] = cs_verb_datum(&value, type, key);
+	values[1] = cs_value_datum(&value, type, key);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -105,7 +131,7 @@ cs_get_many(PG_FUNCTION_ARGS)
 	CsKvType	type;
 
 	InitMaterializedSRF(fcinfo, 0);
-	type = cs_verb_type(TupleDescAttr(result->setDesc, 1)->atttypid);
+	type = cs_value_type(TupleDescAttr(result->setDesc, 1)->atttypid);
 	cs_verb_texts(fcinfo, 0, "keys", true, &keys);
 	for (int i = 0; i < keys.n; i++)
 	{

@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "api/kv_call.h"
+#include "api/kv_value.h"
 
 PG_FUNCTION_INFO_V1(cs_set);
 PG_FUNCTION_INFO_V1(cs_add);
@@ -36,6 +37,7 @@ typedef struct Set
 	bool		if_absent;
 	bool		if_present;
 	bool		keep_ttl;
+	bool		no_room;		/* for a tag: nothing is put */
 	bool		done;
 } Set;
 
@@ -47,6 +49,11 @@ decide_set(const CsKvValue *old, CsKvValue *new, void *arg)
 	set->done = !(old != NULL ? set->if_absent : set->if_present);
 	if (!set->done)
 		return CS_KV_KEEP;
+	if (set->no_room)
+	{
+		set->done = false;
+		return CS_KV_REMOVE;
+	}
 	*new = set->value;
 	if (set->keep_ttl && old != NULL)
 	{
@@ -65,7 +72,8 @@ take_value(FunctionCallInfo fcinfo, int arg, Set *set)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("value must not be NULL"),
 				 errhint("To remove a key, use cache.delete().")));
-	cs_verb_value(cs_verb_argtype(fcinfo, arg), PG_GETARG_DATUM(arg), &set->value);
+	cs_value_take(cs_value_taker(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, arg)),
+				  PG_GETARG_DATUM(arg), &set->value);
 }
 
 static Datum
@@ -75,10 +83,9 @@ set_key(FunctionCallInfo fcinfo, CsVerb *verb, Set *set, int ttl_arg, int tags_a
 
 	take_value(fcinfo, 1, set);
 	cs_verb_set_ttl(&set->value, cs_verb_ttl(fcinfo, ttl_arg, verb->space));
-	cs_verb_tags(fcinfo, tags_arg, verb->space, &set->value);
+	set->no_room = !cs_verb_tags(fcinfo, tags_arg, verb, &set->value);
 	verb->how.blind = !set->if_absent && !set->if_present && !set->keep_ttl;
-	cs_verb_change(verb, key, decide_set, set);
-	PG_RETURN_BOOL(set->done);
+	PG_RETURN_BOOL(cs_verb_change(verb, key, decide_set, set) && set->done);
 }
 
 static bool
@@ -96,14 +103,14 @@ exclude(bool both, const char *one, const char *other)
 				 errmsg("%s and %s exclude each other", one, other)));
 }
 
-/* key, value, ttl, if_absent, if_present, keep_ttl, tags, space, immediate */
+/* key, value, ttl, if_absent, if_present, keep_ttl, tags, space, immediate, best_effort */
 Datum
 cs_set(PG_FUNCTION_ARGS)
 {
 	CsVerb		verb;
 	Set			set = {0};
 
-	cs_verb_writer(fcinfo, "cache.set()", false, &verb);
+	cs_verb_putter(fcinfo, "cache.set()", &verb);
 	set.if_absent = flag_arg(fcinfo, 3);
 	set.if_present = flag_arg(fcinfo, 4);
 	set.keep_ttl = flag_arg(fcinfo, 5);
@@ -112,14 +119,14 @@ cs_set(PG_FUNCTION_ARGS)
 	return set_key(fcinfo, &verb, &set, 2, 6);
 }
 
-/* key, value, ttl, tags, space, immediate */
+/* key, value, ttl, tags, space, immediate, best_effort */
 Datum
 cs_add(PG_FUNCTION_ARGS)
 {
 	CsVerb		verb;
 	Set			set = {.if_absent = true};
 
-	cs_verb_writer(fcinfo, "cache.add()", false, &verb);
+	cs_verb_putter(fcinfo, "cache.add()", &verb);
 	return set_key(fcinfo, &verb, &set, 2, 3);
 }
 
@@ -129,7 +136,7 @@ cs_replace(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Set			set = {.if_present = true};
 
-	cs_verb_writer(fcinfo, "cache.replace()", false, &verb);
+	cs_verb_putter(fcinfo, "cache.replace()", &verb);
 	return set_key(fcinfo, &verb, &set, 2, 3);
 }
 
@@ -166,7 +173,7 @@ compare_items(const void *a, const void *b)
 static void
 announce(const CsVerb *verb, int64 nkeys)
 {
-	if (!verb->how.immediate)
+	if (!verb->how.immediate && !(verb->how.best_effort && verb->space->slot < 0))
 		cs_kv_announce(verb->space, nkeys);
 }
 
@@ -191,57 +198,61 @@ sort_keys(const CsTexts *keys, int *n)
 	return items;
 }
 
-static void
-set_items(const CsVerb *verb, const Item *items, int n, const CsTexts *values,
-		  CsKvType type, const CsKvValue *like)
+/* Returns how many were put: 'like' has what is the same for all. */
+static int64
+set_items(const CsVerb *verb, const Item *items, int n, const CsArray *values,
+		  const CsTaker *taker, const Set *like)
 {
+	int64		done = 0;
 	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "values to be cached",
 											   ALLOCSET_DEFAULT_SIZES);
 
 	for (int i = 0; i < n; i++)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(each);
-		Set			set = {0};
+		Set			set = {.no_room = like->no_room};
 
 		CHECK_FOR_INTERRUPTS();
-		cs_verb_value(type, PointerGetDatum(values->items[items[i].place]), &set.value);
-		set.value.ttl = like->ttl;
-		set.value.expires = like->expires;
-		set.value.ntags = like->ntags;
-		set.value.tags = like->tags;
-		cs_verb_change(verb, items[i].key, decide_set, &set);
+		cs_value_take(taker, values->items[items[i].place], &set.value);
+		set.value.ttl = like->value.ttl;
+		set.value.expires = like->value.expires;
+		set.value.ntags = like->value.ntags;
+		set.value.tags = like->value.tags;
+		if (cs_verb_change(verb, items[i].key, decide_set, &set) && set.done)
+			done++;
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(each);
 	}
 	MemoryContextDelete(each);
+	return done;
 }
 
-/* keys, values, ttl, tags, space, immediate */
+/* keys, values, ttl, tags, space, immediate, best_effort */
 Datum
 cs_set_many(PG_FUNCTION_ARGS)
 {
 	CsVerb		verb;
 	CsTexts		keys;
-	CsTexts		values;
-	CsKvValue	like = {0};
+	CsArray		values;
+	Set			like = {0};
 	Item	   *items;
 	int			n;
 
-	cs_verb_writer(fcinfo, "cache.set_many()", false, &verb);
+	cs_verb_putter(fcinfo, "cache.set_many()", &verb);
 	cs_verb_texts(fcinfo, 0, "keys", false, &keys);
-	cs_verb_texts(fcinfo, 1, "values", false, &values);
+	cs_verb_array(fcinfo, 1, "values", false, &values);
 	if (keys.n != values.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("there are %d keys but %d values", keys.n, values.n)));
-	cs_verb_set_ttl(&like, cs_verb_ttl(fcinfo, 2, verb.space));
+	cs_verb_set_ttl(&like.value, cs_verb_ttl(fcinfo, 2, verb.space));
 	if (keys.n > 0)
-		cs_verb_tags(fcinfo, 3, verb.space, &like);
+		like.no_room = !cs_verb_tags(fcinfo, 3, &verb, &like.value);
 	verb.how.blind = true;
 	items = sort_keys(&keys, &n);
 	announce(&verb, n);
-	set_items(&verb, items, n, &values, cs_verb_argtype(fcinfo, 1), &like);
-	PG_RETURN_INT64(n);
+	PG_RETURN_INT64(set_items(&verb, items, n, &values,
+							  cs_value_taker(fcinfo, values.type), &like));
 }
 
 /* ----- deleting ----- */
@@ -345,8 +356,8 @@ decide_take(const CsKvValue *old, CsKvValue *new, void *arg)
 	taken->found = old != NULL;
 	if (old == NULL)
 		return CS_KV_KEEP;
-	cs_verb_copy(old, &copy);
-	taken->datum = cs_verb_datum(&copy, taken->type, taken->key);
+	cs_value_copy(old, &copy);
+	taken->datum = cs_value_datum(&copy, taken->type, taken->key);
 	return CS_KV_REMOVE;
 }
 
@@ -359,7 +370,7 @@ cs_get_and_delete(PG_FUNCTION_ARGS)
 
 	cs_verb_writer(fcinfo, "cache.get_and_delete()", true, &verb);
 	taken.key = cs_verb_text(fcinfo, 0, "key");
-	taken.type = cs_verb_rettype(fcinfo);
+	taken.type = cs_value_rettype(fcinfo);
 	cs_verb_change(&verb, taken.key, decide_take, &taken);
 	if (!taken.found)
 		PG_RETURN_NULL();

@@ -14,7 +14,10 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
+#include "api/span.h"
 #include "remember/remember.h"
 #include "shmem.h"
 #include "txn/txn.h"
@@ -59,6 +62,59 @@ optional_text(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg);
 }
 
+/* The values for the query's parameters go through input functions in any case. */
+static ArrayType *
+texts_of(ArrayType *given)
+{
+	Oid			type = ARR_ELEMTYPE(given);
+	Oid			output;
+	bool		varlena;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	Datum	   *values;
+	bool	   *nulls;
+	int			lbound = 1;
+	int			n;
+
+	if (type == TEXTOID)
+		return given;
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	getTypeOutputInfo(type, &output, &varlena);
+	deconstruct_array(given, type, typlen, typbyval, typalign, &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			values[i] = CStringGetTextDatum(OidOutputFunctionCall(output, values[i]));
+	return construct_md_array(values, nulls, 1, &n, &lbound, TEXTOID, -1, false,
+							  TYPALIGN_INT);
+}
+
+static ArrayType *
+array_from_text(char *literal)
+{
+	return DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, literal, TEXTOID, -1));
+}
+
+/* An array of any type, or the text of one. */
+static ArrayType *
+params_arg(FunctionCallInfo fcinfo, int arg)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg);
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	if (type == UNKNOWNOID)
+		return array_from_text(DatumGetCString(PG_GETARG_DATUM(arg)));
+	if (getBaseType(type) == TEXTOID)
+		return array_from_text(TextDatumGetCString(PG_GETARG_DATUM(arg)));
+	if (!OidIsValid(get_base_element_type(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("params must be an array, not %s", format_type_be(type)),
+				 errhint("Write the values as ARRAY[...].")));
+	return texts_of(PG_GETARG_ARRAYTYPE_P(arg));
+}
+
 static ArrayType *
 optional_array(FunctionCallInfo fcinfo, int arg)
 {
@@ -68,7 +124,7 @@ optional_array(FunctionCallInfo fcinfo, int arg)
 static int64
 positive_span(FunctionCallInfo fcinfo, int arg, const char *what)
 {
-	int64		usecs = cs_space_usecs(PG_GETARG_INTERVAL_P(arg));
+	int64		usecs = cs_space_usecs(cs_span_arg(fcinfo, arg, what));
 
 	if (usecs <= 0)
 		ereport(ERROR,
@@ -152,7 +208,7 @@ remember(FunctionCallInfo fcinfo, int first, CsOutput *output)
 	asked.rowtype = first > 0 ? get_fn_expr_argtype(fcinfo->flinfo, 0) : InvalidOid;
 	asked.reads = optional_array(fcinfo, first + Arg_reads);
 	cs_txn_note_use();
-	cs_remember(&asked, optional_array(fcinfo, first + Arg_params), &terms, output);
+	cs_remember(&asked, params_arg(fcinfo, first + Arg_params), &terms, output);
 }
 
 Datum

@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/kv_call.h"
+#include "api/span.h"
 #include "compat.h"
 #include "shmem.h"
 #include "table/catalog.h"
@@ -122,8 +123,9 @@ static void
 add_ttl(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 {
 	bool		forever = cs_verb_ttl(fcinfo, arg, NULL) == 0;
+	Interval   *ttl = forever ? NULL : cs_span_arg(fcinfo, arg, "ttl");
 
-	cs_catalog_arg(query, INTERVALOID, PG_GETARG_DATUM(arg), forever);
+	cs_catalog_arg(query, INTERVALOID, IntervalPGetDatum(ttl), forever);
 }
 
 static void

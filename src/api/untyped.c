@@ -110,6 +110,15 @@ keys_type(const FuncExpr *call)
 	return OidIsValid(array) ? array : TEXTARRAYOID;
 }
 
+/* Arguments whose type does not depend on a table, by their names. */
+static const struct
+{
+	const char *name;
+	Oid			type;
+}			others[] = {
+	{"ttl", INTERVALOID}, {"grace", INTERVALOID}, {"params", TEXTARRAYOID}
+};
+
 /* InvalidOid: we do not know. */
 static Oid
 wanted_type(const FuncExpr *call, int argno)
@@ -126,6 +135,11 @@ wanted_type(const FuncExpr *call, int argno)
 		return key_type(call, place);
 	if (strcmp(name, "keys") == 0)
 		return keys_type(call);
+	if (strcmp(name, "delta") == 0)
+		return call->funcresulttype;
+	for (int i = 0; i < lengthof(others); i++)
+		if (strcmp(name, others[i].name) == 0)
+			return others[i].type;
 	return InvalidOid;
 }
 

@@ -31,11 +31,10 @@
 /* ----- what is refused ----- */
 
 static void
-check_may_change(const CsSpace *space)
+check_may_change(void)
 {
 	PreventCommandIfReadOnly("cache.set()");
 	PreventCommandIfParallelMode("cache.set()");
-	cs_space_check_slot(space);
 }
 
 static void
@@ -49,8 +48,9 @@ too_large_error(Size size)
 			 errhint("The limit follows from cache_strategies.memory and cache_strategies.partitions.")));
 }
 
-static void
-check_size(const CsKvKey *key, const CsKvValue *value)
+/* False: it cannot be put, and the caller can do without. */
+static bool
+check_size(const CsKvKey *key, const CsKvValue *value, bool best_effort)
 {
 	Size		size;
 
@@ -59,8 +59,11 @@ check_size(const CsKvKey *key, const CsKvValue *value)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a key cannot have more than %d tags", PG_UINT16_MAX)));
 	size = cs_entry_size(value) + key->key.len;
-	if (size > cs_store_max_value())
+	if (size <= cs_store_max_value())
+		return true;
+	if (!best_effort)
 		too_large_error(size);
+	return false;
 }
 
 /*
@@ -83,9 +86,10 @@ read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
 	return false;
 }
 
-static void
+static bool
 change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
+	bool		done = true;
 	CsOverlayKey *own;
 	CsKvValue	old;
 	CsKvValue	new = {0};
@@ -103,14 +107,18 @@ change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 		case CS_KV_KEEP:
 			break;
 		case CS_KV_PUT:
-			check_size(key, &new);
-			cs_overlay_put(own, &new);
+			done = check_size(key, &new, how.best_effort);
+			if (done)
+				cs_overlay_put(own, &new, how.best_effort);
+			else
+				cs_overlay_remove(own);
 			break;
 		case CS_KV_REMOVE:
 			cs_overlay_remove(own);
 			break;
 	}
 	cs_txn_note_use();
+	return done;
 }
 
 /* ----- changing at once ----- */
@@ -118,6 +126,7 @@ change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 typedef enum Outcome
 {
 	OUTCOME_DONE,
+	OUTCOME_NO_ROOM,			/* it was removed instead */
 	OUTCOME_AGAIN
 } Outcome;
 
@@ -154,8 +163,8 @@ check_tags(const CsKvKey *key, const CsKvValue *value)
 }
 
 /* 'value' NULL: remove it. */
-static Outcome
-replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked)
+static CsStage
+replace_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked)
 {
 	CsMeta		meta = {.epoch = key->space->epoch};
 	char	   *bytes = NULL;
@@ -164,7 +173,6 @@ replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked
 
 	if (value != NULL)
 	{
-		check_size(key, value);
 		check_tags(key, value);
 		size = cs_entry_size(value);
 		bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
@@ -180,22 +188,44 @@ replace(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked
 							  expected, locked ? NULL : nobody_holds, (void *) key);
 	if (bytes != NULL)
 		pfree(bytes);
+	return result;
+}
+
+static Outcome
+remove_entry(const CsKvKey *key, uint64 expected, bool locked)
+{
+	return replace_entry(key, NULL, expected, locked) == CS_STAGE_CONFLICT ?
+		OUTCOME_AGAIN : OUTCOME_DONE;
+}
+
+/* What cannot be put goes, so that an older value does not stay in its place. */
+static Outcome
+put_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked,
+		  bool best_effort)
+{
+	CsStage		result = CS_STAGE_TOO_LARGE;
+
+	if (check_size(key, value, best_effort))
+		result = replace_entry(key, value, expected, locked);
 	switch (result)
 	{
 		case CS_STAGE_DONE:
-			if (value != NULL && key->key.data[0] == CS_KV_KEY)
+			if (key->key.data[0] == CS_KV_KEY)
 				cs_counters_add(key->space->slot, CS_COUNT_PUBLISH, 1);
-			break;
+			return OUTCOME_DONE;
 		case CS_STAGE_CONFLICT:
 			return OUTCOME_AGAIN;
 		case CS_STAGE_TOO_LARGE:
-			too_large_error(size + key->key.len);
+			if (!best_effort)
+				too_large_error(cs_entry_size(value) + key->key.len);
 			break;
 		case CS_STAGE_FULL:
-			cs_commit_no_room_error(key->space, "no room in the cache for the key");
+			if (!best_effort)
+				cs_commit_no_room_error(key->space, "no room in the cache for the key");
 			break;
 	}
-	return OUTCOME_DONE;
+	return remove_entry(key, expected, locked) == OUTCOME_AGAIN ? OUTCOME_AGAIN :
+		OUTCOME_NO_ROOM;
 }
 
 /*
@@ -225,7 +255,7 @@ is_replaced(const CsKvKey *key, uint64 version)
  * going to be replaced.
  */
 static Outcome
-try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool locked)
+try_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg, bool locked)
 {
 	CsLook		look = {.epoch = key->space->epoch,.value = true};
 	CsKvValue	old;
@@ -237,7 +267,7 @@ try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool loc
 	CsFound		found;
 
 	found.value = NULL;
-	if (blind)
+	if (how.blind)
 		expected = CS_ANY_VERSION;
 	else if (cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT)
 	{
@@ -249,8 +279,10 @@ try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool loc
 	else if (look.tag != 0)
 		return OUTCOME_AGAIN;
 	verdict = change(holds ? &old : NULL, &new, arg);
-	if (verdict != CS_KV_KEEP)
-		outcome = replace(key, verdict == CS_KV_PUT ? &new : NULL, expected, locked);
+	if (verdict == CS_KV_PUT)
+		outcome = put_entry(key, &new, expected, locked, how.best_effort);
+	else if (verdict == CS_KV_REMOVE)
+		outcome = remove_entry(key, expected, locked);
 	else if (found.value != NULL && !holds && is_replaced(key, expected))
 		outcome = OUTCOME_AGAIN;
 	if (found.value != NULL)
@@ -258,59 +290,68 @@ try_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg, bool loc
 	return outcome;
 }
 
-static void
-change_locked(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg)
+static Outcome
+change_locked(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	CsKeyLock	lock;
+	Outcome		outcome;
 
 	cs_keylock_begin(key, &lock);
-	while (try_now(key, blind, change, arg, true) == OUTCOME_AGAIN)
+	while ((outcome = try_now(key, how, change, arg, true)) == OUTCOME_AGAIN)
 		CHECK_FOR_INTERRUPTS();
 	cs_keylock_end(&lock);
+	return outcome;
 }
 
-static void
-change_now(const CsKvKey *key, bool blind, CsKvChangeFn change, void *arg)
+static bool
+change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
+	Outcome		outcome;
+
 	if (cs_overlay_find(key) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot change a key immediately that this transaction has changed"),
 				 errhint("Change it without \"immediate\", or in a transaction of its own.")));
-	while (try_now(key, blind, change, arg, false) == OUTCOME_AGAIN)
+	while ((outcome = try_now(key, how, change, arg, false)) == OUTCOME_AGAIN)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!cs_keylock_is_free(key))
 		{
-			change_locked(key, blind, change, arg);
+			outcome = change_locked(key, how, change, arg);
 			break;
 		}
 	}
 	cs_txn_note_use();
+	return outcome == OUTCOME_DONE;
 }
 
 /* ----- both ----- */
 
-void
+bool
 cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	if (how.immediate)
-		change_now(key, how.blind, change, arg);
-	else
-		change_later(key, how, change, arg);
+		return change_now(key, how, change, arg);
+	return change_later(key, how, change, arg);
 }
 
-void
+/* A space without a place in shared memory has no keys: none is to be removed. */
+bool
 cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
-	check_may_change(key->space);
-	cs_kv_change_any(key, how, change, arg);
+	check_may_change();
+	if (how.best_effort && key->space->slot < 0)
+		return false;
+	cs_space_check_slot(key->space);
+	return cs_kv_change_any(key, how, change, arg);
 }
 
 void
 cs_kv_announce(const CsSpace *space, int64 nkeys)
 {
-	check_may_change(space);
+	check_may_change();
+	cs_space_check_slot(space);
 	cs_commit_check_open();
 	cs_keylock_announce(cs_overlay_space(space), nkeys);
 }

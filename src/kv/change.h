@@ -30,7 +30,7 @@ extern bool cs_kv_peek_own(const CsKvKey *key, const CsOverlayState *state,
 extern bool cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value);
 
 /* cs_kv_change() without a look at whether the transaction may write. */
-extern void cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change,
+extern bool cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change,
 							 void *arg);
 
 #endif							/* CS_CHANGE_H */

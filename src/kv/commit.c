@@ -72,9 +72,21 @@ stage(CsOverlayKey *own)
 		.flags = state->flags
 	};
 
+	CsStage		result;
+
 	own->staged = true;
-	switch (cs_store_stage(&own->key, tag, &meta, remove ? NULL : state->bytes,
-						   remove ? 0 : state->len, space->max_memory))
+	result = cs_store_stage(&own->key, tag, &meta, remove ? NULL : state->bytes,
+							remove ? 0 : state->len, space->max_memory);
+	if ((result == CS_STAGE_FULL || result == CS_STAGE_TOO_LARGE) && state->best_effort)
+	{
+#ifndef CS_MUTANT_KV_NO_ROOM_KEEPS
+		result = cs_store_stage(&own->key, tag, &meta, NULL, 0, space->max_memory);
+#else
+		result = CS_STAGE_DONE;
+#endif
+		own->dropped = true;
+	}
+	switch (result)
 	{
 		case CS_STAGE_DONE:
 			break;
@@ -149,7 +161,8 @@ settle_all(bool committed)
 			continue;
 		cs_store_settle(&own->key, tag, committed);
 		own->staged = false;
-		if (committed && own->top->bytes != NULL && own->key.data[0] == CS_KV_KEY)
+		if (committed && own->top->bytes != NULL && !own->dropped &&
+			own->key.data[0] == CS_KV_KEY)
 			cs_counters_add(own->space->space.slot, CS_COUNT_PUBLISH, 1);
 #ifdef CS_MUTANT_KV_FLIP_LATE
 		CS_TEST_POINT("kv_after_flip");

@@ -105,6 +105,8 @@ typedef struct CsKvHow
 	bool		immediate;		/* at once, whatever becomes of the
 								 * transaction */
 	bool		blind;			/* 'old' is of no interest */
+	bool		best_effort;	/* rather remove the key than fail for lack of
+								 * room */
 } CsKvHow;
 
 /*
@@ -112,9 +114,11 @@ typedef struct CsKvHow
  * end of the (sub)transaction, so nobody else changes it meanwhile; seen by
  * this transaction now and by others once it has committed.  Errors: 54000 too
  * large, 53200 no room (immediate only; otherwise at commit), 55006 when it is
- * immediate and this transaction has changed the key itself.
+ * immediate and this transaction has changed the key itself.  Returns false if the
+ * value was not put, for lack of room; the key is removed then, so that nobody goes
+ * on with an older value.
  */
-extern void cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg);
+extern bool cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg);
 
 /*
  * So many keys of the space are about to be changed, not immediately: if they are

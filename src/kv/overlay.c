@@ -183,7 +183,7 @@ set_state(CsOverlayKey *own, char *bytes)
 
 /* The new value may be made of parts of the old one. */
 void
-cs_overlay_put(CsOverlayKey *own, const CsKvValue *value)
+cs_overlay_put(CsOverlayKey *own, const CsKvValue *value, bool best_effort)
 {
 	Size		len = cs_entry_size(value);
 	char	   *bytes = MemoryContextAllocHuge(cs_overlay.context, len);
@@ -194,6 +194,7 @@ cs_overlay_put(CsOverlayKey *own, const CsKvValue *value)
 	state->len = len;
 	state->expires = value->expires;
 	state->flags = cs_entry_flags(value);
+	state->best_effort = best_effort;
 }
 
 void

@@ -44,6 +44,7 @@ typedef struct CsOverlayState
 	Size		len;
 	TimestampTz expires;
 	uint8		flags;			/* CS_ENTRY_TAGGED */
+	bool		best_effort;	/* without room, it is removed */
 } CsOverlayState;
 
 typedef struct CsOverlayKey
@@ -54,6 +55,7 @@ typedef struct CsOverlayKey
 	CsHold	   *hold;			/* NULL: its lock is not held, or the space's
 								 * is */
 	bool		staged;
+	bool		dropped;		/* for lack of room its removal is staged */
 	struct CsOverlayKey *next;
 } CsOverlayKey;
 
@@ -101,7 +103,7 @@ extern CsOverlaySpace *cs_overlay_space(const CsSpace *space);
 /* The key, likewise. */
 extern CsOverlayKey *cs_overlay_enter(const CsKvKey *key);
 
-extern void cs_overlay_put(CsOverlayKey *own, const CsKvValue *value);
+extern void cs_overlay_put(CsOverlayKey *own, const CsKvValue *value, bool best_effort);
 extern void cs_overlay_remove(CsOverlayKey *own);
 
 /* Has it changed anything? */

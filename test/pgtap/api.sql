@@ -98,21 +98,24 @@ INSERT INTO expected VALUES
 	('bindings_changed', '', 'trigger', 'v', 'u', false),
 	('tables_dropped', '', 'event_trigger', 'v', 'u', false);
 
--- keys and values: one function for each type
+-- keys and values: one function for each type; text stands for any other, too,
+-- where a value is put
 INSERT INTO expected
-	SELECT name || CASE WHEN name LIKE 'get%' AND type <> 'text' THEN '_' || type ELSE '' END,
-		replace(replace(arguments, 'TYPE', type), 'HOW', 'space text DEFAULT NULL::text, immediate boolean DEFAULT false'),
+	SELECT name || CASE WHEN type <> 'text' THEN '_' || type ELSE '' END,
+		replace(replace(replace(replace(arguments, 'ANY[]', CASE WHEN type <> 'text' THEN type || '[]' ELSE 'anycompatiblearray' END),
+			'ANY', CASE WHEN type <> 'text' THEN type ELSE 'anycompatible' END), 'TYPE', type),
+			'HOW', 'space text DEFAULT NULL::text, immediate boolean DEFAULT false'),
 		replace(result, 'TYPE', type), 'v', parallel, false
 	FROM unnest('{text,jsonb,bytea}'::text[]) type, (VALUES
-		('set', 'key text, value TYPE, ttl interval DEFAULT NULL::interval, if_absent boolean DEFAULT false, if_present boolean DEFAULT false, '
-			'keep_ttl boolean DEFAULT false, tags text[] DEFAULT NULL::text[], HOW', 'boolean', 'u'::"char"),
-		('add', 'key text, value TYPE, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], HOW', 'boolean', 'u'),
-		('replace', 'key text, value TYPE, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], HOW', 'boolean', 'u'),
-		('set_many', 'keys text[], "values" TYPE[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], HOW', 'bigint', 'u'),
+		('set', 'key text, value ANY, ttl "any" DEFAULT NULL::unknown, if_absent boolean DEFAULT false, if_present boolean DEFAULT false, '
+			'keep_ttl boolean DEFAULT false, tags text[] DEFAULT NULL::text[], HOW, best_effort boolean DEFAULT false', 'boolean', 'u'::"char"),
+		('add', 'key text, value ANY, ttl "any" DEFAULT NULL::unknown, tags text[] DEFAULT NULL::text[], HOW, best_effort boolean DEFAULT false', 'boolean', 'u'),
+		('replace', 'key text, value ANY, ttl "any" DEFAULT NULL::unknown, tags text[] DEFAULT NULL::text[], HOW, best_effort boolean DEFAULT false', 'boolean', 'u'),
+		('set_many', 'keys text[], "values" ANY[], ttl "any" DEFAULT NULL::unknown, tags text[] DEFAULT NULL::text[], HOW, best_effort boolean DEFAULT false', 'bigint', 'u'),
 		('get', 'key text, space text DEFAULT NULL::text', 'TYPE', 'r'),
 		('get_many', 'keys text[], space text DEFAULT NULL::text, OUT key text, OUT value TYPE', 'SETOF record', 'r'),
 		('get_and_delete', 'key text, HOW', 'TYPE', 'u'),
-		('compare_and_set', 'key text, expected TYPE, value TYPE, ttl interval DEFAULT NULL::interval, HOW', 'boolean', 'u'))
+		('compare_and_set', 'key text, expected ANY, value ANY, ttl "any" DEFAULT NULL::unknown, HOW', 'boolean', 'u'))
 		x(name, arguments, result, parallel);
 -- and one for all of them
 INSERT INTO expected
@@ -120,27 +123,28 @@ INSERT INTO expected
 	FROM (VALUES
 		('exists', 'key text, space text DEFAULT NULL::text', 'boolean', 'r'::"char"),
 		('ttl', 'key text, space text DEFAULT NULL::text', 'interval', 'r'),
+		('ttl_ms', 'key text, space text DEFAULT NULL::text', 'bigint', 'r'),
 		('keys', 'prefix text DEFAULT ''''::text, after text DEFAULT NULL::text, count bigint DEFAULT NULL::bigint, space text DEFAULT NULL::text',
 			'SETOF text', 'r'),
 		('delete', 'key text, HOW', 'boolean', 'u'),
 		('delete_many', 'keys text[], HOW', 'bigint', 'u'),
 		('delete_prefix', 'prefix text, HOW', 'bigint', 'u'),
-		('incr', 'key text, delta bigint DEFAULT 1, ttl interval DEFAULT NULL::interval, HOW', 'bigint', 'u'),
-		('incr', 'key text, delta integer, ttl interval DEFAULT NULL::interval, HOW', 'bigint', 'u'),
-		('incr', 'key text, delta numeric, ttl interval DEFAULT NULL::interval, HOW', 'numeric', 'u'),
-		('expire', 'key text, ttl interval, HOW', 'boolean', 'u'),
+		('incr', 'key text, delta "any" DEFAULT 1, ttl "any" DEFAULT NULL::unknown, HOW', 'bigint', 'u'),
+		('incr_numeric', 'key text, delta "any" DEFAULT 1, ttl "any" DEFAULT NULL::unknown, HOW', 'numeric', 'u'),
+		('expire', 'key text, ttl "any", HOW', 'boolean', 'u'),
 		('persist', 'key text, HOW', 'boolean', 'u'),
 		('touch', 'key text, HOW', 'boolean', 'u'),
 		('invalidate_tag', 'tag text, HOW', 'void', 'u'),
-		('create_space', 'name text, ttl interval DEFAULT NULL::interval, max_memory text DEFAULT NULL::text, owner text DEFAULT NULL::text', 'void', 'u'),
-		('alter_space', 'name text, ttl interval, max_memory text, owner text DEFAULT NULL::text', 'void', 'u'),
+		('create_space', 'name text, ttl "any" DEFAULT NULL::unknown, max_memory text DEFAULT NULL::text, owner text DEFAULT NULL::text', 'void', 'u'),
+		('alter_space', 'name text, ttl "any", max_memory text, owner text DEFAULT NULL::text', 'void', 'u'),
 		('drop_space', 'name text, if_exists boolean DEFAULT false', 'void', 'u'),
 		('grant_space', 'name text, role text, read boolean DEFAULT true, write boolean DEFAULT true', 'void', 'u'),
 		('revoke_space', 'name text, role text', 'void', 'u'),
-		('remember', 'key text, ttl interval, query text, TERMS', 'jsonb', 'r'),
-		('remember', 'row_type anyelement, key text, ttl interval, query text, TERMS', 'SETOF anyelement', 'r'),
+		('remember', 'key text, ttl "any", query text, params "any" DEFAULT NULL::unknown, TERMS', 'jsonb', 'r'),
+		('remember', 'key text, ttl text, query text, params text, TERMS', 'jsonb', 'r'),
+		('remember', 'row_type anyelement, key text, ttl "any", query text, params "any" DEFAULT NULL::unknown, TERMS', 'SETOF anyelement', 'r'),
 		('forget', 'key text, space text DEFAULT NULL::text', 'void', 'u')) x(name, arguments, result, parallel);
-UPDATE expected SET arguments = replace(arguments, 'TERMS', 'params text[] DEFAULT NULL::text[], grace interval DEFAULT NULL::interval, '
+UPDATE expected SET arguments = replace(arguments, 'TERMS', 'grace "any" DEFAULT NULL::unknown, '
 	'beta double precision DEFAULT 1, tags text[] DEFAULT NULL::text[], reads regclass[] DEFAULT NULL::regclass[], space text DEFAULT NULL::text');
 
 CREATE TEMP VIEW found AS

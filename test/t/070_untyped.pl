@@ -51,6 +51,14 @@ for my $mode ('simple', 'extended', 'prepared')
 	is(got($mode, 'explain'), 'hit hit', "$mode: cache.explain()");
 	sends($mode, 'remove', 'SELECT cache.remove(NULL::items, 100 + :id)');
 	is(got($mode, 'remove'), 'false false', "$mode: cache.remove()");
+	sends($mode, 'set', "SELECT cache.set('key $mode', :id, :delta * 1000)");
+	is(got($mode, 'set'), 'true true', "$mode: cache.set()");
+	is($node->safe_psql('postgres', "SELECT cache.get('key $mode'), cache.ttl_ms('key $mode') > 1000000"), '3|t',
+		"$mode: what was set");
+	sends($mode, 'incr', "SELECT cache.incr('count $mode', :delta)");
+	is(got($mode, 'incr'), '2 4', "$mode: cache.incr()");
+	sends($mode, 'remember', "SELECT cache.remember('r $mode', 60, 'SELECT \$1::int + 1 AS n', ARRAY[:id])");
+	is(got($mode, 'remember'), '[{"n": 4}] [{"n": 4}]', "$mode: cache.remember()");
 	sends($mode, 'increment', "SELECT cache.increment(NULL::items, 'n', :delta, :id)");
 	$node->safe_psql('postgres', 'UPDATE items SET n = 0');
 	is(got($mode, 'increment'), '2 4', "$mode: cache.increment()");
