@@ -178,9 +178,10 @@ SELECT try($$ SELECT cache.attach('child') $$);
 SELECT try($$ SELECT cache.attach('parted_1') $$);
 SELECT try($$ SELECT cache.attach('parted_f') $$);
 SELECT try($$ SELECT cache.attach('pg_class') $$);
+SELECT try($$ SELECT cache.attach('cache.binding_store') $$);
 SELECT try($$ SELECT cache.attach('cache.bindings') $$);
 SELECT try($$ SELECT cache.read(NULL::a_type, 1) $$);
-SELECT try($$ SELECT cache.read(NULL::cache.bindings, 'a'::regclass) $$);
+SELECT try($$ SELECT cache.read(NULL::cache.binding_store, 'a'::regclass) $$);
 -- key types that are neither compared by their bytes nor can be hashed
 CREATE TABLE searches (id tsvector PRIMARY KEY);
 SELECT try($$ SELECT cache.attach('searches') $$);

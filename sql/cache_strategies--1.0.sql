@@ -23,7 +23,7 @@ GRANT USAGE ON SCHEMA cache TO PUBLIC;
 
 -- ----- which tables are cached, and how -----
 
-CREATE TABLE cache.bindings (
+CREATE TABLE cache.binding_store (
 	relation		regclass PRIMARY KEY,
 	strategy		text NOT NULL,
 	ttl				interval,
@@ -37,10 +37,23 @@ CREATE TABLE cache.bindings (
 	flush_batch		integer,
 	merge			jsonb
 );
-COMMENT ON TABLE cache.bindings IS 'tables attached to the cache, with their options; changed by cache.attach() and cache.detach()';
+COMMENT ON TABLE cache.binding_store IS 'tables attached to the cache, with their options; see cache.bindings';
+SELECT pg_catalog.pg_extension_config_dump('cache.binding_store', '');
+
+CREATE FUNCTION cache.binding_problem(relation regclass) RETURNS text
+AS 'MODULE_PATHNAME', 'cs_binding_problem' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.binding_problem(regclass) IS
+'why reads of an attached table bypass the cache, as far as the table itself says so; NULL if they need not';
+
+CREATE VIEW cache.bindings AS
+	SELECT b.relation, b.strategy, b.ttl, b.ttl_jitter, b.negative_ttl, b.max_memory, b.loader,
+		b.refresh_ahead, b.durable, b.flush_interval, b.flush_batch, b.merge,
+		cache.binding_problem(b.relation) AS problem
+	FROM cache.binding_store b;
+COMMENT ON VIEW cache.bindings IS 'tables attached to the cache, with their options; changed by cache.attach() and cache.detach()';
 COMMENT ON COLUMN cache.bindings.max_memory IS 'bytes';
 COMMENT ON COLUMN cache.bindings.loader IS 'signature of the loader function';
-SELECT pg_catalog.pg_extension_config_dump('cache.bindings', '');
+COMMENT ON COLUMN cache.bindings.problem IS 'why reads bypass the cache, as far as the table itself says so; NULL: they need not';
 GRANT SELECT ON cache.bindings TO PUBLIC;
 
 -- ----- tables of which results are kept -----
@@ -125,14 +138,14 @@ AS 'MODULE_PATHNAME', 'cs_bindings_changed' LANGUAGE C;
 COMMENT ON FUNCTION cache.bindings_changed() IS 'tells all sessions that cache.bindings has changed';
 REVOKE ALL ON FUNCTION cache.bindings_changed() FROM PUBLIC;
 
-CREATE TRIGGER bindings_changed AFTER INSERT OR UPDATE OR DELETE ON cache.bindings
+CREATE TRIGGER bindings_changed AFTER INSERT OR UPDATE OR DELETE ON cache.binding_store
 	FOR EACH ROW EXECUTE FUNCTION cache.bindings_changed();
-ALTER TABLE cache.bindings ENABLE ALWAYS TRIGGER bindings_changed;
+ALTER TABLE cache.binding_store ENABLE ALWAYS TRIGGER bindings_changed;
 
 CREATE FUNCTION cache.tables_dropped() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	DELETE FROM cache.bindings b
+	DELETE FROM cache.binding_store b
 	USING pg_event_trigger_dropped_objects() d
 	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = b.relation;
 	DELETE FROM cache.tracked t
@@ -222,6 +235,11 @@ CREATE FUNCTION cache.detach(relation regclass, discard boolean DEFAULT false) R
 AS 'MODULE_PATHNAME', 'cs_detach' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.detach(regclass, boolean) IS
 'stop caching a table; its deferred writes are written to it before, or thrown away';
+
+CREATE FUNCTION cache.repair(relation regclass) RETURNS boolean
+AS 'MODULE_PATHNAME', 'cs_repair' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.repair(regclass) IS
+'put the triggers of an attached or tracked table in force again; was that needed?';
 
 CREATE FUNCTION cache.track(relation regclass) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_track' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -626,7 +644,7 @@ CREATE VIEW cache.table_stats AS
 			/ nullif(c.hits + c.absent_hits + c.misses + c.bypasses, 0), 4) AS hit_ratio,
 		c.fills, c.fills_refused, c.fills_no_room, c.waits,
 		c.publishes, c.invalidations, c.table_invalidations, c.refreshes
-	FROM cache.bindings b LEFT JOIN cache.table_counters() c ON c.relation = b.relation;
+	FROM cache.binding_store b LEFT JOIN cache.table_counters() c ON c.relation = b.relation;
 COMMENT ON VIEW cache.table_stats IS 'what the cache did for each attached table of this database';
 GRANT SELECT ON cache.table_stats TO PUBLIC;
 
@@ -683,7 +701,7 @@ CREATE VIEW cache.flush_status AS
 		f.gone, f.dead, f.retries, f.waits, f.last_error, f.last_error_time,
 		f.journal_bytes, cache.dead_letter_count(b.relation) AS dead_letters,
 		coalesce(f.open, false) AS open
-	FROM cache.bindings b LEFT JOIN cache.flush_counters() f ON f.relation = b.relation
+	FROM cache.binding_store b LEFT JOIN cache.flush_counters() f ON f.relation = b.relation
 	WHERE b.strategy = 'write_back';
 COMMENT ON VIEW cache.flush_status IS 'deferred writes and how flushing goes, for each write_back table of this database';
 GRANT SELECT ON cache.flush_status TO PUBLIC;

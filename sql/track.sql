@@ -50,7 +50,7 @@ CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (10) TO (20) PARTITION
 CREATE TABLE parted_2a PARTITION OF parted_2 FOR VALUES FROM (10) TO (15);
 
 SELECT try(format('SELECT cache.track(%L)', r)) FROM unnest(ARRAY['a_view', 'a_matview', 'a_temp', 'a_sequence', 't_pkey',
-	'a_type', 'a_foreign', 'pg_class', 'cache.tracked', 'cache.bindings', 'parted_1', 'parted_2', '1']) r;
+	'a_type', 'a_foreign', 'pg_class', 'cache.tracked', 'cache.binding_store', 'cache.bindings', 'parted_1', 'parted_2', '1']) r;
 SELECT try($$SELECT cache.track('nothing')$$);
 SELECT cache.track(NULL) IS NULL, cache.untrack(NULL) IS NULL;
 CREATE TABLE parted_f (id int, v int) PARTITION BY RANGE (id);
@@ -322,10 +322,10 @@ SELECT * FROM news('t');
 ALTER TABLE t DISABLE TRIGGER USER;
 SELECT * FROM cache.tracking('t');
 ALTER TABLE t ENABLE TRIGGER USER;
-SELECT * FROM cache.tracking('t');
-ALTER TABLE t ENABLE ALWAYS TRIGGER cache_strategies_track;
 SELECT state FROM cache.tracking('t');
-ALTER TABLE t ENABLE REPLICA TRIGGER cache_strategies_track_replica;
+ALTER TABLE t ENABLE REPLICA TRIGGER cache_strategies_track;
+SELECT state FROM cache.tracking('t');
+ALTER TABLE t ENABLE ALWAYS TRIGGER cache_strategies_track;
 SELECT * FROM news('t');
 DROP TRIGGER cache_strategies_track_replica ON t;
 SELECT state FROM cache.tracking('t');

@@ -1,12 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * alter.c
- *		ALTER TABLE of tables that are attached or tracked.
+ *		DDL on tables that are attached or tracked.
  *
  * Nothing here is needed for reads to be exact: ddl.c sees what has happened
- * to a table, whoever did it and however, and triggers.c whether its triggers
+ * to a table, whoever did it and however, and inforce.c whether its triggers
  * are in force.  Here is what makes DDL work on such a table, or leaves it
- * cached: a partition gives up its own binding.
+ * cached, or at least says that it no longer is:
+ *
+ *		ATTACH PARTITION		the partition gives up its own binding
+ *		DETACH, INHERIT			the table gets the triggers that it needs now
+ *		DISABLE TRIGGER			what is deferred is written before
+ *		ENABLE TRIGGER			our triggers fire ALWAYS again
+ *		whatever leaves them	a WARNING
+ *		out of force
+ *
+ * A statement that cannot be of interest costs a look at its kind.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,16 +23,29 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
-#include "utils/snapmgr.h"
 
 #include "api/alter.h"
 #include "api/parts.h"
+#include "api/repair.h"
 #include "shmem.h"
 #include "table/binding.h"
+#include "table/triggers.h"
+
+/* A statement that is under way. */
+typedef struct Altering
+{
+	const Node *statement;		/* a copy, as executing it may change it */
+	List	   *notes;			/* for cs_repair_warn() */
+	Oid			enabled;		/* triggers of this relation */
+} Altering;
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
+
+/* ----- what a statement does ----- */
 
 /* The table that becomes, or ceases to be, a partition or a child. */
 static const RangeVar *
@@ -43,22 +65,165 @@ moved_table(const AlterTableStmt *stmt, const AlterTableCmd *cmd)
 	}
 }
 
-static void
-before(const AlterTableStmt *stmt)
+static bool
+disables(const AlterTableCmd *cmd)
+{
+	return cmd->subtype == AT_DisableTrigAll || cmd->subtype == AT_DisableTrigUser ||
+		(cmd->subtype == AT_DisableTrig && cs_triggers_own(cmd->name) != NULL);
+}
+
+static bool
+enables(const AlterTableCmd *cmd)
+{
+	return cmd->subtype == AT_EnableTrigAll || cmd->subtype == AT_EnableTrigUser ||
+		(cmd->subtype == AT_EnableTrig && cs_triggers_own(cmd->name) != NULL);
+}
+
+/* Could reads bypass the cache afterwards? */
+static bool
+may_break(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_EnableAlwaysTrig:
+		case AT_EnableReplicaTrig:
+			return cs_triggers_own(cmd->name) != NULL;
+		case AT_AddInherit:
+		case AT_AttachPartition:
+		case AT_DropConstraint:
+		case AT_SetAccessMethod:
+			return true;
+		default:
+			return disables(cmd) || enables(cmd);
+	}
+}
+
+static bool
+alter_is_of_interest(const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
 
+	if (stmt->objtype != OBJECT_TABLE)
+		return false;
+	foreach(lc, stmt->cmds)
+	{
+		if (moved_table(stmt, lfirst(lc)) != NULL || may_break(lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_of_interest(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_AlterTableStmt:
+			return alter_is_of_interest((const AlterTableStmt *) statement);
+		case T_CreateStmt:
+			return ((const CreateStmt *) statement)->inhRelations != NIL &&
+				((const CreateStmt *) statement)->partbound == NULL;
+		case T_CreateTrigStmt:
+			return ((const CreateTrigStmt *) statement)->replace;
+		case T_DropStmt:
+			return ((const DropStmt *) statement)->removeType == OBJECT_TRIGGER;
+		default:
+			return false;
+	}
+}
+
+/* ----- before ----- */
+
+static void
+note(Altering *altering, const RangeVar *table)
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+
+	if (OidIsValid(relid))
+		altering->notes = cs_repair_note(altering->notes, relid);
+}
+
+static void
+before_alter(Altering *altering, const AlterTableStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	bool		breaks = false;
+	bool		disabled = false;
+	ListCell   *lc;
+
+	if (!OidIsValid(relid))
+		return;
 	foreach(lc, stmt->cmds)
 	{
 		const AlterTableCmd *cmd = lfirst(lc);
 
+		breaks |= may_break(cmd);
+		disabled |= disables(cmd);
+		if (enables(cmd))
+			altering->enabled = relid;
+		if (cmd->subtype == AT_AddInherit)
+			note(altering, (const RangeVar *) cmd->def);
 		if (cmd->subtype == AT_AttachPartition)
 			cs_parts_before_attach(stmt->relation, moved_table(stmt, cmd));
+	}
+	if (breaks)
+		note(altering, stmt->relation);
+	if (altering->notes == NIL)
+		altering->enabled = InvalidOid;
+	else if (disabled)
+		cs_repair_flush(relid);
+}
+
+/* Of each "table.trigger" the table. */
+static void
+before_drop_triggers(Altering *altering, const DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->objects)
+	{
+		List	   *name = list_copy((List *) lfirst(lc));
+		RangeVar   *table;
+		Oid			relid;
+
+		if (list_length(name) < 2 || cs_triggers_own(strVal(llast(name))) == NULL)
+			continue;
+		table = makeRangeVarFromNameList(list_truncate(name, list_length(name) - 1));
+		note(altering, table);
+		relid = RangeVarGetRelid(table, NoLock, true);
+		if (OidIsValid(relid) && altering->notes != NIL)
+			cs_repair_flush(relid);
 	}
 }
 
 static void
-after(const AlterTableStmt *stmt)
+before(Altering *altering)
+{
+	const Node *statement = altering->statement;
+	ListCell   *lc;
+
+	switch (nodeTag(statement))
+	{
+		case T_AlterTableStmt:
+			before_alter(altering, (const AlterTableStmt *) statement);
+			break;
+		case T_CreateStmt:
+			foreach(lc, ((const CreateStmt *) statement)->inhRelations)
+				note(altering, lfirst(lc));
+			break;
+		case T_CreateTrigStmt:
+			if (cs_triggers_own(((const CreateTrigStmt *) statement)->trigname) != NULL)
+				note(altering, ((const CreateTrigStmt *) statement)->relation);
+			break;
+		default:
+			before_drop_triggers(altering, (const DropStmt *) statement);
+	}
+}
+
+/* ----- after ----- */
+
+static void
+after_alter(const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
 
@@ -66,40 +231,35 @@ after(const AlterTableStmt *stmt)
 	{
 		const RangeVar *table = moved_table(stmt, lfirst(lc));
 
-		if (table == NULL)
-			continue;
-		CommandCounterIncrement();
-		cs_parts_after_move(table);
+		if (table != NULL)
+			cs_parts_after_move(table);
 	}
 }
 
-static bool
-is_of_interest(const AlterTableStmt *stmt)
+static void
+after(const Altering *altering)
 {
-	ListCell   *lc;
-
-	foreach(lc, stmt->cmds)
-	{
-		if (moved_table(stmt, lfirst(lc)) != NULL)
-			return true;
-	}
-	return false;
+	CommandCounterIncrement();
+	if (IsA(altering->statement, AlterTableStmt))
+		after_alter((const AlterTableStmt *) altering->statement);
+	if (OidIsValid(altering->enabled))
+		cs_repair_restore(altering->enabled);
+	CommandCounterIncrement();
+	cs_repair_warn(altering->notes);
 }
 
-/*
- * A copy of the statement, as executing it may change it, if it may concern us.
- * What cannot be done is for others to say.
- */
-static const AlterTableStmt *
-our_statement(const PlannedStmt *stmt)
-{
-	const AlterTableStmt *alter = (const AlterTableStmt *) stmt->utilityStmt;
+/* ----- the hook ----- */
 
-	if (!IsA(alter, AlterTableStmt) || alter->objtype != OBJECT_TABLE ||
-		!is_of_interest(alter) || !cs_shmem_ready() || RecoveryInProgress() ||
+/* What cannot be done is for others to say. */
+static void
+begin(Altering *altering, const Node *statement)
+{
+	memset(altering, 0, sizeof(*altering));
+	if (!is_of_interest(statement) || cs_triggers_making > 0 || !cs_shmem_ready() || RecoveryInProgress() ||
 		XactReadOnly || !OidIsValid(cs_binding_catalog()))
-		return NULL;
-	return copyObject(alter);
+		return;
+	altering->statement = copyObject(statement);
+	before(altering);
 }
 
 static void
@@ -107,18 +267,17 @@ process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	const AlterTableStmt *alter = our_statement(stmt);
+	Altering	altering;
 
-	if (alter != NULL)
-		before(alter);
+	begin(&altering, stmt->utilityStmt);
 	if (prev_process_utility)
 		prev_process_utility(stmt, query, read_only, context, params, environment,
 							 dest, completion);
 	else
 		standard_ProcessUtility(stmt, query, read_only, context, params, environment,
 								dest, completion);
-	if (alter != NULL)
-		after(alter);
+	if (altering.statement != NULL)
+		after(&altering);
 }
 
 void

@@ -61,11 +61,11 @@ discard_all(Oid relid)
 bool
 cs_detach_forget(Oid relid, const char *qualified_name)
 {
-	CsCatalogQuery s = {.text = "DELETE FROM cache.bindings WHERE relation OPERATOR(pg_catalog.=) $1"};
+	CsCatalogQuery s = {.text = "DELETE FROM cache.binding_store WHERE relation OPERATOR(pg_catalog.=) $1"};
 
 	cs_journal_forget(relid);
 	cs_catalog_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	if (cs_catalog_change("bindings", &s) == 0)
+	if (cs_catalog_change("binding_store", &s) == 0)
 		return false;
 	cs_triggers_drop(relid, qualified_name);
 	return true;

@@ -126,7 +126,7 @@ cs_eligible_check(Relation rel, bool attach)
 	if (!cs_class_ownercheck(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
-	if (IsCatalogRelation(rel) || relid == cs_catalog_relid("bindings") ||
+	if (IsCatalogRelation(rel) || relid == cs_catalog_relid("binding_store") ||
 		relid == cs_catalog_relid("tracked"))
 		refuse(rel, attach, "It is a system catalog.", NULL);
 	check_relkind(rel, attach);

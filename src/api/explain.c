@@ -20,6 +20,7 @@
 #include "shmem.h"
 #include "store/clock.h"
 #include "table/access.h"
+#include "table/triggers.h"
 
 PG_FUNCTION_INFO_V1(cs_explain);
 
@@ -59,6 +60,18 @@ reason_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 	return reason;
 }
 
+/* More than cache.read() has to know. */
+static const char *
+text_of(const CsBinding *binding, CsReason reason)
+{
+	char	   *problem = NULL;
+	bool		mend;
+
+	if (reason == CS_BYPASS_TRIGGERS)
+		problem = cs_triggers_problem(binding->relid, true, &mend);
+	return problem != NULL ? problem : cs_access_reason_text(reason);
+}
+
 static void
 describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 {
@@ -68,7 +81,7 @@ describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 	cs_access_lookup(access, rowkey, &answer);
 	reason = reason_of_miss(access, rowkey, answer.reason);
 	values[EXPLAIN_OUTCOME] = CStringGetTextDatum(outcome_of(reason));
-	values[EXPLAIN_REASON] = CStringGetTextDatum(cs_access_reason_text(reason));
+	values[EXPLAIN_REASON] = CStringGetTextDatum(text_of(access->binding, reason));
 	values[EXPLAIN_BYTES] = Int64GetDatum((int64) answer.bytes);
 	nulls[EXPLAIN_BYTES] = !cs_is_hit(reason);
 	if (answer.expires != 0)

@@ -44,8 +44,8 @@
 #include "table/tracked.h"
 #include "table/triggers.h"
 
-static Oid
-owner_of(Oid relid)
+Oid
+cs_parts_owner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -57,8 +57,8 @@ owner_of(Oid relid)
 	return owner;
 }
 
-static char *
-qualified_name(Oid relid)
+char *
+cs_parts_name(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
@@ -73,8 +73,8 @@ is_bound(Oid relid)
 }
 
 /* With itself; children of plain inheritance are tables of their own. */
-static List *
-with_parts(Oid relid, LOCKMODE mode)
+List *
+cs_parts_list(Oid relid, LOCKMODE mode)
 {
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
 		return find_all_inheritors(relid, mode, NULL);
@@ -108,12 +108,12 @@ take_over(Oid relid, Oid attached, Oid tracked)
 		return;
 	if (bound && OidIsValid(attached))
 		cs_detach_flush(relid);		/* unless ATTACH PARTITION has done so */
-	cs_statement_as_owner(&saved, owner_of(relid));
+	cs_statement_as_owner(&saved, cs_parts_owner(relid));
 	if (bound && OidIsValid(attached))
-		(void) cs_detach_forget(relid, qualified_name(relid));
+		(void) cs_detach_forget(relid, cs_parts_name(relid));
 	if (listed)
 		(void) cs_tracked_forget(relid);
-	cs_triggers_untrack(relid, qualified_name(relid));
+	cs_triggers_untrack(relid, cs_parts_name(relid));
 	cs_statement_as_before(&saved);
 	if (listed || OidIsValid(attached))
 		say_given_up(relid, bound && OidIsValid(attached), attached, tracked);
@@ -126,7 +126,7 @@ cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	foreach(lc, with_parts(relid, ShareRowExclusiveLock))
+	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))
 	{
 		if (lfirst_oid(lc) != attached && lfirst_oid(lc) != tracked)
 			take_over(lfirst_oid(lc), attached, tracked);
@@ -144,7 +144,7 @@ renew(Oid relid)
 
 	if (binding == NULL && !cs_tracked_is_listed(relid))
 		return;
-	cs_statement_as_owner(&saved, owner_of(relid));
+	cs_statement_as_owner(&saved, cs_parts_owner(relid));
 	cs_tracked_renew_triggers(relid, binding);
 	cs_statement_as_before(&saved);
 }
@@ -156,7 +156,7 @@ cs_parts_renew(Oid relid)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	foreach(lc, with_parts(relid, ShareRowExclusiveLock))
+	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))
 		renew(lfirst_oid(lc));
 	SPI_finish();
 }
@@ -187,7 +187,7 @@ any_below(Oid relid)
 {
 	ListCell   *lc;
 
-	foreach(lc, with_parts(relid, NoLock))
+	foreach(lc, cs_parts_list(relid, NoLock))
 	{
 		if (is_bound(lfirst_oid(lc)) || cs_tracked_is_listed(lfirst_oid(lc)))
 			return true;
@@ -203,7 +203,7 @@ flush_below(Oid relid)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	foreach(lc, with_parts(relid, AccessExclusiveLock))
+	foreach(lc, cs_parts_list(relid, AccessExclusiveLock))
 		cs_detach_flush(lfirst_oid(lc));
 	SPI_finish();
 }

@@ -9,6 +9,14 @@
 #define CS_PARTS_H
 
 #include "nodes/primnodes.h"
+#include "storage/lockdefs.h"
+
+/* A relation with its partitions, each locked. */
+extern List *cs_parts_list(Oid relid, LOCKMODE mode);
+
+/* What is done to them is done as their owner; their names, with schema. */
+extern Oid	cs_parts_owner(Oid relid);
+extern char *cs_parts_name(Oid relid);
 
 /*
  * The partitions of 'relid', and itself unless it is one of the two others, get

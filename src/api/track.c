@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "shmem.h"
 #include "table/track.h"
+#include "table/triggers.h"
 
 PG_FUNCTION_INFO_V1(cs_track);
 PG_FUNCTION_INFO_V1(cs_untrack);
@@ -145,6 +146,8 @@ cs_tracking(PG_FUNCTION_ARGS)
 	bool		nulls[3] = {false};
 	CsWatch		watch;
 	CsTracking	state;
+	char	   *problem = NULL;
+	bool		mend;
 
 	cs_shmem_require();
 	if (get_rel_name(relid) == NULL)
@@ -153,8 +156,10 @@ cs_tracking(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	state = cs_track_watch(relid, &watch);
+	if (state == CS_TRACKING_BLIND)
+		problem = cs_triggers_problem(relid, false, &mend);
 	values[0] = CStringGetTextDatum(state_name(state));
-	values[1] = CStringGetTextDatum(state_reason(state));
+	values[1] = CStringGetTextDatum(problem != NULL ? problem : state_reason(state));
 	values[2] = Int64GetDatum(state == CS_TRACKING_YES ? (int64) watch.version : 0);
 	nulls[2] = state != CS_TRACKING_YES;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

@@ -216,11 +216,17 @@ cs_write_back_begin(CsBinding *binding)
 		return false;
 	LockRelationOid(binding->relid, RowExclusiveLock);
 	AcceptInvalidationMessages();
-	if (!binding->retired && !cs_state_is_open(slot))
+	if (binding->retired)
+		return true;
+#ifndef CS_MUTANT_DEFERRED_UNSETTLED
+	/* direct changes would not meet what is deferred */
+	if (!cs_triggers_settle(binding))
+		return false;
+#endif
+	if (!cs_state_is_open(slot))
 	{
-		/* attached or altered by us, or lacking triggers: it will not be opened */
-		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock) ||
-			!cs_triggers_settle(binding))
+		/* attached or altered by us: it will not be opened */
+		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
 			return false;
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_state_wait_open(slot);

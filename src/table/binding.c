@@ -260,7 +260,7 @@ Oid
 cs_binding_catalog(void)
 {
 	if (!OidIsValid(catalog_relid) && IsTransactionState())
-		catalog_relid = cs_catalog_relid("bindings");
+		catalog_relid = cs_catalog_relid("binding_store");
 	return catalog_relid;
 }
 
@@ -305,7 +305,7 @@ options_from_tuple(HeapTuple tuple, TupleDesc desc, CsOptions *options)
 }
 
 /*
- * cache.bindings is an ordinary table, but it is read like a catalogue: as it
+ * cache.binding_store is an ordinary table, but it is read like a catalogue: as it
  * is now, whatever snapshot the caller has.
  */
 bool

@@ -86,6 +86,7 @@ typedef struct CsBinding
 	uint64		epoch;			/* of the slot when all this was read;
 								 * CS_NO_EPOCH: not known to be as new */
 
+	bool		settles;		/* cs_triggers_settle() has found it so */
 	uint64		refused;		/* slot word at which its triggers were found
 								 * not to be in force */
 	TimestampTz refused_until;	/* when to look at them again all the same */

@@ -17,11 +17,7 @@
  * so for a table that is attached only the INSERTs are added that the others do
  * not see.
  *
- * A table is only filled and read while its slot is ACTIVE, and any DDL makes
- * it UNKNOWN; the same goes for TRACKED.  Whoever wants to use it then looks at
- * the triggers anew, under the locks of cs_tree_lock().  Having got them means
- * that the last DDL has ended, and absorbed means its invalidations have been
- * read.
+ * Whether they are in force is found out in inforce.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,27 +25,14 @@
 
 #include "access/table.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/reltrigger.h"
-#include "utils/syscache.h"
 
-#include "compat.h"
-#include "store/slot.h"
 #include "table/triggers.h"
-
-/* A table whose triggers are not in force is not looked at again before. */
-#define LOOK_AGAIN_MS	500
-
-/* With more, a lock that could not be had is not tried again at once. */
-#define MANY_PARTS		16
 
 #define ROW_TRIGGER		"cache_strategies_row"
 #define REPLICA_TRIGGER "cache_strategies_replica"
@@ -77,13 +60,47 @@ static const StatementTrigger statement_triggers[] = {
 	"NEW TABLE AS cs_new", TRIGGER_TYPE_INSERT},
 };
 
+int			cs_triggers_making = 0;
+
+const CsOwnTrigger cs_own_triggers[] = {
+	{ROW_TRIGGER, CS_FOR_ROWS, TRIGGER_FIRES_ALWAYS},
+	{REPLICA_TRIGGER, CS_FOR_STATEMENTS, TRIGGER_FIRES_ON_REPLICA},
+	{"cache_strategies_update", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
+	{"cache_strategies_delete", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
+	{"cache_strategies_insert", CS_FOR_INSERTS, TRIGGER_FIRES_ALWAYS},
+	{SETTLE_TRIGGER, CS_FOR_SETTLING, TRIGGER_FIRES_ALWAYS},
+	{TRUNCATE_TRIGGER, CS_FOR_SETTLING, TRIGGER_FIRES_ALWAYS},
+	{TRACK_TRIGGER, CS_FOR_TRACKING, TRIGGER_FIRES_ALWAYS},
+	{TRACK_REPLICA_TRIGGER, CS_FOR_TRACKING, TRIGGER_FIRES_ON_REPLICA},
+	{NULL}
+};
+
+const CsOwnTrigger *
+cs_triggers_own(const char *name)
+{
+	for (const CsOwnTrigger *own = cs_own_triggers; own->name != NULL; own++)
+		if (strcmp(own->name, name) == 0)
+			return own;
+	return NULL;
+}
+
 /* ----- making them ----- */
 
 static void
 run_utility(const char *command)
 {
-	int			rc = SPI_execute(command, false, 0);
+	int			rc;
 
+	cs_triggers_making++;
+	PG_TRY();
+	{
+		rc = SPI_execute(command, false, 0);
+	}
+	PG_FINALLY();
+	{
+		cs_triggers_making--;
+	}
+	PG_END_TRY();
 	if (rc != SPI_OK_UTILITY)
 		elog(ERROR, "could not execute \"%s\": %s", command,
 			 SPI_result_code_string(rc));
@@ -218,266 +235,52 @@ cs_triggers_untrack(Oid relid, const char *table)
 void
 cs_triggers_drop(Oid relid, const char *table)
 {
-	static const char *const names[] = {
-		ROW_TRIGGER, REPLICA_TRIGGER, "cache_strategies_update",
-		"cache_strategies_delete", "cache_strategies_insert",
-		SETTLE_TRIGGER, TRUNCATE_TRIGGER
-	};
-
-	for (int i = 0; i < lengthof(names); i++)
-		drop_trigger(relid, table, names[i]);
+	for (const CsOwnTrigger *own = cs_own_triggers; own->name != NULL; own++)
+		if (own->purpose != CS_FOR_TRACKING)
+			drop_trigger(relid, table, own->name);
 }
 
-/* ----- are they in force? ----- */
+/* ----- putting them in force again ----- */
 
-/* Whatever rights the current role has in our schema. */
-static Oid
-trigger_function(const char *name)
-{
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum(name),
-						   PointerGetDatum(buildoidvector(NULL, 0)),
-						   ObjectIdGetDatum(get_namespace_oid("cache", true)));
-}
-
-/* The events for which triggers of this kind, so enabled, see everything. */
-static int16
-events_seen(Relation rel, Oid function, int16 level, char enabled)
-{
-	int16		events = 0;
-
-	if (rel->trigdesc == NULL || !OidIsValid(function))
-		return 0;
-	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *t = &rel->trigdesc->triggers[i];
-
-		if (t->tgfoid != function || t->tgenabled != enabled ||
-			t->tgqual != NULL || t->tgnattr != 0 || t->tgdeferrable ||
-			!TRIGGER_FOR_AFTER(t->tgtype) ||
-			(t->tgtype & TRIGGER_TYPE_LEVEL_MASK) != level)
-			continue;
-		if (level == TRIGGER_TYPE_STATEMENT && function == trigger_function("rows_changed") &&
-			((TRIGGER_FOR_UPDATE(t->tgtype) && (!t->tgoldtable || !t->tgnewtable)) ||
-			 (TRIGGER_FOR_DELETE(t->tgtype) && !t->tgoldtable) ||
-			 (TRIGGER_FOR_INSERT(t->tgtype) && !t->tgnewtable)))
-			continue;
-		events |= t->tgtype & (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
-							   TRIGGER_TYPE_DELETE);
-	}
-	return events;
-}
-
+/* Some other trigger could have that name. */
 static bool
-has_trigger(Relation rel, const char *function, int16 type)
+is_ours(const Trigger *t)
 {
-	Oid			wanted = trigger_function(function);
+	return get_func_namespace(t->tgfoid) == get_namespace_oid("cache", true);
+}
+
+/* Those that ENABLE TRIGGER has left to fire in ordinary sessions only. */
+static List *
+weakened(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	List	   *names = NIL;
 
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
-		Trigger    *t = &rel->trigdesc->triggers[i];
+		const Trigger *t = &rel->trigdesc->triggers[i];
 
-		if (t->tgfoid == wanted && t->tgenabled == TRIGGER_FIRES_ALWAYS &&
-			t->tgqual == NULL && t->tgnattr == 0 && t->tgtype == type)
-			return true;
+		if (t->tgenabled == TRIGGER_FIRES_ON_ORIGIN && cs_triggers_own(t->tgname) != NULL &&
+			is_ours(t))
+			names = lappend(names, pstrdup(t->tgname));
 	}
-	return false;
-}
-
-/* Do direct changes meet the deferred ones? */
-static bool
-settles(Relation rel)
-{
-	return has_trigger(rel, "row_deferred", TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
-					   TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE) &&
-		has_trigger(rel, "table_truncated", TRIGGER_TYPE_TRUNCATE);
+	table_close(rel, NoLock);
+	return names;
 }
 
 bool
-cs_triggers_settle(const CsBinding *binding)
+cs_triggers_restore(Oid relid, const char *table)
 {
-	Relation	rel = table_open(binding->relid, NoLock);
-	bool		result = settles(rel);
+	List	   *names = weakened(relid);
+	ListCell   *lc;
 
-	table_close(rel, NoLock);
-	return result;
-}
-
-void
-cs_triggers_require(const CsBinding *binding)
-{
-	if (!cs_triggers_settle(binding))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" lacks the triggers for deferred writes", binding->name),
-				 errhint("Attach the table anew with cache.attach().")));
-}
-
-static bool
-sees_all_changes(const CsBinding *binding, Relation rel)
-{
-	int16		needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
-	Oid			by_row = trigger_function("row_changed");
-	int16		seen;
-
-	if (binding->needs.on_insert)
-		needed |= TRIGGER_TYPE_INSERT;
-	if (binding->needs.settling && !settles(rel))
-		return false;
-	seen = events_seen(rel, by_row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
-	if ((seen & needed) == needed)
-		return true;
-	if (!binding->needs.by_statement || cs_relation_has_parents(RelationGetRelid(rel)))
-		return false;
-	seen = events_seen(rel, trigger_function("rows_changed"),
-					   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
-	return (seen & needed) == needed &&
-		(events_seen(rel, by_row, TRIGGER_TYPE_ROW,
-					 TRIGGER_FIRES_ON_REPLICA) & needed) == needed;
-}
-
-/* The same by any of our triggers, whatever they are there for. */
-static bool
-notes_all_changes(Relation rel)
-{
-	const int16 needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE
-#ifndef CS_MUTANT_INSERT_UNSEEN
-	| TRIGGER_TYPE_INSERT
-#endif
-			   ;
-	Oid			row = trigger_function("row_changed");
-	Oid			rows = trigger_function("rows_changed");
-	Oid			table = trigger_function("table_changed");
-	int16		by_row;
-	int16		by_statement;
-	int16		replicated;
-
-	by_row = events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS) |
-		events_seen(rel, table, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
-	if ((by_row & needed) == needed)
-		return true;
-	if (cs_relation_has_parents(RelationGetRelid(rel)))
-		return false;
-	by_statement = events_seen(rel, rows, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS) |
-		events_seen(rel, table, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
-	replicated = events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA) |
-		events_seen(rel, table, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA);
-#ifdef CS_MUTANT_REPLICA_UNSEEN
-	replicated = needed;
-#endif
-	return ((by_row | (by_statement & replicated)) & needed) == needed;
-}
-
-/*
- * One relation, root or partition.  Without a binding it is asked whether every
- * change is noted.
- */
-static bool
-relation_in_force(const CsTree *tree, const CsBinding *binding, Oid relid)
-{
-	Relation	rel = table_open(relid, NoLock);
-	bool		ok;
-
-	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		ok = tree->partitioned;
-	else
-		ok = rel->rd_rel->relkind == RELKIND_RELATION &&
-			rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
-			!cs_relation_is_prepared(relid) &&
-			(binding == NULL ? notes_all_changes(rel) :
-			 !cs_relation_has_children(relid) && sees_all_changes(binding, rel));
-	table_close(rel, NoLock);
-	return ok;
-}
-
-static bool
-all_in_force(const CsTree *tree, const CsBinding *binding)
-{
-	if (!relation_in_force(tree, binding, tree->relid))
-		return false;
-	for (int i = 0; i < tree->nparts; i++)
-		if (!relation_in_force(tree, binding, tree->parts[i]))
-			return false;
-	return true;
-}
-
-/*
- * Children of a tracked table are read beside it, and tracked by themselves;
- * which there are must be known.  Whoever adds the first takes no lock that
- * conflicts with those we have, but has marked the table before its child is in
- * the catalogue for us to see; all others are kept away by this lock.
- */
-static bool
-children_are_known(const CsTree *tree)
-{
-	bool		known;
-
-#ifdef CS_MUTANT_CHILDREN_UNLOCKED
-	return true;
-#endif
-	if (tree->partitioned || !cs_relation_has_children(tree->relid))
-		return true;
-	known = cs_relation_try_lock(tree->relid, ShareUpdateExclusiveLock);
-	if (known)
+	foreach(lc, names)
 	{
-		AcceptInvalidationMessages();
-		UnlockRelationOid(tree->relid, ShareUpdateExclusiveLock);
+		char	   *name = lfirst(lc);
+		bool		replica = cs_triggers_own(name)->enabled == TRIGGER_FIRES_ON_REPLICA;
+
+		run_utility(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", table,
+							 replica ? "REPLICA" : "ALWAYS", name));
 	}
-	return known;
-}
-
-CsInForce
-cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outdated)
-{
-	CsInForce	result = CS_NOT_IN_FORCE;
-	int			locks = cs_tree_lock(tree);
-
-	if (locks == 0)
-		return CS_NOT_TO_BE_SEEN;
-	AcceptInvalidationMessages();
-	if (binding == NULL && !*outdated && !children_are_known(tree))
-		result = CS_NOT_TO_BE_SEEN;
-	else if (!*outdated && all_in_force(tree, binding))
-		result = CS_IN_FORCE;
-	cs_tree_unlock(tree, locks);
-	return result;
-}
-
-/* Not now; and not again with every read. */
-static void
-refuse(CsBinding *binding, uint64 word)
-{
-	binding->refused = word;
-	binding->refused_until =
-		TimestampTzPlusMilliseconds(GetCurrentStatementStartTimestamp(), LOOK_AGAIN_MS);
-}
-
-/*
- * The word is read before the locks: DDL that marks the slot in between makes
- * the activation fail.
- */
-bool
-cs_triggers_activate(CsBinding *binding)
-{
-	uint64		word = cs_slot_read(binding->slot);
-	CsInForce	found;
-
-	if (cs_slot_is(word, CS_SLOT_ACTIVE))
-		return true;
-	if (cs_slot_flux(word) != 0 ||
-		(word == binding->refused &&
-		 GetCurrentStatementStartTimestamp() < binding->refused_until))
-		return false;
-	if (!cs_binding_owns_slot(binding))
-	{
-		cs_binding_forget(binding->relid);
-		return false;
-	}
-	/* if the table has changed since the binding was made, another time */
-	found = cs_triggers_look(&binding->tree, binding, &binding->retired);
-	if (found == CS_NOT_IN_FORCE ||
-		(found == CS_NOT_TO_BE_SEEN && binding->tree.nparts > MANY_PARTS))
-		refuse(binding, word);
-	return found == CS_IN_FORCE && !binding->retired &&
-		cs_slot_activate(binding->slot, word, CS_SLOT_ACTIVE);
+	return names != NIL;
 }

@@ -11,6 +11,31 @@
 
 #include "table/binding.h"
 
+/* What a trigger is there for. */
+typedef enum CsPurpose
+{
+	CS_FOR_ROWS,				/* rows that are changed */
+	CS_FOR_STATEMENTS,			/* the same, for CsTriggerNeeds.by_statement */
+	CS_FOR_INSERTS,				/* the same, with on_insert */
+	CS_FOR_SETTLING,			/* changes that meet deferred ones */
+	CS_FOR_TRACKING				/* that there has been a change */
+} CsPurpose;
+
+typedef struct CsOwnTrigger
+{
+	const char *name;			/* NULL: the end of the list */
+	CsPurpose	purpose;
+	char		enabled;		/* as in pg_trigger */
+} CsOwnTrigger;
+
+extern const CsOwnTrigger cs_own_triggers[];
+
+/* The one with this name; NULL: it is not one of ours. */
+extern const CsOwnTrigger *cs_triggers_own(const char *name);
+
+/* Not 0: the DDL that is being executed is our own. */
+extern int	cs_triggers_making;
+
 extern void cs_triggers_create(const CsBinding *binding);
 extern void cs_triggers_drop(Oid relid, const char *qualified_name);
 
@@ -20,10 +45,22 @@ extern void cs_triggers_track(Oid relid, const char *qualified_name, bool by_row
 extern void cs_triggers_untrack(Oid relid, const char *qualified_name);
 extern bool cs_triggers_track_is_there(Oid relid);
 
-/* The caller has a lock on the table: has it what settling needs? */
-extern bool cs_triggers_settle(const CsBinding *binding);
+/*
+ * ENABLE TRIGGER takes from our triggers that they fire ALWAYS, or in replicas:
+ * give it back; were there any?  The caller has ShareRowExclusiveLock.
+ */
+extern bool cs_triggers_restore(Oid relid, const char *qualified_name);
 
-/* The same, or an error. */
+/*
+ * The caller has RowExclusiveLock on the table or more: do all direct changes
+ * meet the deferred ones?
+ */
+extern bool cs_triggers_settle(CsBinding *binding);
+
+/*
+ * Are the triggers for deferred writes there, in force or not?  Raises an error
+ * if they are not.
+ */
 extern void cs_triggers_require(const CsBinding *binding);
 
 typedef enum CsInForce
@@ -40,6 +77,13 @@ typedef enum CsInForce
  */
 extern CsInForce cs_triggers_look(const CsTree *tree, const CsBinding *binding,
 								  const bool *outdated);
+
+/*
+ * Why reads of an attached table bypass the cache, or why not all changes of a
+ * tracked one are noted: a sentence without its end, NULL if that is not so.
+ * 'mend': cache.repair() helps.  Waits for no lock.
+ */
+extern char *cs_triggers_problem(Oid relid, bool attached, bool *mend);
 
 /*
  * Have the slot ACTIVE if the triggers see every change of the table; false if

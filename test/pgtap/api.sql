@@ -19,7 +19,7 @@ FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND
 SELECT is(extrelocatable, false, 'it is not relocatable') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extconfig::regclass[]::text,
-	'{cache.bindings,cache.tracked,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
+	'{cache.binding_store,cache.tracked,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
 	'cache.dead_letter_store_id_seq,cache.space_ids,cache.spaces,cache.space_grants}',
 	'the tables are dumped, with what belongs to users') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT results_eq($$SELECT t, c COLLATE "default" FROM pg_extension, unnest(extconfig::regclass[], extcondition) x(t, c) WHERE extname = 'cache_strategies' AND c <> ''$$,
@@ -53,6 +53,8 @@ INSERT INTO expected VALUES
 		'flush_interval interval DEFAULT NULL::interval, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb',
 		'void', 'v', 'u', false),
 	('detach', 'relation regclass, discard boolean DEFAULT false', 'void', 'v', 'u', true),
+	('repair', 'relation regclass', 'boolean', 'v', 'u', true),
+	('binding_problem', 'relation regclass', 'text', 'v', 'r', true),
 	('read', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 's', 'r', false),
 	('read_many', 'row_type anycompatible, keys "any"', 'SETOF anycompatible', 's', 'r', false),
 	('lookup', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 'v', 'r', false),
@@ -194,17 +196,18 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 
 -- ----- tables and views -----
 
-SELECT tables_are('cache', ARRAY['bindings', 'tracked', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
+SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
+SELECT views_are('cache', ARRAY['bindings', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
 SELECT sequences_are('cache', ARRAY['dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
 	FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped $$;
-SELECT is(tap.columns('cache.bindings'),
+SELECT is(tap.columns('cache.binding_store'),
 	'relation regclass, strategy text, ttl interval, ttl_jitter real, negative_ttl interval, max_memory bigint, loader text, refresh_ahead real, '
 	'durable boolean, flush_interval interval, flush_batch integer, merge jsonb',
-	'columns of cache.bindings');
+	'columns of cache.binding_store');
+SELECT is(tap.columns('cache.bindings'), tap.columns('cache.binding_store') || ', problem text', 'columns of cache.bindings');
 SELECT is(tap.columns(journal), 'stamp bigint, relation regclass, written_for oid, change bytea', format('columns of %s', journal))
 	FROM unnest('{cache.journal_a,cache.journal_b}'::regclass[]) journal;
 SELECT is(tap.columns('cache.flush_state'), 'relation regclass, flushed bigint, unclean boolean', 'columns of cache.flush_state');
@@ -236,8 +239,8 @@ SELECT is(tap.columns('cache.stats'),
 SELECT is(tap.columns('cache.progress'),
 	'pid integer, relation regclass, phase text, rows_total bigint, rows_done bigint, rows_filled bigint, started timestamp with time zone',
 	'columns of cache.progress');
-SELECT col_is_pk('cache', 'bindings', 'relation', 'the key of cache.bindings');
-SELECT col_not_null('cache', 'bindings', 'strategy', 'cache.bindings.strategy');
+SELECT col_is_pk('cache', 'binding_store', 'relation', 'the key of cache.binding_store');
+SELECT col_not_null('cache', 'binding_store', 'strategy', 'cache.binding_store.strategy');
 SELECT is_empty($$
 	SELECT attrelid::regclass, attname FROM pg_attribute
 	WHERE attrelid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass, 'cache.flush_state'::regclass, 'cache.dead_letter_store'::regclass)
@@ -270,8 +273,8 @@ SELECT is_empty('SELECT * FROM cache.space_stats', 'without any keys cache.space
 
 -- ----- triggers -----
 
-SELECT is(tgenabled, 'A'::"char", 'the trigger of cache.bindings is ENABLE ALWAYS') FROM pg_trigger
-	WHERE tgrelid = 'cache.bindings'::regclass AND tgname = 'bindings_changed';
+SELECT is(tgenabled, 'A'::"char", 'the trigger of cache.binding_store is ENABLE ALWAYS') FROM pg_trigger
+	WHERE tgrelid = 'cache.binding_store'::regclass AND tgname = 'bindings_changed';
 SELECT results_eq($$SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
 		WHERE tgrelid IN ('cache.spaces'::regclass, 'cache.space_grants'::regclass) AND NOT tgisinternal ORDER BY tgname$$,
 	$$VALUES ('cache.space_grants'::regclass, 'grants_changed'::name, 'A'::"char"), ('cache.spaces', 'spaces_changed', 'A'), ('cache.spaces', 'spaces_truncated', 'A')$$,

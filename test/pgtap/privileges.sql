@@ -54,6 +54,7 @@ RESET ROLE;
 
 SELECT schema_privs_are('cache', 'cs_nobody', ARRAY['USAGE'], 'everybody may use schema cache, and create nothing there');
 SELECT table_privs_are('cache', 'bindings', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.bindings, and not write it');
+SELECT table_privs_are('cache', 'binding_store', 'cs_nobody', ARRAY[]::text[], 'and nothing with what it shows');
 SELECT table_privs_are('cache', 'stats', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.stats');
 SELECT table_privs_are('cache', 'table_stats', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.table_stats');
 SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.progress');
@@ -82,7 +83,8 @@ SELECT throws_ok($$SELECT nextval('cache.dead_letter_store_id_seq')$$, '42501', 
 SELECT throws_ok($$INSERT INTO cache.bindings VALUES ('s.t', 'cache_aside')$$, '42501', NULL, 'no INSERT into cache.bindings');
 SELECT throws_ok($$UPDATE cache.bindings SET strategy = 'cache_aside'$$, '42501', NULL, 'no UPDATE of cache.bindings');
 SELECT throws_ok($$DELETE FROM cache.bindings$$, '42501', NULL, 'no DELETE from cache.bindings');
-SELECT throws_ok($$TRUNCATE cache.bindings$$, '42501', NULL, 'no TRUNCATE of cache.bindings');
+SELECT throws_ok($$INSERT INTO cache.binding_store VALUES ('s.t', 'cache_aside')$$, '42501', NULL, 'no INSERT into cache.binding_store');
+SELECT throws_ok($$TRUNCATE cache.binding_store$$, '42501', NULL, 'no TRUNCATE of cache.binding_store');
 SELECT throws_ok($$LOCK TABLE cache.bindings IN ACCESS EXCLUSIVE MODE$$, '42501', NULL, 'no LOCK of cache.bindings');
 SELECT throws_ok($$CREATE TABLE cache.x (i int)$$, '42501', NULL, 'no CREATE in schema cache');
 SELECT throws_ok($$DROP FUNCTION cache.stats_reset()$$, '42501', NULL, 'no DROP of a function');
@@ -117,10 +119,11 @@ RESET ROLE;
 SET ROLE cs_writer;
 SELECT throws_ok($$SELECT cache.attach('s.t', 'cache_aside')$$, '42501', 'must be owner of table t', 'to change options is for the owner');
 SELECT throws_ok($$SELECT cache.detach('s.t')$$, '42501', 'must be owner of table t', 'detach() is for the owner');
+SELECT throws_ok($$SELECT cache.repair('s.t')$$, '42501', 'must be owner of table t', 'repair() is for the owner');
 RESET ROLE;
 SELECT is(strategy, 'write_through', 'nothing was changed') FROM cache.bindings WHERE relation = 's.t'::regclass;
 SELECT throws_ok($$SELECT cache.attach('pg_class')$$, '42809', NULL, 'no system catalog, not even for a superuser');
-SELECT throws_ok($$SELECT cache.attach('cache.bindings')$$, '42809', NULL, 'nor cache.bindings itself');
+SELECT throws_ok($$SELECT cache.attach('cache.binding_store')$$, '42809', NULL, 'nor cache.binding_store itself');
 
 -- A loader runs as the table's owner, so it must be the owner's.
 SET ROLE cs_nobody;
