@@ -168,9 +168,7 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 	}
 	if (breaks)
 		note(altering, stmt->relation);
-	if (altering->notes == NIL)
-		altering->enabled = InvalidOid;
-	else if (disabled)
+	if (disabled && altering->notes != NIL)
 		cs_repair_flush(relid);
 }
 

@@ -212,6 +212,10 @@ cs_repair_restore(Oid relid)
 {
 	ListCell   *lc;
 
+	/* what says that it is attached may not be there yet in a restore */
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	if (!cs_triggers_any(relid))
+		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))

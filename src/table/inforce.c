@@ -212,6 +212,7 @@ is_needed(const CsBinding *binding, CsPurpose purpose)
 		case CS_FOR_SETTLING:
 			return needs->settling;
 		case CS_FOR_TRACKING:
+		case CS_FOR_CATALOG:
 			break;
 	}
 	return false;

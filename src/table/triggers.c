@@ -72,6 +72,10 @@ const CsOwnTrigger cs_own_triggers[] = {
 	{TRUNCATE_TRIGGER, CS_FOR_SETTLING, TRIGGER_FIRES_ALWAYS},
 	{TRACK_TRIGGER, CS_FOR_TRACKING, TRIGGER_FIRES_ALWAYS},
 	{TRACK_REPLICA_TRIGGER, CS_FOR_TRACKING, TRIGGER_FIRES_ON_REPLICA},
+	{"bindings_changed", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
+	{"spaces_changed", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
+	{"spaces_truncated", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
+	{"grants_changed", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
 	{NULL}
 };
 
@@ -236,7 +240,7 @@ void
 cs_triggers_drop(Oid relid, const char *table)
 {
 	for (const CsOwnTrigger *own = cs_own_triggers; own->name != NULL; own++)
-		if (own->purpose != CS_FOR_TRACKING)
+		if (own->purpose != CS_FOR_TRACKING && own->purpose != CS_FOR_CATALOG)
 			drop_trigger(relid, table, own->name);
 }
 
@@ -246,7 +250,8 @@ cs_triggers_drop(Oid relid, const char *table)
 static bool
 is_ours(const Trigger *t)
 {
-	return get_func_namespace(t->tgfoid) == get_namespace_oid("cache", true);
+	return cs_triggers_own(t->tgname) != NULL &&
+		get_func_namespace(t->tgfoid) == get_namespace_oid("cache", true);
 }
 
 /* Those that ENABLE TRIGGER has left to fire in ordinary sessions only. */
@@ -260,12 +265,23 @@ weakened(Oid relid)
 	{
 		const Trigger *t = &rel->trigdesc->triggers[i];
 
-		if (t->tgenabled == TRIGGER_FIRES_ON_ORIGIN && cs_triggers_own(t->tgname) != NULL &&
-			is_ours(t))
+		if (t->tgenabled == TRIGGER_FIRES_ON_ORIGIN && is_ours(t))
 			names = lappend(names, pstrdup(t->tgname));
 	}
 	table_close(rel, NoLock);
 	return names;
+}
+
+bool
+cs_triggers_any(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		found = false;
+
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers && !found; i++)
+		found = is_ours(&rel->trigdesc->triggers[i]);
+	table_close(rel, NoLock);
+	return found;
 }
 
 bool

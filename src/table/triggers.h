@@ -18,7 +18,8 @@ typedef enum CsPurpose
 	CS_FOR_STATEMENTS,			/* the same, for CsTriggerNeeds.by_statement */
 	CS_FOR_INSERTS,				/* the same, with on_insert */
 	CS_FOR_SETTLING,			/* changes that meet deferred ones */
-	CS_FOR_TRACKING				/* that there has been a change */
+	CS_FOR_TRACKING,			/* that there has been a change */
+	CS_FOR_CATALOG				/* changes of the extension's own tables */
 } CsPurpose;
 
 typedef struct CsOwnTrigger
@@ -44,6 +45,9 @@ extern void cs_triggers_track(Oid relid, const char *qualified_name, bool by_row
 							  bool only_inserts);
 extern void cs_triggers_untrack(Oid relid, const char *qualified_name);
 extern bool cs_triggers_track_is_there(Oid relid);
+
+/* Has it one of ours?  The caller has a lock. */
+extern bool cs_triggers_any(Oid relid);
 
 /*
  * ENABLE TRIGGER takes from our triggers that they fire ALWAYS, or in replicas:

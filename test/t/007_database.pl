@@ -154,7 +154,7 @@ like(error('three', "ALTER EXTENSION cache_strategies UPDATE TO '9.9'"), qr/has 
 is(error('three', 'ALTER EXTENSION cache_strategies UPDATE') =~ /already installed/ ? 1 : 0, 1, 'ALTER EXTENSION UPDATE has nothing to do');
 like(error('three', 'ALTER EXTENSION cache_strategies SET SCHEMA public'), qr/does not support SET SCHEMA/, 'the extension stays in its schema');
 like(error('three', 'CREATE EXTENSION cache_strategies'), qr/already exists/, 'there is one extension per database');
-like(error('three', 'DROP TABLE cache.bindings'), qr/cannot drop table cache\.bindings because extension cache_strategies requires it/, 'cache.bindings cannot be dropped');
+like(error('three', 'DROP TABLE cache.binding_store'), qr/cannot drop table cache\.binding_store because extension cache_strategies requires it/, 'cache.binding_store cannot be dropped');
 
 # ----- DROP TABLE and its like -----
 
