@@ -135,7 +135,8 @@ debian_installation() {
 # installation_of PG_CONFIG: the same, from what a pg_config says.
 installation_of() {
 	local config=$1 version
-	version=$("$config" --version 2>/dev/null) || die "PG_CONFIG=$config: that is no pg_config that runs"
+	version=$("$config" --version 2>/dev/null) || die "PG_CONFIG=$config: that is no pg_config, or it does not run"
+	[[ $version == PostgreSQL\ [0-9]* ]] || die "PG_CONFIG=$config: that is no pg_config"
 	version=${version#PostgreSQL }
 	PGMAJOR=${version%%[!0-9]*}
 	PG_BINDIR=$("$config" --bindir)
@@ -301,10 +302,11 @@ apt_update() {
 		{ tail -n 3 "$WORK/log/apt-update"; say "apt-get update failed; trying with the lists that are there"; }
 }
 
-APT=(apt-get -qy --no-install-recommends)
+APT=(apt-get -q --no-install-recommends)
 
-# apt_plan PACKAGE...: what apt would do, without doing it.
-apt_plan() { "${APT[@]}" --assume-no install "$@" 2>&1 || true; }
+# apt_plan PACKAGE...: what apt would do, without doing it.  It would, with --assume-no
+# and -y, or a setting of that kind.
+apt_plan() { "${APT[@]}" -o APT::Get::Assume-Yes=false --assume-no install "$@" 2>&1 </dev/null || true; }
 
 # plan_summary PLAN: its number of packages and its size, in a line.
 plan_summary() {
@@ -366,8 +368,8 @@ apt_install() {
 	export DEBIAN_FRONTEND=noninteractive
 	apt_update
 	plan=$(apt_plan "$@")
-	if grep -q '^E:' <<<"$plan"; then
-		grep '^E:' <<<"$plan" | sed 's/^/  /'
+	if ! grep -q ' newly installed, ' <<<"$plan"; then
+		tail -n 5 <<<"$plan" | sed 's/^/  /'
 		return 1
 	fi
 	check_plan "$plan"
@@ -378,7 +380,7 @@ apt_install() {
 		no_cluster
 	fi
 	APT_RUNS=1
-	while_it_runs "$log" "${APT[@]}" install "$@" || status=$?
+	while_it_runs "$log" "${APT[@]}" -y install "$@" || status=$?
 	apt_end
 	[ $status = 0 ] || tail -n 15 "$log" | sed 's/^/  /'
 	return $status

@@ -88,6 +88,8 @@ in_system() {
 			mount -t proc proc "$root/proc"
 			mkdir -p "$root/dev/shm"
 			mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+			mkdir -p "$root/dev/pts"
+			mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts" 2>/dev/null || true
 			mount --bind "$debs" "$root/var/cache/apt/archives"
 			exec chroot "$root" "$@"' bash "$root" "$CACHE/debs-$suite" "$@"
 }
