@@ -143,21 +143,7 @@ CREATE TRIGGER bindings_changed AFTER INSERT OR UPDATE OR DELETE ON cache.bindin
 ALTER TABLE cache.binding_store ENABLE ALWAYS TRIGGER bindings_changed;
 
 CREATE FUNCTION cache.tables_dropped() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	DELETE FROM cache.binding_store b
-	USING pg_event_trigger_dropped_objects() d
-	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = b.relation;
-	DELETE FROM cache.tracked t
-	USING pg_event_trigger_dropped_objects() d
-	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = t.relation;
-	DELETE FROM cache.flush_state s
-	USING pg_event_trigger_dropped_objects() d
-	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
-	DELETE FROM cache.dead_letter_store s
-	USING pg_event_trigger_dropped_objects() d
-	WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = s.relation;
-END $$;
+AS 'MODULE_PATHNAME', 'cs_tables_dropped' LANGUAGE C;
 COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings and cache.tracked';
 REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
 

@@ -43,6 +43,16 @@ TURNS = {
     'select_loaded': '`pgbench -S`, the library loaded and not used',
     'tpcb_unloaded': 'TPC-B, without the library',
     'tpcb_loaded': 'TPC-B, the library loaded and not used',
+    'returning_unloaded': '`INSERT ... RETURNING`, without the library',
+    'returning_loaded': '`INSERT ... RETURNING`, the library loaded and not used',
+    'upsert_unloaded': '`ON CONFLICT DO UPDATE`, without the library',
+    'upsert_loaded': '`ON CONFLICT DO UPDATE`, the library loaded and not used',
+    'merge_unloaded': '`MERGE`, without the library',
+    'merge_loaded': '`MERGE`, the library loaded and not used',
+    'ddl_unloaded': '`CREATE TABLE`, `DROP TABLE`, without the library',
+    'ddl_loaded': '`CREATE TABLE`, `DROP TABLE`, the library loaded and not used',
+    'connect_unloaded': 'a connection, without the library',
+    'connect_loaded': 'a connection, the library loaded and not used',
 }
 
 # Inside one query.

@@ -8,7 +8,7 @@
  * goes on without it: nothing to RETURN, no WITH CHECK OPTION to check, and
  * what ON CONFLICT DO UPDATE or MERGE made of the row comes from the table
  * alone.  Such statements are refused when they begin, which costs all others
- * a look at their kind.
+ * a look at their kind, and those of their kind a look at the table's triggers.
  *
  * The same hooks see NOTIFY, which keys and values have to know of.
  *
@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
@@ -29,6 +30,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
+#include "api/dropped.h"
 #include "api/guard.h"
 #include "compat.h"
 #include "flush/deferred.h"
@@ -41,6 +43,7 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "table/ddl.h"
+#include "table/triggers.h"
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static object_access_hook_type prev_object_access = NULL;
@@ -129,10 +132,21 @@ find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
 	return NULL;
 }
 
+/* Only a table that has the trigger is asked for its binding. */
+static bool
+may_defer(Oid relid)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	bool		result = cs_triggers_may_defer(rel);
+
+	relation_close(rel, NoLock);
+	return result;
+}
+
 static void
 check_table(const ModifyTable *plan, int n, Oid relid)
 {
-	CsBinding  *binding = cs_binding_get(relid);
+	CsBinding  *binding = may_defer(relid) ? cs_binding_get(relid) : NULL;
 	const char *fault;
 
 	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0 ||
@@ -148,6 +162,15 @@ check_table(const ModifyTable *plan, int n, Oid relid)
 				 errhint("Use cache.write() or cache.increment(), or a plain UPDATE.")));
 }
 
+/* As find_fault(), without knowing the table. */
+static bool
+may_be_at_fault(const ModifyTable *plan)
+{
+	if (plan->operation == CMD_UPDATE)
+		return plan->returningLists != NIL || plan->withCheckOptionLists != NIL;
+	return plan->onConflictAction == ONCONFLICT_UPDATE || plan->operation == CMD_MERGE;
+}
+
 static void
 check_plan(const PlannedStmt *stmt, const Plan *plan)
 {
@@ -155,10 +178,7 @@ check_plan(const PlannedStmt *stmt, const Plan *plan)
 	ListCell   *lc;
 	int			n = 0;
 
-	if (plan == NULL || !IsA(plan, ModifyTable))
-		return;
-	if (modify->onConflictAction != ONCONFLICT_UPDATE && modify->operation != CMD_MERGE &&
-		modify->returningLists == NIL && modify->withCheckOptionLists == NIL)
+	if (plan == NULL || !IsA(plan, ModifyTable) || !may_be_at_fault(modify))
 		return;
 	foreach(lc, modify->resultRelations)
 		check_table(modify, n++, rt_fetch(lfirst_int(lc), stmt->rtable)->relid);
@@ -246,7 +266,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 		cs_commit_note_notify();
 	if (access != OAT_DROP || sub != 0)
 		return;
-	if (class == RelationRelationId && get_rel_relkind(object) == RELKIND_RELATION)
+	if (class == RelationRelationId && cs_dropped_note(object))
 		check_drop_table(object);
 	else if (class == ExtensionRelationId && object == get_extension_oid(EXTENSION, true))
 		check_drop_extension(false);

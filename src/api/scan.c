@@ -27,8 +27,6 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
-#include "catalog/pg_language.h"
-#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -41,13 +39,13 @@
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "api/scan.h"
 #include "compat.h"
 #include CS_EXPLAIN_STATE_H
 #include CS_EXPLAIN_FORMAT_H
+#include "table/catalog.h"
 #include "table/key.h"
 
 static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
@@ -75,25 +73,6 @@ typedef struct ReadScan
 
 /* ----- planning ----- */
 
-static bool
-is_read(Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		result = false;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == ClanguageId)
-	{
-		bool		isnull;
-		Datum		symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
-
-		result = !isnull && strcmp(TextDatumGetCString(symbol), "cs_read") == 0;
-	}
-	ReleaseSysCache(tuple);
-	return result;
-}
-
 /* FROM cache.read(...), and nothing else about it? */
 static bool
 is_read_alone(const RangeTblEntry *rte)
@@ -107,7 +86,7 @@ is_read_alone(const RangeTblEntry *rte)
 	function = linitial_node(RangeTblFunction, rte->functions);
 	call = (FuncExpr *) function->funcexpr;
 	return IsA(call, FuncExpr) && !call->funcretset &&
-		function->funccolnames == NIL && is_read(call->funcid);
+		function->funccolnames == NIL && cs_catalog_is_function(call->funcid, "cs_read");
 }
 
 static bool

@@ -6,6 +6,7 @@
  * A session keeps a binding for each cached table it has met, made from the
  * catalogues and from cache.bindings, and drops it when a relcache
  * invalidation arrives for the table, one of its partitions or cache.bindings.
+ * That a table has none is kept in the same way: attaching it sends one, too.
  * Invalidations are only absorbed when locks are taken, so a binding also
  * carries the epoch that its slot had when it was made: any change that
  * matters moves the epoch before anyone can see it, and cs_binding_refresh()
@@ -28,6 +29,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "common/hashfn.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -71,6 +73,7 @@ typedef struct Known
 	Oid			relid;			/* hash key */
 	bool		valid;
 	CsBinding  *binding;		/* NULL: not cached */
+	dlist_node	node;			/* in "bound", if it has a binding */
 	CsTarget   *targets;		/* of changes of this relation */
 	int			ntargets;
 	uint64		targets_generation; /* when they were found out; 0: never */
@@ -81,6 +84,7 @@ uint64		cs_binding_generation = 1;
 void		(*cs_binding_made_hook) (CsBinding *binding) = NULL;
 
 static HTAB *known;
+static dlist_head bound = DLIST_STATIC_INIT(bound);
 static CsBinding *retired;		/* in this transaction */
 static CsBinding *reapable;		/* in an earlier one */
 static Oid	catalog_relid = InvalidOid;
@@ -101,6 +105,7 @@ retire(Known *entry)
 	if (binding == NULL)
 		return;
 	entry->binding = NULL;
+	dlist_delete(&entry->node);
 #ifndef CS_MUTANT_RETIRED_UNNOTICED
 	binding->retired = true;
 #endif
@@ -109,29 +114,44 @@ retire(Known *entry)
 	cs_binding_generation++;
 }
 
-static bool
-concerns(const Known *entry, Oid relid)
+static void
+outdate(Known *entry)
 {
-	if (!OidIsValid(relid) || entry->relid == relid || relid == catalog_relid)
-		return true;
-	return entry->binding != NULL && cs_tree_has(&entry->binding->tree, relid);
+	entry->targets_generation = 0;
+	stale_entries = true;
+	if (entry->valid)
+		retire(entry);
 }
 
 static void
-forget(Oid relid)
+forget_all(void)
 {
 	HASH_SEQ_STATUS scan;
 	Known	   *entry;
 
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
+		outdate(entry);
+}
+
+/* The relation, and the tables of which it is a part. */
+static void
+forget(Oid relid)
+{
+	Known	   *entry = hash_search(known, &relid, HASH_FIND, NULL);
+	dlist_mutable_iter iter;
+
+#ifdef CS_MUTANT_ATTACH_UNNOTICED
+	if (entry != NULL && entry->binding == NULL)
+		return;
+#endif
+	if (entry != NULL)
+		outdate(entry);
+	dlist_foreach_modify(iter, &bound)
 	{
-		if (!concerns(entry, relid))
-			continue;
-		entry->targets_generation = 0;
-		stale_entries = true;
-		if (entry->valid)
-			retire(entry);
+		entry = dlist_container(Known, node, iter.cur);
+		if (cs_tree_has(&entry->binding->tree, relid))
+			outdate(entry);
 	}
 }
 
@@ -144,14 +164,17 @@ relation_changed(Oid relid)
 {
 #ifndef CS_MUTANT_DDL_UNNOTICED
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
-		cs_relation_is_locked(relid, ShareUpdateExclusiveLock) &&
+		(cs_relation_is_locked(relid, AccessExclusiveLock) ||	/* most of the time */
+		 cs_relation_is_locked(relid, ShareUpdateExclusiveLock)) &&
 		!(cs_txn_is_late() && cs_ddl_is_temporary(relid)))
 		cs_txn_ddl(relid);
 #endif
 
 	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
 		building_again = true;
-	if (known != NULL)
+	if (known != NULL && (!OidIsValid(relid) || relid == catalog_relid))
+		forget_all();
+	else if (known != NULL)
 		forget(relid);
 	if (!OidIsValid(relid) || relid == catalog_relid)
 		catalog_relid = InvalidOid;
@@ -161,32 +184,26 @@ relation_changed(Oid relid)
 static void
 schema_changed(uint32 hash)
 {
-	HASH_SEQ_STATUS scan;
-	Known	   *entry;
+	dlist_mutable_iter iter;
 
 	building_again = true;
-	if (known == NULL)
-		return;
-	hash_seq_init(&scan, known);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (entry->binding != NULL &&
-			(hash == 0 || hash == entry->binding->schema_hash))
+	dlist_foreach_modify(iter, &bound)
+	{
+		Known	   *entry = dlist_container(Known, node, iter.cur);
+
+		if (hash == 0 || hash == entry->binding->schema_hash)
 			retire(entry);
+	}
 }
 
 /* Roles or memberships have changed. */
 static void
 roles_changed(uint32 hash)
 {
-	HASH_SEQ_STATUS scan;
-	Known	   *entry;
+	dlist_iter	iter;
 
-	if (known == NULL)
-		return;
-	hash_seq_init(&scan, known);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (entry->binding != NULL)
-			entry->binding->acl_role = InvalidOid;
+	dlist_foreach(iter, &bound)
+		dlist_container(Known, node, iter.cur)->binding->acl_role = InvalidOid;
 }
 
 /* Entries that are of no use as they are; nobody up the stack can have them. */
@@ -322,7 +339,8 @@ cs_binding_read_options(Oid relid, CsOptions *options)
 	rel = table_open(catalog, AccessShareLock);
 	ScanKeyInit(&skey, Anum_relation, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &skey);
+	list_free(RelationGetIndexList(rel));	/* finds out which the primary key is */
+	scan = systable_beginscan(rel, rel->rd_pkindex, OidIsValid(rel->rd_pkindex), NULL, 1, &skey);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		options_from_tuple(tuple, RelationGetDescr(rel), options);
@@ -508,6 +526,9 @@ cs_binding_get(Oid relid)
 	Known	   *entry = known_entry(relid);
 	CsBinding  *binding;
 
+	/* nobody who has none looks at a slot, which would tell of an attach */
+	if (entry->valid && entry->binding == NULL)
+		AcceptInvalidationMessages();
 	if (entry->valid)
 		return entry->binding;
 	reap();
@@ -525,8 +546,9 @@ cs_binding_get(Oid relid)
 	building = InvalidOid;
 	retire(entry);
 	entry->binding = binding;
-	/* what is not cached now may be attached without this session noticing */
-	entry->valid = binding != NULL;
+	entry->valid = true;
+	if (binding != NULL)
+		dlist_push_tail(&bound, &entry->node);
 	return binding;
 }
 
@@ -589,8 +611,7 @@ void
 cs_binding_check_slots(void)
 {
 	uint64		generation = cs_slot_generation();
-	HASH_SEQ_STATUS scan;
-	Known	   *entry;
+	dlist_mutable_iter iter;
 
 #ifdef CS_MUTANT_SLOTS_UNCHECKED
 	return;
@@ -598,11 +619,13 @@ cs_binding_check_slots(void)
 	if (generation == slots_known || known == NULL)
 		return;
 	slots_known = generation;
-	hash_seq_init(&scan, known);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (entry->binding != NULL &&
-			entry->binding->slot != cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, false))
+	dlist_foreach_modify(iter, &bound)
+	{
+		Known	   *entry = dlist_container(Known, node, iter.cur);
+
+		if (entry->binding->slot != cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, false))
 			retire(entry);
+	}
 }
 
 /* The slot has not been given to another table since. */

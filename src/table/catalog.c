@@ -1,18 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.c
- *		The extension's own tables: changing them for whoever asks.
+ *		The extension's own tables: changing them for whoever asks; and its
+ *		functions.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "table/catalog.h"
@@ -25,6 +33,34 @@ cs_catalog_relid(const char *table)
 	if (OidIsValid(get_extension_oid("cache_strategies", true)))
 		schema = get_namespace_oid("cache", true);
 	return OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
+}
+
+bool
+cs_catalog_lists(const char *table, Oid relid)
+{
+	Oid			schema = get_namespace_oid("cache", true);
+	Oid			catalog = OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
+	AttrNumber	attnum;
+	Relation	rel;
+	Oid			index = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	if (!OidIsValid(catalog))
+		return false;
+	attnum = get_attnum(catalog, "relation");
+	rel = table_open(catalog, AccessShareLock);
+	/* where it is the primary key, it is the first column */
+	list_free(RelationGetIndexList(rel));
+	if (attnum == 1)
+		index = rel->rd_pkindex;
+	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
 }
 
 void
@@ -60,4 +96,23 @@ cs_catalog_change(const char *table, CsCatalogQuery *query)
 	if (rc < 0)
 		elog(ERROR, "could not change cache.%s: %s", table, SPI_result_code_string(rc));
 	return SPI_processed;
+}
+
+bool
+cs_catalog_is_function(Oid function, const char *symbol)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		result = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == ClanguageId)
+	{
+		bool		isnull;
+		Datum		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+
+		result = !isnull && strcmp(TextDatumGetCString(source), symbol) == 0;
+	}
+	ReleaseSysCache(tuple);
+	return result;
 }

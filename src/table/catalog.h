@@ -28,4 +28,13 @@ extern uint64 cs_catalog_change(const char *table, CsCatalogQuery *query);
 /* The OID of a table of ours; InvalidOid: the extension is not there. */
 extern Oid	cs_catalog_relid(const char *table);
 
+/*
+ * Has this table of ours, each of which has a column "relation", a row for a
+ * relation?  It is read like a catalogue: as it is now, whatever the snapshot.
+ */
+extern bool cs_catalog_lists(const char *table, Oid relid);
+
+/* Is it the SQL function that has this C function? */
+extern bool cs_catalog_is_function(Oid function, const char *symbol);
+
 #endif							/* CS_CATALOG_H */

@@ -34,6 +34,7 @@
 
 #include "compat.h"
 #include "store/slot.h"
+#include "table/catalog.h"
 #include "table/triggers.h"
 
 /* A table whose triggers are not in force is not looked at again before. */
@@ -157,6 +158,27 @@ cs_triggers_settle(CsBinding *binding)
 	binding->settles = sees_all_changes(binding, rel);
 	table_close(rel, NoLock);
 	return binding->settles;
+}
+
+/*
+ * Asked for tables of all kinds, so the catalogues are looked into only if there
+ * is a trigger of that kind, and nothing of ours is.
+ */
+bool
+cs_triggers_may_defer(Relation rel)
+{
+	if (rel->trigdesc == NULL || !rel->trigdesc->trig_update_before_row)
+		return false;
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *t = &rel->trigdesc->triggers[i];
+
+		if (TRIGGER_TYPE_MATCHES(t->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+								 TRIGGER_TYPE_UPDATE) &&
+			cs_catalog_is_function(t->tgfoid, "cs_row_deferred"))
+			return true;
+	}
+	return false;
 }
 
 /* The same by any of our triggers, whatever they are there for. */

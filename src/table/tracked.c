@@ -12,13 +12,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "table/catalog.h"
@@ -26,25 +24,10 @@
 #include "table/tracked.h"
 #include "table/triggers.h"
 
-/* An ordinary table, read like a catalogue. */
 bool
 cs_tracked_is_listed(Oid relid)
 {
-	Oid			catalog = cs_catalog_relid("tracked");
-	Relation	rel;
-	ScanKeyData key;
-	SysScanDesc scan;
-	bool		found;
-
-	if (!OidIsValid(catalog))
-		return false;
-	rel = table_open(catalog, AccessShareLock);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
+	return OidIsValid(cs_binding_catalog()) && cs_catalog_lists("tracked", relid);
 }
 
 static bool

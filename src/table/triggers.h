@@ -61,6 +61,9 @@ extern bool cs_triggers_restore(Oid relid, const char *qualified_name);
  */
 extern bool cs_triggers_settle(CsBinding *binding);
 
+/* The same lock: is there a trigger, enabled or not, that defers an UPDATE? */
+extern bool cs_triggers_may_defer(Relation rel);
+
 /*
  * Are the triggers for deferred writes there, in force or not?  Raises an error
  * if they are not.

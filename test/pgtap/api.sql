@@ -164,11 +164,11 @@ FROM expected;
 SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND proleakproof$$, 'no function is leakproof');
 SELECT results_eq(
 	$$SELECT oid::regproc::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND prosecdef ORDER BY 1$$,
-	$$VALUES ('cache.dead_letter_count'), ('cache.tables_dropped')$$, 'two functions run as their owner');
+	$$VALUES ('cache.dead_letter_count')$$, 'one function runs as its owner');
 SELECT is_empty(
 	$$SELECT proname FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND prosecdef
 		AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)$$,
-	'and have a search_path of their own');
+	'and has a search_path of its own');
 SELECT is_empty(
 	$$SELECT proname FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 		WHERE pronamespace = 'cache'::regnamespace AND lanname NOT IN ('c', 'plpgsql', 'sql')$$, 'functions are in C, PL/pgSQL or SQL');
@@ -352,7 +352,7 @@ SELECT throws_like('SELECT cache.table_truncated()', '%must be fired by TRUNCATE
 SELECT throws_like('SELECT cache.bindings_changed()', '%must be called as a trigger%', 'cache.bindings_changed() is no function to call');
 SELECT throws_like('SELECT cache.spaces_changed()', '%must be called as a trigger%', 'cache.spaces_changed() is no function to call');
 SELECT throws_like('SELECT cache.table_changed()', '%must be%trigger%', 'cache.table_changed() is no function to call');
-SELECT throws_like('SELECT cache.tables_dropped()', '%trigger functions can only be called as triggers%', 'cache.tables_dropped() is no function to call');
+SELECT throws_like('SELECT cache.tables_dropped()', '%must be called as an event trigger%', 'cache.tables_dropped() is no function to call');
 CREATE TRIGGER early BEFORE UPDATE ON tap.plain FOR EACH ROW EXECUTE FUNCTION cache.row_changed();
 INSERT INTO tap.plain VALUES (1, 'one');
 SELECT throws_like($$UPDATE tap.plain SET v = 'x'$$, '%must be fired after a row is changed%', 'a trigger of the wrong kind says so');

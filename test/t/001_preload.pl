@@ -152,6 +152,7 @@ $node->safe_psql('postgres', q(
 tables_warmed($node, 1, 'preloaded');
 warmed($node, 'parted', 1, 'preloaded');
 $node->safe_psql('postgres', 'SELECT cache.increment(NULL::deferring, \'n\', 5, 4)');
+$node->safe_psql('postgres', q(CREATE TABLE to_drop (id int PRIMARY KEY); SELECT cache.attach('to_drop')));
 is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
 	'0', 'a write is deferred before the restart');
 
@@ -182,6 +183,11 @@ is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
 $node->safe_psql('postgres', 'TRUNCATE parted_high; DROP TABLE t');
 is( $node->safe_psql('postgres', q(SELECT count(*) FROM parted)),
 	'7', 'TRUNCATE works without the library');
+is($node->safe_psql('postgres', q(
+		SELECT count(*) FROM cache.binding_store WHERE relation = 'to_drop'::regclass;
+		DROP TABLE to_drop;
+		SELECT count(*) FROM cache.binding_store WHERE relation NOT IN (SELECT oid FROM pg_class);
+	)), "1\n0", 'and a table that is dropped goes from cache.binding_store');
 
 # What was written meanwhile is seen afterwards.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strategies'");
