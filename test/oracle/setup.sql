@@ -107,6 +107,23 @@ BEGIN
 	WHERE x.got IS DISTINCT FROM x.want;
 END $$;
 
+-- In FROM, where one scan is executed again and again: with another key each time,
+-- and with the same.
+CREATE FUNCTION check_scan() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	k int := (SELECT keys(1));
+BEGIN
+	PERFORM mismatch('scan', x.key::text, x.got, x.want) FROM (
+		SELECT key, r.v || r.n AS got, (SELECT v || n FROM w WHERE id = key) AS want
+		FROM (SELECT keys(5) AS key OFFSET 0) q, LATERAL cache.read(NULL::w, key) r OFFSET 0) x
+	WHERE x.got IS DISTINCT FROM x.want;
+	PERFORM mismatch('scan', k::text, x.got, x.want) FROM (
+		SELECT (SELECT r.v || r.n FROM cache.read(NULL::w, k) r WHERE i > 0) AS got,
+			(SELECT v || n FROM w WHERE id = k) AS want
+		FROM generate_series(1, 5) i OFFSET 0) x
+	WHERE x.got IS DISTINCT FROM x.want;
+END $$;
+
 -- Two rows of two tables that everybody writes and reads.
 CREATE FUNCTION check_hot() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -215,6 +232,7 @@ BEGIN
 	PERFORM check_p();
 	PERFORM check_child();
 	PERFORM check_many();
+	PERFORM check_scan();
 END $$;
 
 -- ----- changing -----

@@ -3,6 +3,8 @@
 # libraries, and ends when one more is asked for.  This library takes one, and
 # leaves all but those that PostgreSQL needs to others.
 
+# Part of the short form.
+
 use strict;
 use warnings FATAL => 'all';
 
