@@ -120,6 +120,7 @@ SELECT try($$ SELECT cache.attach('a', ttl => '0') $$);
 SELECT try($$ SELECT cache.attach('a', ttl => '-1 s') $$);
 SELECT try($$ SELECT cache.attach('a', ttl => '1 month -31 days') $$);
 SELECT try($$ SELECT cache.attach('a', ttl => '200 years') $$);
+SELECT try($$ SELECT cache.attach('a', ttl => '900000 hours') $$);
 SELECT try($$ SELECT cache.attach('a', negative_ttl => '0') $$);
 SELECT try($$ SELECT cache.attach('a', negative_ttl => '-1 day') $$);
 SELECT try($$ SELECT cache.attach('a', ttl => '1 h', ttl_jitter => 0) $$);

@@ -110,7 +110,7 @@ SELECT pg_catalog.pg_extension_config_dump('cache.dead_letter_store', '');
 SELECT pg_catalog.pg_extension_config_dump('cache.dead_letter_store_id_seq', '');
 
 -- pg_dump reads them, and the owner of a database may dump it.
-GRANT SELECT ON cache.journal_a, cache.journal_b, cache.flush_state, cache.dead_letter_store,
+GRANT SELECT ON cache.binding_store, cache.journal_a, cache.journal_b, cache.flush_state, cache.dead_letter_store,
 	cache.dead_letter_store_id_seq TO pg_database_owner;
 
 CREATE FUNCTION cache.row_deferred() RETURNS trigger
@@ -660,7 +660,8 @@ CREATE FUNCTION cache.flush_counters(OUT relation oid, OUT durable boolean,
 	OUT deferred bigint, OUT rows_flushed bigint, OUT coalesced bigint,
 	OUT flushes bigint, OUT flushes_per_second double precision, OUT last_flush timestamptz,
 	OUT gone bigint, OUT dead bigint, OUT retries bigint, OUT waits bigint,
-	OUT last_error text, OUT last_error_time timestamptz, OUT journal_bytes bigint, OUT open boolean)
+	OUT last_error text, OUT last_error_time timestamptz, OUT journal_bytes bigint, OUT open boolean,
+	OUT timeouts bigint, OUT quarantined boolean, OUT owner_dirty_bytes bigint, OUT owner_limit bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_flush_status' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.flush_counters() IS 'how flushing goes for each write_back table; see cache.flush_status';
@@ -686,7 +687,8 @@ CREATE VIEW cache.flush_status AS
 		f.deferred, f.rows_flushed, f.coalesced, f.flushes, f.flushes_per_second, f.last_flush,
 		f.gone, f.dead, f.retries, f.waits, f.last_error, f.last_error_time,
 		f.journal_bytes, cache.dead_letter_count(b.relation) AS dead_letters,
-		coalesce(f.open, false) AS open
+		coalesce(f.open, false) AS open, f.timeouts, coalesce(f.quarantined, false) AS quarantined,
+		f.owner_dirty_bytes, f.owner_limit
 	FROM cache.binding_store b LEFT JOIN cache.flush_counters() f ON f.relation = b.relation
 	WHERE b.strategy = 'write_back';
 COMMENT ON VIEW cache.flush_status IS 'deferred writes and how flushing goes, for each write_back table of this database';

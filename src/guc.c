@@ -23,6 +23,7 @@ int			cs_refresh_queue = 1024;
 bool		cs_enabled = true;
 int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
+int			cs_worker_timeout = 10000;
 #ifdef CS_TEST_POINTS
 char	   *cs_test_points = NULL;
 int			cs_test_delay = 0;
@@ -90,6 +91,11 @@ cs_guc_define(void)
 							"After that it loads the key itself.",
 							&cs_load_timeout, 5000, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.worker_timeout",
+							"How long a background worker works on one table before it goes on with the others.",
+							"A flush that takes longer is tried again by a process of its own, with ten times as much.",
+							&cs_worker_timeout, 10000, 100, INT_MAX / 20,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 #ifdef CS_TEST_POINTS
 	DefineCustomStringVariable("cache_strategies.test_points",
 							   "Places at which this session stops for an advisory lock.",

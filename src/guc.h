@@ -17,6 +17,7 @@ extern int	cs_refresh_queue;
 extern bool cs_enabled;
 extern int	cs_bulk_threshold;
 extern int	cs_load_timeout;	/* ms */
+extern int	cs_worker_timeout;	/* ms */
 #ifdef CS_TEST_POINTS
 extern char *cs_test_points;
 extern int	cs_test_delay;		/* us */

@@ -28,6 +28,7 @@
 #include "store/store.h"
 #include "store/stripe.h"
 #include "txn/snapshot.h"
+#include "worker/quarantine.h"
 #include "worker/queue.h"
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
@@ -51,6 +52,7 @@ request(void)
 	RequestAddinShmemSpace(cs_counters_shmem_size());
 	RequestAddinShmemSpace(cs_queue_shmem_size());
 	RequestAddinShmemSpace(cs_progress_shmem_size());
+	RequestAddinShmemSpace(cs_quarantine_shmem_size());
 	RequestAddinShmemSpace(cs_deferred_shmem_size());
 	RequestAddinShmemSpace(cs_journal_shmem_size());
 	RequestAddinShmemSpace(cs_state_shmem_size());
@@ -74,6 +76,7 @@ startup(void)
 	cs_counters_shmem_init();
 	cs_queue_shmem_init();
 	cs_progress_shmem_init();
+	cs_quarantine_shmem_init();
 	cs_deferred_shmem_init();
 	cs_journal_shmem_init();
 	cs_state_shmem_init();

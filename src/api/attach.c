@@ -84,7 +84,7 @@ check_interval(FunctionCallInfo fcinfo, int arg, const char *option)
 		return;
 	span = PG_GETARG_INTERVAL_P(arg);
 	days = span->day + span->month * INT64CONST(30);
-	if (days > 36500)
+	if (days + span->time / USECS_PER_DAY > 36500)
 		bad_option(option, "It must not be longer than 100 years.");
 	if (days < -36500 || span->time + days * USECS_PER_DAY <= 0)
 		bad_option(option, "It must be longer than zero.");
@@ -314,6 +314,7 @@ cs_attach(PG_FUNCTION_ARGS)
 				 errmsg("relation with OID %u does not exist", relid)));
 	cs_eligible_check(rel, true);
 	relation_close(rel, NoLock);
+	cs_flush_require_idle(relid);
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	rel = table_open(relid, NoLock);
 	cs_eligible_check(rel, true);

@@ -87,6 +87,7 @@ cs_detach(PG_FUNCTION_ARGS)
 				 errmsg("relation with OID %u does not exist", relid)));
 	if (!cs_class_ownercheck(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
+	cs_flush_require_idle(relid);
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
 

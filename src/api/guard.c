@@ -42,6 +42,7 @@
 #include "kv/commit.h"
 #include "store/slot.h"
 #include "store/store.h"
+#include "strategy/write_back.h"
 #include "table/ddl.h"
 #include "table/triggers.h"
 
@@ -94,14 +95,15 @@ merges_deferrable(const CsMerge *merge, List *actions)
 	return false;
 }
 
+/* A view's check option, or the check of a policy. */
 static bool
-has_view_check(List *options)
+has_check(List *options, bool of_view)
 {
 	ListCell   *lc;
 
 	foreach(lc, options)
 	{
-		if (lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK)
+		if ((lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK) == of_view)
 			return true;
 	}
 	return false;
@@ -127,7 +129,7 @@ find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
 	if (plan->returningLists != NIL)
 		return "RETURNING";
 	if (plan->withCheckOptionLists != NIL &&
-		has_view_check(list_nth(plan->withCheckOptionLists, n)))
+		has_check(list_nth(plan->withCheckOptionLists, n), true))
 		return "WITH CHECK OPTION";
 	return NULL;
 }
@@ -149,8 +151,18 @@ check_table(const ModifyTable *plan, int n, Oid relid)
 	CsBinding  *binding = may_defer(relid) ? cs_binding_get(relid) : NULL;
 	const char *fault;
 
-	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0 ||
-		(binding->rls && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED))
+	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
+		return;
+#ifndef CS_MUTANT_POLICY_OF_VIEW
+	/* of the role whose policies apply, which for a view is its owner */
+	if (plan->withCheckOptionLists != NIL &&
+		has_check(list_nth(plan->withCheckOptionLists, n), false))
+	{
+		cs_write_back_stop(binding);
+		return;
+	}
+#endif
+	if (binding->rls && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
 		return;
 	fault = find_fault(plan, n, cs_merge_get(binding));
 	if (fault != NULL)

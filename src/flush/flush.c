@@ -29,6 +29,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -207,6 +208,37 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 	return rows;
 }
 
+/* ----- flushes that are under way in this session ----- */
+
+typedef struct Flushing
+{
+	Oid			relid;
+	struct Flushing *outer;
+} Flushing;
+
+static Flushing *flushing = NULL;	/* the innermost */
+
+void
+cs_flush_require_idle(Oid relid)
+{
+	char	   *name;
+
+#ifdef CS_MUTANT_FLUSH_REENTERED
+	return;
+#endif
+	for (Flushing *f = flushing; f != NULL; f = f->outer)
+	{
+		if (f->relid != relid)
+			continue;
+		name = get_rel_name(relid);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("deferred writes of table \"%s\" are being flushed by this session",
+						name != NULL ? name : "?"),
+				 errhint("A trigger that fires during a flush must not flush, attach or detach the table.")));
+	}
+}
+
 /* ----- one flush ----- */
 
 static void
@@ -220,6 +252,7 @@ cs_flush_hold(Oid relid)
 {
 	LOCKTAG		tag;
 
+	cs_flush_require_idle(relid);
 	flush_tag(&tag, relid);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
@@ -331,8 +364,8 @@ try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
 	return !again;
 }
 
-uint64
-cs_flush_table(Oid relid, bool skip_locked)
+static uint64
+flush_table(Oid relid, bool skip_locked)
 {
 	CsBinding  *binding;
 	uint64		rows = 0;
@@ -556,8 +589,8 @@ apply_replayed(Replay *replay)
 	return rows;
 }
 
-uint64
-cs_flush_replay(Oid relid)
+static uint64
+replay_table(Oid relid)
 {
 	Replay		replay = {.binding = lock_for_flush(relid)};
 	uint64		read;
@@ -575,5 +608,47 @@ cs_flush_replay(Oid relid)
 			(errmsg("replayed %llu deferred writes of table \"%s\" into %llu rows",
 					(unsigned long long) read, replay.binding->name,
 					(unsigned long long) rows)));
+	return rows;
+}
+
+/* ----- entry ----- */
+
+uint64
+cs_flush_table(Oid relid, bool skip_locked)
+{
+	Flushing	this = {relid, flushing};
+	uint64		rows;
+
+	cs_flush_require_idle(relid);
+	flushing = &this;
+	PG_TRY();
+	{
+		rows = flush_table(relid, skip_locked);
+	}
+	PG_FINALLY();
+	{
+		flushing = this.outer;
+	}
+	PG_END_TRY();
+	return rows;
+}
+
+uint64
+cs_flush_replay(Oid relid)
+{
+	Flushing	this = {relid, flushing};
+	uint64		rows;
+
+	cs_flush_require_idle(relid);
+	flushing = &this;
+	PG_TRY();
+	{
+		rows = replay_table(relid);
+	}
+	PG_FINALLY();
+	{
+		flushing = this.outer;
+	}
+	PG_END_TRY();
 	return rows;
 }

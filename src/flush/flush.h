@@ -22,6 +22,12 @@ extern uint64 cs_flush_table(Oid relid, bool skip_locked);
  */
 extern uint64 cs_flush_replay(Oid relid);
 
+/*
+ * Throws 55006 when this session is flushing the table already: the caller is a
+ * trigger of it, or another function that the flush runs.
+ */
+extern void cs_flush_require_idle(Oid relid);
+
 /* Keep the table from being flushed by others until the transaction ends. */
 extern void cs_flush_hold(Oid relid);
 

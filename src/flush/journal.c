@@ -136,7 +136,11 @@ write_row(Oid relid, uint64 stamp, bytea *change)
 	Datum		values[Natts_journal];
 	bool		nulls[Natts_journal] = {false};
 	HeapTuple	tuple;
+	bool		pushed = !ActiveSnapshotSet();
 
+	/* a change that is toasted needs one, and at PRE_COMMIT there is none */
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	values[Anum_journal_stamp - 1] = Int64GetDatum((int64) stamp);
 	values[Anum_journal_relation - 1] = ObjectIdGetDatum(relid);
 	values[Anum_journal_written_for - 1] = ObjectIdGetDatum(relid);
@@ -146,6 +150,8 @@ write_row(Oid relid, uint64 stamp, bytea *change)
 	simple_heap_insert(rel, tuple);
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
+	if (pushed)
+		PopActiveSnapshot();
 }
 
 /*

@@ -39,6 +39,13 @@
 /* Flushes after which a table may have more than its share. */
 #define MAX_FLUSHES		20
 
+/*
+ * How often an answer about an owner's share is used, and how long a writer waits
+ * for room in it while flushes of its table fail.
+ */
+#define OWNER_USES		64
+#define OWNER_PATIENCE_MS 20000
+
 /* ----- room ----- */
 
 /* Whoever's dirty entries they are that fill the store. */
@@ -62,11 +69,53 @@ ask_all_to_flush(void)
 }
 
 /*
+ * Are the tables of this one's owner over their share?  To ask takes longer than
+ * to defer, so the answer is used for some time.
+ */
+static bool
+is_owner_over_share(const CsBinding *binding, bool now)
+{
+	static Oid	asked = InvalidOid; /* of the answer; process-local */
+	static int	uses = 0;
+	static bool over = false;
+
+#ifdef CS_MUTANT_OWNERS_UNLIMITED
+	return false;
+#endif
+	cs_state_set_owner(binding->slot, binding->owner);
+	if (now || asked != binding->owner || ++uses >= OWNER_USES)
+	{
+		CsOwnerShare share;
+
+		cs_state_owner_share(binding->slot, &share);
+		over = share.bytes > share.limit;
+		asked = binding->owner;
+		uses = 0;
+	}
+	return over;
+}
+
+cs_noreturn static void
+owner_share_error(const CsBinding *binding)
+{
+	CsOwnerShare share;
+
+	cs_state_owner_share(binding->slot, &share);
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("too much is deferred for the tables of role \"%s\"",
+					GetUserNameFromId(binding->owner, true)),
+			 errdetail("%zu kB are waiting to be flushed, and %zu kB are allowed.",
+					   share.bytes / 1024, share.limit / 1024),
+			 errhint("See cache.flush_status for tables that cannot be flushed, or increase cache_strategies.memory.")));
+}
+
+/*
  * One table may have half of what there is for dirty entries, so that it cannot
  * keep the others from deferring.
  */
 static bool
-is_over_share(const CsBinding *binding)
+is_table_over_share(const CsBinding *binding)
 {
 	static Size all = 0;		/* the same as long as the server runs */
 	CsUsage		usage;
@@ -86,30 +135,58 @@ is_over_share(const CsBinding *binding)
 	return usage.dirty_bytes > share;
 }
 
+/* The last flush of the table has failed. */
+static bool
+is_failing(const CsBinding *binding)
+{
+	CsFlushInfo info;
+
+	cs_state_info(binding->slot, &info);
+	return info.error_code != 0;
+}
+
+static bool
+is_over_share(const CsBinding *binding, bool now)
+{
+	return is_table_over_share(binding) || is_owner_over_share(binding, now);
+}
+
 void
 cs_own_wait_for_room(CsBinding *binding)
 {
+	TimestampTz begin = 0;
 	int			waits = 0;
 	int			flushes = 0;
 
 	/* in a flush: nobody else may be there to make room */
 	if (cs_own_direct > 0)
 		return;
-	while (is_over_share(binding))
+	while (is_over_share(binding, waits > 0))
 	{
 		uint64		seen = cs_state_flushes_ended(binding->slot);
 
 		if (waits++ == 0)
+		{
 			cs_state_add(binding->slot, CS_FLUSH_WAITS, 1);
+			begin = GetCurrentTimestamp();
+		}
 		cs_state_ask_flush(binding->slot);
 		cs_state_wake(binding->slot);
-		if (!is_over_share(binding))
+		if (!is_over_share(binding, true))
 			break;
 		cs_state_wait_flush(binding->slot, seen, WAIT_MS);
 		CHECK_FOR_INTERRUPTS();
 		/* the rows that cannot be flushed may be those that we hold */
-		if (cs_state_flushes_ended(binding->slot) != seen && ++flushes == MAX_FLUSHES)
-			break;
+		if (cs_state_flushes_ended(binding->slot) != seen)
+			flushes++;
+		if (!is_owner_over_share(binding, true))
+		{
+			if (flushes >= MAX_FLUSHES)
+				break;
+		}
+		else if (is_failing(binding) &&
+				 TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), OWNER_PATIENCE_MS))
+			owner_share_error(binding);
 	}
 }
 

@@ -45,6 +45,7 @@ typedef struct CsSharedFlush
 	/* looked at by every reader and writer of the table, seldom changed */
 	pg_atomic_uint32 open;
 	pg_atomic_uint32 database;	/* that has been noted; InvalidOid: none */
+	pg_atomic_uint32 owner;		/* of the table; a role of the cluster */
 	pg_atomic_uint32 worker;	/* its procno + 1; 0: there is none */
 	pg_atomic_uint64 moves;		/* begun above, not ended in the low 16 bits;
 								 * never reset */
@@ -93,6 +94,7 @@ cs_state_shmem_init(void)
 
 		pg_atomic_init_u32(&state->open, 0);
 		pg_atomic_init_u32(&state->database, InvalidOid);
+		pg_atomic_init_u32(&state->owner, InvalidOid);
 		pg_atomic_init_u32(&state->worker, 0);
 		pg_atomic_init_u32(&state->asked, 0);
 		pg_atomic_init_u32(&state->key, 0);
@@ -115,6 +117,7 @@ cs_state_reset(int slot)
 
 	pg_atomic_write_u32(&state->open, 0);
 	pg_atomic_write_u32(&state->database, InvalidOid);
+	pg_atomic_write_u32(&state->owner, InvalidOid);
 	pg_atomic_write_u32(&state->worker, 0);
 	pg_atomic_write_u32(&state->asked, 0);
 	pg_atomic_write_u32(&state->key, 0);
@@ -221,6 +224,42 @@ cs_state_set_worker(int slot, int pgprocno)
 {
 	if (pg_atomic_read_u32(&states[slot].worker) != (uint32) (pgprocno + 1))
 		pg_atomic_exchange_u32(&states[slot].worker, (uint32) (pgprocno + 1));
+}
+
+/* ----- owners ----- */
+
+void
+cs_state_set_owner(int slot, Oid owner)
+{
+	if (pg_atomic_read_u32(&states[slot].owner) != owner)
+		pg_atomic_write_u32(&states[slot].owner, owner);
+}
+
+/*
+ * An owner may have as many bytes as are free.  So one alone gets half of what
+ * there is for deferred writes, and one whose tables cannot be flushed leaves
+ * half of what it has found.
+ */
+void
+cs_state_owner_share(int slot, CsOwnerShare *share)
+{
+	Oid			owner = pg_atomic_read_u32(&states[slot].owner);
+	Size		all = 0;
+	CsStoreInfo info;
+	CsUsage		usage;
+
+	share->bytes = 0;
+	for (int i = 0; i < cs_max_tables; i++)
+	{
+		if (!OidIsValid(pg_atomic_read_u32(&states[i].owner)))
+			continue;
+		cs_store_usage((uint32) i, &usage);
+		all += usage.dirty_bytes;
+		if (pg_atomic_read_u32(&states[i].owner) == owner)
+			share->bytes += usage.dirty_bytes;
+	}
+	cs_store_info(&info);
+	share->limit = info.dirty_limit > all ? info.dirty_limit - all : 0;
 }
 
 /* If the worker has gone meanwhile, another process wakes up for nothing. */

@@ -23,6 +23,7 @@ typedef enum CsFlushCount
 	CS_FLUSH_DEAD,				/* sent to the dead letters */
 	CS_FLUSH_RETRIES,			/* flushes that failed and were tried again */
 	CS_FLUSH_WAITS,				/* writers that waited for room */
+	CS_FLUSH_TIMEOUTS,			/* times that it was quarantined */
 	CS_FLUSH_COUNTS
 } CsFlushCount;
 
@@ -56,6 +57,18 @@ extern void cs_state_wait_open(int slot);
 /* A write_back table of this database has been met. */
 extern void cs_state_note_table(int slot, Oid database);
 extern bool cs_state_wants_worker(int slot);	/* noted so */
+
+/* Whose table it is; of his tables together there is a limit. */
+extern void cs_state_set_owner(int slot, Oid owner);
+
+/* Deferred bytes of all tables of the slot's owner, and how many there may be. */
+typedef struct CsOwnerShare
+{
+	Size		bytes;
+	Size		limit;
+} CsOwnerShare;
+
+extern void cs_state_owner_share(int slot, CsOwnerShare *share);
 
 /* What the primary key was (cs_binding_key_shape) when it was last deferred to. */
 extern void cs_state_set_key(int slot, uint32 shape);

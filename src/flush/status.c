@@ -28,6 +28,7 @@
 #include "store/slot.h"
 #include "strategy/strategy.h"
 #include "table/binding.h"
+#include "worker/quarantine.h"
 
 PG_FUNCTION_INFO_V1(cs_flush_status);
 
@@ -53,6 +54,10 @@ enum
 	STATUS_LAST_ERROR_TIME,
 	STATUS_JOURNAL_BYTES,
 	STATUS_OPEN,
+	STATUS_TIMEOUTS,
+	STATUS_QUARANTINED,
+	STATUS_OWNER_BYTES,
+	STATUS_OWNER_LIMIT,
 	N_STATUS
 };
 
@@ -72,6 +77,7 @@ static const struct
 	{STATUS_DEAD, CS_FLUSH_DEAD},
 	{STATUS_RETRIES, CS_FLUSH_RETRIES},
 	{STATUS_WAITS, CS_FLUSH_WAITS},
+	{STATUS_TIMEOUTS, CS_FLUSH_TIMEOUTS},
 };
 
 static void
@@ -123,6 +129,7 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 	bool		nulls[N_STATUS] = {0};
 	TimestampTz now = GetCurrentTimestamp();
 	CsFlushInfo info;
+	CsOwnerShare share;
 	CsOptions	options;
 	Oid			database;
 	Oid			relation = cs_slot_relation(slot, &database);
@@ -145,6 +152,10 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 	put_error(relation, &info, values, nulls);
 	values[STATUS_JOURNAL_BYTES] = Int64GetDatum((int64) journal_bytes);
 	values[STATUS_OPEN] = BoolGetDatum(info.open);
+	cs_state_owner_share(slot, &share);
+	values[STATUS_OWNER_BYTES] = Int64GetDatum((int64) share.bytes);
+	values[STATUS_OWNER_LIMIT] = Int64GetDatum((int64) share.limit);
+	values[STATUS_QUARANTINED] = BoolGetDatum(cs_quarantine_has(slot, relation));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -142,7 +142,8 @@ make_body(Oid function, const SQLFunctionParseInfo *info)
 	body->function = function;
 	body->collation = info->collation;
 	body->nargs = info->nargs;
-	memcpy(body->args, info->argtypes, info->nargs * sizeof(Oid));
+	if (info->nargs > 0)
+		memcpy(body->args, info->argtypes, info->nargs * sizeof(Oid));
 	return body;
 }
 

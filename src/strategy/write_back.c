@@ -29,6 +29,7 @@
 #include "storage/proc.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
@@ -206,12 +207,37 @@ cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
 
 /* ----- deferring ----- */
 
+/* Tables that a transaction does not defer for; process-local. */
+static LocalTransactionId stopped_in = InvalidLocalTransactionId;
+static List *stopped = NIL;		/* OIDs, in TopMemoryContext */
+
+void
+cs_write_back_stop(const CsBinding *binding)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (stopped_in != cs_my_lxid())
+	{
+		list_free(stopped);
+		stopped = NIL;
+		stopped_in = cs_my_lxid();
+	}
+	stopped = list_append_unique_oid(stopped, binding->relid);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+is_stopped(const CsBinding *binding)
+{
+	return stopped_in == cs_my_lxid() && list_member_oid(stopped, binding->relid);
+}
+
 bool
 cs_write_back_begin(CsBinding *binding)
 {
 	int			slot = binding->slot;
 
-	if (slot < 0 || RecoveryInProgress() || XactReadOnly || cs_txn_is_late() ||
+	if (slot < 0 || is_stopped(binding) || RecoveryInProgress() || XactReadOnly || cs_txn_is_late() ||
 		(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED))
 		return false;
 	LockRelationOid(binding->relid, RowExclusiveLock);

@@ -23,6 +23,12 @@ extern void cs_write_back_wait_replayed(CsBinding *binding);
 extern bool cs_write_back_begin(CsBinding *binding);
 
 /*
+ * Nothing is deferred for the table in the rest of the transaction: a policy is
+ * to check what its statement writes, and policies see what reaches the table.
+ */
+extern void cs_write_back_stop(const CsBinding *binding);
+
+/*
  * The row as it is now, deferred changes and our own included; false: the
  * table has changed since the key was made, begin again.
  */

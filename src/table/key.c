@@ -159,11 +159,21 @@ append_bytes(KeyBuffer *buf, const void *bytes, uint32 len)
 	memcpy(buffer_extend(buf, len), bytes, len);
 }
 
+/* In a buffer in which nothing is aligned. */
+static void
+append_byval(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
+{
+	Datum		aligned = 0;
+
+	store_att_byval(&aligned, value, column->typlen);
+	memcpy(buffer_extend(buf, column->typlen), &aligned, column->typlen);
+}
+
 static void
 append_image(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 {
 	if (column->typbyval)
-		store_att_byval(buffer_extend(buf, column->typlen), value, column->typlen);
+		append_byval(buf, column, value);
 	else if (column->typlen > 0)
 		memcpy(buffer_extend(buf, column->typlen), DatumGetPointer(value),
 			   column->typlen);

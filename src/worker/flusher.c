@@ -5,10 +5,7 @@
  *		tables, in time and after a crash.
  *
  * This is the process's life; what it does for its tables is in flushtables.c.
- * It goes round them whenever its latch is set or something is due.  It waits
- * for no lock longer than LOCK_TIMEOUT.  It looks for deadlocks after
- * DEADLOCK_TIMEOUT, so that it is the worker that gives way and not those who
- * wait for it.
+ * It goes round them whenever its latch is set or something is due.
  *
  * The worker ends, for good, when there is no write_back table.
  *
@@ -24,6 +21,10 @@
  * next start, unless no client was connected.  Background workers of others are
  * not waited for.
  *
+ * The table whose flush is under way may hang.  So all of that has a deadline,
+ * cache_strategies.worker_timeout after the signal: attempts get what is left
+ * until then, and those of tables that are known to hang come last.
+ *
  * When the database is being dropped the worker leaves at once.
  *
  * Everything here is process-local; what is shared is in queue.c.
@@ -32,7 +33,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
 #include <time.h>
 
 #include "miscadmin.h"
@@ -52,13 +52,12 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "guc.h"
 #include "worker/attempt.h"
 #include "worker/flushtables.h"
 #include "worker/queue.h"
 #include "worker/worker.h"
 
-#define LOCK_TIMEOUT	"1s"
-#define DEADLOCK_TIMEOUT "100ms"
 #define IDLE_MS			10000	/* how often to look at least */
 #define INSIST_SECONDS	2		/* a SIGTERM that comes so much after the
 								 * first interrupts the flush */
@@ -73,19 +72,20 @@ static MemoryContext scratch;	/* of a round; where everything happens */
 /* There is nothing yet that a signal should let finish. */
 static volatile sig_atomic_t starting = true;
 
+static volatile time_t told = 0;	/* to end, when */
+
 /* ----- signals and waiting ----- */
 
 /* The postmaster sends every signal to the process and to its group: twice. */
 static void
 stop(SIGNAL_ARGS)
 {
-	static volatile time_t first = 0;
 	time_t		now = time(NULL);
 
 	if (!ShutdownRequestPending)
-		first = now;
+		told = now;
 	if (starting ||
-		(cs_attempt_busy && (cs_queue_flusher_is_dropped() || now - first >= INSIST_SECONDS)))
+		(cs_attempt_busy && (cs_queue_flusher_is_dropped() || now - told >= INSIST_SECONDS)))
 		die(postgres_signal_arg);
 	else
 		SignalHandlerForShutdownRequest(postgres_signal_arg);
@@ -186,9 +186,11 @@ finish(void)
 {
 	if (cs_queue_flusher_is_dropped())
 		return;
+	cs_flushtables_hurry(cs_worker_timeout - (long) (time(NULL) - told) * 1000);
 	(void) flush_all(true);
 	if (!wait_for_clients())
 		return;
+	cs_flushtables_hurry(cs_worker_timeout / 2);
 	for (int i = 0; i < LAST_TRIES && flush_all(true); i++)
 		sleep_for(LAST_PAUSE_MS);
 	cs_flushtables_close(clients_are_here);
@@ -203,32 +205,6 @@ leave(int code, Datum arg)
 
 /* ----- the process ----- */
 
-/* Whatever is configured for the server or the database. */
-static void
-set_options(void)
-{
-	static const char *const options[][2] = {
-		{"default_transaction_isolation", "read committed"},
-		{"default_transaction_read_only", "off"},
-		{"default_transaction_deferrable", "off"},
-		{"lock_timeout", LOCK_TIMEOUT},
-		{"deadlock_timeout", DEADLOCK_TIMEOUT},
-		{"statement_timeout", "0"},
-		{"transaction_timeout", "0"},
-		{"idle_in_transaction_session_timeout", "0"},
-		{"idle_session_timeout", "0"},
-	};
-	char		most[16];
-
-	for (int i = 0; i < lengthof(options); i++)
-		/* older versions do not have all of them */
-		if (GetConfigOption(options[i][0], true, false) != NULL)
-			SetConfigOption(options[i][0], options[i][1], PGC_SUSET, PGC_S_OVERRIDE);
-	/* a flush of many rows is not a change of the whole table */
-	snprintf(most, sizeof(most), "%d", INT_MAX);
-	SetConfigOption("cache_strategies.bulk_threshold", most, PGC_SUSET, PGC_S_OVERRIDE);
-}
-
 static void
 set_up(Oid database)
 {
@@ -240,7 +216,7 @@ set_up(Oid database)
 	before_shmem_exit(leave, (Datum) 0);
 	if (!cs_queue_flusher_enter(database))
 		proc_exit(0);
-	set_options();
+	cs_attempt_set_options();
 	scratch = AllocSetContextCreate(TopMemoryContext, "cache_strategies flush worker",
 									ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(scratch);

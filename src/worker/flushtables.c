@@ -23,6 +23,9 @@
  *
  * The journal is emptied when nothing durable is deferred, or when it is large.
  *
+ * A table whose attempt takes too long is quarantined (quarantine.c): the worker
+ * only asks for the process that makes its attempts from then on.
+ *
  * One Table for each of them, in TopMemoryContext: what it is like, as of a
  * generation of the bindings, and how it is getting on.  All of that is
  * process-local; what is shared is in state.c and queue.c.  Heavyweight locks
@@ -57,6 +60,7 @@
 #include "table/triggers.h"
 #include "worker/attempt.h"
 #include "worker/flushtables.h"
+#include "worker/quarantine.h"
 #include "worker/queue.h"
 
 #define PAUSE_MS		100		/* after a flush that could do nothing */
@@ -69,11 +73,15 @@
 #define JOURNAL_LARGE	(UINT64CONST(16) << 20)
 #define JOURNAL_MS		5000	/* between attempts to empty it */
 
+#define ALONE_TIMES		10		/* the time that others have, when quarantined */
+#define LEAST_MS		500		/* that an attempt gets */
+
 #define NEVER			DT_NOEND
 
 typedef struct Table
 {
 	Oid			relid;
+	Oid			owner;
 	char		name[2 * NAMEDATALEN + 8];
 	bool		listed;			/* in cache.bindings */
 	uint64		generation;		/* of the bindings, when the rest was read */
@@ -87,6 +95,7 @@ typedef struct Table
 	TimestampTz flushed;		/* last, or when the gate was opened */
 	bool		asked;			/* flush it now */
 	bool		skip;			/* leave out locked rows */
+	bool		given_up;		/* it hung while the server was stopping */
 	TimestampTz skip_until;
 	uint64		rows;			/* of the last flush */
 	CsTrouble	trouble;
@@ -99,6 +108,8 @@ static CsTrouble reading;		/* with cache.bindings */
 static CsTrouble stamps;		/* with raising them */
 static CsTrouble journals;		/* with emptying them */
 static bool raise_era = true;	/* a gate is closed */
+static bool alone = false;		/* this process is for one table */
+static TimestampTz deadline = 0;	/* of all attempts; 0: none */
 
 static bool journal_used = true;	/* it may have rows */
 static bool journal_stuck = false;	/* it could not be emptied */
@@ -137,15 +148,49 @@ failed(Table *t, CsAttempt work, const ErrorData *error)
 	cs_attempt_failed(&t->trouble, t->name, error);
 }
 
+/* Milliseconds for an attempt. */
+static int
+limit(void)
+{
+	if (alone)
+		return cs_worker_timeout * ALONE_TIMES;
+	if (deadline == 0)
+		return cs_worker_timeout;
+	return (int) Max(Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline),
+						 cs_worker_timeout), LEAST_MS);
+}
+
+/* It has hung. */
+static void
+quarantine(Table *t)
+{
+	t->given_up = deadline != 0;
+	if (t->slot < 0 || alone || cs_quarantine_has(t->slot, t->relid))
+		return;
+	cs_quarantine_add(t->slot, t->relid, t->owner);
+	cs_state_add(t->slot, CS_FLUSH_TIMEOUTS, 1);
+	ereport(LOG,
+			(errmsg("deferred writes of table \"%s\" take too long to flush", t->name),
+			 errdetail("From now on they are flushed by a process of their own, and other tables do not wait for them."),
+			 errhint("Look at the table's triggers and at locks on its rows, or increase cache_strategies.worker_timeout.")));
+}
+
 static bool
 try_table(Table *t, CsAttempt work, const char *doing)
 {
 	char		activity[sizeof(t->name) + 64];
 	ErrorData  *error;
+	int			slot = t->slot; /* looking at the table may change it */
 
 	snprintf(activity, sizeof(activity), "%s %s", doing, t->name);
 	pgstat_report_activity(STATE_RUNNING, activity);
-	error = cs_attempt_make(work, t);
+	if (slot >= 0)
+		cs_quarantine_begin(slot, t->relid);
+	error = cs_attempt_make(work, t, limit());
+	if (slot >= 0)
+		cs_quarantine_end(slot);
+	if (cs_attempt_timed_out && error != NULL)
+		quarantine(t);
 	if (error == NULL)
 		cs_attempt_went_well(&t->trouble);
 	else
@@ -274,6 +319,7 @@ look(void *arg)
 	Table	   *t = arg;
 	CsBinding  *binding = cs_binding_get(t->relid);
 	uint64		generation = cs_binding_generation;
+	bool		known;			/* its slot, to this process */
 	CsStoreInfo store;
 
 	if (binding != NULL && strcmp(binding->options.strategy, "write_back") != 0)
@@ -283,6 +329,7 @@ look(void *arg)
 	t->settled = false;
 	if (binding == NULL)
 		return;					/* it has just been dropped or detached */
+	t->owner = binding->owner;
 	strlcpy(t->name, cs_binding_qualified_name(binding), sizeof(t->name));
 	t->durable = binding->options.durable;
 	t->interval = binding->options.flush_interval;
@@ -297,8 +344,13 @@ look(void *arg)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("too many tables are attached to the cache"),
 				 errhint("You might need to increase cache_strategies.max_tables.")));
+	known = t->slot == binding->slot;
 	t->slot = binding->slot;
 	raise_era |= !cs_state_is_open(t->slot);
+	if (known || alone || !cs_quarantine_was_interrupted(t->slot, t->relid))
+		return;
+	quarantine(t);
+	cs_quarantine_end(t->slot);
 }
 
 /* ----- opening the gate ----- */
@@ -449,6 +501,25 @@ due_at(Table *t)
 	return Max(due, t->trouble.not_before);
 }
 
+/*
+ * A process of its own flushes it, and wakes us when it has ended.  Returns when
+ * to look again.
+ */
+static TimestampTz
+see_to_quarantined(Table *t)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz due = cs_state_is_open(t->slot) ? due_at(t) : 0;
+
+	due = Max(due, cs_quarantine_not_before(t->slot));
+	t->settled = false;
+	if (due > now)
+		return due;
+	t->asked = false;
+	cs_quarantine_ask(t->slot);
+	return NEVER;
+}
+
 /* Returns when to see to the table again. */
 static TimestampTz
 see_to(Table *t)
@@ -463,7 +534,10 @@ see_to(Table *t)
 	if (t->slot < 0)
 		return NEVER;
 	cs_state_note_table(t->slot, MyDatabaseId);
+	cs_state_set_owner(t->slot, t->owner);
 	cs_state_set_worker(t->slot, cs_my_procno());
+	if (cs_quarantine_has(t->slot, t->relid))
+		return see_to_quarantined(t);
 	if ((!t->settled || !cs_state_is_open(t->slot)) && !settle_table(t))
 		return t->trouble.not_before;
 	if (due_at(t) <= now)
@@ -590,8 +664,29 @@ cs_flushtables_see_to(void)
 
 /* ----- leaving ----- */
 
-bool
-cs_flushtables_flush(bool now)
+void
+cs_flushtables_hurry(long ms)
+{
+	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+}
+
+static bool
+is_quarantined(const Table *t)
+{
+	return t->slot >= 0 && cs_quarantine_has(t->slot, t->relid);
+}
+
+/* Flush the table before the server stops?  The journal has what is durable. */
+static bool
+is_worth_a_try(const Table *t, bool quarantined)
+{
+	if (is_quarantined(t) != quarantined || t->given_up || !has_dirty(t))
+		return false;
+	return quarantined ? !t->durable && cs_state_is_open(t->slot) : t->settled;
+}
+
+static bool
+flush_some(bool now, bool quarantined)
 {
 	bool		left = false;
 	ListCell   *lc;
@@ -600,13 +695,54 @@ cs_flushtables_flush(bool now)
 	{
 		Table	   *t = lfirst(lc);
 
-		if (!t->settled || !has_dirty(t))
+		if (!is_worth_a_try(t, quarantined))
 			continue;
 		if (now || t->trouble.not_before <= GetCurrentTimestamp())
 			(void) flush_table(t);
-		left |= has_dirty(t);
+		left |= !t->given_up && has_dirty(t);
 	}
 	return left;
+}
+
+/* Those that may hang come last, and not while clients are waited for. */
+bool
+cs_flushtables_flush(bool now)
+{
+	bool		left = flush_some(now, false);
+
+	if (now)
+		left |= flush_some(now, true);
+	return left;
+}
+
+/* ----- in a process of its own ----- */
+
+static void
+flush_alone(Table *t)
+{
+	TimestampTz begin = GetCurrentTimestamp();
+
+	if (!settle_table(t) || !flush_table(t))
+		cs_quarantine_failed(t->slot);
+	else if (!TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), cs_worker_timeout))
+		cs_quarantine_lift(t->slot);
+}
+
+void
+cs_flushtables_alone(Oid relid)
+{
+	Table	   *t;
+
+	alone = true;
+	add_table(relid);
+	t = linitial(tables);
+	if (!try_table(t, look, "looking at") || t->slot < 0)
+		return;
+	if (cs_quarantine_has(t->slot, t->relid))
+		flush_alone(t);
+	cs_state_wake(t->slot);
+	cs_counters_flush();
+	pgstat_report_stat(false);
 }
 
 static void
@@ -645,7 +781,7 @@ cs_flushtables_close(bool (*clients_are_here) (void))
 	{
 		Table	   *t = lfirst(lc);
 
-		if (t->settled && !t->durable)
+		if (!t->durable && (t->settled || (is_quarantined(t) && cs_state_is_open(t->slot))))
 			close_volatile(t, clients_are_here);
 	}
 	journal_next = 0;

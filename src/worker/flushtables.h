@@ -34,6 +34,18 @@ extern TimestampTz cs_flushtables_see_to(void);
 extern bool cs_flushtables_flush(bool now);
 
 /*
+ * The server stops: from now on all attempts together have this many
+ * milliseconds.
+ */
+extern void cs_flushtables_hurry(long ms);
+
+/*
+ * One attempt for a quarantined table, with more time than others have; in a
+ * process that does nothing else.
+ */
+extern void cs_flushtables_alone(Oid relid);
+
+/*
  * Mark volatile ones as clean, and empty the journal: the server stops.  A
  * table stays open if 'clients_are_here' says so when nobody can defer any more.
  */

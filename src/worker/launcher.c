@@ -54,6 +54,7 @@
 #include "guc.h"
 #include "store/slot.h"
 #include "txn/snapshot.h"
+#include "worker/quarantine.h"
 #include "worker/queue.h"
 #include "worker/worker.h"
 
@@ -89,6 +90,18 @@ typedef struct Flusher
 	int			delay;			/* ms, after the next failure */
 } Flusher;
 
+/* Process-local: a process that flushes one table. */
+typedef struct Alone
+{
+	int			slot;
+	Oid			database;
+	Oid			relid;
+	Oid			owner;
+	BackgroundWorkerHandle *handle; /* NULL: free */
+} Alone;
+
+static Alone alones[CS_QUEUE_ALONE];
+static int	next_alone = 0;		/* slot that is asked first */
 static Started started[CS_QUEUE_SERVERS];
 static bool complained = false; /* that there was no room for a worker */
 static List *flushers = NIL;	/* in TopMemoryContext */
@@ -139,7 +152,7 @@ forget_ended(void)
 
 /* The handle is in TopMemoryContext; NULL if no worker can be had now. */
 static BackgroundWorkerHandle *
-register_worker(Oid database, const char *function, const char *kind)
+register_worker(Oid database, const char *function, const char *kind, Datum arg)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	BackgroundWorkerHandle *handle = NULL;
@@ -154,7 +167,7 @@ register_worker(Oid database, const char *function, const char *kind)
 	snprintf(worker.bgw_name, BGW_MAXLEN, "cache_strategies %s for database %u",
 			 kind, database);
 	snprintf(worker.bgw_type, BGW_MAXLEN, "cache_strategies %s", kind);
-	worker.bgw_main_arg = ObjectIdGetDatum(database);
+	worker.bgw_main_arg = arg;
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
 		handle = NULL;
@@ -184,7 +197,8 @@ start_worker(Oid database)
 	s = started_for(InvalidOid);
 	if (s == NULL)
 		return false;
-	s->handle = register_worker(database, "cs_refresh_main", "worker");
+	s->handle = register_worker(database, "cs_refresh_main", "worker",
+								ObjectIdGetDatum(database));
 	if (s->handle == NULL)
 	{
 		complain();
@@ -368,7 +382,8 @@ start_flusher(Flusher *f, TimestampTz now)
 		f->wanted = false;
 		return FOREVER;
 	}
-	f->handle = register_worker(f->database, "cs_flusher_main", "flush worker");
+	f->handle = register_worker(f->database, "cs_flusher_main", "flush worker",
+								ObjectIdGetDatum(f->database));
 	if (f->handle == NULL)
 	{
 		complain_flusher();
@@ -424,6 +439,96 @@ start_flushers(void)
 	return next;
 }
 
+/* ----- processes for one table ----- */
+
+static bool
+alone_has_ended(Alone *a)
+{
+	pid_t		pid;
+
+	return GetBackgroundWorkerPid(a->handle, &pid) == BGWH_STOPPED;
+}
+
+/* The flush worker is told, as the process may have died. */
+static void
+note_alone_ends(void)
+{
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+	{
+		Alone	   *a = &alones[i];
+
+		if (a->handle == NULL || !alone_has_ended(a))
+			continue;
+		pfree(a->handle);
+		a->handle = NULL;
+		if (cs_quarantine_was_interrupted(a->slot, a->relid))
+		{
+			cs_quarantine_end(a->slot);
+			cs_quarantine_failed(a->slot);
+		}
+		cs_queue_flusher_wake(a->database);
+	}
+}
+
+/* A free place; NULL if there is none, or a table of this owner has one. */
+static Alone *
+place_for(Oid database, Oid owner)
+{
+	Alone	   *place = NULL;
+
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+	{
+		Alone	   *a = &alones[i];
+
+		if (a->handle == NULL)
+			place = a;
+		else if (a->owner == owner && a->database == database)
+			return NULL;
+	}
+	return place;
+}
+
+/* False: there is no room for a worker. */
+static bool
+start_alone(int slot)
+{
+	Oid			database;
+	Oid			relid;
+	Oid			owner;
+	Alone	   *place;
+
+	if (!cs_quarantine_is_asked(slot, &relid, &owner) ||
+		cs_slot_relation(slot, &database) != relid)
+		return true;
+	place = place_for(database, owner);
+	if (place == NULL)
+		return true;
+	place->handle = register_worker(database, "cs_alone_main", "flush of one table",
+									Int32GetDatum(slot));
+	if (place->handle == NULL)
+		return false;
+	place->slot = slot;
+	place->database = database;
+	place->relid = relid;
+	place->owner = owner;
+	cs_quarantine_taken(slot);
+	next_alone = slot + 1;
+	return true;
+}
+
+/* In turns, so that no table has to wait for ever.  False: try again later. */
+static bool
+start_alones(void)
+{
+	int			first = next_alone;
+
+	note_alone_ends();
+	for (int i = 0; i < cs_max_tables; i++)
+		if (!start_alone((first + i) % cs_max_tables))
+			return false;
+	return true;
+}
+
 /* ----- the process ----- */
 
 static void
@@ -474,6 +579,7 @@ cs_launcher_main(Datum arg)
 	for (;;)
 	{
 		TimestampTz next;
+		bool		all;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -485,7 +591,9 @@ cs_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 		next = start_flushers();
-		if (!start_workers())
+		all = start_workers();
+		all &= start_alones();
+		if (!all)
 			next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
 		sleep_until(next);
 	}

@@ -63,6 +63,12 @@ typedef struct CsSharedFlusher
 	volatile bool dropped;		/* the database is; read by its signal handler */
 } CsSharedFlusher;
 
+typedef struct CsSharedAlone
+{
+	Oid			database;
+	pid_t		pid;			/* 0: free */
+} CsSharedAlone;
+
 /* The queue lock protects everything but lock and the atomics. */
 typedef struct CsSharedQueue
 {
@@ -74,6 +80,7 @@ typedef struct CsSharedQueue
 	int			last;
 	int			free;			/* -1: none */
 	CsSharedServer servers[CS_QUEUE_SERVERS];
+	CsSharedAlone alone[CS_QUEUE_ALONE];
 	CsSharedRequest requests[FLEXIBLE_ARRAY_MEMBER];
 } CsSharedQueue;
 
@@ -353,6 +360,36 @@ cs_queue_flusher_leave(bool done)
 }
 
 bool
+cs_queue_alone_enter(Oid database)
+{
+	bool		entered = false;
+
+	lock_queue(LW_EXCLUSIVE);
+	for (int i = 0; i < CS_QUEUE_ALONE && !entered; i++)
+	{
+		CsSharedAlone *place = &queue->alone[i];
+
+		if (place->pid != 0)
+			continue;
+		place->database = database;
+		place->pid = MyProcPid;
+		entered = true;
+	}
+	unlock_queue();
+	return entered;
+}
+
+void
+cs_queue_alone_leave(void)
+{
+	lock_queue(LW_EXCLUSIVE);
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+		if (queue->alone[i].pid == MyProcPid)
+			queue->alone[i].pid = 0;
+	unlock_queue();
+}
+
+bool
 cs_queue_flusher_is_dropped(void)
 {
 	CsSharedFlusher *flusher = my_flusher;
@@ -560,5 +597,8 @@ cs_queue_drop_database(Oid database)
 		flusher->dropped = true;
 		kill(flusher->pid, SIGTERM);
 	}
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+		if (queue->alone[i].pid != 0 && queue->alone[i].database == database)
+			kill(queue->alone[i].pid, SIGTERM);
 	unlock_queue();
 }

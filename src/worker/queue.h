@@ -95,6 +95,15 @@ extern void cs_queue_flusher_leave(bool done);
 /* Is its database being dropped?  Callable from signal handlers. */
 extern bool cs_queue_flusher_is_dropped(void);
 
+/*
+ * Processes for one quarantined table each.  This is one, of that database;
+ * false: there are enough.  Idempotent and safe at exit.
+ */
+#define CS_QUEUE_ALONE		2
+
+extern bool cs_queue_alone_enter(Oid database);
+extern void cs_queue_alone_leave(void);
+
 /* The launcher's side. */
 extern CsFlusherState cs_queue_flusher_state(Oid database);
 extern void cs_queue_flusher_wake(Oid database);

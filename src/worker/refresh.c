@@ -9,6 +9,10 @@
  * fails is logged and forgotten; the entry then expires as it would have
  * without refresh-ahead.
  *
+ * A loader function may take any time.  After cache_strategies.worker_timeout it
+ * is cancelled, and for a minute the requests of its table are left out, so that
+ * the others get their turn.
+ *
  * The worker ends when there has been nothing to do for IDLE_MS.  CREATE
  * DATABASE with this one as the template, ALTER DATABASE and so on wait five
  * seconds for other sessions to go, so it has to be less.  DROP DATABASE sends
@@ -31,15 +35,21 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "guc.h"
 #include "observe/counters.h"
 #include "strategy/strategy.h"
-#include "txn/txn.h"
+#include "worker/attempt.h"
 #include "worker/queue.h"
 #include "worker/worker.h"
 
 #define IDLE_MS		3000
+#define MAX_LEFT_OUT	32
+#define LEFT_OUT_MS	60000
+
+static MemoryContext scratch;	/* of a request */
 
 /* Something that may take long is under way and has to be interrupted. */
 static volatile sig_atomic_t busy = true;
@@ -107,55 +117,62 @@ reload(const CsRefresh *request)
 }
 
 static void
-error_context(void *arg)
+reload_request(void *arg)
 {
-	const CsRefresh *request = arg;
-
-	errcontext("refreshing a cached row of the table with OID %u ahead of its expiry",
-			   request->relation);
+	reload(arg);
 }
 
-static void
-in_transaction(const CsRefresh *request)
-{
-	ErrorContextCallback callback = {
-		.previous = error_context_stack,
-		.callback = error_context,
-		.arg = (void *) request
-	};
+/* ----- loaders that hang ----- */
 
-	error_context_stack = &callback;
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	cs_txn_note_use();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	reload(request);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	error_context_stack = callback.previous;
+/* Tables whose requests are left out until then; process-local. */
+static struct
+{
+	Oid			relation;
+	TimestampTz until;
+}			left_out[MAX_LEFT_OUT];
+
+static bool
+is_left_out(Oid relation)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < MAX_LEFT_OUT; i++)
+		if (left_out[i].relation == relation && left_out[i].until > now)
+			return true;
+	return false;
+}
+
+/* In the place of the one that comes back first. */
+static void
+leave_out(Oid relation)
+{
+	int			first = 0;
+
+	for (int i = 1; i < MAX_LEFT_OUT; i++)
+		if (left_out[i].until < left_out[first].until)
+			first = i;
+	left_out[first].relation = relation;
+	left_out[first].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LEFT_OUT_MS);
 }
 
 /* False: it failed. */
 static bool
-try_request(const CsRefresh *request)
+try_request(CsRefresh *request)
 {
-	volatile bool ok = false;
+	ErrorData  *error = cs_attempt_make(reload_request, request, cs_worker_timeout);
 
-	PG_TRY();
-	{
-		in_transaction(request);
-		ok = true;
-	}
-	PG_CATCH();
-	{
-		HOLD_INTERRUPTS();
-		EmitErrorReport();
-		AbortCurrentTransaction();
-		FlushErrorState();
-		RESUME_INTERRUPTS();
-	}
-	PG_END_TRY();
-	return ok;
+	if (error == NULL)
+		return true;
+	if (cs_attempt_timed_out)
+		leave_out(request->relation);
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not refresh a cached row of the table with OID %u ahead of its expiry: %s",
+					request->relation, error->message),
+			 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint != NULL ? errhint("%s", error->hint) : 0,
+			 error->context != NULL ? errcontext_msg("%s", error->context) : 0));
+	return false;
 }
 
 /* ----- the process ----- */
@@ -173,7 +190,8 @@ serve_all(Oid database)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		pgstat_report_activity(STATE_RUNNING, "refreshing cached rows");
-		if (try_request(&request))
+		MemoryContextReset(scratch);
+		if (!is_left_out(request.relation) && try_request(&request))
 			cs_queue_done(&request);
 		busy = false;
 	}
@@ -204,6 +222,9 @@ set_up(Oid database)
 	/* serializable transactions do not fill */
 	SetConfigOption("default_transaction_isolation", "read committed",
 					PGC_SUSET, PGC_S_OVERRIDE);
+	scratch = AllocSetContextCreate(TopMemoryContext, "cache_strategies worker",
+									ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(scratch);
 }
 
 void

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * worker.h
- *		Background workers: a launcher, and for each database that has something
- *		to do one worker that refreshes and one that flushes.
+ *		Background workers: a launcher, for each database that has something to
+ *		do one worker that refreshes and one that flushes, and for a table whose
+ *		flush hangs a process of its own.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,5 +16,8 @@ extern void cs_worker_init(void);
 extern PGDLLEXPORT void cs_launcher_main(Datum arg);
 extern PGDLLEXPORT void cs_refresh_main(Datum arg);
 extern PGDLLEXPORT void cs_flusher_main(Datum arg);
+
+/* The argument is a slot. */
+extern PGDLLEXPORT void cs_alone_main(Datum arg);
 
 #endif							/* CS_WORKER_H */

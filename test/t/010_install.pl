@@ -144,7 +144,6 @@ my @calls = (
 	q(SELECT cache.read(NULL::public.a, 1), cache.read(NULL::public.d, 1, 1.0), cache.read(NULL::public.p, 1), cache.read(NULL::public.t, 1), cache.read(NULL::public.w, 1)),
 	q(SELECT * FROM cache.read(NULL::public.a, 2)),
 	q(SELECT * FROM cache.read(NULL::public.a, '2')),
-	q(SELECT * FROM cache.read(NULL::public.a, 2::bigint)),
 	q(SELECT * FROM cache.read_many(NULL::public.a, ARRAY[1, 2, 3])),
 	q(SELECT * FROM cache.read_many(NULL::public.p, ARRAY[1, 2, 3])),
 	q(SELECT cache.lookup(NULL::public.a, 3)),

@@ -1,0 +1,87 @@
+
+# Roles whose tables cannot be flushed leave room for the deferred writes of others.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', 'cache_strategies.memory = 8MB');
+
+add_extension($node);
+$node->safe_psql('postgres', q(
+	CREATE ROLE low1; CREATE ROLE low2; CREATE ROLE good;
+	GRANT CREATE ON SCHEMA public TO low1, low2, good;
+	CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'; END $$;
+));
+foreach my $table (map { ("low1_$_", "low2_$_") } 1 .. 3)
+{
+	my ($role) = $table =~ /^(low\d)/;
+
+	$node->safe_psql('postgres', qq(
+		SET ROLE $role;
+		CREATE TABLE $table (id int PRIMARY KEY, v text);
+		INSERT INTO $table SELECT generate_series(1, 20000);
+		SELECT cache.attach('$table', 'write_back', merge => '{"v": "replace"}', flush_interval => '1 s');
+		CREATE TRIGGER zz AFTER UPDATE ON $table FOR EACH ROW EXECUTE FUNCTION full_disk()));
+}
+$node->safe_psql('postgres', q(
+	SET ROLE good;
+	CREATE TABLE counters (id int PRIMARY KEY, n int NOT NULL DEFAULT 0);
+	INSERT INTO counters SELECT generate_series(1, 1000);
+	SELECT cache.attach('counters', 'write_back', merge => '{"n": "add"}', flush_interval => '1 day');
+));
+
+# What low roles can defer before they have to wait.
+foreach my $table (map { ("low1_$_", "low2_$_") } 1 .. 3)
+{
+	my ($role) = $table =~ /^(low\d)/;
+	my $from = 1;
+
+	while ($from < 20000)
+	{
+		my ($status) = $node->psql('postgres', qq(
+			SET ROLE $role;
+			SET statement_timeout = '3s';
+			UPDATE $table SET v = repeat('x', 300) WHERE id BETWEEN $from AND $from + 99));
+
+		last if $status != 0;
+		$from += 100;
+	}
+	cmp_ok($from, '<', 20000, "$table: at last its writers wait");
+}
+my $shares = $node->safe_psql('postgres', q(
+	SELECT DISTINCT relowner::regrole, owner_dirty_bytes > 0.2 * value_memory, owner_dirty_bytes < 0.45 * value_memory,
+		owner_limit < 0.3 * value_memory
+	FROM cache.stats, cache.flush_status JOIN pg_class c ON c.oid = relation WHERE relowner = 'low1'::regrole));
+is($shares, 'low1|t|t|t', 'the first role has half of what there is, and the limit is smaller now');
+
+# Others go on.
+my ($status, undef, $error) = $node->psql('postgres', q(
+	SET ROLE good;
+	SET statement_timeout = '120s';
+	UPDATE counters SET n = n + 1;
+	UPDATE counters SET n = n + 1;
+));
+is("$status$error", '0', 'another role defers');
+is($node->safe_psql('postgres', q(SELECT dirty_entries FROM cache.flush_status WHERE relation = 'counters'::regclass)), '1000', 'all of it');
+is($node->safe_psql('postgres', q(SELECT cache.flush('counters'); SELECT sum(n) FROM counters)), "1000\n2000", 'and flushes');
+
+# In the end the writer is told.
+($status, undef, $error) = $node->psql('postgres', q(
+	\set VERBOSITY verbose
+	SET ROLE low1;
+	SET statement_timeout = 0;
+	UPDATE low1_1 SET v = 'y' WHERE id > 19900));
+like($error, qr/53400: too much is deferred for the tables of role "low1".*HINT:  See cache\.flush_status/s, 'when flushes go on failing the writer is told');
+
+# Nothing is lost.
+$node->safe_psql('postgres', "DROP TRIGGER zz ON $_") for map { ("low1_$_", "low2_$_") } 1 .. 3;
+ok($node->poll_query_until('postgres', q(SELECT sum(dirty_entries) = 0 FROM cache.flush_status)), 'when they can be flushed they are');
+
+$node->stop;
+done_testing();
