@@ -83,7 +83,7 @@ INSERT INTO expected VALUES
 		'OUT deferred bigint, OUT rows_flushed bigint, OUT coalesced bigint, OUT flushes bigint, '
 		'OUT flushes_per_second double precision, OUT last_flush timestamp with time zone, OUT gone bigint, OUT dead bigint, '
 		'OUT retries bigint, OUT waits bigint, OUT last_error text, OUT last_error_time timestamp with time zone, '
-		'OUT journal_bytes bigint, OUT open boolean', 'SETOF record', 'v', 'r', false),
+		'OUT journal_bytes bigint, OUT open boolean, OUT timeouts bigint, OUT quarantined boolean, OUT owner_dirty_bytes bigint, OUT owner_limit bigint', 'SETOF record', 'v', 'r', false),
 	('dead_letter_count', 'relation oid', 'bigint', 's', 'u', false),
 	('stats_reset', '', 'void', 'v', 'u', false),
 	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
@@ -221,7 +221,7 @@ SELECT is(tap.columns('cache.flush_status'),
 	'relation regclass, durable boolean, dirty_entries bigint, dirty_bytes bigint, oldest interval, deferred bigint, '
 	'rows_flushed bigint, coalesced bigint, flushes bigint, flushes_per_second double precision, last_flush timestamp with time zone, '
 	'gone bigint, dead bigint, retries bigint, waits bigint, last_error text, last_error_time timestamp with time zone, '
-	'journal_bytes bigint, dead_letters bigint, open boolean', 'columns of cache.flush_status');
+	'journal_bytes bigint, dead_letters bigint, open boolean, timeouts bigint, quarantined boolean, owner_dirty_bytes bigint, owner_limit bigint', 'columns of cache.flush_status');
 SELECT is(tap.columns('cache.table_stats'),
 	'relation regclass, strategy text, state text, entries bigint, bytes bigint, evictions bigint, hits bigint, absent_hits bigint, '
 	'misses bigint, bypasses bigint, hit_ratio numeric, fills bigint, fills_refused bigint, fills_no_room bigint, waits bigint, '
@@ -387,6 +387,7 @@ SELECT bag_eq(
 		('cache_strategies.partitions', '0', NULL, 'postmaster', 'integer'),
 		('cache_strategies.entry_size', '64', 'B', 'postmaster', 'integer'),
 		('cache_strategies.stripes', '65536', NULL, 'postmaster', 'integer'),
+		('cache_strategies.worker_timeout', '10000', 'ms', 'sighup', 'integer'),
 		('cache_strategies.max_tables', '1024', NULL, 'postmaster', 'integer'),
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),
 		('cache_strategies.enabled', 'on', NULL, 'user', 'bool'),
