@@ -259,14 +259,14 @@ missing_build() {
 	command -v gcc >/dev/null || lacks "gcc" gcc libc6-dev
 	echo '#include <stdio.h>' | gcc -E -x c - >/dev/null 2>&1 || lacks "stdio.h, of the C library's headers" libc6-dev
 	command -v make >/dev/null || lacks "make" make
-	[ -x "$SYSROOT$PG_BINDIR/postgres" ] || lacks "PostgreSQL's server ($PG_BINDIR/postgres)" "postgresql-$PGMAJOR"
-	[ -x "$SYSROOT$PG_BINDIR/psql" ] || lacks "psql ($PG_BINDIR/psql)" "postgresql-client-$PGMAJOR"
+	[ -x "$SYSROOT$PG_BINDIR/postgres" ] || lacks "PostgreSQL's server ($PG_BINDIR/postgres)" ${FROM_DEBIAN:+"postgresql-$PGMAJOR"}
+	[ -x "$SYSROOT$PG_BINDIR/psql" ] || lacks "psql ($PG_BINDIR/psql)" ${FROM_DEBIAN:+"postgresql-client-$PGMAJOR"}
 	[ -x "$SYSROOT$PG_BINDIR/pg_config" ] ||
-		lacks "pg_config ($PG_BINDIR/pg_config)" "postgresql-client-$PGMAJOR"
+		lacks "pg_config ($PG_BINDIR/pg_config)" ${FROM_DEBIAN:+"postgresql-client-$PGMAJOR"}
 	[ -e "$SYSROOT$PG_SERVERDIR/postgres.h" ] ||
-		lacks "the server's headers ($PG_SERVERDIR/postgres.h)" "postgresql-server-dev-$PGMAJOR"
+		lacks "the server's headers ($PG_SERVERDIR/postgres.h)" ${FROM_DEBIAN:+"postgresql-server-dev-$PGMAJOR"}
 	[ -e "$pgxs/Makefile.global" ] && [ -e "$pgxs/makefiles/pgxs.mk" ] ||
-		lacks "the server's makefiles ($PG_PKGLIBDIR/pgxs/src/Makefile.global)" "postgresql-server-dev-$PGMAJOR"
+		lacks "the server's makefiles ($PG_PKGLIBDIR/pgxs/src/Makefile.global)" ${FROM_DEBIAN:+"postgresql-server-dev-$PGMAJOR"}
 }
 
 # missing_tests: without which tests cannot be run.

@@ -43,8 +43,8 @@ sources() {
 # make_base SUITE: the packed system $CACHE/SUITE.tar, unless it is there.
 make_base() {
 	local suite=$1 root=$CACHE/$1 options=(--variant=minbase)
-	[ ! -e "$CACHE/$suite.tar" ] || return 0
 	mkdir -p "$CACHE/debs-$suite/partial"
+	[ ! -e "$CACHE/$suite.tar" ] || return 0
 	[ -n "$(origins)" ] || apt_update
 	[[ $(mirror) != https:* ]] || options+=(--include=ca-certificates)
 	rm -rf "$root"
