@@ -299,9 +299,9 @@ AS 'MODULE_PATHNAME', 'cs_discard' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.discard(regclass, bigint) IS
 'throw dead letters away; returns how many';
 
-CREATE FUNCTION cache.invalidate(relation regclass) RETURNS void
+CREATE FUNCTION cache.invalidate(relation regclass) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_invalidate_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.invalidate(regclass) IS 'drop all entries of a table';
+COMMENT ON FUNCTION cache.invalidate(regclass) IS 'drop all entries of a table; false if it can have none';
 
 CREATE FUNCTION cache.invalidate(row_type anycompatible, VARIADIC key "any") RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_invalidate_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -460,6 +460,12 @@ AS 'MODULE_PATHNAME', 'cs_keys' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.keys(text, text, bigint, text) IS
 'the keys that begin with prefix, in the order of their bytes: those that follow after, count at most';
 
+CREATE FUNCTION cache.scan_keys(cursor bigint DEFAULT 0, prefix text DEFAULT '', count bigint DEFAULT 1000,
+	space text DEFAULT NULL, OUT next_cursor bigint, OUT keys text[])
+AS 'MODULE_PATHNAME', 'cs_scan_keys' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.scan_keys(bigint, text, bigint, text) IS
+'some of the keys that begin with prefix, and the cursor to go on with; 0 to begin, and at the end';
+
 CREATE FUNCTION cache.delete(key text, space text DEFAULT NULL, immediate boolean DEFAULT false)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_delete' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -548,10 +554,10 @@ COMMENT ON FUNCTION cache.touch(text, text, boolean) IS
 'have a value expire after the time that it was last given, from now; was there one?';
 
 CREATE FUNCTION cache.invalidate_tag(tag text, space text DEFAULT NULL, immediate boolean DEFAULT false)
-RETURNS void
+RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_invalidate_tag' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.invalidate_tag(text, text, boolean) IS
-'drop all values that have been put with this tag';
+'drop all values that have been put with this tag; was there one?';
 
 -- ----- spaces -----
 
@@ -724,7 +730,7 @@ COMMENT ON FUNCTION cache.remember(anyelement, text, "any", text, "any", "any",
 	double precision, text[], regclass[], text) IS
 'the rows of a query, computed once and kept until a table that it reads changes';
 
-CREATE FUNCTION cache.forget(key text, space text DEFAULT NULL) RETURNS void
+CREATE FUNCTION cache.forget(key text, space text DEFAULT NULL) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_forget_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.forget(text, text) IS
-'drop all results that were remembered under a key, whoever asked for them';
+'drop all results that were remembered under a key, whoever asked for them; was there one?';

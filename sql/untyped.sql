@@ -232,6 +232,7 @@ INSERT INTO un_calls (statement, args) VALUES
 	('cache.ttl($1) > $2', '{k,50 min}'),
 	('cache.ttl_ms($1) > $2', '{k,3000000}'),
 	('cache.keys($1, $2, $3, $4)', '{k,"",10,NULL}'),
+	('(cache.scan_keys($1, $2, $3, $4)).keys', '{0,k,100000,NULL}'),
 	('cache.compare_and_set($1, $2, $3)', '{k,v,w}'),
 	('cache.compare_and_set($1, $2, $3, $4)', '{k,w,x,60}'),
 	('cache.compare_and_set_jsonb($1, $2, $3)', '{j,"{\"a\":1}","[]"}'),

@@ -46,10 +46,10 @@ cs_invalidate_table(PG_FUNCTION_ARGS)
 	binding = cs_strategy_require(PG_GETARG_OID(0));
 	check_privilege(binding);
 	if (binding->slot < 0)
-		PG_RETURN_VOID();
+		PG_RETURN_BOOL(false);
 	cs_slot_bump(binding->slot);
 	cs_txn_touch_table(binding->slot, false);
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(true);
 }
 
 Datum

@@ -2,7 +2,7 @@
  *
  * kv_read.c
  *		Functions that read keys: cache.get(), cache.get_many(),
- *		cache.exists(), cache.ttl(), cache.ttl_ms(), cache.keys().
+ *		cache.exists(), cache.ttl(), cache.ttl_ms(), cache.keys(), cache.scan_keys().
  *
  * They see what was committed last and what the transaction has changed itself,
  * whatever its snapshot; no key is a miss, and so is NULL.
@@ -11,8 +11,11 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -21,12 +24,15 @@
 #include "api/kv_value.h"
 #include "store/clock.h"
 
+#define SCAN_COUNT	1000		/* keys of a page, unless told otherwise */
+
 PG_FUNCTION_INFO_V1(cs_get);
 PG_FUNCTION_INFO_V1(cs_get_many);
 PG_FUNCTION_INFO_V1(cs_exists);
 PG_FUNCTION_INFO_V1(cs_ttl);
 PG_FUNCTION_INFO_V1(cs_ttl_ms);
 PG_FUNCTION_INFO_V1(cs_keys);
+PG_FUNCTION_INFO_V1(cs_scan_keys);
 
 /* What the key in the first argument holds. */
 static bool
@@ -174,4 +180,53 @@ cs_keys(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	PG_RETURN_NULL();
+}
+
+static Datum
+array_of_texts(const List *texts)
+{
+	Datum	   *items = palloc(Max(list_length(texts), 1) * sizeof(Datum));
+	ListCell   *lc;
+
+	foreach(lc, texts)
+		items[foreach_current_index(lc)] = PointerGetDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(items, list_length(texts), TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/* cache.scan_keys(): the arguments are cursor, prefix, count, space */
+Datum
+cs_scan_keys(PG_FUNCTION_ARGS)
+{
+	const CsSpace *space = cs_verb_reader(fcinfo);
+	int64		cursor = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
+	int64		count = PG_ARGISNULL(2) ? SCAN_COUNT : PG_GETARG_INT64(2);
+	uint64		place = (uint64) cursor;
+	const text *prefix;
+	List	   *keys = NIL;
+	bool		more = false;
+	Datum		values[2];
+	bool		nulls[2] = {0};
+	TupleDesc	tupdesc;
+
+	if (cursor < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cursor must not be negative"),
+				 errhint("Begin with 0, and go on with next_cursor of the result.")));
+	if (count <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("count must be more than zero")));
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (!PG_ARGISNULL(1))
+	{
+		prefix = PG_GETARG_TEXT_PP(1);
+		more = cs_kv_scan(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), count,
+						  &place, &keys);
+	}
+	values[0] = Int64GetDatum(more ? (int64) place : 0);
+	values[1] = array_of_texts(keys);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls)));
 }

@@ -387,7 +387,6 @@ cs_invalidate_tag(PG_FUNCTION_ARGS)
 
 	cs_verb_writer(fcinfo, "cache.invalidate_tag()", false, &verb);
 	tag = cs_verb_text(fcinfo, 0, "tag");
-	cs_kv_invalidate_tag(verb.space, CS_KV_TAG, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag),
-						 verb.how.immediate);
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(cs_kv_invalidate_tag(verb.space, CS_KV_TAG, VARDATA_ANY(tag),
+										VARSIZE_ANY_EXHDR(tag), verb.how.immediate));
 }

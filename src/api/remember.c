@@ -268,6 +268,5 @@ cs_forget_key(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	key = required_text(fcinfo, 0, "the key");
 	check_length(key, "the key");
-	cs_forget(key, optional_text(fcinfo, 1));
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(cs_forget(key, optional_text(fcinfo, 1)));
 }

@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "store/clock.h"
+#include "store/staged.h"
 #include "table/track.h"
 #include "txn/snapshot.h"
 #include "txn/testpoint.h"
@@ -227,6 +228,17 @@ cs_test_clock(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	}
 	PG_RETURN_TIMESTAMPTZ(cs_clock_stop((int64) (PG_GETARG_FLOAT8(0) * USECS_PER_SEC)));
+}
+
+/* ----- scans of keys ----- */
+
+PG_FUNCTION_INFO_V1(cs_test_scanned);
+
+/* Buckets that this session has looked at so far. */
+Datum
+cs_test_scanned(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) cs_store_scanned);
 }
 
 #endif							/* CS_TEST_POINTS */

@@ -1,10 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * keys.c
- *		The keys of a space, in the order of their bytes.
+ *		The keys of a space: in the order of their bytes, or as they come.
  *
- * The store is scanned as a whole, and of what it has, no more is kept than the
- * caller wants, and as much again: then the smallest remain.
+ * For the order the store is scanned as a whole, and of what it has, no more is
+ * kept than the caller wants, and as much again: then the smallest remain.
+ *
+ * As they come, each part of the store is looked at once.  Of a store that is
+ * full of other things a page has few keys or none, so that a call never takes
+ * longer than its count lets one expect.
  *
  *-------------------------------------------------------------------------
  */
@@ -109,18 +113,32 @@ add(KeyNames *names, const KeyName *name)
 	names->name[names->n++] = *name;
 }
 
+#define ALL_PLACES	PG_UINT64_MAX
+
 static void
-add_stored(KeyNames *names, const CsSpace *space)
+begin_scan(const KeyNames *names, const CsSpace *space, uint64 place, CsKeyScan *scan)
 {
-	char	   *prefix = palloc(names->prefix.len + 1);
+	Size		len = names->prefix.len + 1;
+	char	   *prefix = palloc(len);
+
+	prefix[0] = CS_KV_KEY;
+	memcpy(prefix + 1, names->prefix.data, names->prefix.len);
+	if (place == ALL_PLACES)
+		cs_store_keys_begin(scan, (uint32) space->slot, prefix, len);
+	else
+		cs_store_keys_begin_at(scan, (uint32) space->slot, prefix, len, place);
+	pfree(prefix);
+}
+
+static void
+add_stored(KeyNames *names, const CsSpace *space, uint64 place)
+{
 	CsKvKey		key = {.space = space};
 	CsKeyScan	scan;
 
 	if (space->slot < 0)
 		return;
-	prefix[0] = CS_KV_KEY;
-	memcpy(prefix + 1, names->prefix.data, names->prefix.len);
-	cs_store_keys_begin(&scan, (uint32) space->slot, prefix, names->prefix.len + 1);
+	begin_scan(names, space, place, &scan);
 	while (cs_store_keys_next(&scan, &key.key))
 	{
 		KeyName		name = {key.key.data + 1, key.key.len - 1};
@@ -131,11 +149,18 @@ add_stored(KeyNames *names, const CsSpace *space)
 		else
 			pfree(unconstify(char *, key.key.data));
 	}
-	pfree(prefix);
 }
 
+/* Where a key is that the store may not have yet. */
+static uint64
+place_of(const CsOverlayKey *own)
+{
+	return own->space->space.slot < 0 ? 0 : cs_store_place_of(&own->key);
+}
+
+/* Those that belong to a place from 'first' on, before 'end'. */
 static void
-add_own(KeyNames *names, const CsSpace *space)
+add_own(KeyNames *names, const CsSpace *space, uint64 first, uint64 end)
 {
 	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
 	{
@@ -145,7 +170,8 @@ add_own(KeyNames *names, const CsSpace *space)
 
 		if (own->top == NULL || own->key.data[0] != CS_KV_KEY ||
 			own->space->space.id != space->id || own->space->space.own != space->own ||
-			!is_wanted(names, &name) || !is_there(names, &key))
+			!is_wanted(names, &name) || place_of(own) < first || place_of(own) >= end ||
+			!is_there(names, &key))
 			continue;
 		copy = palloc(own->key.len);
 		memcpy(copy, own->key.data, own->key.len);
@@ -154,32 +180,81 @@ add_own(KeyNames *names, const CsSpace *space)
 	}
 }
 
+static void
+begin_names(KeyNames *names, const char *prefix, Size prefix_len)
+{
+	memset(names, 0, sizeof(*names));
+	names->prefix.data = prefix;
+	names->prefix.len = prefix_len;
+	names->max = MIN_KEPT;
+	names->name = palloc(names->max * sizeof(KeyName));
+	names->scratch = AllocSetContextCreate(CurrentMemoryContext, "values of keys",
+										   ALLOCSET_DEFAULT_SIZES);
+}
+
+static List *
+end_names(KeyNames *names)
+{
+	List	   *result = NIL;
+
+	tidy(names);
+	for (int64 i = 0; i < names->n; i++)
+	{
+		result = lappend(result, cstring_to_text_with_len(names->name[i].data,
+														  (int) names->name[i].len));
+		pfree(unconstify(char *, names->name[i].data - 1));
+	}
+	pfree(names->name);
+	MemoryContextDelete(names->scratch);
+	return result;
+}
+
 List *
 cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
 		   const text *after, int64 max)
 {
-	KeyNames	names = {.want = max,.prefix = {prefix, prefix_len}};
-	List	   *result = NIL;
+	KeyNames	names;
 
+	begin_names(&names, prefix, prefix_len);
+	names.want = max;
 	if (after != NULL)
 	{
 		names.after.data = VARDATA_ANY(after);
 		names.after.len = VARSIZE_ANY_EXHDR(after);
 	}
-	names.max = MIN_KEPT;
-	names.name = palloc(names.max * sizeof(KeyName));
-	names.scratch = AllocSetContextCreate(CurrentMemoryContext, "values of keys",
-										  ALLOCSET_DEFAULT_SIZES);
-	add_stored(&names, space);
-	add_own(&names, space);
-	tidy(&names);
-	for (int64 i = 0; i < names.n; i++)
-	{
-		result = lappend(result, cstring_to_text_with_len(names.name[i].data,
-														  (int) names.name[i].len));
-		pfree(unconstify(char *, names.name[i].data - 1));
-	}
-	pfree(names.name);
-	MemoryContextDelete(names.scratch);
-	return result;
+	add_stored(&names, space, ALL_PLACES);
+	add_own(&names, space, 0, ALL_PLACES);
+	return end_names(&names);
+}
+
+static bool
+has_entries(const CsSpace *space)
+{
+	CsUsage		usage = {0};
+
+	if (space->slot >= 0)
+		cs_store_usage((uint32) space->slot, &usage);
+	return usage.entries > 0;
+}
+
+/* How many entries of others are looked at for one key that is wanted. */
+#define OTHERS_PER_KEY	64
+
+bool
+cs_kv_scan(const CsSpace *space, const char *prefix, Size prefix_len,
+		   int64 count, uint64 *place, List **keys)
+{
+	uint64		end = cs_store_places();
+	uint64		first = Min(*place, end);
+	uint64		most = count / (cs_store_place_size() / OTHERS_PER_KEY) + 1;
+	KeyNames	names;
+
+	begin_names(&names, prefix, prefix_len);
+	if (end - first > most && has_entries(space))
+		end = first + most;
+	for (*place = first; *place < end && names.n < count; (*place)++)
+		add_stored(&names, space, *place);
+	add_own(&names, space, first, *place);
+	*keys = end_names(&names);
+	return *place < cs_store_places();
 }

@@ -143,8 +143,11 @@ extern bool cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Siz
 /* Do all these tags still have the versions given? */
 extern bool cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags);
 
-/* Every value of the tag is gone, once this transaction has committed or at once. */
-extern void cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name,
+/*
+ * Every value of the tag is gone, once this transaction has committed or at once.
+ * False: there was no such tag, so no value that had it.
+ */
+extern bool cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name,
 								 Size len, bool immediate);
 
 /*
@@ -154,5 +157,14 @@ extern void cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *na
  */
 extern List *cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
 						const text *after, int64 max);
+
+/*
+ * Those that are at some place and those that follow, until there are 'count' or
+ * so.  'place' is 0 to begin with, and moved to where to go on; false at the end.
+ * A key that is there all the time, from the first call to the last, is in one of
+ * the lists at least.
+ */
+extern bool cs_kv_scan(const CsSpace *space, const char *prefix, Size prefix_len,
+					   int64 count, uint64 *place, List **keys);
 
 #endif							/* CS_KV_H */

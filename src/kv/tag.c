@@ -69,6 +69,7 @@ create(const CsKvValue *old, CsKvValue *new, void *arg)
 static CsKvVerdict
 invalidate(const CsKvValue *old, CsKvValue *new, void *arg)
 {
+	*(bool *) arg = old != NULL;
 	return CS_KV_REMOVE;
 }
 
@@ -183,13 +184,15 @@ cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
 	return false;
 }
 
-void
+bool
 cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name, Size len,
 					 bool immediate)
 {
-	CsKvHow		how = {.immediate = immediate,.blind = true};
+	CsKvHow		how = {.immediate = immediate};
 	TagKey		key;
+	bool		found = false;
 
 	make_key(&key, space, kind, name, len);
-	cs_kv_change(&key.key, how, invalidate, NULL);
+	cs_kv_change(&key.key, how, invalidate, &found);
+	return found;
 }

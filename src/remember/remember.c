@@ -676,9 +676,9 @@ cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 	PG_END_TRY();
 }
 
-void
+bool
 cs_forget(const text *key, const text *space)
 {
-	cs_kv_invalidate_tag(cs_space_get(space, CS_SPACE_WRITE), CS_KV_NAME,
-						 VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), false);
+	return cs_kv_invalidate_tag(cs_space_get(space, CS_SPACE_WRITE), CS_KV_NAME,
+								VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), false);
 }

@@ -9,6 +9,10 @@
  * it.  As what replaces an entry takes over its slot, a key that is there all the
  * time is not missed.
  *
+ * Both buckets that a key may be in are of one group, so a group of buckets is a
+ * place that a key does not leave.  A scan that is made of scans of each place,
+ * with anything in between, meets every key that is there all the time.
+ *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
  *-------------------------------------------------------------------------
@@ -45,6 +49,10 @@ typedef struct CsKeyBatch
 	char		data[SCAN_BYTES];
 } CsKeyBatch;
 
+#ifdef CS_TEST_POINTS
+uint64		cs_store_scanned = 0;
+#endif
+
 static Size
 copy_size(Size keylen)
 {
@@ -71,10 +79,57 @@ cs_store_keys_begin(CsKeyScan *scan, uint32 owner, const char *prefix, Size pref
 	scan->owner = owner;
 	scan->part = 0;
 	scan->bucket = 0;
+	scan->until = cs_store.nbuckets;
+	scan->single = false;
 	scan->batch = batch;
 	if (cs_owner_entries(&cs_store.owners[owner]) == 0)
 		scan->part = cs_store.npartitions;
 }
+
+/* ----- places ----- */
+
+static uint32
+places_of_part(void)
+{
+	return cs_store.nbuckets / CS_GROUP_BUCKETS;
+}
+
+uint64
+cs_store_places(void)
+{
+	return (uint64) cs_store.npartitions * places_of_part();
+}
+
+int
+cs_store_place_size(void)
+{
+	return CS_GROUP_BUCKETS * CS_BUCKET_SLOTS;
+}
+
+uint64
+cs_store_place_of(const CsKey *key)
+{
+	CsPlace		place;
+
+	cs_place(key->hash, key->owner, &place);
+	return (uint64) place.part * places_of_part() + place.bucket[0] / CS_GROUP_BUCKETS;
+}
+
+void
+cs_store_keys_begin_at(CsKeyScan *scan, uint32 owner, const char *prefix,
+					   Size prefix_len, uint64 place)
+{
+	Assert(place < cs_store_places());
+	cs_store_keys_begin(scan, owner, prefix, prefix_len);
+	if (scan->part == cs_store.npartitions)
+		return;
+	scan->part = (int) (place / places_of_part());
+	scan->bucket = (uint32) (place % places_of_part()) * CS_GROUP_BUCKETS;
+	scan->until = scan->bucket + CS_GROUP_BUCKETS;
+	scan->single = true;
+}
+
+/* ----- copying ----- */
 
 static bool
 is_wanted(const CsKeyScan *scan, const CsRecord *rec)
@@ -130,19 +185,23 @@ static void
 copy_batch(CsKeyScan *scan)
 {
 	LWLock	   *lock = cs_partition_lock(scan->part);
-	uint32		end = Min(scan->bucket + SCAN_BUCKETS, cs_store.nbuckets);
+	uint32		end = Min(scan->bucket + SCAN_BUCKETS, scan->until);
 
 	scan->batch->used = 0;
 	scan->batch->at = 0;
 	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_SHARED);
 	while (scan->bucket < end && copy_bucket(scan))
-		scan->bucket++;
-	cs_lock_release(lock, CS_RANK_PARTITION);
-	if (scan->bucket == cs_store.nbuckets)
 	{
-		scan->part++;
-		scan->bucket = 0;
+		scan->bucket++;
+#ifdef CS_TEST_POINTS
+		cs_store_scanned++;
+#endif
 	}
+	cs_lock_release(lock, CS_RANK_PARTITION);
+	if (scan->bucket < scan->until)
+		return;
+	scan->part = scan->single ? cs_store.npartitions : scan->part + 1;
+	scan->bucket = 0;
 }
 
 bool

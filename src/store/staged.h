@@ -91,6 +91,8 @@ typedef struct CsKeyScan
 	uint32		owner;
 	int			part;
 	uint32		bucket;
+	uint32		until;			/* in this part */
+	bool		single;			/* and there it ends; else the next part follows */
 	struct CsKeyBatch *batch;	/* copied, not yet returned */
 } CsKeyScan;
 
@@ -98,5 +100,20 @@ typedef struct CsKeyScan
 extern void cs_store_keys_begin(CsKeyScan *scan, uint32 owner,
 								const char *prefix, Size prefix_len);
 extern bool cs_store_keys_next(CsKeyScan *scan, CsKey *key);
+
+/*
+ * The same of one place.  Places are numbered from 0 to cs_store_places() - 1; a
+ * key is always in the place that it belongs to, and scans may be apart for as
+ * long as the store is there.
+ */
+extern uint64 cs_store_places(void);
+extern uint64 cs_store_place_of(const CsKey *key);
+extern int	cs_store_place_size(void);	/* entries that a place has room for */
+extern void cs_store_keys_begin_at(CsKeyScan *scan, uint32 owner, const char *prefix,
+								   Size prefix_len, uint64 place);
+
+#ifdef CS_TEST_POINTS
+extern uint64 cs_store_scanned; /* buckets that this backend has looked at */
+#endif
 
 #endif							/* CS_STAGED_H */

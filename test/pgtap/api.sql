@@ -67,7 +67,7 @@ INSERT INTO expected VALUES
 	('scan', 'row_type anyelement', 'SETOF anyelement', 'v', 'u', false),
 	('requeue', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
 	('discard', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
-	('invalidate', 'relation regclass', 'void', 'v', 'u', true),
+	('invalidate', 'relation regclass', 'boolean', 'v', 'u', true),
 	('invalidate', 'row_type anycompatible, VARIADIC key "any"', 'boolean', 'v', 'u', false),
 	('explain', 'row_type anycompatible, VARIADIC key "any", OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, '
 		'OUT expires timestamp with time zone', 'record', 'v', 'r', false),
@@ -128,6 +128,8 @@ INSERT INTO expected
 		('ttl_ms', 'key text, space text DEFAULT NULL::text', 'bigint', 'r'),
 		('keys', 'prefix text DEFAULT ''''::text, after text DEFAULT NULL::text, count bigint DEFAULT NULL::bigint, space text DEFAULT NULL::text',
 			'SETOF text', 'r'),
+		('scan_keys', 'cursor bigint DEFAULT 0, prefix text DEFAULT ''''::text, count bigint DEFAULT 1000, space text DEFAULT NULL::text, '
+			'OUT next_cursor bigint, OUT keys text[]', 'record', 'r'),
 		('delete', 'key text, HOW', 'boolean', 'u'),
 		('delete_many', 'keys text[], HOW', 'bigint', 'u'),
 		('delete_prefix', 'prefix text, HOW', 'bigint', 'u'),
@@ -136,7 +138,7 @@ INSERT INTO expected
 		('expire', 'key text, ttl "any", HOW', 'boolean', 'u'),
 		('persist', 'key text, HOW', 'boolean', 'u'),
 		('touch', 'key text, HOW', 'boolean', 'u'),
-		('invalidate_tag', 'tag text, HOW', 'void', 'u'),
+		('invalidate_tag', 'tag text, HOW', 'boolean', 'u'),
 		('create_space', 'name text, ttl "any" DEFAULT NULL::unknown, max_memory text DEFAULT NULL::text, owner text DEFAULT NULL::text', 'void', 'u'),
 		('alter_space', 'name text, ttl "any", max_memory text, owner text DEFAULT NULL::text', 'void', 'u'),
 		('drop_space', 'name text, if_exists boolean DEFAULT false', 'void', 'u'),
@@ -145,7 +147,7 @@ INSERT INTO expected
 		('remember', 'key text, ttl "any", query text, params "any" DEFAULT NULL::unknown, TERMS', 'jsonb', 'r'),
 		('remember', 'key text, ttl text, query text, params text, TERMS', 'jsonb', 'r'),
 		('remember', 'row_type anyelement, key text, ttl "any", query text, params "any" DEFAULT NULL::unknown, TERMS', 'SETOF anyelement', 'r'),
-		('forget', 'key text, space text DEFAULT NULL::text', 'void', 'u')) x(name, arguments, result, parallel);
+		('forget', 'key text, space text DEFAULT NULL::text', 'boolean', 'u')) x(name, arguments, result, parallel);
 UPDATE expected SET arguments = replace(arguments, 'TERMS', 'grace "any" DEFAULT NULL::unknown, '
 	'beta double precision DEFAULT 1, tags text[] DEFAULT NULL::text[], reads regclass[] DEFAULT NULL::regclass[], space text DEFAULT NULL::text');
 

@@ -317,21 +317,39 @@ reader(void *arg)
 }
 
 static void
-scan_once(void)
+note_keys(CsKeyScan *scan, bool *seen)
 {
-	bool		seen[KEYS] = {0};
-	CsKeyScan	scan;
 	CsKey		key;
 	int			id;
 
-	cs_store_keys_begin(&scan, 0, NULL, 0);
-	while (cs_store_keys_next(&scan, &key))
+	while (cs_store_keys_next(scan, &key))
 	{
 		memcpy(&id, key.data, sizeof(id));
 		expect(id >= 0 && id < KEYS && key.len == sizeof(id));
 		expect(key.hash == cs_mix(id + 1) && key.owner == 0);
 		seen[id] = true;
 		pfree((char *) key.data);
+	}
+}
+
+/* In one go, or one place after the other. */
+static void
+scan_once(bool by_place)
+{
+	bool		seen[KEYS] = {0};
+	CsKeyScan	scan;
+	uint64		place;
+	int			id;
+
+	if (!by_place)
+	{
+		cs_store_keys_begin(&scan, 0, NULL, 0);
+		note_keys(&scan, seen);
+	}
+	for (place = 0; by_place && place < cs_store_places(); place++)
+	{
+		cs_store_keys_begin_at(&scan, 0, NULL, 0, place);
+		note_keys(&scan, seen);
 	}
 	for (id = 0; id < KEYS; id++)
 	{
@@ -347,7 +365,7 @@ scanner(void *arg)
 
 	while (pg_atomic_read_u32(&stop) == 0)
 	{
-		scan_once();
+		scan_once(w->scans % 2 == 1);
 		w->scans++;
 	}
 	return NULL;

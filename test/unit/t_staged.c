@@ -425,7 +425,32 @@ do_unlink(int id)
 	expect(found ? any : !sure);
 }
 
-/* Every key once for each of its entries. */
+/* Count the keys that a scan returns; they belong to 'place', if that is one. */
+static void
+count_keys(CsKeyScan *scan, uint32 owner, char prefix, Size prefix_len, int64 place,
+		   int *seen)
+{
+	CsKey		key;
+
+	while (cs_store_keys_next(scan, &key))
+	{
+		int			id = 0;
+		KeyBytes	k;
+
+		memcpy(&id, key.data + 1, 3);
+		expect(id < KEYS);
+		make_key(id, &k);
+		expect(key.owner == owner && k.key.owner == owner);
+		expect(key.hash == k.key.hash && key.len == k.key.len);
+		expect(memcmp(key.data, k.key.data, key.len) == 0);
+		expect(prefix_len == 0 || key.data[0] == prefix);
+		expect(place < 0 || cs_store_place_of(&key) == (uint64) place);
+		seen[id]++;
+		pfree((char *) key.data);
+	}
+}
+
+/* Every key once for each of its entries, in one scan or in one of each place. */
 static void
 do_scan(void)
 {
@@ -434,27 +459,21 @@ do_scan(void)
 	char		prefix = 'a' + rnd(3);
 	Size		prefix_len = rnd(2);
 	CsKeyScan	scan;
-	CsKey		key;
 	int			id;
 
 	memset(seen, 0, sizeof(seen));
 	m.scans++;
-	cs_store_keys_begin(&scan, owner, &prefix, prefix_len);
-	while (cs_store_keys_next(&scan, &key))
+	if (rnd(2) == 0)
 	{
-		KeyBytes	k;
-
-		id = 0;
-		memcpy(&id, key.data + 1, 3);
-		expect(id < KEYS);
-		make_key(id, &k);
-		expect(key.owner == owner && k.key.owner == owner);
-		expect(key.hash == k.key.hash && key.len == k.key.len);
-		expect(memcmp(key.data, k.key.data, key.len) == 0);
-		expect(prefix_len == 0 || key.data[0] == prefix);
-		seen[id]++;
-		pfree((char *) key.data);
+		cs_store_keys_begin(&scan, owner, &prefix, prefix_len);
+		count_keys(&scan, owner, prefix, prefix_len, -1, seen);
 	}
+	else
+		for (uint64 place = 0; place < cs_store_places(); place++)
+		{
+			cs_store_keys_begin_at(&scan, owner, &prefix, prefix_len, place);
+			count_keys(&scan, owner, prefix, prefix_len, place, seen);
+		}
 	for (id = 0; id < KEYS; id++)
 	{
 		ModelEntry *e = &m.entry[id];
