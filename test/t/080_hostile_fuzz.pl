@@ -1,0 +1,178 @@
+
+# Every function of the schema, called by an ordinary role with NULLs, wrong and
+# extreme values, while tables change under it: nothing crashes, no error is an
+# internal one, and nobody becomes a superuser.
+#
+# CS_FUZZ_SECONDS (10) and CS_FUZZ_SEED are how long and what.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CacheTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $seconds = $ENV{CS_FUZZ_SECONDS} // 10;
+my $seed = $ENV{CS_FUZZ_SEED} // int(rand(1 << 31));
+my $node = new_node('main', "log_statement = none", 'cache_strategies.worker_timeout = 1s', 'cache_strategies.memory = 8MB',
+	'log_min_messages = warning', 'log_min_error_statement = panic');
+
+srand($seed);
+note "CS_FUZZ_SEED=$seed";
+add_extension($node);
+$node->safe_psql('postgres', q(
+	CREATE ROLE r_low LOGIN;
+	CREATE ROLE r_other LOGIN;
+	CREATE SCHEMA m AUTHORIZATION r_low;
+	ALTER ROLE r_low SET search_path = m;
+	CREATE TABLE public.closed (id int PRIMARY KEY, v text);
+	SELECT cache.attach('public.closed');
+	SELECT cache.create_space('closed');
+));
+
+# What a run begins with; it is made again when the fuzzer has dropped it.
+my $tables = q(
+	CREATE TABLE IF NOT EXISTS m.a (id int PRIMARY KEY, v text, n int DEFAULT 0, f float8);
+	CREATE TABLE IF NOT EXISTS m.w (id int PRIMARY KEY, n bigint DEFAULT 0, v text, x numeric, at timestamptz, l text[]);
+	CREATE TABLE IF NOT EXISTS m.c (a text, b int, v text, PRIMARY KEY (a, b));
+	CREATE TABLE IF NOT EXISTS m.k (id numeric PRIMARY KEY, v bytea);
+	CREATE TABLE IF NOT EXISTS m.p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+	CREATE TABLE IF NOT EXISTS m.p1 PARTITION OF m.p FOR VALUES FROM (0) TO (10);
+	CREATE OR REPLACE FUNCTION m.load(int) RETURNS m.a STABLE LANGUAGE sql AS 'SELECT a FROM m.a WHERE id = $1';
+	SELECT cache.attach('m.a', 'read_through'); SELECT cache.attach('m.c', 'write_through'); SELECT cache.attach('m.k', 'cache_aside'); SELECT cache.attach('m.p', 'write_around');
+	SELECT cache.attach('m.w', 'write_back', merge => '{"n": "add", "v": "replace", "x": "max", "l": "replace"}', flush_interval => '100 ms');
+	INSERT INTO m.a SELECT i, i, i, i FROM generate_series(1, 5) i ON CONFLICT DO NOTHING;
+	INSERT INTO m.w SELECT i, i FROM generate_series(1, 5) i ON CONFLICT DO NOTHING;
+	INSERT INTO m.c SELECT i, i FROM generate_series(1, 5) i ON CONFLICT DO NOTHING;
+	INSERT INTO m.k SELECT i FROM generate_series(1, 5) i ON CONFLICT DO NOTHING;
+	INSERT INTO m.p SELECT i FROM generate_series(1, 5) i ON CONFLICT DO NOTHING;
+);
+
+my @numbers = (qw(0 1 2 3 -1 2147483647 -2147483648), "9223372036854775807", "(-9223372036854775807 - 1)", '1e20', "'NaN'", "'Infinity'", '1.5');
+my @texts = ("''", "'a'", "'k1'", "'k2'", "'1'", "'42'", q('\x00ff'), "repeat('x', 9000)", "repeat('y', 300)", q('{1,2}'), q('{}'), q('{"n": "add"}'),
+	q('"; DROP TABLE m.a; --'), "E'\\u00e4\\u20ac'", "'closed'", "'public'", "'r_low'", "'m.a'", "'no such'");
+my @rows = (qw(NULL::m.a NULL::m.w NULL::m.c NULL::m.k NULL::m.p NULL::public.closed NULL::pg_class NULL::pg_catalog.pg_authid),
+	"NULL", "'m.a'", "ROW(1)", "ROW(1,'x',2,3)::m.a", "ROW(2,5,'v',1,now(),'{a}')::m.w", "ROW('a',1,'v')::m.c", "1", "'x'::text");
+my @relations = ("'m.a'", "'m.w'", "'m.c'", "'m.k'", "'m.p'", "'m.p1'", "'public.closed'", "'pg_class'", "'cache.spaces'", "0", "4294967295", "1");
+my %values = (
+	text => \@texts, name => \@texts, bytea => [ q('\xdead'), q('\x'), "'\\000'" ], jsonb => [ q('{"a": 1}'), q('[]'), q('1'), q('null'), q('{"n": "add"}') ],
+	boolean => [qw(true false)], regclass => \@relations, oid => \@relations, regproc => [ "'m.load'", "'pg_sleep'", '0' ],
+	interval => [ "'1 s'", "'0'", "'-1 s'", "'1 hour'", "'100 years'", "'178000000 years'", "'1 us'" ],
+	'text[]' => [ "'{}'", "'{a,b}'", "'{NULL}'", "'{{a},{b}}'", "'{k1,k1,k2}'" ], 'bytea[]' => [ q('{"\\\\x00"}'), "'{}'" ], 'jsonb[]' => [ q('{"1","2"}'), "'{}'" ],
+	'regclass[]' => [ "'{m.a}'", "'{}'", "'{0}'" ],
+	anyelement => \@rows, anycompatible => \@rows, '"any"' => [ @numbers, @texts, 'ROW(1)', 'now()', "'{1}'::int[]", "'2024-01-01'::date" ],
+	anyarray => [ 'ARRAY[1,2,3]', "'{1,2}'::int[]", "ARRAY['a']", "'{}'::int[]", 'ARRAY[[1,2],[3,4]]', 'ARRAY[NULL::int]' ],
+);
+$values{anycompatiblearray} = $values{anyarray};
+$values{anynonarray} = $values{anyelement};
+
+# Functions that a role may call: name, types of the arguments, how many have defaults, is the last one variadic?
+my @functions = map { [ split /\|/ ] } split /\n/, $node->safe_psql('postgres', q(
+	SELECT proname, pronargdefaults, provariadic <> 0,
+		(SELECT string_agg(format_type(t, NULL), ';' ORDER BY o) FROM unnest(proargtypes) WITH ORDINALITY a (t, o))
+	FROM pg_proc WHERE pronamespace = 'cache'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+	ORDER BY oid));
+cmp_ok(scalar @functions, '>', 50, 'there are functions to call');
+
+sub any { return $_[ rand @_ ] }
+
+sub value
+{
+	my ($type) = @_;
+	my $pool = $values{$type} // \@numbers;
+
+	return 'NULL' if rand() < 0.07;
+	return any(@texts, @numbers) if rand() < 0.04;
+	return any(@$pool);
+}
+
+sub call
+{
+	my ($name, $defaults, $variadic, $types) = @{ any(@functions) };
+	my @types = split /;/, $types // '';
+	my @arguments;
+
+	splice @types, -int(rand($defaults + 1)) if $defaults && rand() < 0.7;
+	push @types, ('"any"') x int(rand(3)) if $variadic eq 't' && @types && rand() < 0.5;
+	@arguments = map { value($_) } @types;
+	my $call = "cache.$name(" . join(', ', @arguments) . ')';
+
+	return any("SELECT $call", "SELECT $call", "SELECT * FROM $call", "SELECT ($call)::text FROM generate_series(1, 2)",
+		"SELECT g, (SELECT x FROM $call x WHERE g > 1) FROM generate_series(1, 3) g");
+}
+
+sub ddl
+{
+	my $table = any(qw(a w c k));
+
+	return any(
+		"ALTER TABLE m.$table ADD COLUMN extra" . int(rand(5)) . " int", "ALTER TABLE m.$table DROP COLUMN IF EXISTS extra" . int(rand(5)),
+		"ALTER TABLE m.a ALTER n TYPE " . any(qw(int bigint numeric text)) . " USING 0", "ALTER TABLE m.w ALTER v TYPE " . any('text', 'text[]', 'int', 'bytea') . " USING NULL",
+		"ALTER TABLE m.w ALTER l TYPE " . any('text', 'text[]') . " USING NULL", "ALTER TABLE m.$table DISABLE TRIGGER ALL", "ALTER TABLE m.$table ENABLE TRIGGER ALL",
+		"TRUNCATE m.$table", "DELETE FROM m.$table", "DROP TABLE m.$table CASCADE", "ALTER TABLE m.a RENAME TO a2", "ALTER TABLE m.a2 RENAME TO a",
+		"UPDATE m.w SET n = n + 1", "UPDATE m.w SET v = 'x', n = 5 WHERE id = 1", "UPDATE m.a SET n = NULL", "ANALYZE m.$table", "CREATE INDEX ON m.$table (v)",
+		"ALTER TABLE m.p DETACH PARTITION m.p1", "ALTER TABLE m.p ATTACH PARTITION m.p1 FOR VALUES FROM (0) TO (10)", "SELECT cache.detach('m.$table')");
+}
+
+sub script
+{
+	my ($statements) = @_;
+	my $sql = "\\set VERBOSITY verbose\nSET statement_timeout = '5s'; SET lock_timeout = '1s';\n$tables\n";
+
+	for (1 .. $statements)
+	{
+		my $r = rand();
+
+		$sql .= $r < 0.05 ? any("BEGIN;\n", "COMMIT;\n", "ROLLBACK;\n", "SAVEPOINT s;\n", "ROLLBACK TO s;\n")
+		  : $r < 0.10 ? ddl() . ";\n"
+		  : $r < 0.12 ? "DECLARE c" . int(rand(1000)) . " CURSOR WITH HOLD FOR " . call() . ";\n"
+		  : $r < 0.14 ? "PREPARE q$_ AS " . call() . "; EXECUTE q$_; EXECUTE q$_;\n"
+		  : call() . ";\n";
+	}
+	return "$sql COMMIT;\n";
+}
+
+# One session calls, the other changes tables and calls as well.
+my ($rounds, $calls, %states) = (0, 0);
+my $end = time + $seconds;
+my @bad;
+
+do
+{
+	my @sessions;
+
+	for my $n (0, 1)
+	{
+		my $file = PostgreSQL::Test::Utils::tempdir() . "/fuzz$n.sql";
+		my ($out, $err) = ('', '');
+
+		open(my $fh, '>', $file) or die;
+		print $fh script(200);
+		close $fh;
+		push @sessions, [ IPC::Run::start([ 'psql', '-XqAt', '-U', 'r_low', '-d', $node->connstr('postgres'), '-f', $file ], '<', \undef, '>', \$out, '2>', \$err), \$err ];
+		$calls += 200;
+	}
+	for my $session (@sessions)
+	{
+		$session->[0]->finish;
+		my $errors = ${ $session->[1] };
+
+		$states{$1}++ while $errors =~ /(?:ERROR|FATAL):  ([0-9A-Z]{5}):/g;
+		push @bad, $1 while $errors =~ /((?:ERROR|FATAL|PANIC):  XX\w{3}:.*)/g;
+		push @bad, $1 while $errors =~ /(server closed the connection.*|connection to server was lost)/g;
+	}
+	$rounds++;
+} while (time < $end && !@bad);
+
+is(join("\n", @bad), '', "no crash and no internal error in $rounds rounds, $calls statements");
+note join ', ', map { "$_: $states{$_}" } sort keys %states;
+cmp_ok(scalar(keys %states), '>', 5, 'errors of many kinds');
+is($node->safe_psql('postgres', q(SELECT rolname FROM pg_roles WHERE rolsuper)), 'postgres', 'nobody has become a superuser');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM cache.spaces WHERE name = 'closed')), '1', 'what belongs to others is still there');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM cache.bindings WHERE relation = 'public.closed'::regclass)), '1', 'and attached');
+$node->command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', '180', 'stop' ], 'the server stops');
+$node->_update_pid(0);
+my @crashes = slurp_file($node->logfile) =~ /(PANIC:.*|TRAP:.*|.*was terminated by signal.*)/g;
+is("@crashes", '', 'nothing crashed');
+done_testing();
