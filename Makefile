@@ -6,6 +6,7 @@
 #                         form, a few minutes (STAGES="regress isolation" for some of
 #                         the tests)
 #   make check FULL=1     all tests
+#   make hostile          of the tests, the attacks by an ordinary role
 #   make fresh            both, on systems as new as debootstrap makes them
 #   make soak             kill the server 200 times under load, and count
 #   make bench            everything that is claimed of speed, against plain
@@ -36,7 +37,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check demo fresh compat pgindent typedefs soak bench $(TEST_TARGETS)
+OWN_TARGETS = check demo hostile fresh compat pgindent typedefs soak bench $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -53,6 +54,9 @@ $(TEST_TARGETS):
 
 demo:
 	@test/run --demo
+
+hostile:
+	@ONLY=hostile test/run --full regress tap
 
 fresh:
 	@STAGES="$(STAGES)" test/fresh $(VARIANTS)
