@@ -49,7 +49,7 @@ DROP TABLE gone.tracked;
 COMMIT;
 SELECT * FROM gone_left;
 
--- By somebody else's trigger, which comes before.
+-- While another event trigger, which is fired before, drops something as well.
 CREATE FUNCTION gone_more() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF to_regclass('gone.next') IS NOT NULL THEN

@@ -1,5 +1,5 @@
 --
--- Who does not use the cache does not pay for it: a statement on a table that is
+-- What does not use the cache does not pay for it: a statement on a table that is
 -- not attached does not look into cache.binding_store.
 --
 

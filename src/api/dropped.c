@@ -4,11 +4,11 @@
  *		The event trigger that takes dropped tables out of the extension's own
  *		ones.
  *
- * It is fired by every command that drops anything.  So that those which have
- * nothing to do with the cache do not pay for it, each table that is dropped is
- * looked up while it goes, and the trigger does nothing in a transaction that has
- * not dropped one that is listed.  Where the library is not preloaded nobody has
- * looked, and the trigger goes through all that was dropped.
+ * It is fired by every command that drops anything.  So that commands which have
+ * nothing to do with the cache do not pay for it, each table is looked up while it
+ * is being dropped, and the trigger does nothing in a transaction that has not
+ * dropped one that is listed.  Without the library preloaded no table has been
+ * looked up, and the trigger goes through all that was dropped.
  *
  *-------------------------------------------------------------------------
  */
@@ -54,8 +54,8 @@ cs_dropped_note(Oid relid)
 }
 
 /*
- * Nothing is reset: a trigger of somebody else's may drop more between what was
- * noted here and this one.
+ * Nothing is reset: between the drop of a listed table and this trigger, another
+ * event trigger may drop something else, for which this one is fired first.
  */
 Datum
 cs_tables_dropped(PG_FUNCTION_ARGS)

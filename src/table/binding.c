@@ -526,7 +526,7 @@ cs_binding_get(Oid relid)
 	Known	   *entry = known_entry(relid);
 	CsBinding  *binding;
 
-	/* nobody who has none looks at a slot, which would tell of an attach */
+	/* a reader without a binding does not look at a slot, which tells of changes */
 	if (entry->valid && entry->binding == NULL)
 		AcceptInvalidationMessages();
 	if (entry->valid)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * inval.c
- *		Invalidations of the relcache and of syscaches, passed on to those who
- *		want to know of them.
+ *		Invalidations of the relcache and of syscaches, passed on to the parts
+ *		of the library that have a hook for them.
  *
  * A backend has room for ten relcache callbacks, PostgreSQL's own and those of all
  * libraries together, and ends when one more is asked for.  This library takes

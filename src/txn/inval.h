@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * inval.h
- *		Who wants to know of invalidations of the relcache and of syscaches.
+ *		Hooks for invalidations of the relcache and of syscaches.
  *
  * Hooks are called in the order in which they were given, for as long as the
  * backend lives.  They must not throw, and must not read catalogues.
