@@ -1,6 +1,6 @@
 -- The tables of the demo besides pgbench's own.
 
--- 200 documents of about 100 kB: product pages with reviews, as an application
+-- demo.documents documents of about 100 kB: product pages with reviews, as an application
 -- would keep them in a jsonb column.  They are compressed and stored out of line.
 CREATE TABLE documents (
 	id		int PRIMARY KEY,
@@ -38,7 +38,7 @@ LANGUAGE sql VOLATILE AS $$
 			FROM generate_series(1, 100)))
 $$;
 
-INSERT INTO documents SELECT i, demo.document(i) FROM generate_series(1, 200) i;
+INSERT INTO documents SELECT i, demo.document(i) FROM generate_series(1, current_setting('demo.documents')::int) i;
 
 -- What a bulk import goes into.
 CREATE TABLE events (
@@ -47,6 +47,8 @@ CREATE TABLE events (
 	kind	text NOT NULL,
 	payload	jsonb
 );
+
+INSERT INTO events (at, kind) VALUES (now(), 'first');
 
 CREATE VIEW demo.new_events AS
 	SELECT timestamptz '2026-01-01' + i * interval '1 second' AS at,
