@@ -604,7 +604,7 @@ COMMENT ON FUNCTION cache.tracking(regclass) IS
 
 CREATE FUNCTION cache.store_info(OUT memory bigint, OUT value_memory bigint, OUT partitions integer,
 	OUT max_value bigint, OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
-	OUT tables integer, OUT fills_wait_for xid8)
+	OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8)
 AS 'MODULE_PATHNAME', 'cs_store_info_row' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.store_info() IS 'size and contents of the store; see cache.stats';
 

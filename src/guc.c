@@ -18,7 +18,8 @@ int			cs_memory_mb = 128;
 int			cs_partitions = 0;
 int			cs_typical_entry = 64;
 int			cs_stripes = 65536;
-int			cs_max_tables = 1024;
+int			cs_max_tables = 8192;
+int			cs_max_tables_per_role = -1;
 int			cs_refresh_queue = 1024;
 bool		cs_enabled = true;
 int			cs_bulk_threshold = 10000;
@@ -62,7 +63,7 @@ define_sizes(void)
 							PGC_POSTMASTER, 0, check_power_of_two, NULL, NULL);
 	DefineCustomIntVariable("cache_strategies.max_tables",
 							"Number of tables and spaces, over all databases, that can be cached at the same time.",
-							NULL, &cs_max_tables, 1024, 1, CS_MAX_OWNERS - 1,
+							NULL, &cs_max_tables, 8192, 1, CS_MAX_OWNERS - 1,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cache_strategies.refresh_queue",
 							"Number of refresh-ahead requests that can wait for the worker.",
@@ -75,6 +76,11 @@ void
 cs_guc_define(void)
 {
 	define_sizes();
+	DefineCustomIntVariable("cache_strategies.max_tables_per_role",
+							"How many of cache_strategies.max_tables one role's tables and spaces can have.",
+							"-1 is half of them.  Superusers can have all.",
+							&cs_max_tables_per_role, -1, -1, CS_MAX_OWNERS - 1,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("cache_strategies.enabled",
 							 "Reads may be answered from the cache.",
 							 "When off, reads of attached tables go to the table; "

@@ -13,6 +13,7 @@ extern int	cs_partitions;		/* 0: chosen from memory */
 extern int	cs_typical_entry;	/* bytes of key and value */
 extern int	cs_stripes;			/* a power of two */
 extern int	cs_max_tables;
+extern int	cs_max_tables_per_role; /* -1: half of them */
 extern int	cs_refresh_queue;
 extern bool cs_enabled;
 extern int	cs_bulk_threshold;

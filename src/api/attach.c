@@ -283,6 +283,19 @@ check_arguments(FunctionCallInfo fcinfo)
 	check_flush_options(fcinfo, is_deferring(fcinfo));
 }
 
+/* Of write_back, which does not defer then, binding.c tells every session. */
+static void
+warn_without_slot(const CsBinding *binding)
+{
+	if (binding->slot >= 0 || cs_binding_defers(binding))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("table \"%s\" is attached, but read from the table", binding->name),
+			 errdetail_internal("%s", cs_slot_denial_detail(binding->denial)),
+			 errhint("Raise cache_strategies.max_tables or max_tables_per_role, or detach tables.")));
+}
+
 /*
  * The lock is the one that CREATE TRIGGER takes.  It waits for every
  * transaction that has changed the table without our triggers, prepared ones
@@ -338,6 +351,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	check_refresh_ahead(binding);
 	if (defers)
 		check_deferring_key(binding);
+	warn_without_slot(binding);
 	if (binding->slot >= 0 && !deferred)
 		cs_state_reset(binding->slot);
 	if (binding->slot >= 0 && defers)

@@ -363,11 +363,11 @@ scan_once(TableScan *scan)
 static bool
 shows_deferred(CsBinding *binding)
 {
-	if (!is_deferring(binding) || RecoveryInProgress() ||
+	if (!cs_binding_defers(binding) || RecoveryInProgress() ||
 		(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED))
 		return false;
 	cs_write_back_wait_replayed(binding);
-	return true;
+	return is_deferring(binding);
 }
 
 Datum

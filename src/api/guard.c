@@ -234,7 +234,7 @@ check_drop_table(Oid relid)
 
 	if (!cs_binding_read_options(relid, &options) ||
 		strcmp(options.strategy, "write_back") != 0 ||
-		!has_deferred(cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, false), relid))
+		!has_deferred(cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid), relid))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),

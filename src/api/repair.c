@@ -121,16 +121,36 @@ cs_repair_warn(const List *notes)
 	}
 }
 
+/* Has it no slot, and could not have one now? */
+static const char *
+slot_problem(Oid relid)
+{
+	Oid			owner;
+	CsSlotDenial denial;
+
+	if (get_rel_relkind(relid) == '\0' ||
+		cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid) >= 0)
+		return NULL;
+	owner = cs_parts_owner(relid);
+	denial = cs_slot_denies(owner, !superuser_arg(owner));
+	return denial == CS_SLOT_GRANTED ? NULL : cs_slot_denial_text(denial);
+}
+
 Datum
 cs_binding_problem(PG_FUNCTION_ARGS)
 {
 	CsOptions	options;
 	bool		mend;
-	char	   *problem = NULL;
+	const char *problem;
 
-	cs_shmem_require();
-	if (cs_binding_read_options(PG_GETARG_OID(0), &options))
-		problem = cs_triggers_problem(PG_GETARG_OID(0), true, &mend);
+	/* cache.bindings can be looked at all the same */
+	if (!cs_shmem_ready())
+		PG_RETURN_TEXT_P(cstring_to_text("cache_strategies is not preloaded"));
+	if (!cs_binding_read_options(PG_GETARG_OID(0), &options))
+		PG_RETURN_NULL();
+	problem = cs_triggers_problem(PG_GETARG_OID(0), true, &mend);
+	if (problem == NULL)
+		problem = slot_problem(PG_GETARG_OID(0));
 	if (problem == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(problem));

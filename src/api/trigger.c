@@ -31,6 +31,7 @@
 #include "shmem.h"
 #include "store/slot.h"
 #include "strategy/strategy.h"
+#include "table/ddl.h"
 #include "table/track.h"
 #include "txn/txn.h"
 
@@ -260,6 +261,7 @@ tell_sessions(TupleTableSlot *row)
 	Oid			relid = DatumGetObjectId(slot_getattr(row, 1, &isnull));
 	char	   *strategy;
 	bool		defers;
+	CsSlotDenial denial;
 	int			slot;
 
 	if (isnull || get_rel_relkind(relid) == '\0')
@@ -270,7 +272,8 @@ tell_sessions(TupleTableSlot *row)
 	if (!cs_shmem_ready())
 		return;
 	/* other options may need other triggers */
-	slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, defers);
+	slot = defers ? cs_ddl_make_slot(relid, &denial) :
+		cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 	if (slot < 0)
 		return;
 	cs_txn_touch_table(slot, true);

@@ -256,7 +256,7 @@ reserve_error(const CsBinding *binding, CsReserve result)
 static void
 check_slot(const CsOwnKey *own)
 {
-	if (cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, own->relid, false) != own->key.owner)
+	if (cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, own->relid) != own->key.owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("the table's place in the cache has changed"),

@@ -472,7 +472,7 @@ find_slot(CsSpace *space)
 	do
 	{
 		generation = cs_slot_generation();
-		space->slot = cs_slot_get(MyDatabaseId, kind_of(space), space->id, false);
+		space->slot = cs_slot_find(MyDatabaseId, kind_of(space), space->id);
 		if (space->slot >= 0)
 			space->epoch = cs_slot_epoch(cs_slot_read(space->slot));
 		/* if it went to another meanwhile, the epoch is the other's */
@@ -485,7 +485,7 @@ find_slot(CsSpace *space)
  * keeps DROP EXTENSION away.
  */
 static bool
-make_space_slot(const Known *entry)
+make_space_slot(Known *entry)
 {
 	Relation	rel = open_catalog();
 	LOCKTAG		tag;
@@ -494,14 +494,15 @@ make_space_slot(const Known *entry)
 	(void) LockAcquire(&tag, AccessShareLock, false, false);
 	AcceptInvalidationMessages();
 	if (entry->valid)
-		(void) cs_slot_get(MyDatabaseId, CS_SLOT_SPACE, entry->space.id, true);
+		(void) cs_slot_make(MyDatabaseId, CS_SLOT_SPACE, entry->space.id, entry->space.owner,
+							!superuser_arg(entry->space.owner), &entry->space.denial);
 	LockRelease(&tag, AccessShareLock, false);
 	table_close(rel, AccessShareLock);
 	return entry->valid;
 }
 
 static bool
-make_role_slot(const Known *entry)
+make_role_slot(Known *entry)
 {
 	Oid			role = entry->space.id;
 	Relation	rel;
@@ -512,7 +513,8 @@ make_role_slot(const Known *entry)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role with OID %u does not exist", role)));
 	rel = open_catalog();
-	(void) cs_slot_get(MyDatabaseId, CS_SLOT_ROLE, role, true);
+	(void) cs_slot_make(MyDatabaseId, CS_SLOT_ROLE, role, role, !superuser_arg(role),
+						&entry->space.denial);
 	table_close(rel, AccessShareLock);
 	UnlockSharedObject(AuthIdRelationId, role, 0, AccessShareLock);
 	return true;
@@ -581,7 +583,10 @@ cs_space_check_slot(const CsSpace *space)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("too many tables and spaces are in the cache"),
-				 errhint("Raise cache_strategies.max_tables.")));
+				 errdetail_internal("%s", cs_slot_denial_detail(space->denial)),
+				 space->denial == CS_SLOT_SHARE_USED ?
+				 errhint("Raise cache_strategies.max_tables_per_role, or detach tables.") :
+				 errhint("Raise cache_strategies.max_tables, or detach tables.")));
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "store/slot.h"
 
 typedef enum CsSpaceRight
 {
@@ -33,6 +34,7 @@ typedef struct CsSpace
 	bool		own;			/* a role's private one */
 	int			slot;			/* its number as an owner in the store; -1: it
 								 * has none, and so no entries */
+	CsSlotDenial denial;		/* if it was to have one */
 	uint64		epoch;			/* of the slot: entries of another are dead */
 	int64		ttl;			/* microseconds; 0: keys live until removed */
 	int64		max_memory;		/* bytes; 0: no limit of its own */

@@ -78,7 +78,7 @@ release_slots(const Ending *ending)
 	if (OidIsValid(ending->object) && OidIsValid(ending->database))
 	{
 		CsSlotKind	kind = ending->roles ? CS_SLOT_ROLE : CS_SLOT_SPACE;
-		int			slot = cs_slot_get(ending->database, kind, ending->object, false);
+		int			slot = cs_slot_find(ending->database, kind, ending->object);
 
 		if (slot >= 0)
 			cs_slot_release(slot, ending->database, kind, ending->object);

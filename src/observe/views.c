@@ -38,6 +38,8 @@ enum
 	INFO_BYTES,
 	INFO_EVICTIONS,
 	INFO_TABLES,
+	INFO_SLOTS_USED,
+	INFO_SLOTS_TOTAL,
 	INFO_FILLS_WAIT_FOR,
 	N_INFO
 };
@@ -104,6 +106,8 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 	values[INFO_BYTES] = Int64GetDatum((int64) info.usage.bytes);
 	values[INFO_EVICTIONS] = Int64GetDatum((int64) info.usage.evictions);
 	values[INFO_TABLES] = Int32GetDatum(ntables);
+	values[INFO_SLOTS_USED] = Int32GetDatum(cs_slot_used());
+	values[INFO_SLOTS_TOTAL] = Int32GetDatum(cs_max_tables);
 	nulls[INFO_FILLS_WAIT_FOR] = !fills_wait(&boot_xid);
 	values[INFO_FILLS_WAIT_FOR] =
 		FullTransactionIdGetDatum(FullTransactionIdFromU64(boot_xid));

@@ -19,6 +19,10 @@
  * The directory (database, kind, object) -> number is a shared hash table under
  * the slots lock.
  *
+ * A slot counts for the role that owns the object, as of when it was last made
+ * sure of, and a role that is no superuser has a limited share: nobody can keep
+ * the others out by attaching tables.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -27,6 +31,7 @@
 #include "port/atomics.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "guc.h"
@@ -53,7 +58,9 @@ typedef struct CsSharedSlot
 	pg_atomic_uint64 word;		/* see slot.h; never reset */
 	pg_atomic_uint64 px;		/* only grows */
 	SlotName	name;			/* slots lock; object InvalidOid: free */
-	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - sizeof(SlotName)];
+	Oid			role;			/* slots lock; whom it counts for */
+	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - sizeof(SlotName) -
+					sizeof(Oid)];
 
 	/* written by every transaction that changes the table */
 	pg_atomic_uint64 any;		/* see slot.h; never reset */
@@ -62,12 +69,25 @@ typedef struct CsSharedSlot
 	char		pad2[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64)];
 } CsSharedSlot;
 
+/* What is written to the log, and not more often than once in SAY_MS. */
+typedef enum Saying
+{
+	SAY_ALL_USED,
+	SAY_SHARE_USED,
+	SAY_NEARLY_USED,
+	N_SAYINGS
+} Saying;
+
+#define SAY_MS	60000
+
 typedef struct CsSharedSlots
 {
 	LWLock	   *lock;			/* set once */
 	pg_atomic_uint64 generation;	/* moves when a slot is given out or taken
 									 * back */
+	pg_atomic_uint64 said[N_SAYINGS];	/* when the log was told, last */
 	bool		lost;			/* slots lock */
+	int			used;			/* slots lock; how many are not free */
 	int			search;			/* slots lock; where to look for a free one */
 	CsSharedSlot slot[FLEXIBLE_ARRAY_MEMBER];
 } CsSharedSlots;
@@ -118,6 +138,8 @@ cs_slot_shmem_init(void)
 	memset(slots, 0, slots_size());
 	slots->lock = &GetNamedLWLockTranche("cache_strategies_slots")->lock;
 	pg_atomic_init_u64(&slots->generation, 0);
+	for (int i = 0; i < N_SAYINGS; i++)
+		pg_atomic_init_u64(&slots->said[i], 0);
 	for (int i = 0; i < cs_max_tables; i++)
 	{
 		pg_atomic_init_u64(&slots->slot[i].word, 0);
@@ -137,7 +159,7 @@ newest_xid(void)
 
 /* Under the exclusive lock: a free slot for this object, or -1. */
 static int
-take_free_slot(const SlotName *name)
+take_free_slot(const SlotName *name, Oid role)
 {
 	for (int n = 0; n < cs_max_tables; n++)
 	{
@@ -147,7 +169,9 @@ take_free_slot(const SlotName *name)
 		if (OidIsValid(slot->name.object))
 			continue;
 		slots->search = (i + 1) % cs_max_tables;
+		slots->used++;
 		slot->name = *name;
+		slot->role = role;
 		pg_atomic_fetch_add_u64(&slots->generation, 1);
 		cs_counters_reset(i);
 		cs_store_reset_evictions((uint32) i);
@@ -162,46 +186,185 @@ take_free_slot(const SlotName *name)
 			cs_atomic_max(&slot->px, newest_xid());
 		return i;
 	}
-	slots->lost = true;
 	return -1;
 }
 
+static int
+share_of_role(void)
+{
+	return cs_max_tables_per_role < 0 ? Max(cs_max_tables / 2, 1) : cs_max_tables_per_role;
+}
+
+/* Under the lock. */
+static CsSlotDenial
+denial_of(Oid role, bool limited)
+{
+	int			share = share_of_role();
+	int			n = 0;
+
+	if (slots->used >= cs_max_tables)
+		return CS_SLOT_ALL_USED;
+#ifdef CS_MUTANT_SLOTS_UNSHARED
+	return CS_SLOT_GRANTED;
+#endif
+	if (!limited || slots->used < share)
+		return CS_SLOT_GRANTED;
+	for (int i = 0; i < cs_max_tables && n < share; i++)
+		n += OidIsValid(slots->slot[i].name.object) && slots->slot[i].role == role;
+	return n < share ? CS_SLOT_GRANTED : CS_SLOT_SHARE_USED;
+}
+
+/* Under the exclusive lock. */
+static int
+enter_slot(const SlotName *name, Oid role)
+{
+	SlotEntry  *entry;
+	bool		found;
+	int			result = take_free_slot(name, role);
+
+	if (result < 0)
+		return -1;
+	/* a fixed-size table with as many elements as there are slots */
+	entry = hash_search(directory, name, HASH_ENTER_NULL, &found);
+	if (entry != NULL)
+	{
+		entry->slot = result;
+		return result;
+	}
+	slots->slot[result].name.object = InvalidOid;
+	slots->used--;
+	return -1;
+}
+
+static int
+find_slot(const SlotName *name, Oid *role)
+{
+	SlotEntry  *entry = hash_search(directory, name, HASH_FIND, NULL);
+
+	if (entry == NULL)
+		return -1;
+	*role = slots->slot[entry->slot].role;
+	return entry->slot;
+}
+
 int
-cs_slot_get(Oid database, CsSlotKind kind, Oid object, bool create)
+cs_slot_find(Oid database, CsSlotKind kind, Oid object)
 {
 	SlotName	name = {database, kind, object};
-	SlotEntry  *entry;
-	int			result = -1;
+	Oid			role;
+	int			result;
 
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
-	entry = hash_search(directory, &name, HASH_FIND, NULL);
-	if (entry != NULL)
-		result = entry->slot;
+	result = find_slot(&name, &role);
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
-	if (result >= 0 || !create)
+	return result;
+}
+
+/* Has it not been said for a while? */
+static bool
+may_say(Saying what)
+{
+	uint64		now = (uint64) GetCurrentTimestamp();
+	uint64		last = pg_atomic_read_u64(&slots->said[what]);
+
+	return now - last >= SAY_MS * UINT64CONST(1000) &&
+		pg_atomic_compare_exchange_u64(&slots->said[what], &last, now);
+}
+
+/* A session that is denied one goes on without a word to its client. */
+static void
+tell_log(CsSlotDenial denial, int used)
+{
+	if (denial == CS_SLOT_ALL_USED && may_say(SAY_ALL_USED))
+		ereport(LOG,
+				(errmsg("all %d of cache_strategies.max_tables are in use", cs_max_tables),
+				 errdetail("Further tables are not cached, and their writes are not deferred; keys of further spaces cannot be set."),
+				 errhint("Raise cache_strategies.max_tables, or detach tables.")));
+	else if (denial == CS_SLOT_SHARE_USED && may_say(SAY_SHARE_USED))
+		ereport(LOG,
+				(errmsg("a role has used up its share of cache_strategies.max_tables, which is %d",
+						share_of_role()),
+				 errdetail("Further tables of the role are not cached, and their writes are not deferred; keys of further spaces cannot be set."),
+				 errhint("Raise cache_strategies.max_tables_per_role, or detach tables.")));
+	else if (denial == CS_SLOT_GRANTED && used > 0 && cs_max_tables >= 10 &&
+			 cs_max_tables - used == cs_max_tables / 10 && may_say(SAY_NEARLY_USED))
+		ereport(LOG,
+				(errmsg("%d of %d of cache_strategies.max_tables are in use", used, cs_max_tables)));
+}
+
+int
+cs_slot_make(Oid database, CsSlotKind kind, Oid object, Oid role, bool limited,
+			 CsSlotDenial *denial)
+{
+	SlotName	name = {database, kind, object};
+	Oid			counts_for = InvalidOid;
+	int			used;
+	int			result;
+
+	*denial = CS_SLOT_GRANTED;
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
+	result = find_slot(&name, &counts_for);
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	if (result >= 0 && counts_for == role)
 		return result;
 
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
-	entry = hash_search(directory, &name, HASH_FIND, NULL);
-	if (entry != NULL)
-		result = entry->slot;
-	else if ((result = take_free_slot(&name)) >= 0)
+	result = find_slot(&name, &counts_for);
+	used = 0;
+	if (result >= 0)
+		slots->slot[result].role = role;	/* it has another owner since */
+	else
 	{
-		bool		found;
-
-		/* a fixed-size table with as many elements as there are slots */
-		entry = hash_search(directory, &name, HASH_ENTER_NULL, &found);
-		if (entry != NULL)
-			entry->slot = result;
-		else
-		{
-			slots->slot[result].name.object = InvalidOid;
+		*denial = denial_of(role, limited);
+		if (*denial == CS_SLOT_GRANTED)
+			result = enter_slot(&name, role);
+		if (result < 0)
 			slots->lost = true;
-			result = -1;
-		}
+		if (result < 0 && *denial == CS_SLOT_GRANTED)
+			*denial = CS_SLOT_ALL_USED;
+		used = slots->used;
 	}
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	tell_log(*denial, used);
 	return result;
+}
+
+CsSlotDenial
+cs_slot_denies(Oid role, bool limited)
+{
+	CsSlotDenial denial;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
+	denial = denial_of(role, limited);
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	return denial;
+}
+
+const char *
+cs_slot_denial_text(CsSlotDenial denial)
+{
+	return denial == CS_SLOT_SHARE_USED ?
+		"its owner has used up its share of cache_strategies.max_tables" :
+		"all of cache_strategies.max_tables are in use";
+}
+
+const char *
+cs_slot_denial_detail(CsSlotDenial denial)
+{
+	return denial == CS_SLOT_SHARE_USED ?
+		"Its owner has used up its share of cache_strategies.max_tables." :
+		"All of cache_strategies.max_tables are in use.";
+}
+
+int
+cs_slot_used(void)
+{
+	int			used;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_SHARED);
+	used = slots->used;
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	return used;
 }
 
 /* Every free slot has no flags, and its entries are of an earlier epoch. */
@@ -216,6 +379,7 @@ free_slot(int i)
 	hash_search(directory, name, HASH_REMOVE, NULL);
 	name->object = InvalidOid;
 	name->database = InvalidOid;
+	slots->used--;
 	pg_atomic_fetch_add_u64(&slots->generation, 1);
 }
 

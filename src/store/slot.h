@@ -61,11 +61,32 @@ extern Size cs_slot_shmem_size(void);
 extern void cs_slot_shmem_request(void);
 extern void cs_slot_shmem_init(void);
 
+/* The object's slot; -1: it has none */
+extern int	cs_slot_find(Oid database, CsSlotKind kind, Oid object);
+
+/* Why an object cannot have one */
+typedef enum CsSlotDenial
+{
+	CS_SLOT_GRANTED,
+	CS_SLOT_ALL_USED,			/* all of cache_strategies.max_tables */
+	CS_SLOT_SHARE_USED			/* the role has as many as it may have */
+} CsSlotDenial;
+
 /*
- * The object's slot, or -1: there is none, and none is free.  A space's is
- * guarded (cs_store_guard()).
+ * The same, but if it has none it gets one, which counts for this role; -1: that
+ * cannot be.  'limited': the role has no more than its share.  A space's is guarded
+ * (cs_store_guard()).  Writes to the server's log when slots are short.
  */
-extern int	cs_slot_get(Oid database, CsSlotKind kind, Oid object, bool create);
+extern int	cs_slot_make(Oid database, CsSlotKind kind, Oid object, Oid role,
+						 bool limited, CsSlotDenial *denial);
+
+/* Would an object of this role be denied one now? */
+extern CsSlotDenial cs_slot_denies(Oid role, bool limited);
+extern const char *cs_slot_denial_text(CsSlotDenial denial);
+extern const char *cs_slot_denial_detail(CsSlotDenial denial);
+
+/* How many are in use, of cache_strategies.max_tables */
+extern int	cs_slot_used(void);
 
 /* Moves whenever an object gets or loses its slot */
 extern uint64 cs_slot_generation(void);

@@ -120,14 +120,32 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	return found;
 }
 
+/* What is written now would be overtaken by what the journal has, some day. */
+static void
+refuse_without_slot(const CsBinding *binding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("table \"%s\" has deferred writes that are not in it yet, and no place in the cache",
+					binding->name),
+			 errdetail_internal("%s", cs_slot_denial_detail(binding->denial)),
+			 errhint("Raise cache_strategies.max_tables or max_tables_per_role, or detach tables.")));
+}
+
 void
 cs_write_back_wait_replayed(CsBinding *binding)
 {
 #ifdef CS_MUTANT_NO_READ_GATE
 	return;
 #endif
-	if (binding->slot < 0 || cs_state_is_open(binding->slot) || RecoveryInProgress() ||
+	if ((binding->slot >= 0 && cs_state_is_open(binding->slot)) || RecoveryInProgress() ||
 		!binding->options.durable || !cs_journal_has_pending(binding->relid))
+		return;
+#ifndef CS_MUTANT_JOURNAL_WITHOUT_SLOT
+	if (binding->slot < 0)
+		refuse_without_slot(binding);
+#endif
+	if (binding->slot < 0)
 		return;
 	cs_state_note_table(binding->slot, MyDatabaseId);
 	cs_state_wait_open(binding->slot);
@@ -139,9 +157,11 @@ read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	CsBinding  *binding = access->binding;
 
 	/* a role that may not see every row does not see what is deferred either */
-	if (access->bypass == CS_BYPASS_RLS || binding->slot < 0)
+	if (access->bypass == CS_BYPASS_RLS)
 		return cs_strategy_read_base(access, rowkey, answer);
 	cs_write_back_wait_replayed(binding);
+	if (binding->slot < 0)
+		return cs_strategy_read_base(access, rowkey, answer);
 	for (;;)
 	{
 		switch (read_under(access, rowkey, answer))

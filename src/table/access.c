@@ -80,7 +80,9 @@ cs_access_reason_text(CsReason reason)
 		case CS_BYPASS_HASH:
 			return "another key that has the same hash is cached";
 		case CS_BYPASS_SLOT:
-			return "all of cache_strategies.max_tables are in use";
+			return cs_slot_denial_text(CS_SLOT_ALL_USED);
+		case CS_BYPASS_SHARE:
+			return cs_slot_denial_text(CS_SLOT_SHARE_USED);
 		case CS_BYPASS_DISABLED:
 			return "cache_strategies.enabled is off";
 	}
@@ -150,7 +152,7 @@ find_bypass(CsAccess *access)
 	if (!cs_enabled)
 		return CS_BYPASS_DISABLED;
 	if (binding->slot < 0)
-		return CS_BYPASS_SLOT;
+		return binding->denial == CS_SLOT_SHARE_USED ? CS_BYPASS_SHARE : CS_BYPASS_SLOT;
 	if (IsolationIsSerializable())
 		return CS_BYPASS_SERIALIZABLE;
 	if (RecoveryInProgress())

@@ -33,6 +33,7 @@ typedef enum CsReason
 	CS_BYPASS_HASH,				/* its place is taken by a key of the same
 								 * hash */
 	CS_BYPASS_SLOT,				/* cache_strategies.max_tables are in use */
+	CS_BYPASS_SHARE,			/* or as many as its owner may have */
 	CS_BYPASS_DISABLED			/* cache_strategies.enabled is off */
 } CsReason;
 

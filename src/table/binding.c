@@ -74,6 +74,7 @@ typedef struct Known
 	bool		valid;
 	CsBinding  *binding;		/* NULL: not cached */
 	dlist_node	node;			/* in "bound", if it has a binding */
+	bool		told;			/* that its writes are not deferred */
 	CsTarget   *targets;		/* of changes of this relation */
 	int			ntargets;
 	uint64		targets_generation; /* when they were found out; 0: never */
@@ -486,6 +487,21 @@ known_entry(Oid relid)
 	return entry;
 }
 
+/* Once for each session that meets the table: its writes are plain writes. */
+static void
+say_not_deferred(Known *entry)
+{
+	const CsBinding *binding = entry->binding;
+
+	if (entry->told)
+		return;
+	entry->told = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("writes of table \"%s\" are not deferred", binding->name),
+			 errdetail_internal("%s", cs_slot_denial_detail(binding->denial))));
+}
+
 /*
  * The slot's word is read before the catalogues: if it says ACTIVE, all that
  * happened up to its epoch has been broadcast and will be seen here.
@@ -496,6 +512,7 @@ build(Oid relid)
 	CsOptions	options;
 	CsBinding  *binding;
 	Relation	rel;
+	CsSlotDenial denial;
 	int			slot;
 	uint64		word;
 
@@ -504,18 +521,14 @@ build(Oid relid)
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
 		!cs_binding_read_options(relid, &options))
 		return NULL;
-	slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, true);
-	if (slot < 0)
-	{
-		cs_ddl_reclaim_slots();
-		slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, true);
-	}
+	slot = cs_ddl_make_slot(relid, &denial);
 	word = slot >= 0 ? cs_slot_read(slot) : 0;
 	AcceptInvalidationMessages();
 	rel = table_open(relid, NoLock);
 	if (slot >= 0 && rel->rd_createSubid != InvalidSubTransactionId)
 		cs_txn_create_table(slot, MyDatabaseId, relid);
 	binding = make_binding(rel, &options, slot, word);
+	binding->denial = denial;
 	table_close(rel, NoLock);
 	return binding;
 }
@@ -549,6 +562,8 @@ cs_binding_get(Oid relid)
 	entry->valid = true;
 	if (binding != NULL)
 		dlist_push_tail(&bound, &entry->node);
+	if (binding != NULL && binding->slot < 0 && binding->needs.settling)
+		say_not_deferred(entry);
 	return binding;
 }
 
@@ -623,7 +638,9 @@ cs_binding_check_slots(void)
 	{
 		Known	   *entry = dlist_container(Known, node, iter.cur);
 
-		if (entry->binding->slot != cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, false))
+		/* one without a slot may get one now */
+		if (entry->binding->slot < 0 ||
+			entry->binding->slot != cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, entry->relid))
 			retire(entry);
 	}
 }

@@ -10,6 +10,7 @@
 
 #include "access/attmap.h"
 #include "executor/spi.h"
+#include "store/slot.h"
 #include "table/key.h"
 #include "table/tree.h"
 #include "utils/jsonb.h"
@@ -82,7 +83,8 @@ typedef struct CsBinding
 	bool		rules;			/* writing it may write elsewhere */
 	bool		rls;			/* row-level security may apply to someone */
 
-	int			slot;			/* -1: none to be had */
+	int			slot;			/* -1: none to be had ... */
+	CsSlotDenial denial;		/* ... and why */
 	uint64		epoch;			/* of the slot when all this was read;
 								 * CS_NO_EPOCH: not known to be as new */
 

@@ -54,7 +54,7 @@ static object_access_hook_type prev_object_access_hook = NULL;
 static int
 touch(Oid relid)
 {
-	int			slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, false);
+	int			slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 
 	if (slot >= 0)
 		cs_txn_touch_table(slot, true);
@@ -129,7 +129,7 @@ resolve(Oid relid)
 		return;
 	if (relkind == '\0')
 	{
-		slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, false);
+		slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 		/* its parent, if it had one, is on the list by itself */
 		if (slot >= 0)
 			cs_txn_drop_table(slot, MyDatabaseId, relid);
@@ -175,10 +175,11 @@ reclaim(int slot, Oid relid)
 
 /*
  * Slots of tables that went without our callbacks: dropped, created and rolled
- * back, or detached, by a transaction that was prepared.
+ * back, or detached, by a transaction that was prepared; or with their database,
+ * before a worker could see to their deferred writes.
  */
-void
-cs_ddl_reclaim_slots(void)
+static void
+reclaim_slots(void)
 {
 	static TimestampTz last = 0;
 	TimestampTz now = GetCurrentTimestamp();
@@ -189,16 +190,42 @@ cs_ddl_reclaim_slots(void)
 		return;
 	last = now;
 	slots = palloc(cs_max_tables * sizeof(int));
-	n = cs_slot_list(MyDatabaseId, slots);
+	n = cs_slot_list(InvalidOid, slots);
 	for (int i = 0; i < n; i++)
 	{
 		Oid			database;
 		Oid			relid = cs_slot_relation(slots[i], &database);
 
-		if (OidIsValid(relid) && !is_needed(relid))
+		if (!OidIsValid(relid))
+			continue;
+		if (database != MyDatabaseId)
+		{
+			if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
+				cs_slot_purge_database(database);
+		}
+		else if (!is_needed(relid))
 			reclaim(slots[i], relid);
 	}
 	pfree(slots);
+}
+
+int
+cs_ddl_make_slot(Oid relid, CsSlotDenial *denial)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+	bool		limited;
+
+	*denial = CS_SLOT_GRANTED;
+	if (!HeapTupleIsValid(tuple))
+		return cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	limited = !superuser_arg(owner);
+	if (cs_slot_denies(owner, limited) != CS_SLOT_GRANTED &&
+		cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid) < 0)
+		reclaim_slots();
+	return cs_slot_make(MyDatabaseId, CS_SLOT_TABLE, relid, owner, limited, denial);
 }
 
 static void

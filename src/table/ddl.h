@@ -8,6 +8,8 @@
 #ifndef CS_DDL_H
 #define CS_DDL_H
 
+#include "store/slot.h"
+
 /*
  * A cached table was changed; may refuse that.  Called at PRE_COMMIT, with the
  * lock of the DDL still held.
@@ -19,7 +21,10 @@ extern void cs_ddl_init(void);
 /* Is this a temporary relation of this session?  Must not read catalogues. */
 extern bool cs_ddl_is_temporary(Oid relid);
 
-/* All slots are in use: give back those that nobody needs. */
-extern void cs_ddl_reclaim_slots(void);
+/*
+ * The table's slot, made if it has none; -1: it cannot have one.  Slots that
+ * nobody needs are given back before that is so.
+ */
+extern int	cs_ddl_make_slot(Oid relid, CsSlotDenial *denial);
 
 #endif							/* CS_DDL_H */

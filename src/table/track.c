@@ -243,7 +243,7 @@ find_slots(Noted *entry)
 	if (entry->generation == generation)
 		return;
 	for (int i = 0; i < entry->n; i++)
-		entry->slots[i] = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relids[i], false);
+		entry->slots[i] = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, entry->relids[i]);
 	entry->generation = generation;
 }
 
@@ -346,7 +346,8 @@ may_look(const Watched *entry)
 static int
 find_slot(Watched *entry, CsTracking *why)
 {
-	int			slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, false);
+	int			slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, entry->relid);
+	CsSlotDenial denial;
 	CsInForce	found;
 
 	*why = CS_TRACKING_BLIND;
@@ -358,13 +359,7 @@ find_slot(Watched *entry, CsTracking *why)
 		*why = refuse(entry, found);
 		return -1;
 	}
-	slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, true);
-	if (slot < 0)
-	{
-		cs_ddl_reclaim_slots();
-		slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, entry->relid, true);
-	}
-	return slot;
+	return cs_ddl_make_slot(entry->relid, &denial);
 }
 
 static bool
@@ -497,7 +492,7 @@ cs_track_is_own(Oid relid)
 
 	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return false;
-	slot = cs_slot_get(MyDatabaseId, CS_SLOT_TABLE, relid, false);
+	slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 	if (slot >= 0 && cs_txn_has_table(slot))
 		return true;
 	entry = list_tree(relid);

@@ -342,8 +342,8 @@ look(void *arg)
 	if (binding->slot < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many tables are attached to the cache"),
-				 errhint("You might need to increase cache_strategies.max_tables.")));
+				 errmsg("table \"%s\" cannot have a place in the cache", binding->name),
+				 errdetail_internal("%s", cs_slot_denial_detail(binding->denial))));
 	known = t->slot == binding->slot;
 	t->slot = binding->slot;
 	raise_era |= !cs_state_is_open(t->slot);

@@ -72,7 +72,7 @@ INSERT INTO expected VALUES
 	('explain', 'row_type anycompatible, VARIADIC key "any", OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, '
 		'OUT expires timestamp with time zone', 'record', 'v', 'r', false),
 	('store_info', 'OUT memory bigint, OUT value_memory bigint, OUT partitions integer, OUT max_value bigint, OUT entries bigint, '
-		'OUT bytes bigint, OUT evictions bigint, OUT tables integer, OUT fills_wait_for xid8', 'record', 'v', 'r', false),
+		'OUT bytes bigint, OUT evictions bigint, OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8', 'record', 'v', 'r', false),
 	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT hits bigint, '
 		'OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint, OUT fills bigint, OUT fills_refused bigint, '
 		'OUT fills_no_room bigint, OUT waits bigint, OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, '
@@ -237,7 +237,7 @@ SELECT is(tap.columns('cache.space_grants'), 'space oid, role regrole, can_read 
 SELECT is(tap.columns('cache.tracked'), 'relation regclass', 'columns of cache.tracked');
 SELECT is(tap.columns('cache.stats'),
 	'memory bigint, value_memory bigint, partitions integer, max_value bigint, entries bigint, bytes bigint, evictions bigint, '
-	'tables integer, fills_wait_for xid8', 'columns of cache.stats');
+	'tables integer, slots_used integer, slots_total integer, fills_wait_for xid8', 'columns of cache.stats');
 SELECT is(tap.columns('cache.progress'),
 	'pid integer, relation regclass, phase text, rows_total bigint, rows_done bigint, rows_filled bigint, started timestamp with time zone',
 	'columns of cache.progress');
@@ -383,14 +383,15 @@ DROP TRIGGER stray_truncate ON tap.plain;
 -- ----- settings -----
 
 SELECT bag_eq(
-	$$SELECT name, setting, unit, context, vartype FROM pg_settings WHERE name LIKE 'cache\_strategies.%'
+	$$SELECT name, boot_val, unit, context, vartype FROM pg_settings WHERE name LIKE 'cache\_strategies.%'
 		AND name NOT LIKE 'cache\_strategies.test%'$$,
 	$$VALUES ('cache_strategies.memory', '128', 'MB', 'postmaster', 'integer'),
 		('cache_strategies.partitions', '0', NULL, 'postmaster', 'integer'),
 		('cache_strategies.entry_size', '64', 'B', 'postmaster', 'integer'),
 		('cache_strategies.stripes', '65536', NULL, 'postmaster', 'integer'),
 		('cache_strategies.worker_timeout', '10000', 'ms', 'sighup', 'integer'),
-		('cache_strategies.max_tables', '1024', NULL, 'postmaster', 'integer'),
+		('cache_strategies.max_tables', '8192', NULL, 'postmaster', 'integer'),
+		('cache_strategies.max_tables_per_role', '-1', NULL, 'sighup', 'integer'),
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),
 		('cache_strategies.enabled', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.bulk_threshold', '10000', NULL, 'user', 'integer'),

@@ -35,7 +35,6 @@ my %calls = (
 	'cache.attach' => q(SELECT cache.attach('t')),
 	'cache.detach' => q(SELECT cache.detach('t')),
 	'cache.repair' => q(SELECT cache.repair('t')),
-	'cache.binding_problem' => q(SELECT cache.binding_problem('t')),
 	'cache.read' => q(SELECT cache.read(NULL::t, 1)),
 	'cache.read_many' => q(SELECT cache.read_many(NULL::t, ARRAY[1])),
 	'cache.lookup' => q(SELECT cache.lookup(NULL::t, 1)),
@@ -138,7 +137,7 @@ my $functions = $node->safe_psql(
 	'postgres', q(
 	SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc
 	WHERE pronamespace = 'cache'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-		AND proname NOT IN ('store_info', 'warm_progress', 'dead_letter_count')));
+		AND proname NOT IN ('store_info', 'warm_progress', 'dead_letter_count', 'binding_problem')));
 my %names = map { /cache\.(\w+)/ ? ($1 => 1) : () } grep { !/stats$|status$|progress/ } keys %calls;
 is($functions, join(' ', sort(keys %names)), 'every function was tried');
 is( $node->safe_psql('postgres', q(SELECT count(*), cache.dead_letter_count('t'::regclass) FROM cache.dead_letters)),
@@ -174,6 +173,8 @@ is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
 all_refused('no longer preloaded');
+is( $node->safe_psql('postgres', 'SELECT count(*), string_agg(DISTINCT problem, $$, $$) FROM cache.bindings'),
+	'6|cache_strategies is not preloaded', 'what is attached can be looked at without the library');
 is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
 	'5', 'what was deferred came to the table when the server stopped');
 foreach my $table (@strategies, 'parted', 'deferring')
@@ -223,7 +224,7 @@ tables_warmed($node, 1, 'preloaded again');
 # and starts with the default.
 my @settings = qw(memory partitions stripes max_tables refresh_queue);
 my %default = (memory => '128MB', partitions => 0, stripes => 65536,
-	max_tables => 1024, refresh_queue => 1024);
+	max_tables => 8192, refresh_queue => 1024);
 my $range = qr/is outside the valid range for parameter/;
 
 sub warned_of
