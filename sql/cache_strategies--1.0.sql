@@ -39,6 +39,7 @@ CREATE TABLE cache.binding_store (
 );
 COMMENT ON TABLE cache.binding_store IS 'tables attached to the cache, with their options; see cache.bindings';
 SELECT pg_catalog.pg_extension_config_dump('cache.binding_store', '');
+GRANT SELECT ON cache.binding_store TO PUBLIC;
 
 CREATE FUNCTION cache.binding_problem(relation regclass) RETURNS text
 AS 'MODULE_PATHNAME', 'cs_binding_problem' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;

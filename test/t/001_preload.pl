@@ -174,7 +174,7 @@ $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
 all_refused('no longer preloaded');
 is( $node->safe_psql('postgres', 'SELECT count(*), string_agg(DISTINCT problem, $$, $$) FROM cache.bindings'),
-	'6|cache_strategies is not preloaded', 'what is attached can be looked at without the library');
+	'7|cache_strategies is not preloaded', 'what is attached can be looked at without the library');
 is($node->safe_psql('postgres', 'SELECT n FROM deferring WHERE id = 4'),
 	'5', 'what was deferred came to the table when the server stopped');
 foreach my $table (@strategies, 'parted', 'deferring')
