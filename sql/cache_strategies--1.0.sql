@@ -207,15 +207,15 @@ ALTER TABLE cache.space_grants ENABLE ALWAYS TRIGGER grants_changed;
 -- ----- attaching -----
 
 CREATE FUNCTION cache.attach(relation regclass, strategy text DEFAULT 'cache_aside',
-	ttl interval DEFAULT NULL, ttl_jitter real DEFAULT NULL,
-	negative_ttl interval DEFAULT NULL, max_memory text DEFAULT NULL,
+	ttl "any" DEFAULT NULL, ttl_jitter real DEFAULT NULL,
+	negative_ttl "any" DEFAULT NULL, max_memory text DEFAULT NULL,
 	loader regproc DEFAULT NULL, refresh_ahead real DEFAULT NULL,
-	durable boolean DEFAULT NULL, flush_interval interval DEFAULT NULL,
+	durable boolean DEFAULT NULL, flush_interval "any" DEFAULT NULL,
 	flush_batch integer DEFAULT NULL, merge jsonb DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'cs_attach' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.attach(regclass, text, interval, real, interval, text, regproc, real,
-	boolean, interval, integer, jsonb) IS
+COMMENT ON FUNCTION cache.attach(regclass, text, "any", real, "any", text, regproc, real,
+	boolean, "any", integer, jsonb) IS
 'cache a table with the given strategy, or change the options of a cached one';
 
 CREATE FUNCTION cache.detach(relation regclass, discard boolean DEFAULT false) RETURNS void
@@ -254,9 +254,9 @@ AS 'MODULE_PATHNAME', 'cs_lookup' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.lookup(anycompatible, "any") IS
 'the row with this primary key if the cache has it; on a miss NULL, and a lease for cache.fill()';
 
-CREATE FUNCTION cache.fill(row_value anyelement) RETURNS boolean
+CREATE FUNCTION cache.fill(row_value anycompatible) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_fill' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.fill(anyelement) IS
+COMMENT ON FUNCTION cache.fill(anycompatible) IS
 'put a row into the cache after a lookup that missed; false if it is not, or no longer, what the table holds';
 
 CREATE FUNCTION cache.warm(relation regclass, max_rows bigint DEFAULT NULL) RETURNS bigint
@@ -265,9 +265,9 @@ COMMENT ON FUNCTION cache.warm(regclass, bigint) IS 'load rows of a table into t
 
 -- ----- writing -----
 
-CREATE FUNCTION cache.write(row_value anyelement) RETURNS anyelement
+CREATE FUNCTION cache.write(row_value anycompatible) RETURNS anycompatible
 AS 'MODULE_PATHNAME', 'cs_write' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.write(anyelement) IS
+COMMENT ON FUNCTION cache.write(anycompatible) IS
 'insert the row, or update the one with the same primary key; returns it as stored';
 
 CREATE FUNCTION cache.remove(row_type anycompatible, VARIADIC key "any") RETURNS boolean
@@ -285,9 +285,9 @@ AS 'MODULE_PATHNAME', 'cs_flush' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.flush(regclass) IS
 'write deferred writes of a table, or of all tables of which one is the owner, to it now; returns how many rows were written';
 
-CREATE FUNCTION cache.scan(row_type anyelement) RETURNS SETOF anyelement
+CREATE FUNCTION cache.scan(row_type anycompatible) RETURNS SETOF anycompatible
 AS 'MODULE_PATHNAME', 'cs_scan' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.scan(anyelement) IS
+COMMENT ON FUNCTION cache.scan(anycompatible) IS
 'all rows of a table, with its deferred writes';
 
 CREATE FUNCTION cache.requeue(relation regclass DEFAULT NULL, id bigint DEFAULT NULL) RETURNS bigint

@@ -140,7 +140,7 @@ SELECT * FROM cache.read_many(NULL::"Order Lines", ARRAY[('b', 1)::checked_key])
 -- equal values that look different
 CREATE TABLE by_numeric (id numeric PRIMARY KEY, v text);
 INSERT INTO by_numeric VALUES (1, 'one'), (1.5, 'one and a half');
-SELECT cache.attach('by_numeric', negative_ttl => '1 day');
+SELECT cache.attach('by_numeric');
 SELECT * FROM cache.read_many(NULL::by_numeric, ARRAY[1.50, 1.000, 1.0, 2]);
 SELECT counted('by_numeric');
 SELECT * FROM cache.read_many(NULL::by_numeric, ARRAY[1.50, 1.000, 1.0, 2]);

@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -29,6 +30,7 @@
 #include "api/detach.h"
 #include "api/eligible.h"
 #include "api/parts.h"
+#include "api/span.h"
 #include "compat.h"
 #include "flush/delta.h"
 #include "flush/flush.h"
@@ -134,15 +136,85 @@ check_loader(const CsBinding *binding, Oid function)
 				 errdetail("%s", reason)));
 }
 
+/* Options that need to know the key by its bytes. */
 static void
-check_refresh_ahead(const CsBinding *binding)
+check_key_options(const CsBinding *binding)
 {
+	static const char *const detail = "It needs key columns whose equality is equality of their bytes.";
+
+	if (binding->options.negative_ttl > 0 && binding->hashed)
+		bad_option("negative_ttl", detail);
 	if (binding->options.refresh_ahead <= 0)
 		return;
 	if (binding->hashed)
-		bad_option("refresh_ahead", "It needs key columns whose equality is equality of their bytes.");
+		bad_option("refresh_ahead", detail);
 	if (cs_refresh_queue == 0)
 		bad_option("refresh_ahead", "It needs cache_strategies.refresh_queue to be more than zero.");
+}
+
+/* Those that are spans of time are told in several ways. */
+static void
+take_spans(FunctionCallInfo fcinfo)
+{
+	static const struct
+	{
+		int			arg;
+		const char *name;
+	}			spans[] = {
+		{ARG_TTL, "ttl"}, {ARG_NEGATIVE_TTL, "negative_ttl"},
+		{ARG_FLUSH_INTERVAL, "flush_interval"}
+	};
+
+	for (int i = 0; i < lengthof(spans); i++)
+	{
+		int			arg = spans[i].arg;
+
+		if (!PG_ARGISNULL(arg))
+			fcinfo->args[arg].value =
+				IntervalPGetDatum(cs_span_arg(fcinfo, arg, spans[i].name));
+	}
+}
+
+/* An option that was set and is not given has its default again: say so. */
+static void
+note_dropped(FunctionCallInfo fcinfo, Oid relid, bool defers)
+{
+	static const struct
+	{
+		int			arg;
+		const char *name;
+		bool		flush;
+	}			options[] = {
+		{ARG_TTL, "ttl"}, {ARG_TTL_JITTER, "ttl_jitter"}, {ARG_NEGATIVE_TTL, "negative_ttl"},
+		{ARG_MAX_MEMORY, "max_memory"}, {ARG_LOADER, "loader"},
+		{ARG_REFRESH_AHEAD, "refresh_ahead"}, {ARG_DURABLE, "durable", true},
+		{ARG_FLUSH_INTERVAL, "flush_interval", true},
+		{ARG_FLUSH_BATCH, "flush_batch", true}, {ARG_MERGE, "merge", true}
+	};
+	CsCatalogQuery s = {
+		.text = "SELECT ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, "
+		"nullif(durable, true), flush_interval, flush_batch, merge "
+		"FROM cache.binding_store WHERE relation OPERATOR(pg_catalog.=) $1"
+	};
+	StringInfoData dropped;
+
+	cs_catalog_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	if (cs_catalog_change("binding_store", &s) == 0)
+		return;
+	initStringInfo(&dropped);
+	for (int i = 0; i < lengthof(options); i++)
+	{
+		char	   *was = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
+
+		if (was != NULL && PG_ARGISNULL(options[i].arg) && (defers || !options[i].flush))
+			appendStringInfo(&dropped, "%s%s => %s", dropped.len > 0 ? ", " : "",
+							 options[i].name, quote_literal_cstr(was));
+	}
+	if (dropped.len > 0)
+		ereport(NOTICE,
+				(errmsg("options of table \"%s\" that are not given again are dropped",
+						get_rel_name(relid)),
+				 errdetail("Dropped: %s.", dropped.data)));
 }
 
 /* ----- write_back ----- */
@@ -314,6 +386,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.attach()");
 	PreventCommandIfReadOnly("cache.attach()");
+	take_spans(fcinfo);
 	check_arguments(fcinfo);
 	max_memory = check_max_memory(fcinfo);
 	defers = is_deferring(fcinfo);
@@ -340,6 +413,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	deferred = binding != NULL && cs_binding_defers(binding);
 	cs_detach_flush(relid);
 	cs_parts_take_over(relid, relid, InvalidOid);
+	note_dropped(fcinfo, relid, defers);
 	save_options(fcinfo, relid, max_memory, defers);
 	save_flush_state(relid, defers);
 	CommandCounterIncrement();
@@ -348,7 +422,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	binding = cs_strategy_require(relid);
 	if (!PG_ARGISNULL(ARG_LOADER))
 		check_loader(binding, PG_GETARG_OID(ARG_LOADER));
-	check_refresh_ahead(binding);
+	check_key_options(binding);
 	if (defers)
 		check_deferring_key(binding);
 	warn_without_slot(binding);

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -36,17 +37,42 @@ relation_of(Oid rowtype)
 	return OidIsValid(rowtype) ? lookup_type_cache(rowtype, 0)->typrelid : InvalidOid;
 }
 
-Oid
-cs_call_relation(Oid rowtype)
+/* A name in the place of the row type is a frequent mistake. */
+static const char *
+name_given(FunctionCallInfo fcinfo, Oid type)
 {
+	if (PG_ARGISNULL(0))
+		return NULL;
+	if (type == TEXTOID || type == VARCHAROID)
+		return text_to_cstring(PG_GETARG_TEXT_PP(0));
+	if (type == REGCLASSOID)
+		return DatumGetCString(DirectFunctionCall1(regclassout, PG_GETARG_DATUM(0)));
+	return NULL;
+}
+
+cs_noreturn static void
+row_type_error(FunctionCallInfo fcinfo, Oid type)
+{
+	const char *name = name_given(fcinfo, type);
+	bool		is_row = type == RECORDOID || (name != NULL && name[0] == '(');
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("the first argument must be of a table's row type, not %s",
+					OidIsValid(type) ? format_type_be(type) : "unknown"),
+			 is_row ? errhint("Cast it to the row type: ROW(...)::table_name.") :
+			 name != NULL ? errhint("Write it as NULL::%s.", name) :
+			 errhint("Write it as NULL::table_name.")));
+}
+
+Oid
+cs_call_relation(FunctionCallInfo fcinfo)
+{
+	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	Oid			relid = relation_of(rowtype);
 
 	if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the first argument must be of a table's row type, not %s",
-						OidIsValid(rowtype) ? format_type_be(rowtype) : "unknown"),
-				 errhint("Write it as NULL::table_name.")));
+		row_type_error(fcinfo, rowtype);
 	return relid;
 }
 
@@ -117,7 +143,7 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 		call->relid = relation_of(rowtype);
 		/* what is attached is a table; if it is not, that may be why */
 		if (!OidIsValid(call->relid) || cs_binding_get(call->relid) == NULL)
-			call->relid = cs_call_relation(rowtype);
+			call->relid = cs_call_relation(fcinfo);
 		fcinfo->flinfo->fn_extra = call;
 	}
 	if (call->generation != cs_binding_generation)

@@ -38,8 +38,8 @@ extern void cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key,
 extern bool cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key,
 						CsRowKey *rowkey);
 
-/* The table whose row type this is, or an error. */
-extern Oid	cs_call_relation(Oid rowtype);
+/* The table whose row type the first argument is of, or an error. */
+extern Oid	cs_call_relation(FunctionCallInfo fcinfo);
 
 /* What the calling statement sees. */
 extern Snapshot cs_call_snapshot(void);

@@ -3,8 +3,9 @@
  * explain.c
  *		cache.explain(): how cache.read() would answer now, and why.
  *
- * It looks where cache.read() looks, and stops before anything is loaded,
- * kept or counted.
+ * It looks where cache.read() looks, and stops before anything is kept or
+ * counted.  A row that is not there is read from the table, but not by a loader
+ * function, to see whether it could be kept at all.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +21,7 @@
 #include "shmem.h"
 #include "store/clock.h"
 #include "table/access.h"
+#include "table/loader.h"
 #include "table/triggers.h"
 
 PG_FUNCTION_INFO_V1(cs_explain);
@@ -72,6 +74,22 @@ text_of(const CsBinding *binding, CsReason reason)
 	return problem != NULL ? problem : cs_access_reason_text(reason);
 }
 
+/* What is too large will be read from the table for ever. */
+static CsReason
+reason_by_size(CsAccess *access, const CsRowKey *rowkey, CsReason reason, CsAnswer *answer)
+{
+	CsLoaded	loaded;
+
+	if (cs_is_hit(reason) || cs_is_bypass(reason) || access->binding->options.loader != NULL ||
+		!cs_access_lock(access))
+		return reason;
+	cs_loader_load(access->binding, rowkey, access->snapshot, true, &loaded);
+	if (loaded.row == NULL ||
+		cs_access_fits(access->binding, rowkey, loaded.row, &answer->bytes))
+		return reason;
+	return CS_BYPASS_SIZE;
+}
+
 static void
 describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 {
@@ -80,10 +98,11 @@ describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 
 	cs_access_lookup(access, rowkey, &answer);
 	reason = reason_of_miss(access, rowkey, answer.reason);
+	reason = reason_by_size(access, rowkey, reason, &answer);
 	values[EXPLAIN_OUTCOME] = CStringGetTextDatum(outcome_of(reason));
 	values[EXPLAIN_REASON] = CStringGetTextDatum(text_of(access->binding, reason));
 	values[EXPLAIN_BYTES] = Int64GetDatum((int64) answer.bytes);
-	nulls[EXPLAIN_BYTES] = !cs_is_hit(reason);
+	nulls[EXPLAIN_BYTES] = !cs_is_hit(reason) && reason != CS_BYPASS_SIZE;
 	if (answer.expires != 0)
 		values[EXPLAIN_EXPIRES] = TimestampTzGetDatum(cs_clock_time_of_day(answer.expires));
 	nulls[EXPLAIN_EXPIRES] = answer.expires == 0;

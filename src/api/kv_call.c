@@ -149,6 +149,18 @@ cs_verb_key(CsKvKey *result, const CsSpace *space, const text *key)
 	cs_kv_key(result, space, CS_KV_KEY, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 }
 
+void
+cs_verb_no_key(const text *prefix)
+{
+	Size		len = VARSIZE_ANY_EXHDR(prefix);
+	char		last = len > 0 ? VARDATA_ANY(prefix)[len - 1] : '\0';
+
+	if (last == '*' || last == '%')
+		ereport(NOTICE,
+				(errmsg("no key begins with \"%s\"", text_to_cstring(prefix)),
+				 errhint("A prefix is not a pattern: leave the \"%c\" out.", last)));
+}
+
 bool
 cs_verb_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *arg)
 {

@@ -64,6 +64,12 @@ extern void cs_verb_texts(FunctionCallInfo fcinfo, int arg, const char *what, bo
 /* The user's key of a space. */
 extern void cs_verb_key(CsKvKey *result, const CsSpace *space, const text *key);
 
+/*
+ * A hint for who has found no key, and given a pattern where a prefix is taken by
+ * its bytes.
+ */
+extern void cs_verb_no_key(const text *prefix);
+
 /* As cs_kv_change(). */
 extern bool cs_verb_change(const CsVerb *verb, const text *key, CsKvChangeFn change,
 						   void *arg);

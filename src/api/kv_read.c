@@ -162,6 +162,7 @@ cs_keys(PG_FUNCTION_ARGS)
 	const text *after = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
 	const text *prefix;
 	int64		count = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	List	   *keys;
 	ListCell   *lc;
 
 	if (count < 0)
@@ -172,7 +173,10 @@ cs_keys(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || (count == 0 && !PG_ARGISNULL(2)))
 		PG_RETURN_NULL();
 	prefix = PG_GETARG_TEXT_PP(0);
-	foreach(lc, cs_kv_keys(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), after, count))
+	keys = cs_kv_keys(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), after, count);
+	if (keys == NIL)
+		cs_verb_no_key(prefix);
+	foreach(lc, keys)
 	{
 		Datum		values[1] = {PointerGetDatum(lfirst(lc))};
 		bool		nulls[1] = {false};
@@ -225,6 +229,8 @@ cs_scan_keys(PG_FUNCTION_ARGS)
 		prefix = PG_GETARG_TEXT_PP(1);
 		more = cs_kv_scan(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), count,
 						  &place, &keys);
+		if (keys == NIL && cursor == 0 && !more)
+			cs_verb_no_key(prefix);
 	}
 	values[0] = Int64GetDatum(more ? (int64) place : 0);
 	values[1] = array_of_texts(keys);

@@ -332,6 +332,8 @@ cs_delete_prefix(PG_FUNCTION_ARGS)
 	cs_verb_writer(fcinfo, "cache.delete_prefix()", true, &verb);
 	prefix = cs_verb_text(fcinfo, 0, "prefix");
 	keys = cs_kv_keys(verb.space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), NULL, 0);
+	if (keys == NIL)
+		cs_verb_no_key(prefix);
 	items = palloc(Max(list_length(keys), 1) * sizeof(Item));
 	foreach(lc, keys)
 		items[foreach_current_index(lc)].key = lfirst(lc);

@@ -116,7 +116,8 @@ static const struct
 	const char *name;
 	Oid			type;
 }			others[] = {
-	{"ttl", INTERVALOID}, {"grace", INTERVALOID}, {"params", TEXTARRAYOID}
+	{"ttl", INTERVALOID}, {"negative_ttl", INTERVALOID}, {"flush_interval", INTERVALOID},
+	{"grace", INTERVALOID}, {"params", TEXTARRAYOID}
 };
 
 /* InvalidOid: we do not know. */

@@ -85,6 +85,8 @@ cs_access_reason_text(CsReason reason)
 			return cs_slot_denial_text(CS_SLOT_SHARE_USED);
 		case CS_BYPASS_DISABLED:
 			return "cache_strategies.enabled is off";
+		case CS_BYPASS_SIZE:
+			return "the row is too large to be kept";
 	}
 	return "";
 }
@@ -442,6 +444,18 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	if (installed == CS_INSTALL_DONE)
 		return CS_FILL_DONE;
 	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
+}
+
+bool
+cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
+			   Size *size)
+{
+	HeapTupleHeader flat = cs_rowvalue_flatten(binding, row);
+	int64		limit = binding->options.max_memory;
+
+	*size = HeapTupleHeaderGetDatumLength(flat != NULL ? flat : row);
+	return flat != NULL && *size + rowkey->key.len <= cs_store_max_value() &&
+		(limit == 0 || *size + rowkey->key.len <= (Size) limit);
 }
 
 void

@@ -34,7 +34,8 @@ typedef enum CsReason
 								 * hash */
 	CS_BYPASS_SLOT,				/* cache_strategies.max_tables are in use */
 	CS_BYPASS_SHARE,			/* or as many as its owner may have */
-	CS_BYPASS_DISABLED			/* cache_strategies.enabled is off */
+	CS_BYPASS_DISABLED,			/* cache_strategies.enabled is off */
+	CS_BYPASS_SIZE				/* only in cache.explain(): too large to keep */
 } CsReason;
 
 #define cs_is_hit(reason)		((reason) <= CS_HIT_ABSENT)
@@ -66,6 +67,10 @@ typedef struct CsAnswer
 	TimestampTz expires;		/* of the entry that was hit */
 	Size		bytes;			/* likewise */
 } CsAnswer;
+
+/* Is the row small enough to be kept?  'size': what it would take. */
+extern bool cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey,
+						   HeapTupleHeader row, Size *size);
 
 /* A promise to be told if anyone changes the key from here on. */
 typedef struct CsToken

@@ -184,6 +184,8 @@ type_error(const CsBinding *binding, const CsKeyColumn *column, Oid given, bool 
 			 errmsg("key column \"%s\" of table \"%s\" is of type %s but the value given is of type %s",
 					NameStr(column->name), binding->name, type, format_type_be(given)),
 			 element ? errhint("Cast the array to %s[].", type) :
+			 OidIsValid(get_base_element_type(given)) ?
+			 errhint("For several keys use cache.read_many().") :
 			 errhint("Cast the value to %s.", type)));
 }
 

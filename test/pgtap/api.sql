@@ -47,10 +47,10 @@ SELECT is_empty($$
 
 CREATE TEMP TABLE expected (name text, arguments text, result text, volatility "char", parallel "char", strict boolean);
 INSERT INTO expected VALUES
-	('attach', 'relation regclass, strategy text DEFAULT ''cache_aside''::text, ttl interval DEFAULT NULL::interval, '
-		'ttl_jitter real DEFAULT NULL::real, negative_ttl interval DEFAULT NULL::interval, max_memory text DEFAULT NULL::text, '
+	('attach', 'relation regclass, strategy text DEFAULT ''cache_aside''::text, ttl "any" DEFAULT NULL::unknown, '
+		'ttl_jitter real DEFAULT NULL::real, negative_ttl "any" DEFAULT NULL::unknown, max_memory text DEFAULT NULL::text, '
 		'loader regproc DEFAULT NULL::regproc, refresh_ahead real DEFAULT NULL::real, durable boolean DEFAULT NULL::boolean, '
-		'flush_interval interval DEFAULT NULL::interval, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb',
+		'flush_interval "any" DEFAULT NULL::unknown, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb',
 		'void', 'v', 'u', false),
 	('detach', 'relation regclass, discard boolean DEFAULT false', 'void', 'v', 'u', true),
 	('repair', 'relation regclass', 'boolean', 'v', 'u', true),
@@ -58,13 +58,13 @@ INSERT INTO expected VALUES
 	('read', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 's', 'r', false),
 	('read_many', 'row_type anycompatible, keys "any"', 'SETOF anycompatible', 's', 'r', false),
 	('lookup', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 'v', 'r', false),
-	('fill', 'row_value anyelement', 'boolean', 'v', 'r', false),
+	('fill', 'row_value anycompatible', 'boolean', 'v', 'r', false),
 	('warm', 'relation regclass, max_rows bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
-	('write', 'row_value anyelement', 'anyelement', 'v', 'u', false),
+	('write', 'row_value anycompatible', 'anycompatible', 'v', 'u', false),
 	('remove', 'row_type anycompatible, VARIADIC key "any"', 'boolean', 'v', 'u', false),
 	('increment', 'row_type anycompatible, column_name name, delta numeric, VARIADIC key "any"', 'numeric', 'v', 'u', false),
 	('flush', 'relation regclass DEFAULT NULL::regclass', 'bigint', 'v', 'u', false),
-	('scan', 'row_type anyelement', 'SETOF anyelement', 'v', 'u', false),
+	('scan', 'row_type anycompatible', 'SETOF anycompatible', 'v', 'u', false),
 	('requeue', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
 	('discard', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
 	('invalidate', 'relation regclass', 'boolean', 'v', 'u', true),
