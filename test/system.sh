@@ -40,6 +40,12 @@ sources() {
 	[ "$1" = sid ] || [ -z "$(mirror -security)" ] || echo "deb $(mirror -security) $1-security main"
 }
 
+# lock_cache: apt, too, would not share the packages with another run.
+lock_cache() {
+	exec 8>"$CACHE/lock"
+	flock -n 8 || die "Another run uses $CACHE; wait for it, or set TMPDIR."
+}
+
 # make_base SUITE: the packed system $CACHE/SUITE.tar, unless it is there.
 make_base() {
 	local suite=$1 root=$CACHE/$1 options=(--variant=minbase)
