@@ -244,6 +244,12 @@ AS 'MODULE_PATHNAME', 'cs_read' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.read(anycompatible, "any") IS
 'the row with this primary key, from the cache if it is there';
 
+-- without a key: says what is missing
+CREATE FUNCTION cache.read(row_type anycompatible) RETURNS anycompatible
+AS 'MODULE_PATHNAME', 'cs_read_without_key' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.read(anycompatible) IS
+'an error that says how cache.read() is called';
+
 CREATE FUNCTION cache.read_many(row_type anycompatible, keys "any") RETURNS SETOF anycompatible
 AS 'MODULE_PATHNAME', 'cs_read_many' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.read_many(anycompatible, "any") IS
@@ -269,6 +275,12 @@ CREATE FUNCTION cache.write(row_value anycompatible) RETURNS anycompatible
 AS 'MODULE_PATHNAME', 'cs_write' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.write(anycompatible) IS
 'insert the row, or update the one with the same primary key; returns it as stored';
+
+-- what other caches call write()
+CREATE FUNCTION cache.write(key text, value anycompatible) RETURNS anycompatible
+AS 'MODULE_PATHNAME', 'cs_write_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.write(text, anycompatible) IS
+'an error that says what to use instead';
 
 CREATE FUNCTION cache.remove(row_type anycompatible, VARIADIC key "any") RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_remove' LANGUAGE C VOLATILE PARALLEL UNSAFE;

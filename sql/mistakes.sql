@@ -27,6 +27,14 @@ SELECT * FROM cache.scan('mi');
 SELECT cache.write('(1,x,0)');
 SELECT cache.write(ROW(1, 'x', 0));
 SELECT cache.fill('(1,x,0)');
+-- without a key, and as other caches have it
+SELECT cache.read(NULL::mi);
+SELECT * FROM cache.read(NULL::mi_lines);
+SELECT cache.read('user:1');
+SELECT cache.read(NULL::mi_wide);
+SELECT cache.read(1);
+SELECT cache.write('user:1', 'x');
+SELECT cache.write('user:1', 5);
 -- or by a row: that is right
 SELECT (cache.read(m, 2)).v FROM mi m WHERE id = 1;
 

@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "access/parallel.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
@@ -29,6 +30,7 @@
 #include "txn/txn.h"
 
 PG_FUNCTION_INFO_V1(cs_read);
+PG_FUNCTION_INFO_V1(cs_read_without_key);
 PG_FUNCTION_INFO_V1(cs_lookup);
 PG_FUNCTION_INFO_V1(cs_fill);
 
@@ -66,6 +68,19 @@ cs_read(PG_FUNCTION_ARGS)
 	if (!read_row(fcinfo, &answer) || answer.row == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_HEAPTUPLEHEADER(answer.row);
+}
+
+/* Who forgets the key, or knows a cache whose read() wants nothing else. */
+Datum
+cs_read_without_key(PG_FUNCTION_ARGS)
+{
+	cs_shmem_require();
+	if (get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cache.read() needs a table's row type and a key"),
+				 errhint("Write it as cache.read(NULL::table_name, key). To get the value of a key use cache.get().")));
+	cs_key_count_error(cs_strategy_require(cs_call_relation(fcinfo)), 0);
 }
 
 /* ----- lookup and fill ----- */

@@ -41,6 +41,7 @@
 #include "table/loader.h"
 
 PG_FUNCTION_INFO_V1(cs_write);
+PG_FUNCTION_INFO_V1(cs_write_key);
 PG_FUNCTION_INFO_V1(cs_remove);
 PG_FUNCTION_INFO_V1(cs_increment);
 
@@ -417,6 +418,16 @@ cs_write(PG_FUNCTION_ARGS)
 	if (!returned.found || returned.isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(returned.value);
+}
+
+Datum
+cs_write_key(PG_FUNCTION_ARGS)
+{
+	cs_shmem_require();
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cache.write() takes one argument, the row to write"),
+			 errhint("Write it as cache.write(ROW(...)::table_name). To put a value under a key use cache.set().")));
 }
 
 /* ----- remove ----- */
