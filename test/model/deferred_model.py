@@ -3,9 +3,11 @@
 
 One key.  Every interleaving of the actors' atomic steps is explored, breadth first.
 
-  T1, T2  transactions that defer: 'a' an addition, 'ar' an addition and a replacement, 'w' a whole row
+  T1, T2  transactions that defer: 'a' an addition, 'ar' an addition and a replacement, 'w' a whole row,
+          's' an UPDATE that sets the column that is added to, and defers the difference
   D       a transaction that changes the row by plain SQL: 'o' UPDATE of a column without merge rule,
-          'r' UPDATE of the replace column, 'del', 'delins' DELETE and INSERT, 'ins' INSERT
+          'r' UPDATE of the replace column, 'del', 'delins' DELETE and INSERT, 'ins' INSERT, 's' UPDATE that
+          sets the column that is added to, taking along what is deferred, if there is any
   X       a flusher: end the era, wait, take, snapshot, row lock and apply, look again, INFLIGHT, commit,
           callback; it may be cancelled while it waits, be rolled back, and come again
   R       readers: e1, F and the base row, e2, again if something has left
@@ -13,8 +15,9 @@ One key.  Every interleaving of the actors' atomic steps is explored, breadth fi
   crash   at any time (durable): table, committed journal rows and `flushed` stay; then the replay
 
 A row is (tuple, base, adds, r, o): `tuple` is the physical identity that an UPDATE of an older snapshot
-follows, `base` who made it, `adds` the multiset of additions, r and o who set the two columns.  So nothing
-can be lost, doubled or reordered without being seen.
+follows, `base` who made it, `adds` the additions, r and o who set the two columns.  So nothing can be lost,
+doubled or reordered without being seen.  A difference has additions that are taken off, '-T1'; setting the
+column to a value leaves nothing but the addition of who did.
 
 Atomic steps: one fetch-and-add, one swap or alter of the entry, one snapshot with its read, one row lock
 with the change of the row, becoming visible (with commit record and journal rows), one callback.
@@ -36,7 +39,7 @@ USAGE   deferred_model.py [--deep] [--traces] [part of a name]
 import gc
 import sys
 import time
-from collections import deque, namedtuple
+from collections import Counter, deque, namedtuple
 from itertools import permutations, product
 from multiprocessing import Pool
 
@@ -81,12 +84,20 @@ class Config:
             self.t_path = enter + ['reserve', 'commit', 'callback']
         else:
             self.t_path = early + ['reserve'] + enter + ['commit', 'callback']
+        self.s_path = ['lock', 'copy', 'view'] + self.t_path[:-2] + ['check'] + self.t_path[-2:]
+        if 'set_unlocked' in self.mut:
+            self.s_path = ['copy', 'view', 'lock'] + self.t_path
         if 'look_before_stamp' in self.mut:
             self.d_path = ['lock', 'look'] + enter + ['commit', 'callback']
         elif 'd_no_era' in self.mut:
             self.d_path = ['lock', 'draw', 'look', 'commit', 'callback']
         else:
             self.d_path = ['lock'] + enter + ['look', 'commit', 'callback']
+        if self.d == 's':
+            self.d_path[1:1] = ['copy', 'view']
+
+    def path(self, i):
+        return self.s_path if self.ts[i] == 's' else self.t_path
 
 
 # ------------------------------------------------------------------ deltas
@@ -101,6 +112,18 @@ def later_column(a, b):
     return b if a is None or (b is not None and b[0] >= a[0]) else a
 
 
+def total(adds):
+    """Additions, without those that have been taken off."""
+    count = Counter()
+    for who in adds:
+        count[who.lstrip('-')] += -1 if who[0] == '-' else 1
+    return tuple(sorted(('-' if n < 0 else '') + who for who, n in count.items() for _ in range(abs(n))))
+
+
+def difference(new, old):
+    return total(new + tuple(who[1:] if who[0] == '-' else '-' + who for who in old))
+
+
 def fold(acc, later):
     """acc, then later; columns have their own stamps."""
     if later.cancel:
@@ -109,7 +132,7 @@ def fold(acc, later):
         acc = left._replace(cancel=CANCEL_ALL if both & CANCEL_ALL else both)
     if later.whole:
         return later._replace(cancel=acc.cancel)
-    return acc._replace(adds=tuple(sorted(acc.adds + later.adds)), r=later_column(acc.r, later.r),
+    return acc._replace(adds=total(acc.adds + later.adds), r=later_column(acc.r, later.r),
                         o=later_column(acc.o, later.o))
 
 
@@ -119,7 +142,7 @@ def apply(row, delta, new_tuple='?'):
         row = Row(old.tuple, delta.whole, (), old.r, old.o)
     if row is None:
         return None
-    return row._replace(adds=tuple(sorted(row.adds + delta.adds)), r=delta.r[1] if delta.r else row.r,
+    return row._replace(adds=total(row.adds + delta.adds), r=delta.r[1] if delta.r else row.r,
                         o=delta.o[1] if delta.o else row.o)
 
 
@@ -140,7 +163,7 @@ def view(cfg, base, parts, vis):
             takes = not p.xid & vis or 'inflight_always' in cfg.mut
             takes = takes and 'inflight_never' not in cfg.mut
         elif p.state == RESERVED:
-            takes = visible and p.xid != 0
+            takes = visible and p.xid != 0 and bool(p.delta.cancel)
         elif p.state == COMMITTED and p.delta.cancel and 'cancel_ignores_F' not in cfg.mut:
             takes = visible
         else:
@@ -162,14 +185,16 @@ def execute(cfg, op, row):
             return False if row else ('D', (), 'D', 'D')
         if row is None:
             return False
-        return {'o': row[:3] + ('D',), 'r': row[:2] + ('D',) + row[3:], 'del': None, 'delins': ('D', (), 'D', 'D')}[cfg.d]
+        return {'o': row[:3] + ('D',), 'r': row[:2] + ('D',) + row[3:], 'del': None, 'delins': ('D', (), 'D', 'D'),
+                's': (row[0], ('D',), row[2], 'D')}[cfg.d]
     i = op.bit_length() - 1
     kind, who = cfg.ts[i], 'T%d' % (i + 1)
     if kind == 'w':
         return (who, (), who, who)
     if row is None:
         return None
-    return (row[0], tuple(sorted(row[1] + (who,))), who if kind == 'ar' else row[2], row[3])
+    adds = (who,) if kind == 's' else total(row[1] + (who,))
+    return (row[0], adds, who if kind == 'ar' else row[2], row[3])
 
 
 def run(cfg, order, members):
@@ -183,7 +208,7 @@ def run(cfg, order, members):
 
 
 def initial_row(cfg):
-    return Row('t', 't', (), 't', 't') if cfg.present else None
+    return Row('t', 't', ('t',), 't', 't') if cfg.present else None
 
 
 def explained(cfg, done, prec, reads, final):
@@ -333,8 +358,10 @@ def write_journal(cfg, s, stamp, delta):
 
 
 # ------------------------------------------------------------------ those who defer
-def t_delta(cfg, i):
+def t_delta(cfg, i, t):
     who = 'T%d' % (i + 1)
+    if cfg.ts[i] == 's':
+        return Delta(0, None, t.row, None, None)
     return {'a': Delta(0, None, (who,), None, None), 'ar': Delta(0, None, (who,), (NEVER, who), None),
             'w': Delta(0, who, (), (NEVER, who), (NEVER, who))}[cfg.ts[i]]
 
@@ -343,16 +370,37 @@ def t_steps(cfg, s, i, out):
     t, me, bit = s.ts[i], 'T%d' % (i + 1), 1 << i
     if t.pc == ENDED or (t.pc == 0 and s.closed and 'no_gate_t' not in cfg.mut):
         return
-    step = cfg.t_path[t.pc]
+    step = cfg.path(i)[t.pc]
     if t.pc == 0:
         t = t._replace(prec=s.acked)
 
     def go(label, new, **kw):
         out.append((s._replace(ts=put(s.ts, i, new), **kw), me + ' ' + label))
 
-    if step == 'reserve':
-        part = Part(me, t.stamp if 'stamp_before_reserve' in cfg.mut else 0, bit if cfg.xid else 0, RESERVED,
-                    t_delta(cfg, i))
+    if step == 'lock':
+        if locked(cfg, s):
+            return
+        if s.row is None:
+            go('finds no row', Txn(ENDED, 0, 0, t.prec, 0, None))
+        else:
+            go('locks the row', t._replace(pc=t.pc + 1))
+    elif step == 'copy':
+        if settled(cfg, s):
+            go('copies the entry', t._replace(pc=t.pc + 1, found=s.parts))
+    elif step == 'view' and any(p.delta.whole for p in t.found or ()):
+        go('leaves it to the table', Txn(ENDED, 0, 0, t.prec, 0, None))
+    elif step == 'check' and 'set_over_whole' not in cfg.mut and any(p.delta.whole for p in s.parts or ()):
+        go('finds a whole row: error', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, 0, False),
+           writers=leave(s, t))
+    elif step == 'check':
+        go('finds no whole row', t._replace(pc=t.pc + 1))
+    elif step == 'view':
+        seen = view(cfg, s.row, () if 'set_from_table' in cfg.mut else t.found, s.vis)
+        go('sets the column', t._replace(pc=t.pc + 1, found=0, row=difference((me,), seen[1] if seen else ())))
+    elif step == 'reserve':
+        xid = bit if cfg.xid or cfg.ts[i] == 's' else 0
+        part = Part(me, t.stamp if 'stamp_before_reserve' in cfg.mut else 0, xid, RESERVED,
+                    t_delta(cfg, i, t))
         go('reserves', t._replace(pc=t.pc + 1), **add_part(cfg, s, part))
     elif step in ('stamp', 'read_era', 'enter', 'draw'):
         new, kw = era_step(cfg, s, t, step)
@@ -361,7 +409,7 @@ def t_steps(cfg, s, i, out):
         go('%s%s' % (step, ' %d' % new.stamp if new.stamp else ' (again)' if step == 'draw' else ''), new, **kw)
     elif step == 'commit':
         go('is committed and visible', t._replace(pc=t.pc + 1), vis=s.vis | bit,
-           journal=write_journal(cfg, s, t.stamp, stamped(t_delta(cfg, i), t.stamp)))
+           journal=write_journal(cfg, s, t.stamp, stamped(t_delta(cfg, i, t), t.stamp)))
         if cfg.abort:
             go('aborts', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, 0, False), writers=leave(s, t))
     elif step == 'callback':
@@ -373,28 +421,56 @@ def t_steps(cfg, s, i, out):
 
 
 # ------------------------------------------------------------------ the one who changes the table directly
+def settled(cfg, s):
+    """Who had the row before has flipped what he has deferred for it."""
+    return 'set_no_wait' in cfg.mut or not any(p.state == RESERVED and p.xid & s.vis and not p.delta.cancel
+                                               for p in s.parts or ())
+
+
 def locked_by_d(cfg, s):
     return s.d is not None and s.d.pc > 0 and not s.vis & BIT_D
+
+
+def locked_by_t(cfg, s):
+    return any(t.pc > cfg.s_path.index('lock') and not s.vis & 1 << i for i, t in enumerate(s.ts) if cfg.ts[i] == 's')
 
 
 def locked_by_x(s):
     return s.x.row != () and s.x.pc in ('applied', 'inflight')
 
 
+def locked(cfg, s):
+    return locked_by_d(cfg, s) or locked_by_t(cfg, s) or locked_by_x(s)
+
+
 def d_change(cfg, row):
     new = Row('D', 'D', (), 'D', 'D')
     return {'o': row and row._replace(o='D'), 'r': row and row._replace(r='D'), 'del': None, 'delins': new,
-            'ins': new}[cfg.d]
+            'ins': new, 's': row}[cfg.d]
+
+
+def d_set(cfg, s, d):
+    """The row as it will be, by what it is with all that is deferred, which goes into it."""
+    if 'set_in_pieces' in cfg.mut:            # the difference; what is deferred stays
+        return s.row._replace(adds=total(s.row.adds + difference(('D',), view(cfg, s.row, d.found, s.vis)[1])), o='D')
+    seen = view(cfg, s.row, () if 'set_from_table' in cfg.mut else d.found, s.vis)
+    return s.row._replace(base=seen[0], adds=('D',), r=seen[2], o='D')
 
 
 def d_cancels(cfg, s):
     """What D must cancel; None: an error."""
     live = s.parts or ()
     if not live:
-        return 0
+        return 0 if cfg.d != 's' or s.d.found is None or 'settle_expects_nothing' in cfg.mut else None
     whole = any(p.delta.whole for p in live)
     if cfg.d == 'ins' and whole:
         return None
+    if cfg.d == 's':                          # nothing may have come since, or be about to come
+        if s.d.found is None or 'set_from_table' in cfg.mut or 'set_in_pieces' in cfg.mut:
+            return 0
+        changed = s.parts != s.d.found and 'settle_expects_nothing' not in cfg.mut
+        waiting = any(p.state == RESERVED for p in live) and 'settle_ignores_reserved' not in cfg.mut
+        return None if changed or waiting else CANCEL_ALL
     if cfg.d == 'o':
         return CANCEL_O if whole and 'update_cancels_replace_only' not in cfg.mut else 0
     return CANCEL_R if cfg.d == 'r' else CANCEL_ALL
@@ -418,9 +494,14 @@ def d_steps(cfg, s, out):
         go(label, Txn(ENDED, 0, 0, d.prec, 0, None), writers=leave(s, d), **kw)
 
     if step == 'lock':
-        if locked_by_x(s) or (cfg.d == 'ins') != (s.row is None):
+        if locked(cfg, s) or (cfg.d == 'ins') != (s.row is None):
             return                            # waits, or has nothing to do
         go('locks the row: ' + cfg.d, d._replace(pc=1, prec=s.acked, row=d_change(cfg, s.row)))
+    elif step == 'copy':
+        if settled(cfg, s):
+            go('copies the entry', d._replace(pc=d.pc + 1, found=s.parts))
+    elif step == 'view':
+        go('sets the column', d._replace(pc=d.pc + 1, row=d_set(cfg, s, d)))
     elif step in ('read_era', 'enter', 'draw'):
         new, kw = era_step(cfg, s, d, step)
         if new.stamp:                         # the look came first, in a mutant
@@ -431,7 +512,7 @@ def d_steps(cfg, s, out):
         if what is None:
             end('finds a deferred row: error')
         elif what == 0:
-            go('looks: no cancel', d._replace(pc=d.pc + 1))
+            go('looks: no cancel', d._replace(pc=d.pc + 1, found=0))
         else:
             part = Part('D', d.stamp, BIT_D, RESERVED, NOTHING._replace(cancel=what))
             go('looks: reserves cancel', d._replace(pc=d.pc + 1, found=what), **add_part(cfg, s, part))
@@ -497,12 +578,12 @@ def x_apply(cfg, s, x):
     if is_empty(x.eff):
         return ()
     if x.eff.whole:
-        return None if locked_by_d(cfg, s) else (apply(s.row, x.eff, 'X%d' % x.n),)
+        return None if locked_by_d(cfg, s) or locked_by_t(cfg, s) else (apply(s.row, x.eff, 'X%d' % x.n),)
     if cfg.self_flush:
         return (apply(s.d.row, x.eff),)
     if x.tuple is None:
         return ()
-    if locked_by_d(cfg, s):
+    if locked_by_d(cfg, s) or locked_by_t(cfg, s):
         return None
     if s.row is None or s.row.tuple != x.tuple:
         return ()
@@ -769,6 +850,14 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('own_trigger_doubles', 'own', 'a trigger fired by the flush merges TAKEN'),
     ('flush_over_own', 'self-flush', 'flush in a transaction that has changed the row itself'),
     ('update_cancels_replace_only', 'whole-o', 'UPDATE does not cancel other columns of a deferred row'),
+    ('set_from_table', 'set-twice', 'an UPDATE sets by the difference to the table alone'),
+    ('set_no_wait', 'set-twice', 'it does not wait for the flip of who had the row before'),
+    ('set_unlocked', 'set-fold', 'it looks before it has locked the row'),
+    ('set_over_whole', 'set-whole', 'it does not look for whole rows after it has drawn its stamp'),
+    ('set_from_table', 'set-direct', 'a direct UPDATE sets what the table has, and leaves what is deferred'),
+    ('set_in_pieces', 'set-direct-read', 'a direct UPDATE writes the difference, and leaves what is deferred'),
+    ('settle_expects_nothing', 'set-direct', 'what comes while it is taken along is not noticed'),
+    ('settle_ignores_reserved', 'set-direct', 'what is about to come is not'),
     ('carry_current_era', 'carry-r', 'carried over with a stamp of the era of now, not of b'),
     ('no_gate_t', 'crash-d', 'no gate after a crash for those who defer'),
     ('no_gate_d', 'crash-d', 'no gate after a crash for direct writers'),
@@ -807,6 +896,22 @@ def configurations():
         yield C('whole-' + d, 'w', d, rounds=2, crashes=1)
         yield C('whole-fold-' + d, 'w ar', d, folds=1, deep=d != 'o')
         yield C('volatile-' + d, 'ar', d, readers=1, durable=False)
+    yield C('set-twice', 's s', readers=1)
+    yield C('set-crash', 's s', rounds=2, crashes=1)
+    yield C('set-fold', 's a', readers=1, folds=1)
+    yield C('set-whole', 's w', crashes=1)
+    yield C('set-whole-read', 's w', readers=1)
+    yield C('set-carry', 's a', rounds=2, carry=True, others=1, crashes=1)
+    yield C('set-volatile', 's a', readers=1, durable=False)
+    yield C('set-direct', 'ar', 's', rounds=2, crashes=1)
+    yield C('set-direct-read', 'ar', 's', readers=1)
+    yield C('set-direct-two', 'ar a', 's', rounds=0)
+    yield C('set-direct-fold', 'ar a', 's', folds=1, deep=True)
+    yield C('set-both', 's', 's', rounds=2, readers=1)
+    yield C('set-direct-carry', 'ar', 's', rounds=2, carry=True, others=1, crashes=1, deep=True)
+    for d in ('o', 'r', 'del', 'delins'):
+        yield C('set-and-' + d, 's a', d, rounds=1)
+        yield C('set-and-read-' + d, 's', d, rounds=2, readers=1, crashes=1, deep=d != 'delins')
     yield C('ins', 'ar', 'ins', readers=1, present=False)
     yield C('whole-ins', 'w a', 'ins', present=False)
     yield C('whole-crash', 'w ar', rounds=2, crashes=1, present=False)
