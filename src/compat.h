@@ -150,4 +150,19 @@
 #define cs_is_json_query(node) false
 #endif
 
+/* What each result relation of an UPDATE has set, in the order of its plan. */
+#if PG_VERSION_NUM >= 180000
+#define cs_update_columns(mtstate, n) \
+	((List *) list_nth((mtstate)->mt_updateColnosLists, (n)))
+#else
+#define cs_update_columns(mtstate, n) \
+	((List *) list_nth(((ModifyTable *) (mtstate)->ps.plan)->updateColnosLists, (n)))
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define cs_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
+#else
+#define cs_interval_is_finite(interval) true
+#endif
+
 #endif							/* CS_COMPAT_H */

@@ -6,7 +6,9 @@
  *
  * An UPDATE that sets only columns with a merge rule is deferred: the trigger
  * keeps what it does to the row and has the row itself left alone.  Everything
- * else goes to the table.  The trigger's name has it fire after the user's
+ * else goes to the table, and so does an UPDATE that no delta stands for exactly.
+ * Either is done to the row as it is with all that is deferred for it
+ * (recheck.c).  The trigger's name has it fire after the user's
  * BEFORE triggers, so that it sees the row as it would be written.
  *
  * The executor has the row locked when a BEFORE trigger is fired, and no flush
@@ -22,6 +24,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/datum.h"
 #include "utils/partcache.h"
@@ -29,8 +32,10 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "api/recheck.h"
 #include "compat.h"
 #include "flush/apply.h"
+#include "flush/combine.h"
 #include "flush/deferred.h"
 #include "flush/journal.h"
 #include "flush/own.h"
@@ -42,6 +47,14 @@
 
 PG_FUNCTION_INFO_V1(cs_row_deferred);
 PG_FUNCTION_INFO_V1(cs_table_truncated);
+
+static CsBinding *
+deferring_binding(Relation rel)
+{
+	CsBinding  *binding = cs_binding_get(RelationGetRelid(rel));
+
+	return binding != NULL && binding->nkeys > 0 && cs_binding_defers(binding) ? binding : NULL;
+}
 
 /* ----- what kind of change is it? ----- */
 
@@ -112,64 +125,6 @@ may_leave_partition(TriggerData *trigdata)
 	return false;
 }
 
-/*
- * What the update does to one column; false: no delta can say that.  'nothing':
- * it has no effect.
- */
-static bool
-column_delta(TriggerData *trigdata, const CsMergeColumn *column, CsColumnDelta *delta,
-			 bool *nothing)
-{
-	bool		oldnull;
-	bool		newnull;
-	Datum		old = slot_getattr(trigdata->tg_trigslot, column->attnum, &oldnull);
-	Datum		new = slot_getattr(trigdata->tg_newslot, column->attnum, &newnull);
-
-	*nothing = false;
-	memset(delta, 0, sizeof(*delta));
-	delta->attnum = column->attnum;
-	delta->rule = column->rule;
-	delta->type = column->type;
-	delta->isnull = newnull;
-	delta->value = new;
-	if (column->rule == CS_RULE_REPLACE)
-		return true;
-	if (oldnull && newnull)
-		*nothing = true;
-	if (newnull)
-		return oldnull;
-	if (column->rule != CS_RULE_ADD)
-		return true;
-	if (oldnull)
-		return false;
-	if (same_value(trigdata, column->attnum))
-		*nothing = true;
-	else
-		delta->value = cs_merge_difference(column, new, old);
-	delta->type = column->delta_type;
-	return true;
-}
-
-static bool
-row_delta(TriggerData *trigdata, const CsMerge *merge, const Bitmapset *columns,
-		  CsDelta *delta)
-{
-	memset(delta, 0, sizeof(*delta));
-	delta->columns = palloc(Max(merge->n, 1) * sizeof(CsColumnDelta));
-	for (int i = 0; i < merge->n; i++)
-	{
-		bool		nothing;
-
-		if (!bms_is_member(merge->columns[i].attnum, columns))
-			continue;
-		if (!column_delta(trigdata, &merge->columns[i], &delta->columns[delta->n], &nothing))
-			return false;
-		if (!nothing)
-			delta->n++;
-	}
-	return true;
-}
-
 /* ----- rows ----- */
 
 static void
@@ -204,8 +159,7 @@ static void
 refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 {
 	CsRowKey	rowkey;
-	HeapTupleHeader row;
-	uint64		version;
+	CsOver		over;
 
 	if (binding->slot < 0)
 		return;
@@ -218,9 +172,9 @@ refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 			return;
 	}
 	row_key(binding, slot, &rowkey);
-	row = cs_write_back_over(binding, &rowkey, NULL, &version);
+	cs_write_back_over(binding, &rowkey, NULL, &over);
 	/* what the table itself has is for the executor to find */
-	if (row != NULL && !cs_write_back_in_table(binding, &rowkey))
+	if (over.row != NULL && !cs_write_back_in_table(binding, &rowkey))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("duplicate key value violates the primary key of table \"%s\"",
@@ -229,41 +183,179 @@ refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 				 errhint("cache.flush() brings it into the table.")));
 }
 
-/* ----- UPDATE ----- */
+/* ----- UPDATE: deferring it ----- */
 
-/* True: it is deferred, and the row is to be left alone. */
+/* An UPDATE of a row, and what there is to know of it. */
+typedef struct Update
+{
+	CsBinding  *binding;
+	TriggerData *trigdata;
+	CsRowKey	rowkey;
+	CsOver		over;
+	CsOutcome	outcome;
+} Update;
+
+typedef enum Verdict
+{
+	VERDICT_DEFERRED,			/* the row is to be left alone */
+	VERDICT_TABLE,				/* the new row goes to the table */
+	VERDICT_AGAIN				/* look at the row anew */
+} Verdict;
+
+/* A part does not count for as long as its transaction's commit takes. */
+#define MAX_WAITS		200
+#define WAIT_US			500
+
 static bool
-defer_update(CsBinding *binding, TriggerData *trigdata)
+may_defer(CsBinding *binding, TriggerData *trigdata)
 {
 	const CsMerge *merge = cs_merge_get(binding);
 	Bitmapset  *columns = updated_columns(trigdata);
-	CsRowKey	rowkey;
-	CsDelta		delta;
-	HeapTupleHeader row;
-	uint64		version;
 
 	/* a foreign key's action has to be done when the key is checked */
-	if (cs_own_direct > 0 || InNoForceRLSOperation() ||
-		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ||
-		bms_is_empty(columns) || !bms_is_subset(columns, merge->attnums) ||
-		!others_are_same(trigdata, columns) || may_leave_partition(trigdata) ||
-		!row_delta(trigdata, merge, columns, &delta) ||
-		!cs_write_back_begin(binding) || binding->retired)
-		return false;
-	row_key(binding, trigdata->tg_trigslot, &rowkey);
-	if (rowkey.key.len > CS_MAX_KEY_LEN)
-		return false;
-	if (delta.n == 0 || cs_own_is_updated(&rowkey.key))
+	return cs_own_direct == 0 && !InNoForceRLSOperation() &&
+		SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
+		!bms_is_empty(columns) && bms_is_subset(columns, merge->attnums) &&
+		others_are_same(trigdata, columns) && !may_leave_partition(trigdata) &&
+		cs_write_back_begin(binding);
+}
+
+static bool
+is_unchanged(const Update *update, const CsMergeColumn *column)
+{
+	const CsOutcome *outcome = &update->outcome;
+	int			i = column->attnum - 1;
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(update->trigdata->tg_relation), i);
+
+	if (outcome->nulls[i] || outcome->nownulls[i])
+		return outcome->nulls[i] && outcome->nownulls[i];
+	return datum_image_eq(outcome->values[i], outcome->now[i], att->attbyval, att->attlen);
+}
+
+static bool
+is_added(const Update *update, AttrNumber attnum)
+{
+	return bms_is_member(attnum, update->outcome.added);
+}
+
+/*
+ * What the update does to one column, as the row is now; false: no delta can say
+ * that.  'nothing': it has no effect.
+ */
+static bool
+column_delta(const Update *update, const CsMergeColumn *column, CsColumnDelta *delta,
+			 bool *nothing)
+{
+	const CsOutcome *outcome = &update->outcome;
+	int			i = column->attnum - 1;
+
+	memset(delta, 0, sizeof(*delta));
+	delta->attnum = column->attnum;
+	delta->rule = column->rule;
+	delta->type = column->type;
+	delta->isnull = outcome->nulls[i];
+	delta->value = outcome->values[i];
+	*nothing = column->rule != CS_RULE_REPLACE && is_unchanged(update, column);
+	if (column->rule == CS_RULE_REPLACE || *nothing)
 		return true;
-	if (cs_own_is_large(&delta))
+	if (outcome->nulls[i])
 		return false;
-	do
-		row = cs_write_back_over(binding, &rowkey,
-								 slot_row(binding, trigdata->tg_trigslot), &version);
-	while (cs_write_back_defer(binding, &rowkey, row, &delta) == NULL);
-	cs_own_set_updated(&rowkey.key);
+	if (column->rule != CS_RULE_ADD)
+		return true;
+	return !outcome->nownulls[i] &&
+		cs_sum_difference(column, outcome->values[i], outcome->now[i], delta);
+}
+
+static bool
+row_delta(const Update *update, CsDelta *delta)
+{
+	const CsMerge *merge = cs_merge_get(update->binding);
+
+	memset(delta, 0, sizeof(*delta));
+	delta->columns = palloc0(Max(merge->n, 1) * sizeof(CsColumnDelta));
+	for (int i = 0; i < merge->n; i++)
+	{
+		bool		nothing;
+
+		if (!bms_is_member(merge->columns[i].attnum, update->outcome.set))
+			continue;
+		if (!column_delta(update, &merge->columns[i], &delta->columns[delta->n], &nothing))
+			return false;
+		if (!nothing)
+			delta->n++;
+	}
 	return true;
 }
+
+/* Does the delta set a column that is added to, rather than add to it? */
+static bool
+sets_added(const Update *update, const CsDelta *delta)
+{
+	for (int i = 0; i < delta->n; i++)
+		if (delta->columns[i].rule == CS_RULE_ADD &&
+			!is_added(update, delta->columns[i].attnum))
+			return true;
+	return false;
+}
+
+/*
+ * Deltas are added up before they are added to the row.  What comes of that has
+ * to be a sum; and exactly what the update sets a column to, if that does not
+ * depend on what it was.
+ */
+static bool
+adds_up(const Update *update, const CsDelta *delta)
+{
+	TriggerData *trigdata = update->trigdata;
+	CsDelta		all = update->over.deferred;
+
+	cs_delta_fold(update->binding, &all, delta);
+	for (int i = 0; i < all.n; i++)
+	{
+		const CsColumnDelta *change = &all.columns[i];
+		const CsMergeColumn *column = cs_merge_column(cs_merge_get(update->binding),
+													  change->attnum);
+		bool		isnull;
+		Datum		old;
+
+		if (cs_sum_is_unwieldy(change))
+			return false;
+		if (column == NULL || column->rule != CS_RULE_ADD ||
+			!bms_is_member(change->attnum, update->outcome.set) ||
+			is_added(update, change->attnum) || is_unchanged(update, column))
+			continue;
+		old = slot_getattr(trigdata->tg_trigslot, change->attnum, &isnull);
+		if (isnull || change->rule != CS_RULE_ADD ||
+			!cs_sum_is_exact(column, old, change, update->outcome.values[change->attnum - 1]))
+			return false;
+	}
+	return true;
+}
+
+static Verdict
+defer(Update *update)
+{
+	CsDelta		delta;
+	bool		sets;
+
+	if (!row_delta(update, &delta))
+		return VERDICT_TABLE;
+	if (delta.n == 0)
+		return VERDICT_DEFERRED;
+	sets = sets_added(update, &delta);
+	if ((sets && update->over.deferred.whole) || !adds_up(update, &delta) ||
+		cs_own_is_large(&delta))
+		return VERDICT_TABLE;
+	if (cs_write_back_defer(update->binding, &update->rowkey, update->over.row,
+							&delta) == NULL)
+		return VERDICT_AGAIN;
+	cs_own_set_updated(&update->rowkey.key);
+	if (sets)
+		cs_own_set_sets(&update->rowkey.key);
+	return VERDICT_DEFERRED;
+}
+
+/* ----- UPDATE: the table's row ----- */
 
 static bool
 key_is_same(const CsBinding *binding, TriggerData *trigdata)
@@ -275,97 +367,221 @@ key_is_same(const CsBinding *binding, TriggerData *trigdata)
 }
 
 /*
- * What was deferred for the row goes into it now: because it goes on under
- * another key or in another partition, or because a whole row is deferred, which
- * would cover what the UPDATE does.  That is, as if it had been flushed just before: what the UPDATE
- * does comes on top.
+ * Can what is deferred for the row stay beside it?  Not if the update sets what
+ * would then be added to, or be compared with NULL.
  */
-static HeapTuple
-take_along(CsBinding *binding, TriggerData *trigdata, const CsRowKey *rowkey)
+static bool
+may_stay(const Update *update)
 {
-	const CsMerge *merge = cs_merge_get(binding);
-	TupleTableSlot *new = trigdata->tg_newslot;
-	int			natts = binding->tupdesc->natts;
-	Datum	   *values = palloc(natts * sizeof(Datum));
-	bool	   *nulls = palloc(natts * sizeof(bool));
-	Bitmapset  *declared = NULL;
-	Bitmapset  *named = updated_columns(trigdata);
-	CsDelta		delta;
-	HeapTupleHeader merged;
-	HeapTupleData tuple;
-	uint64		version;
+	const CsMerge *merge = cs_merge_get(update->binding);
+	const CsDelta *deferred = &update->over.deferred;
 
-	merged = cs_write_back_over(binding, rowkey, slot_row(binding, trigdata->tg_trigslot),
-								&version);
-	for (int i = 0; i < merge->n; i++)
+	if (deferred->whole)
+		return false;
+	for (int i = 0; i < deferred->n; i++)
 	{
-		if (!same_value(trigdata, merge->columns[i].attnum))
-			declared = bms_add_member(declared, merge->columns[i].attnum);
-		/* what combines has done so, if it has changed at all */
-		if (merge->columns[i].rule != CS_RULE_REPLACE)
-			named = bms_del_member(named, merge->columns[i].attnum);
-	}
-	if (row_delta(trigdata, merge, declared, &delta))
-		merged = cs_delta_apply(binding, merged, &delta);
-	else
-		declared = NULL;
-	tuple = cs_row_tuple(merged);
-	heap_deform_tuple(&tuple, binding->tupdesc, values, nulls);
-	slot_getallattrs(new);
-	for (int i = 0; i < natts; i++)
-	{
-		if (bms_is_member(i + 1, declared) ||
-			TupleDescAttr(binding->tupdesc, i)->attisdropped ||
-			(same_value(trigdata, i + 1) && !bms_is_member(i + 1, named)))
+		const CsColumnDelta *change = &deferred->columns[i];
+		AttrNumber	attnum = change->attnum;
+
+		if (change->rule == CS_RULE_REPLACE || !bms_is_member(attnum, update->outcome.set) ||
+			attnum > RelationGetDescr(update->trigdata->tg_relation)->natts)
 			continue;
-		values[i] = new->tts_values[i];
-		nulls[i] = new->tts_isnull[i];
+		if (change->rule == CS_RULE_ADD ? !is_added(update, attnum)
+			: update->outcome.nulls[attnum - 1] || cs_merge_column(merge, attnum) == NULL)
+			return false;
 	}
-	cs_own_expect(binding, rowkey, version);
-	return heap_form_tuple(RelationGetDescr(trigdata->tg_relation), values, nulls);
+	return true;
 }
 
-/* Has somebody, or have we, deferred a whole row? */
-static bool
-whole_is_deferred(CsBinding *binding, const CsRowKey *rowkey)
+/*
+ * What was deferred for the row goes into it now: because it goes on under
+ * another key or in another partition, or because what the UPDATE sets would be
+ * covered by it.  That is, as if it had been flushed just before.
+ */
+static Verdict
+take_along(Update *update, bool moves, HeapTuple *tuple)
 {
-	HeapTupleHeader row;
-	uint64		version;
+#ifndef CS_MUTANT_AWAITED_IGNORED
+	if (update->over.awaited)
+		return VERDICT_AGAIN;
+#endif
+	cs_own_expect(update->binding, &update->rowkey, update->over.arrival, moves);
+	*tuple = heap_form_tuple(RelationGetDescr(update->trigdata->tg_relation),
+							 update->outcome.values, update->outcome.nulls);
+	return VERDICT_TABLE;
+}
 
-	row = cs_write_back_over(binding, rowkey, NULL, &version);
-	return row != NULL;
+/* What the UPDATE has computed from the row as the table has it, from the row as it is. */
+static HeapTuple
+set_outcome(const Update *update)
+{
+	TriggerData *trigdata = update->trigdata;
+	TupleDesc	tupdesc = RelationGetDescr(trigdata->tg_relation);
+	TupleTableSlot *new = trigdata->tg_newslot;
+	Datum	   *values;
+	bool	   *nulls;
+
+	if (!update->outcome.depends)
+		return trigdata->tg_newtuple;
+	values = palloc(tupdesc->natts * sizeof(Datum));
+	nulls = palloc(tupdesc->natts * sizeof(bool));
+	slot_getallattrs(new);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		bool		theirs = bms_is_member(i + 1, update->outcome.set) &&
+			!is_added(update, i + 1);
+
+		values[i] = theirs ? update->outcome.values[i] : new->tts_values[i];
+		nulls[i] = theirs ? update->outcome.nulls[i] : new->tts_isnull[i];
+	}
+	return heap_form_tuple(tupdesc, values, nulls);
 }
 
 /* Constraints hold for the row with what is deferred for it. */
 static void
-check_together(CsBinding *binding, TriggerData *trigdata, const CsRowKey *rowkey)
+check_together(const Update *update, HeapTuple tuple)
 {
-	const CsMerge *merge = cs_merge_get(binding);
+	CsBinding  *binding = update->binding;
 	HeapTupleHeader row;
-	uint64		version;
+	CsOver		over;
 
-	if (!merge->constrained)
+	if (!cs_merge_get(binding)->constrained)
 		return;
-	row = slot_row(binding, trigdata->tg_newslot);
-	(void) cs_write_back_lock(binding, rowkey, row);
-	cs_delta_check_row(binding, cs_write_back_over(binding, rowkey, row, &version));
+	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
+	(void) cs_write_back_lock(binding, &update->rowkey, row);
+	cs_write_back_over(binding, &update->rowkey, row, &over);
+	cs_delta_check_row(binding, over.row);
+}
+
+static Verdict
+settle(Update *update, HeapTuple *tuple)
+{
+	bool		same = key_is_same(update->binding, update->trigdata);
+	bool		moves = !same || may_leave_partition(update->trigdata);
+
+	if (!same)
+		refuse_duplicate(update->binding, update->trigdata->tg_newslot);
+#ifndef CS_MUTANT_NEVER_TAKEN_ALONG
+	if (moves || !may_stay(update))
+		return take_along(update, moves, tuple);
+#endif
+	*tuple = set_outcome(update);
+	check_together(update, *tuple);
+	return VERDICT_TABLE;
+}
+
+/* ----- UPDATE: both ----- */
+
+/* False: it depends on a part that does not count yet. */
+static bool
+look(Update *update)
+{
+	const CsMerge *merge = cs_merge_get(update->binding);
+
+	cs_write_back_over(update->binding, &update->rowkey,
+					   slot_row(update->binding, update->trigdata->tg_trigslot),
+					   &update->over);
+	cs_recheck_update(update->trigdata, update->binding,
+					  update->over.row == update->over.base ? NULL : update->over.row,
+					  &update->outcome);
+#ifdef CS_MUTANT_BEHIND_IGNORED
+	return true;
+#endif
+	if (update->over.behind == 0)
+		return true;
+	if (update->outcome.depends)
+		return false;
+	for (int i = 0; i < merge->n; i++)
+		if (merge->columns[i].rule == CS_RULE_ADD &&
+			bms_is_member(merge->columns[i].attnum, update->outcome.set) &&
+			!is_added(update, merge->columns[i].attnum))
+			return false;
+	return true;
+}
+
+/*
+ * Until the transaction that had the row before us has made its part count.  Any
+ * other one may be waiting for us, and is waited for only so long.
+ */
+static void
+wait_for_parts(const Update *update, int *waits)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (update->over.behind != 0)
+	{
+		XactLockTableWait((TransactionId) update->over.behind, NULL, NULL, XLTW_None);
+		return;
+	}
+	if (++*waits > MAX_WAITS)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
+						update->binding->name),
+				 errhint("The transaction might succeed if retried.")));
+	pg_usleep(WAIT_US);
 }
 
 static HeapTuple
-settle_update(CsBinding *binding, TriggerData *trigdata)
+handle_update(CsBinding *binding, TriggerData *trigdata)
 {
-	CsRowKey	rowkey;
+	bool		deferrable = may_defer(binding, trigdata);
+	Update		update = {.trigdata = trigdata};
+	HeapTuple	tuple = NULL;
+	int			waits = 0;
 
+	if (binding->retired)
+	{
+		/* the lock has brought in that the table has changed */
+		binding = deferring_binding(trigdata->tg_relation);
+		if (binding == NULL)
+			return trigdata->tg_newtuple;
+		deferrable = may_defer(binding, trigdata) && !binding->retired;
+	}
 	if (binding->slot < 0)
 		return trigdata->tg_newtuple;
+	update.binding = binding;
+	row_key(binding, trigdata->tg_trigslot, &update.rowkey);
+	if (update.rowkey.key.len > CS_MAX_KEY_LEN)
+		deferrable = false;
+	if (deferrable && cs_own_is_updated(&update.rowkey.key))
+		return NULL;
+	for (;;)
+	{
+		Verdict		verdict;
+
+		if (!look(&update))
+		{
+			wait_for_parts(&update, &waits);
+			continue;
+		}
+		if (update.outcome.gone)
+			return NULL;
+		verdict = deferrable ? defer(&update) : VERDICT_TABLE;
+		if (verdict == VERDICT_DEFERRED)
+			return NULL;
+		if (verdict == VERDICT_AGAIN)
+			continue;
+		if (settle(&update, &tuple) == VERDICT_TABLE)
+			return tuple;
+		wait_for_parts(&update, &waits);
+	}
+}
+
+/* ----- DELETE ----- */
+
+static HeapTuple
+handle_delete(CsBinding *binding, TriggerData *trigdata)
+{
+	CsRowKey	rowkey;
+	CsOver		over;
+
+	if (binding->slot < 0)
+		return trigdata->tg_trigtuple;
 	row_key(binding, trigdata->tg_trigslot, &rowkey);
-	if (!key_is_same(binding, trigdata))
-		refuse_duplicate(binding, trigdata->tg_newslot);
-	if (!key_is_same(binding, trigdata) || may_leave_partition(trigdata) ||
-		whole_is_deferred(binding, &rowkey))
-		return take_along(binding, trigdata, &rowkey);
-	check_together(binding, trigdata, &rowkey);
-	return trigdata->tg_newtuple;
+	cs_write_back_over(binding, &rowkey, slot_row(binding, trigdata->tg_trigslot), &over);
+	if (over.row != over.base && over.row != NULL && !cs_recheck_delete(trigdata, over.row))
+		return NULL;
+	return trigdata->tg_trigtuple;
 }
 
 /* ----- the triggers ----- */
@@ -393,37 +609,16 @@ refuse_unloaded(Relation rel)
 	looked_at = RelationGetRelid(rel);
 }
 
-static CsBinding *
-deferring_binding(Relation rel)
-{
-	CsBinding  *binding = cs_binding_get(RelationGetRelid(rel));
-
-	return binding != NULL && binding->nkeys > 0 && cs_binding_defers(binding) ? binding : NULL;
-}
-
 static HeapTuple
 handle_row(CsBinding *binding, TriggerData *trigdata)
 {
 	cs_write_back_wait_replayed(binding);
-	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-	{
-		refuse_duplicate(binding, trigdata->tg_trigslot);
-		return trigdata->tg_trigtuple;
-	}
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		return handle_update(binding, trigdata);
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
-		return trigdata->tg_trigtuple;
-	if (defer_update(binding, trigdata))
-		return NULL;
-	if (binding->retired)
-	{
-		/* the lock has brought in that the table has changed */
-		binding = deferring_binding(trigdata->tg_relation);
-		if (binding == NULL)
-			return trigdata->tg_newtuple;
-		if (defer_update(binding, trigdata))
-			return NULL;
-	}
-	return settle_update(binding, trigdata);
+		return handle_delete(binding, trigdata);
+	refuse_duplicate(binding, trigdata->tg_trigslot);
+	return trigdata->tg_trigtuple;
 }
 
 Datum

@@ -32,6 +32,7 @@
 
 #include "api/dropped.h"
 #include "api/guard.h"
+#include "api/recheck.h"
 #include "compat.h"
 #include "flush/deferred.h"
 #include "flush/delta.h"
@@ -214,6 +215,7 @@ executor_start(QueryDesc *query, int eflags)
 		prev_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	cs_recheck_started(query);
 }
 
 /* ----- drops ----- */

@@ -39,7 +39,7 @@
 #include "api/detach.h"
 #include "api/parts.h"
 #include "compat.h"
-#include "flush/statement.h"
+#include "flush/owner.h"
 #include "table/track.h"
 #include "table/tracked.h"
 #include "table/triggers.h"
@@ -108,13 +108,13 @@ take_over(Oid relid, Oid attached, Oid tracked)
 		return;
 	if (bound && OidIsValid(attached))
 		cs_detach_flush(relid);		/* unless ATTACH PARTITION has done so */
-	cs_statement_as_owner(&saved, cs_parts_owner(relid));
+	cs_owner_begin(&saved, cs_parts_owner(relid));
 	if (bound && OidIsValid(attached))
 		(void) cs_detach_forget(relid, cs_parts_name(relid));
 	if (listed)
 		(void) cs_tracked_forget(relid);
 	cs_triggers_untrack(relid, cs_parts_name(relid));
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	if (listed || OidIsValid(attached))
 		say_given_up(relid, bound && OidIsValid(attached), attached, tracked);
 }
@@ -144,9 +144,9 @@ renew(Oid relid)
 
 	if (binding == NULL && !cs_tracked_is_listed(relid))
 		return;
-	cs_statement_as_owner(&saved, cs_parts_owner(relid));
+	cs_owner_begin(&saved, cs_parts_owner(relid));
 	cs_tracked_renew_triggers(relid, binding);
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 }
 
 void

@@ -32,7 +32,7 @@
 #include "api/repair.h"
 #include "compat.h"
 #include "flush/own.h"
-#include "flush/statement.h"
+#include "flush/owner.h"
 #include "shmem.h"
 #include "store/slot.h"
 #include "strategy/strategy.h"
@@ -222,9 +222,9 @@ restore(Oid relid)
 {
 	CsAsOwner	saved;
 
-	cs_statement_as_owner(&saved, cs_parts_owner(relid));
+	cs_owner_begin(&saved, cs_parts_owner(relid));
 	(void) cs_triggers_restore(relid, cs_parts_name(relid));
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 }
 
 void
@@ -252,14 +252,14 @@ make_anew(Oid relid, bool attached)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	cs_statement_as_owner(&saved, cs_parts_owner(relid));
+	cs_owner_begin(&saved, cs_parts_owner(relid));
 	if (binding != NULL)
 	{
 		cs_triggers_drop(relid, table);
 		cs_triggers_create(binding);
 	}
 	cs_tracked_renew_triggers(relid, binding);
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	SPI_finish();
 }
 

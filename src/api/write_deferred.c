@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/write.h"
+#include "flush/combine.h"
 #include "flush/deferred.h"
 #include "flush/flush.h"
 #include "flush/own.h"
@@ -88,33 +89,70 @@ incrementable(CsBinding *binding, Form_pg_attribute att)
 	return column;
 }
 
+/*
+ * What is to be deferred: what the row changes by, after rounding.  False: it
+ * does not add up with what is deferred already.
+ */
+static bool
+make_increment(CsBinding *binding, const CsMergeColumn *column, const CsOver *over,
+			   CsDelta *delta)
+{
+	CsColumnDelta *change = &delta->columns[0];
+	CsDelta		all = over->deferred;
+
+	if (column->typmod >= 0)
+	{
+		HeapTupleHeader row = cs_delta_apply(binding, over->row, delta);
+		HeapTupleData before = cs_row_tuple(over->row);
+		HeapTupleData after = cs_row_tuple(row);
+		bool		isnull;
+		Datum		old = heap_getattr(&before, column->attnum, binding->tupdesc, &isnull);
+		Datum		new = heap_getattr(&after, column->attnum, binding->tupdesc, &isnull);
+
+		if (!isnull && !cs_sum_is_exact(column, old, change, new) &&
+			!cs_sum_difference(column, new, old, change))
+			return false;
+	}
+	cs_delta_fold(binding, &all, delta);
+	for (int i = 0; i < all.n; i++)
+		if (cs_sum_is_unwieldy(&all.columns[i]))
+			return false;
+	return true;
+}
+
 CsDefer
 cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
 				   const CsRowKey *rowkey, Numeric *result)
 {
 	const CsMergeColumn *column = incrementable(binding, att);
-	CsColumnDelta change = {.attnum = att->attnum,.rule = CS_RULE_ADD};
-	CsDelta		all = {.n = 1,.columns = &change};
-	HeapTupleHeader row;
+	HeapTupleHeader row = NULL;
 	HeapTupleData tuple;
+	CsOver		over;
 	bool		isnull;
 	Datum		value;
 
 	if (column == NULL || rowkey->key.len > CS_MAX_KEY_LEN ||
+		!cs_sum_is_finite(NUMERICOID, NumericGetDatum(delta)) ||
 		!may_update(binding, att->attnum) || !cs_write_back_begin(binding))
 		return CS_DEFER_NOT;
 	if (binding->retired)
 		return CS_DEFER_AGAIN;
-	change.type = column->delta_type;
-	change.value = numeric_as(delta, column->delta_type);
-	do
+	while (row == NULL)
 	{
-		if (!cs_write_back_latest(binding, rowkey, &row))
+		CsColumnDelta change = {.attnum = att->attnum,.rule = CS_RULE_ADD};
+		CsDelta		all = {.n = 1,.columns = &change};
+
+		if (!cs_write_back_latest(binding, rowkey, &over))
 			return CS_DEFER_AGAIN;
 		*result = NULL;
-		if (row == NULL)
+		if (over.row == NULL)
 			return CS_DEFER_DONE;
-	} while ((row = cs_write_back_defer(binding, rowkey, row, &all)) == NULL);
+		change.type = column->delta_type;
+		change.value = numeric_as(delta, column->delta_type);
+		if (!make_increment(binding, column, &over, &all))
+			return CS_DEFER_NOT;
+		row = cs_write_back_defer(binding, rowkey, over.row, &all);
+	}
 	tuple = cs_row_tuple(row);
 	value = heap_getattr(&tuple, att->attnum, binding->tupdesc, &isnull);
 	if (!isnull)
@@ -200,7 +238,7 @@ cs_defer_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
 CsDefer
 cs_defer_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
 {
-	HeapTupleHeader row;
+	CsOver		over;
 
 	*found = false;
 	if (rowkey->key.len > CS_MAX_KEY_LEN ||
@@ -209,17 +247,17 @@ cs_defer_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
 		return CS_DEFER_NOT;
 	if (binding->retired)
 		return CS_DEFER_AGAIN;
-	if (!cs_write_back_latest(binding, rowkey, &row))
+	if (!cs_write_back_latest(binding, rowkey, &over))
 		return CS_DEFER_AGAIN;
-	if (row == NULL || cs_write_back_in_table(binding, rowkey))
+	if (over.row == NULL || cs_write_back_in_table(binding, rowkey))
 		return CS_DEFER_NOT;
 	/* the flusher may be about to bring it there */
 	cs_flush_hold(binding->relid);
 	if (cs_write_back_in_table(binding, rowkey))
 		return CS_DEFER_NOT;
-	if (!cs_write_back_latest(binding, rowkey, &row))
+	if (!cs_write_back_latest(binding, rowkey, &over))
 		return CS_DEFER_AGAIN;
-	*found = row != NULL;
+	*found = over.row != NULL;
 	if (*found)
 		cs_own_cancel(binding, rowkey, NULL, 0);
 	return CS_DEFER_DONE;

@@ -41,6 +41,7 @@
 #include "flush/combine.h"
 #include "flush/deadletter.h"
 #include "flush/own.h"
+#include "flush/owner.h"
 #include "flush/statement.h"
 
 /* One cs_apply(). */
@@ -504,9 +505,12 @@ apply_group(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 	judge_suspects(apply);
 }
 
-/* Is there a column that has been given another type since, which its rule does not fit? */
+/*
+ * What no statement can write: a change of a column that has been given a type
+ * since which its rule does not fit, or a sum that could not be added up.
+ */
 static bool
-is_misfit(Apply *apply, CsApplyItem *item)
+is_unwritable(const Apply *apply, const CsApplyItem *item, ErrorData *error)
 {
 	for (int i = 0; i < item->delta->n; i++)
 	{
@@ -514,23 +518,19 @@ is_misfit(Apply *apply, CsApplyItem *item)
 		Form_pg_attribute att = cs_merge_attribute(apply->binding, change->attnum);
 		CsMergeColumn space;
 
-		if (att != NULL && change->rule != CS_RULE_REPLACE &&
-			!cs_merge_resolve(&space, change->rule, getBaseType(att->atttypid)))
+		if (att == NULL || change->rule == CS_RULE_REPLACE)
+			continue;
+		error->elevel = ERROR;
+		error->sqlerrcode = ERRCODE_DATATYPE_MISMATCH;
+		error->message = "the type of a column does not fit the merge rule of this deferred write";
+		if (!cs_merge_resolve(&space, change->rule, getBaseType(att->atttypid)))
+			return true;
+		error->sqlerrcode = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+		error->message = "the sum of what is deferred for a column is out of range";
+		if (cs_sum_is_unwieldy(change))
 			return true;
 	}
 	return false;
-}
-
-static void
-refuse_misfit(Apply *apply, CsApplyItem *item)
-{
-	ErrorData	error = {
-		.elevel = ERROR,
-		.sqlerrcode = ERRCODE_DATATYPE_MISMATCH,
-		.message = "the type of a column does not fit the merge rule of this deferred write"
-	};
-
-	refuse(apply, item, &error);
 }
 
 static void
@@ -543,9 +543,11 @@ apply_sorted(Apply *apply, CsApplyItem *items, int n)
 
 	for (int i = 0; i < n; i++)
 	{
+		ErrorData	error = {0};
+
 		group_of[i] = -1;
-		if (is_misfit(apply, &items[i]))
-			refuse_misfit(apply, &items[i]);
+		if (is_unwritable(apply, &items[i], &error))
+			refuse(apply, &items[i], &error);
 		else
 			group_of[i] = find_group(&groups, items[i].delta->whole,
 									 cs_statement_columns(apply->binding, items[i].delta));
@@ -604,7 +606,7 @@ cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	set_constraints_immediate();
-	cs_statement_as_owner(&saved, binding->owner);
+	cs_owner_begin(&saved, binding->owner);
 	cs_own_direct++;
 	PG_TRY();
 	{
@@ -617,7 +619,7 @@ cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 		cs_own_direct--;
 	}
 	PG_END_TRY();
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

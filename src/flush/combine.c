@@ -6,19 +6,22 @@
  *
  * What is deferred must not get stuck: a sum that does not fit its type is
  * refused where it meets its row, not where two deltas meet each other, as then
- * nobody could read or flush the key any more.  So integers are added in 64
- * bits, and beyond that as numeric.
+ * the key could not be read or flushed any more (sum.c).
  *
  * Text is for values that outlive the session, or whose column has got another
  * type.  Settings that text depends on are pinned meanwhile, unless the type is
  * known not to look at them or they are as they should be.
  *
+ * A type that is not built in may have code of its owner's: the CHECK of a
+ * domain that an array or a range is made of, say.  Whose session this is has
+ * nothing to do with that, so it is run as the owner of the table.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -26,8 +29,68 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "flush/combine.h"
+#include "flush/owner.h"
+
+/* ----- whose code it is ----- */
+
+/* A function, or a type, that initdb has not made. */
+static bool
+is_foreign(Oid object)
+{
+#ifdef CS_MUTANT_CONVERT_AS_READER
+	return false;
+#endif
+	return object >= FirstNormalObjectId;
+}
+
+static bool
+begin_foreign(const CsBinding *binding, Oid object, CsAsOwner *saved)
+{
+	if (!is_foreign(object))
+		return false;
+	cs_owner_begin(saved, binding->owner);
+	return true;
+}
+
+static void
+end_foreign(bool foreign, const CsAsOwner *saved)
+{
+	if (foreign)
+		cs_owner_end(saved);
+}
+
+/* ----- types ----- */
+
+bool
+cs_combine_type_exists(Oid type)
+{
+	return SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type));
+}
+
+bool
+cs_combine_is_volatile(Oid type)
+{
+	Oid			base = getBaseType(type);
+	Oid			element = get_element_type(base);
+
+	if (OidIsValid(element))
+		return cs_combine_is_volatile(element);
+	switch (get_typtype(base))
+	{
+		case TYPTYPE_COMPOSITE:
+			return true;
+		case TYPTYPE_RANGE:
+			return cs_combine_is_volatile(get_range_subtype(base));
+		case TYPTYPE_MULTIRANGE:
+			return cs_combine_is_volatile(get_multirange_range(base));
+		default:
+			return base == RECORDOID || base == RECORDARRAYOID;
+	}
+}
 
 /* ----- text ----- */
 
@@ -103,38 +166,66 @@ unpin_settings(int nestlevel)
 }
 
 char *
-cs_combine_to_text(Oid type, Datum value)
+cs_combine_to_text(const CsBinding *binding, Oid type, Datum value)
 {
 	int			nestlevel = pin_settings(type);
+	CsAsOwner	saved;
+	bool		foreign = begin_foreign(binding, type, &saved);
 	Oid			function;
 	bool		varlena;
 	char	   *text;
 
 	getTypeOutputInfo(type, &function, &varlena);
 	text = OidOutputFunctionCall(function, value);
-
+	end_foreign(foreign, &saved);
 	unpin_settings(nestlevel);
 	return text;
 }
 
 Datum
-cs_combine_from_text(Oid type, int32 typmod, char *text)
+cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod, char *text)
 {
 	int			nestlevel = pin_settings(type);
+	CsAsOwner	saved;
+	bool		foreign = begin_foreign(binding, type, &saved);
 	Oid			function;
 	Oid			ioparam;
 	Datum		value;
 
 	getTypeInputInfo(type, &function, &ioparam);
 	value = OidInputFunctionCall(function, text, ioparam, typmod);
+	end_foreign(foreign, &saved);
 	unpin_settings(nestlevel);
 	return value;
 }
 
 Datum
-cs_combine_through_text(Datum value, Oid from, Oid to, int32 typmod)
+cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
+						int32 typmod)
 {
-	return cs_combine_from_text(to, typmod, cs_combine_to_text(from, value));
+	if (!cs_combine_type_exists(from))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the type of a deferred value of table \"%s\" no longer exists",
+						binding->name)));
+	return cs_combine_from_text(binding, to, typmod,
+								cs_combine_to_text(binding, from, value));
+}
+
+/* It takes value and typmod, and may want to know if it is an explicit cast. */
+Datum
+cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value, int32 typmod)
+{
+	CsAsOwner	saved;
+	bool		foreign = begin_foreign(binding, function->fn_oid, &saved);
+	Datum		result;
+
+	if (function->fn_nargs == 2)
+		result = FunctionCall2(function, value, Int32GetDatum(typmod));
+	else
+		result = FunctionCall3(function, value, Int32GetDatum(typmod), BoolGetDatum(false));
+	end_foreign(foreign, &saved);
+	return result;
 }
 
 /* ----- from one type to another ----- */
@@ -200,9 +291,8 @@ convert_numeric(Datum value, Oid to, Datum *result)
 	}
 }
 
-/* Between numbers as by SQL's assignment, with the same errors. */
 Datum
-cs_combine_convert(Datum value, Oid from, Oid to)
+cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to)
 {
 	int64		integer;
 	Datum		result;
@@ -213,35 +303,37 @@ cs_combine_convert(Datum value, Oid from, Oid to)
 		return result;
 	if (from == NUMERICOID && convert_numeric(value, to, &result))
 		return result;
-	return cs_combine_through_text(value, from, to, -1);
+	return cs_combine_through_text(binding, value, from, to, -1);
 }
 
 /* ----- two values ----- */
 
+/* A value of its type and a change, in the way of the type's operator. */
 static Datum
-add_integers(Datum a, Oid atype, Datum b, Oid btype, Oid *type)
+add_to_value(const CsMergeColumn *column, Datum value, Datum change)
 {
-	int64		x;
-	int64		y;
-	int64		sum;
-
-	if (get_integer(a, atype, &x) && get_integer(b, btype, &y) &&
-		!pg_add_s64_overflow(x, y, &sum))
+	switch (column->delta_type)
 	{
-		*type = INT8OID;
-		return Int64GetDatum(sum);
+		case NUMERICOID:
+			return DirectFunctionCall2(numeric_add, value, change);
+		case FLOAT4OID:
+			return DirectFunctionCall2(float4pl, value, change);
+		case FLOAT8OID:
+			return DirectFunctionCall2(float8pl, value, change);
+		case CASHOID:
+			return DirectFunctionCall2(cash_pl, value, change);
+		case INTERVALOID:
+			return DirectFunctionCall2(interval_pl, value, change);
+		default:
+			elog(ERROR, "values of type %u cannot be added", column->delta_type);
 	}
-	*type = NUMERICOID;
-	return DirectFunctionCall2(numeric_add, cs_combine_convert(a, atype, NUMERICOID),
-							   cs_combine_convert(b, btype, NUMERICOID));
 }
 
+/* What does not fit into 64 bits may still not fit the column: then, as that. */
 static void
-add(const CsMergeColumn *column, CsColumnDelta *value, const CsColumnDelta *change)
+add(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
+	const CsColumnDelta *change)
 {
-	Datum		a;
-	Datum		b;
-
 	if (value->isnull)
 		return;
 	if (change->isnull)
@@ -250,16 +342,37 @@ add(const CsMergeColumn *column, CsColumnDelta *value, const CsColumnDelta *chan
 		value->value = (Datum) 0;
 		return;
 	}
+	if (cs_sum_is_unwieldy(change))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the sum of what is deferred for a column of table \"%s\" is out of range",
+						binding->name),
+				 errdetail("It is %s.", TextDatumGetCString(change->value))));
 	if (column->delta_type == INT8OID)
 	{
-		value->value = add_integers(value->value, value->type, change->value,
-									change->type, &value->type);
+		cs_sum_fold(value, change);
 		return;
 	}
-	a = cs_combine_convert(value->value, value->type, column->delta_type);
-	b = cs_combine_convert(change->value, change->type, column->delta_type);
-	value->value = FunctionCall2(unconstify(FmgrInfo *, &column->add), a, b);
+	value->value = add_to_value(column,
+								cs_combine_convert(binding, value->value, value->type,
+												   column->delta_type),
+								cs_combine_convert(binding, change->value, change->type,
+												   column->delta_type));
 	value->type = column->delta_type;
+}
+
+static void
+fold_added(CsColumnDelta *value, const CsColumnDelta *change)
+{
+	if (value->isnull)
+		return;
+	if (change->isnull)
+	{
+		value->isnull = true;
+		value->value = (Datum) 0;
+		return;
+	}
+	cs_sum_fold(value, change);
 }
 
 static void
@@ -270,10 +383,24 @@ set(CsColumnDelta *value, const CsColumnDelta *change)
 	value->value = change->value;
 }
 
+static int32
+compare(const CsBinding *binding, const CsMergeColumn *column, Datum a, Datum b)
+{
+	CsAsOwner	saved;
+	bool		foreign = begin_foreign(binding, column->cmp.fn_oid, &saved);
+	int32		order = DatumGetInt32(FunctionCall2Coll(unconstify(FmgrInfo *, &column->cmp),
+														column->collation, a, b));
+
+	end_foreign(foreign, &saved);
+	return order;
+}
+
 /* Like GREATEST and LEAST: of equal ones the first stays, NULL is nothing. */
 static void
-choose(const CsMergeColumn *column, CsColumnDelta *value, const CsColumnDelta *change)
+choose(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
+	   const CsColumnDelta *change)
 {
+	CsMergeColumn former;
 	Datum		a;
 	Datum		b;
 	int32		order;
@@ -285,10 +412,14 @@ choose(const CsMergeColumn *column, CsColumnDelta *value, const CsColumnDelta *c
 		set(value, change);
 		return;
 	}
-	a = cs_combine_convert(value->value, value->type, column->type);
-	b = cs_combine_convert(change->value, change->type, column->type);
-	order = DatumGetInt32(FunctionCall2Coll(unconstify(FmgrInfo *, &column->cmp),
-											column->collation, a, b));
+	/* of a type that the column had: it may be that neither has a value of the new one */
+	if (value->type == change->type && value->type != column->type &&
+		cs_combine_type_exists(value->type) &&
+		cs_merge_resolve(&former, change->rule, value->type))
+		column = &former;
+	a = cs_combine_convert(binding, value->value, value->type, column->type);
+	b = cs_combine_convert(binding, change->value, change->type, column->type);
+	order = compare(binding, column, a, b);
 	if (column->rule == CS_RULE_MAX ? order < 0 : order > 0)
 		value->value = b;
 	else
@@ -297,17 +428,17 @@ choose(const CsMergeColumn *column, CsColumnDelta *value, const CsColumnDelta *c
 }
 
 void
-cs_combine(const CsMergeColumn *column, CsColumnDelta *value,
+cs_combine(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
 		   const CsColumnDelta *change)
 {
 	switch (change->rule)
 	{
 		case CS_RULE_ADD:
-			add(column, value, change);
+			add(binding, column, value, change);
 			break;
 		case CS_RULE_MAX:
 		case CS_RULE_MIN:
-			choose(column, value, change);
+			choose(binding, column, value, change);
 			break;
 		case CS_RULE_REPLACE:
 			set(value, change);
@@ -315,11 +446,12 @@ cs_combine(const CsMergeColumn *column, CsColumnDelta *value,
 	}
 }
 
-Datum
-cs_merge_difference(const CsMergeColumn *column, Datum new, Datum old)
+void
+cs_combine_fold(const CsBinding *binding, const CsMergeColumn *column,
+				CsColumnDelta *value, const CsColumnDelta *change)
 {
-	Datum		a = cs_combine_convert(new, column->type, column->delta_type);
-	Datum		b = cs_combine_convert(old, column->type, column->delta_type);
-
-	return FunctionCall2(unconstify(FmgrInfo *, &column->subtract), a, b);
+	if (change->rule == CS_RULE_ADD)
+		fold_added(value, change);
+	else
+		cs_combine(binding, column, value, change);
 }

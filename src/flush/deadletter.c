@@ -39,6 +39,7 @@
 
 #include "compat.h"
 #include "flush/deadletter.h"
+#include "flush/owner.h"
 #include "flush/statement.h"
 #include "shmem.h"
 #include "strategy/strategy.h"
@@ -115,10 +116,10 @@ run(const Command *command, int expected)
 	CsAsOwner	saved;
 	int			rc;
 
-	cs_statement_as_owner(&saved, store_owner());
+	cs_owner_begin(&saved, store_owner());
 	rc = SPI_execute_with_args(command->text, command->nargs, (Oid *) command->types,
 							   (Datum *) command->values, command->nulls, false, 0);
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	if (rc != expected)
 		elog(ERROR, "could not execute \"%s\": %s", command->text,
 			 SPI_result_code_string(rc));
@@ -279,9 +280,9 @@ decode(CsBinding *binding, bytea *change, CsRowKey *rowkey, CsDelta *delta)
 	bool		complete;
 
 	memset(delta, 0, sizeof(*delta));
-	cs_statement_as_owner(&saved, binding->owner);
+	cs_owner_begin(&saved, binding->owner);
 	complete = cs_delta_from_portable(binding, change, rowkey, delta);
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	return complete;
 }
 

@@ -31,6 +31,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
+#include "storage/procarray.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
@@ -138,7 +139,10 @@ use_value(const CsBinding *binding, char *value, CsDeferred *copy)
 	take_apart(value, copy);
 	copy->version = copy->head.version;
 	if (is_foreign(binding, &copy->head))
+	{
 		copy->head.nparts = 0;
+		copy->head.arrival = 0;
+	}
 }
 
 bool
@@ -267,6 +271,7 @@ cs_builder_begin(CsBuilder *builder, const CsBinding *binding, const CsDeferred 
 	builder->size = sizeof(CsDeferredHead);
 	builder->parts = palloc((copy->head.nparts + 2) * sizeof(CsPart *));
 	builder->head.gen = copy->head.nparts > 0 ? copy->head.gen : cs_deferred_id();
+	builder->head.arrival = copy->head.arrival;
 	builder->head.database = MyDatabaseId;
 	builder->head.relation = binding->relid;
 }
@@ -426,27 +431,57 @@ keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 
 /* ----- the transaction's side ----- */
 
-/* Does a row exist only here? */
-static bool
-has_whole(CsBinding *binding, const CsDeferred *copy)
+bool
+cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine)
 {
 	CsPart	  **chosen = palloc((copy->head.nparts + 1) * sizeof(CsPart *));
 	CsDelta		delta;
+	bool		any = false;
 	int			n = 0;
 
 	for (uint32 i = 0; i < copy->head.nparts; i++)
 	{
 		CsPart	   *part = copy->parts[i];
 
+		if (part->id == mine)
+			continue;
 		if (part->state == CS_PART_RESERVED && (part->flags & CS_PART_WHOLE))
 			return true;
 		if (part->state == CS_PART_COMMITTED || part->state == CS_PART_TAKEN)
+		{
+			any |= (part->flags & CS_PART_WHOLE) != 0;
 			chosen[n++] = part;
+		}
 	}
-	if (n == 0)
+	if (!any)
 		return false;
 	cs_parts_fold(binding, chosen, n, &delta);
 	return delta.whole;
+}
+
+bool
+cs_deferred_is_awaited(const CsDeferred *copy)
+{
+	for (uint32 i = 0; i < copy->head.nparts; i++)
+		if (copy->parts[i]->state == CS_PART_RESERVED)
+			return true;
+	return false;
+}
+
+uint64
+cs_deferred_behind(const CsDeferred *copy)
+{
+	for (uint32 i = 0; i < copy->head.nparts; i++)
+	{
+		const CsPart *part = copy->parts[i];
+		TransactionId xid = (TransactionId) part->xid;
+
+		if (part->state == CS_PART_RESERVED && part->xid != 0 &&
+			!TransactionIdIsCurrentTransactionId(xid) &&
+			!TransactionIdIsInProgress(xid) && TransactionIdDidCommit(xid))
+			return part->xid;
+	}
+	return 0;
 }
 
 /* Not results that others see. */
@@ -456,21 +491,21 @@ has_whole(CsBinding *binding, const CsDeferred *copy)
 
 static CsReserve
 reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint64 seen,
-			 bool patient, uint64 *version)
+			 bool patient)
 {
 	CsDeferred	copy;
 	CsBuilder	builder;
 	bool		fold;
 
 	(void) cs_deferred_copy(binding, key, &copy);
-	if (seen != CS_ANY_VERSION && copy.version != seen)
+	if (seen != CS_ANY_ARRIVAL && copy.head.arrival != seen)
 		return CS_RESERVE_CHANGED;
 	if ((flags & CS_RESERVE_IF_PARTS) && !cs_deferred_has_parts(&copy))
 		return CS_RESERVE_NOTHING;
-	if ((flags & CS_RESERVE_NO_WHOLE) && has_whole(binding, &copy))
+	if ((flags & CS_RESERVE_NO_WHOLE) && cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_WHOLE;
-	if ((flags & CS_RESERVE_NO_NEW_WHOLE) && seen == CS_ANY_VERSION &&
-		has_whole(binding, &copy))
+	if ((flags & CS_RESERVE_NO_NEW_WHOLE) && seen == CS_ANY_ARRIVAL &&
+		cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_CHANGED;
 	fold = may_fold(binding, key, &copy);
 	if (!fold && copy.head.nparts >= MANY_PARTS && patient)
@@ -483,10 +518,10 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 			cs_builder_keep(&builder, copy.parts[i]);
 	keep_committed(&builder, &copy, fold);
 	cs_builder_keep(&builder, mine);
+	builder.head.arrival = mine->id;
 	switch (cs_builder_put(&builder, key, copy.version, (flags & CS_RESERVE_FORCE) != 0))
 	{
 		case CS_SWAP_DONE:
-			*version = builder.head.version;
 			return CS_RESERVE_DONE;
 		case CS_SWAP_TOO_LARGE:
 			return CS_RESERVE_TOO_LARGE;
@@ -495,13 +530,12 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 		case CS_SWAP_CONFLICT:
 			break;
 	}
-	return seen == CS_ANY_VERSION ? RESERVE_AGAIN : CS_RESERVE_CHANGED;
+	return RESERVE_AGAIN;
 }
 
 CsReserve
 cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
-					uint64 id, uint64 stamp, uint64 xid, int flags, uint64 seen,
-					uint64 *version)
+					uint64 id, uint64 stamp, uint64 xid, int flags, uint64 seen)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "cache_strategies deferred entry",
@@ -519,8 +553,7 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 		mine->stamp = stamp;
 		mine->xid = xid;
 		result = reserve_once(binding, key, mine, flags, seen,
-							  waits < MAX_PATIENCE && (flags & CS_RESERVE_FORCE) == 0,
-							  version);
+							  waits < MAX_PATIENCE && (flags & CS_RESERVE_FORCE) == 0);
 		if (result == RESERVE_LATER)
 		{
 			CHECK_FOR_INTERRUPTS();

@@ -46,6 +46,7 @@ typedef struct CsDeferredHead
 {
 	uint64		version;		/* another one after every change */
 	uint64		gen;			/* another one when something has left */
+	uint64		arrival;		/* id of the part that came last */
 	Oid			database;		/* whose slot may since be another's */
 	Oid			relation;
 	uint32		nparts;
@@ -71,11 +72,15 @@ typedef enum CsReserve
 	CS_RESERVE_FULL
 } CsReserve;
 
+#define CS_ANY_ARRIVAL		PG_UINT64_MAX
+
 #define CS_RESERVE_IF_PARTS	0x01	/* only if the entry has parts */
 #define CS_RESERVE_NO_WHOLE	0x02
 #define CS_RESERVE_FORCE	0x04	/* beyond the share for dirty entries */
 #define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one
 										 * now */
+#define CS_RESERVE_SETS		0x10	/* not for cs_deferred_reserve():
+										 * cs_own_set_sets() */
 
 extern Size cs_deferred_shmem_size(void);
 extern void cs_deferred_shmem_init(void);
@@ -102,6 +107,19 @@ extern bool cs_deferred_concerns(const CsDeferred *copy, const CsDelta *cancels)
 /* Has it a part that is not dead? */
 extern bool cs_deferred_has_parts(const CsDeferred *copy);
 
+/* A whole row that is deferred or about to be, in any part but this one? */
+extern bool cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine);
+
+/* A part that is about to be? */
+extern bool cs_deferred_is_awaited(const CsDeferred *copy);
+
+/*
+ * The xid of a transaction that has committed, but whose part does not count
+ * yet; 0: none.  Only of those whose xid is known, as of all that have had the
+ * row locked.
+ */
+extern uint64 cs_deferred_behind(const CsDeferred *copy);
+
 /*
  * What the row is to be changed by for a reader who sees the table under
  * 'fresh'; false: by nothing.
@@ -113,14 +131,13 @@ extern bool cs_deferred_merge(CsBinding *binding, const CsDeferred *copy,
 extern bool cs_deferred_sees(Snapshot snapshot, uint64 xid);
 
 /*
- * The transaction's side, before it commits: add a part.  'seen': the version
- * that the entry must have, or CS_ANY_VERSION.  'stamp': 0 if it has not been
- * drawn yet.  *version: the one that it has now.
+ * The transaction's side, before it commits: add a part.  'stamp': 0 if it has
+ * not been drawn yet.  'seen': the entry's last arrival when it was looked at,
+ * with nothing RESERVED; CS_ANY_ARRIVAL: it need not be the same.
  */
 extern CsReserve cs_deferred_reserve(CsBinding *binding, const CsKey *key,
 									 const CsDelta *delta, uint64 id, uint64 stamp,
-									 uint64 xid, int flags, uint64 seen,
-									 uint64 *version);
+									 uint64 xid, int flags, uint64 seen);
 extern void cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp);
 
 /* From COMMIT and ABORT callbacks. */

@@ -46,7 +46,9 @@ typedef struct FlatColumn
 	uint8		rule;
 	bool		isnull;
 	bool		byval;
-	uint8		unused[7];
+	uint8		unused;
+	int16		typlen;
+	uint16		unused2[2];
 } FlatColumn;
 
 StaticAssertDecl(sizeof(FlatHead) % MAXIMUM_ALIGNOF == 0 &&
@@ -59,6 +61,7 @@ StaticAssertDecl(sizeof(FlatHead) % MAXIMUM_ALIGNOF == 0 &&
 typedef struct FlatDatum
 {
 	bool		byval;
+	int16		typlen;
 	Datum		value;			/* detoasted */
 	Size		len;			/* by reference */
 } FlatDatum;
@@ -66,23 +69,24 @@ typedef struct FlatDatum
 static void
 measure(const CsColumnDelta *column, FlatDatum *flat)
 {
-	int16		typlen;
-
 	flat->value = column->value;
 	flat->len = 0;
-	get_typlenbyval(column->type, &typlen, &flat->byval);
+	flat->byval = column->flat_byval;
+	flat->typlen = column->flat_typlen;
+	if (column->flat_type != column->type)
+		get_typlenbyval(column->type, &flat->typlen, &flat->byval);
 	if (column->isnull || flat->byval)
 		return;
-	if (typlen == -1)
+	if (flat->typlen == -1)
 	{
 		flat->value = PointerGetDatum(detoast_attr((struct varlena *)
 												   DatumGetPointer(column->value)));
 		flat->len = VARSIZE(DatumGetPointer(flat->value));
 	}
-	else if (typlen == -2)
+	else if (flat->typlen == -2)
 		flat->len = strlen(DatumGetCString(column->value)) + 1;
 	else
-		flat->len = typlen;
+		flat->len = flat->typlen;
 }
 
 static Size
@@ -111,6 +115,7 @@ write_column(char *data, FlatColumn *place, const CsColumnDelta *column,
 	place->rule = (uint8) column->rule;
 	place->isnull = column->isnull;
 	place->byval = flat->byval;
+	place->typlen = flat->typlen;
 	if (column->isnull)
 		return;
 	if (flat->byval)
@@ -191,6 +196,9 @@ cs_delta_decode(const char *data, Size len, CsDelta *delta)
 		column->type = columns[i].type;
 		column->isnull = columns[i].isnull;
 		column->stamp = columns[i].stamp;
+		column->flat_type = columns[i].type;
+		column->flat_typlen = columns[i].typlen;
+		column->flat_byval = columns[i].byval;
 		column->value = (Datum) 0;
 		if (column->isnull)
 			continue;
@@ -229,7 +237,7 @@ fold_column(CsBinding *binding, CsColumnDelta *acc, const CsColumnDelta *later)
 
 	if (acc->rule == later->rule && acc->rule != CS_RULE_REPLACE)
 	{
-		cs_combine(cs_merge_resolve_change(binding, later, &space), acc, later);
+		cs_combine_fold(binding, cs_merge_resolve_change(binding, later, &space), acc, later);
 		if (is_newer(later->stamp, acc->stamp))
 			acc->stamp = later->stamp;
 		return;
@@ -252,7 +260,8 @@ fold_column(CsBinding *binding, CsColumnDelta *acc, const CsColumnDelta *later)
 						cs_merge_rule_name(second.rule)),
 				 errhint("Flush the table before its merge rules are changed.")));
 	*acc = first;
-	cs_combine(cs_merge_resolve_change(binding, &second, &space), acc, &second);
+	cs_combine_fold(binding, cs_merge_resolve_change(binding, &second, &space), acc,
+					&second);
 }
 
 static void

@@ -42,9 +42,6 @@ typedef struct CsMergeColumn
 	Oid			delta_type;		/* what CS_RULE_ADD adds: int8 for the
 								 * integers, else the type itself; other
 								 * rules: type */
-	FmgrInfo	add;			/* delta_type + delta_type */
-	FmgrInfo	subtract;		/* type - type, for what an UPDATE did; the
-								 * integers are widened first */
 	FmgrInfo	cmp;			/* CS_RULE_MAX, CS_RULE_MIN */
 } CsMergeColumn;
 
@@ -66,6 +63,10 @@ typedef struct CsColumnDelta
 	bool		isnull;
 	Datum		value;			/* to add; to compare with; to set */
 	uint64		stamp;			/* of the transaction; 0: not yet known */
+	Oid			flat_type;		/* of the value that was decoded, and how long
+								 * those are: the type may be gone */
+	int16		flat_typlen;
+	bool		flat_byval;
 } CsColumnDelta;
 
 /* A change of one key.  Its parts take effect in the order of the fields. */
@@ -85,9 +86,6 @@ typedef struct CsDelta
  */
 extern const CsMerge *cs_merge_get(CsBinding *binding);
 extern const CsMergeColumn *cs_merge_column(const CsMerge *merge, AttrNumber attnum);
-
-/* What CS_RULE_ADD has to add to get from one value to the other. */
-extern Datum cs_merge_difference(const CsMergeColumn *column, Datum new, Datum old);
 
 /*
  * For attach: an error unless each name is a column of the table, each rule is

@@ -52,22 +52,19 @@ learn_cast(const CsBinding *binding, Form_pg_attribute att, CsCast *cast)
 	cast->known = true;
 }
 
-/* The length function takes value and typmod, and may want to know if it is explicit. */
 static Datum
-apply_typmod(CsCast *cast, Datum value)
+apply_typmod(const CsBinding *binding, CsCast *cast, Datum value)
 {
 	if (cast->by_text)
-		return cs_combine_through_text(value, cast->type, cast->type, cast->typmod);
+		return cs_combine_through_text(binding, value, cast->type, cast->type, cast->typmod);
 	if (!OidIsValid(cast->length.fn_oid))
 		return value;
-	if (cast->length.fn_nargs == 2)
-		return FunctionCall2(&cast->length, value, Int32GetDatum(cast->typmod));
-	return FunctionCall3(&cast->length, value, Int32GetDatum(cast->typmod),
-						 BoolGetDatum(false));
+	return cs_combine_length(binding, &cast->length, value, cast->typmod);
 }
 
 static Datum
-cast_value(CsCast *cast, Form_pg_attribute att, const CsColumnDelta *value)
+cast_value(const CsBinding *binding, CsCast *cast, Form_pg_attribute att,
+		   const CsColumnDelta *value)
 {
 	Datum		result = value->value;
 
@@ -75,7 +72,8 @@ cast_value(CsCast *cast, Form_pg_attribute att, const CsColumnDelta *value)
 	if (att->attlen == -1 && value->type == cast->type &&
 		VARATT_IS_EXTERNAL(DatumGetPointer(result)))
 		result = PointerGetDatum(detoast_attr((struct varlena *) DatumGetPointer(result)));
-	return apply_typmod(cast, cs_combine_convert(result, value->type, cast->type));
+	return apply_typmod(binding, cast,
+						cs_combine_convert(binding, result, value->type, cast->type));
 }
 
 /* ----- applying ----- */
@@ -124,10 +122,11 @@ apply_column(CsBinding *binding, CsMergeState *state, Form_pg_attribute att,
 		result.type = cast->type;
 		result.isnull = *isnull;
 		result.value = *value;
-		cs_combine(cs_merge_resolve_change(binding, change, &space), &result, change);
+		cs_combine(binding, cs_merge_resolve_change(binding, change, &space), &result,
+				   change);
 	}
 	*isnull = result.isnull;
-	*value = result.isnull ? (Datum) 0 : cast_value(cast, att, &result);
+	*value = result.isnull ? (Datum) 0 : cast_value(binding, cast, att, &result);
 }
 
 HeapTupleHeader
@@ -227,9 +226,8 @@ check_domain(const CsBinding *binding, CsDomain *domain, HeapTuple tuple)
 		return;
 	}
 	if (!isnull)
-		text = cs_combine_to_text(getBaseType(domain->type), value);
-
-	(void) cs_combine_from_text(domain->type, att->atttypmod, text);
+		text = cs_combine_to_text(binding, getBaseType(domain->type), value);
+	(void) cs_combine_from_text(binding, domain->type, att->atttypmod, text);
 }
 
 /* ----- checking: the executor ----- */

@@ -41,6 +41,7 @@
 #include "flush/flush.h"
 #include "flush/journal.h"
 #include "flush/own.h"
+#include "flush/owner.h"
 #include "flush/state.h"
 #include "flush/statement.h"
 #include "table/triggers.h"
@@ -303,9 +304,9 @@ attempt(CsBinding *binding, bool skip_locked)
 	uint64		rows;
 
 	CS_TEST_POINT("flush_boundary");
-	cs_statement_as_owner(&saved, binding->owner);
+	cs_owner_begin(&saved, binding->owner);
 	take_all(binding, boundary, &batch);
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	if (batch.n == 0 && !binding->options.durable)
 		return 0;
 	CS_TEST_POINT("flush_taken");
@@ -521,9 +522,9 @@ read_journal(Replay *replay)
 
 	MemoryContextReset(replay->context);
 	replay->keys = cs_replay_create(replay->context, 1024, NULL);
-	cs_statement_as_owner(&saved, replay->binding->owner);
+	cs_owner_begin(&saved, replay->binding->owner);
 	read = cs_journal_read(replay->binding->relid, replay_one, replay);
-	cs_statement_as_before(&saved);
+	cs_owner_end(&saved);
 	return read;
 }
 

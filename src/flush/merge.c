@@ -25,7 +25,6 @@
 #include "nodes/nodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -109,37 +108,15 @@ find_column(TupleDesc tupdesc, const char *name)
 
 /* ----- rule and type ----- */
 
-typedef struct Addable
-{
-	Oid			type;
-	Oid			delta_type;
-	Oid			add;
-	Oid			subtract;
-} Addable;
-
-static const Addable addables[] = {
-	{INT2OID, INT8OID, F_INT8PL, F_INT8MI},
-	{INT4OID, INT8OID, F_INT8PL, F_INT8MI},
-	{INT8OID, INT8OID, F_INT8PL, F_INT8MI},
-	{NUMERICOID, NUMERICOID, F_NUMERIC_ADD, F_NUMERIC_SUB},
-	{FLOAT4OID, FLOAT4OID, F_FLOAT4PL, F_FLOAT4MI},
-	{FLOAT8OID, FLOAT8OID, F_FLOAT8PL, F_FLOAT8MI},
-	{CASHOID, CASHOID, F_CASH_PL, F_CASH_MI},
-	{INTERVALOID, INTERVALOID, F_INTERVAL_PL, F_INTERVAL_MI},
-};
-
 static bool
 resolve_add(CsMergeColumn *column)
 {
-	for (int i = 0; i < lengthof(addables); i++)
-		if (addables[i].type == column->type)
-		{
-			column->delta_type = addables[i].delta_type;
-			fmgr_info(addables[i].add, &column->add);
-			fmgr_info(addables[i].subtract, &column->subtract);
-			return true;
-		}
-	return false;
+	Oid			delta_type = cs_sum_delta_type(column->type);
+
+	if (!OidIsValid(delta_type))
+		return false;
+	column->delta_type = delta_type;
+	return true;
 }
 
 static bool

@@ -139,7 +139,8 @@ set_value(CsOwnKey *key, const CsDelta *delta)
 		value->key = key;
 		value->subid = level->subid;
 		value->below = key->top;
-		value->seen = key->top != NULL ? key->top->seen : CS_ANY_VERSION;
+		value->seen = key->top != NULL ? key->top->seen : CS_ANY_ARRIVAL;
+		value->moves = key->top != NULL && key->top->moves;
 		value->flags = key->top != NULL ? key->top->flags : 0;
 		dlist_push_head(&level->values, &value->node);
 		key->top = value;
@@ -224,23 +225,37 @@ cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 	add_delta(binding, &rowkey->key, &delta)->flags |= flags;
 }
 
-/* The deferred entry must be the same at the end as now. */
 void
-cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 version)
+cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, bool moves)
 {
 	CsDelta		nothing = {0};
+	CsOwnValue *value;
 
 	if (cs_txn_is_late())
 		return;
-	add_delta(binding, &rowkey->key, &nothing)->seen = version;
+	value = add_delta(binding, &rowkey->key, &nothing);
+	value->seen = arrival;
+	value->moves |= moves;
+	value->took_along = true;
 }
 
 bool
-cs_own_expects(const CsKey *key)
+cs_own_took_along(const CsKey *key)
 {
 	CsOwnKey   *own = find_key(key);
+	bool		took;
 
-	return own != NULL && own->top != NULL && own->top->seen != CS_ANY_VERSION;
+	if (own == NULL || own->top == NULL)
+		return false;
+	took = own->top->took_along;
+	own->top->took_along = false;
+	return took;
+}
+
+void
+cs_own_set_sets(const CsKey *key)
+{
+	find_key(key)->top->flags |= CS_RESERVE_SETS;
 }
 
 bool
@@ -380,6 +395,7 @@ hand_up(CsOwnValue *value, SubTransactionId parent)
 	if (below == NULL || below->subid != parent)
 		return;
 	value->below = below->below;
+	value->took_along |= below->took_along;
 	dlist_delete(&below->node);
 	free_value(below);
 }

@@ -45,12 +45,21 @@ extern bool cs_own_is_updated(const CsKey *key);
 extern void cs_own_set_updated(const CsKey *key);
 
 /*
- * What is deferred for the row has gone into it, with the entry as it was in
- * this version: it must be the same at the end.  The trigger that fires after
- * the row has been changed cancels it.
+ * What was deferred last are differences to the row with all that is deferred
+ * for it: a whole row that comes in between makes them wrong.
  */
-extern void cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 version);
-extern bool cs_own_expects(const CsKey *key);
+extern void cs_own_set_sets(const CsKey *key);
+
+/*
+ * What is deferred for the row has gone into it, up to this arrival: nothing
+ * may have come since when the transaction ends.  The trigger that fires after
+ * the row has been changed cancels it.  'moves': the row gets another key.
+ */
+extern void cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival,
+						  bool moves);
+
+/* Has that been called for the row's last change?  Once for each time. */
+extern bool cs_own_took_along(const CsKey *key);
 
 /* It has truncated the table. */
 extern void cs_own_truncate(CsBinding *binding);

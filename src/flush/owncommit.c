@@ -279,7 +279,7 @@ reserve(CsOwnKey *own, const CsDelta *delta, int flags)
 		uint64		seen = cs_state_flushes_ended(binding->slot);
 
 		result = cs_deferred_reserve(binding, &own->key, delta, id, cs_own.stamp, own_xid(),
-									 flags, own->top->seen, &own->version);
+									 flags, own->top->seen);
 		/* an entry that is too large is smaller after a flush */
 		if ((result != CS_RESERVE_FULL && result != CS_RESERVE_TOO_LARGE) ||
 			(flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
@@ -332,7 +332,7 @@ for_each_key(void (*what) (CsOwnKey *own, const CsDelta *delta))
 static void
 check_moves(const CsOwnKey *own, const CsDelta *delta)
 {
-	if (delta->whole || own->top->seen != CS_ANY_VERSION ||
+	if (delta->whole || own->top->seen != CS_ANY_ARRIVAL ||
 		cs_state_moves(own->key.owner) == own->moves)
 		return;
 	ereport(ERROR,
@@ -367,7 +367,25 @@ check_seen(CsOwnKey *own)
 	CsDeferred	copy;
 
 	(void) cs_deferred_copy(binding, &own->key, &copy);
-	if (copy.version != own->version)
+	if (copy.head.arrival != own->part)
+		reserve_error(binding, CS_RESERVE_CHANGED);
+}
+
+/*
+ * Is there a whole row now, under what was the difference to another?  Stamps
+ * of those that are deferred from now on are larger than ours.
+ */
+static void
+check_sets(CsOwnKey *own)
+{
+	CsBinding  *binding = cs_binding_require(own->relid);
+	CsDeferred	copy;
+
+#ifdef CS_MUTANT_SETS_UNCHECKED
+	return;
+#endif
+	if (cs_deferred_copy(binding, &own->key, &copy) &&
+		cs_deferred_has_whole(binding, &copy, own->part))
 		reserve_error(binding, CS_RESERVE_CHANGED);
 }
 
@@ -380,17 +398,19 @@ reserve_cancel(CsOwnKey *own, const CsDelta *delta)
 		reserve(own, delta, CS_RESERVE_IF_PARTS | CS_RESERVE_FORCE);
 	else if (own->part != 0 && cancels)
 	{
-		if (own->top->seen != CS_ANY_VERSION)
+		if (own->top->seen != CS_ANY_ARRIVAL)
 			check_seen(own);
 		cs_deferred_set_stamp(&own->key, own->part, cs_own.stamp);
 	}
+	else if (own->part != 0 && (own->top->flags & CS_RESERVE_SETS) && !delta->whole)
+		check_sets(own);
 }
 
 /* A row whose key was changed: say so before anybody looks for parts. */
 static void
 begin_move(CsOwnKey *own, const CsDelta *delta)
 {
-	if (own->top->seen == CS_ANY_VERSION || !delta->cancel)
+	if (!own->top->moves || !delta->cancel)
 		return;
 	own->moving = true;
 	cs_state_begin_move(own->key.owner);

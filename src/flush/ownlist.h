@@ -21,8 +21,11 @@ typedef struct CsOwnValue
 	SubTransactionId subid;
 	char	   *delta;			/* encoded */
 	Size		len;
-	int			flags;			/* CS_RESERVE_NO_WHOLE */
-	uint64		seen;			/* version that the entry must have */
+	int			flags;			/* CS_RESERVE_... */
+	uint64		seen;			/* arrival that must be the entry's last */
+	bool		moves;			/* the row has got another key */
+	bool		took_along;		/* cs_own_expect(), and the row has not been
+								 * changed yet */
 } CsOwnValue;
 
 typedef struct CsOwnKey
@@ -33,7 +36,6 @@ typedef struct CsOwnKey
 	int			batch;			/* dirty entries at which the flusher is woken */
 	CsOwnValue *top;			/* NULL: all was rolled back */
 	uint64		part;			/* id of the part in the entry; 0: none */
-	uint64		version;		/* that the entry got with it */
 	uint64		moves;			/* of the table, when it was first deferred */
 	bool		moving;			/* we have counted ourselves in there */
 	CommandId	updated;		/* the last command that had an UPDATE of it

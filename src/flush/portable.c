@@ -39,6 +39,9 @@
 
 #define PORTABLE_VERSION	1
 
+/* In place of a rule: a value of a type that does not exist any more. */
+#define PORTABLE_LOST		0xff
+
 #define PORTABLE_CANCEL		0x01
 #define PORTABLE_WHOLE		0x02
 
@@ -54,7 +57,7 @@ send_text(StringInfo buf, const char *string)
 }
 
 static void
-send_value(StringInfo buf, Oid type, Datum value, bool isnull)
+send_value(StringInfo buf, const CsBinding *binding, Oid type, Datum value, bool isnull)
 {
 	char	   *string;
 
@@ -63,7 +66,7 @@ send_value(StringInfo buf, Oid type, Datum value, bool isnull)
 		pq_sendint32(buf, -1);
 		return;
 	}
-	string = cs_combine_to_text(type, value);
+	string = cs_combine_to_text(binding, type, value);
 	send_text(buf, string);
 	pfree(string);
 }
@@ -84,7 +87,7 @@ send_key(StringInfo buf, const CsBinding *binding, const CsRowKey *rowkey)
 		const CsKeyColumn *key = &binding->keys[i];
 
 		send_column(buf, TupleDescAttr(binding->tupdesc, key->attnum - 1));
-		send_value(buf, key->type, rowkey->value[i], false);
+		send_value(buf, binding, key->type, rowkey->value[i], false);
 	}
 }
 
@@ -120,13 +123,15 @@ send_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 	{
 		const CsColumnDelta *column = &delta->columns[i];
 		Form_pg_attribute att = cs_merge_attribute(binding, column->attnum);
+		bool		lost;
 
 		if (att == NULL)
 			continue;
+		lost = !column->isnull && !cs_combine_type_exists(column->type);
 		send_column(buf, att);
-		pq_sendbyte(buf, column->rule);
+		pq_sendbyte(buf, lost ? PORTABLE_LOST : column->rule);
 		pq_sendint64(buf, column->stamp);
-		send_value(buf, column->type, column->value, column->isnull);
+		send_value(buf, binding, column->type, column->value, column->isnull || lost);
 		n++;
 	}
 	n = pg_hton16(n);
@@ -222,7 +227,8 @@ get_key(Reader *reader, CsRowKey *rowkey)
 		for (int k = 0; k < binding->nkeys && att != NULL && string != NULL; k++)
 			if (binding->keys[k].attnum == att->attnum)
 			{
-				rowkey->value[k] = cs_combine_from_text(binding->keys[k].type, -1, string);
+				rowkey->value[k] = cs_combine_from_text(binding, binding->keys[k].type, -1,
+														string);
 				found++;
 			}
 	}
@@ -254,6 +260,26 @@ value_type(Form_pg_attribute att, CsRule rule)
 	return cs_merge_resolve(&column, rule, type) ? column.delta_type : type;
 }
 
+/* A sum of integers may be larger than any of them. */
+static void
+read_value(const CsBinding *binding, CsColumnDelta *column, char *string)
+{
+	bool		wide = column->rule == CS_RULE_ADD && column->type == INT8OID;
+	Numeric		number;
+	bool		overflow;
+	int64		integer;
+
+	if (!wide)
+	{
+		column->value = cs_combine_from_text(binding, column->type, -1, string);
+		return;
+	}
+	number = DatumGetNumeric(cs_combine_from_text(binding, NUMERICOID, -1, string));
+	integer = cs_sum_to_integer(number, &overflow);
+	column->type = overflow ? NUMERICOID : INT8OID;
+	column->value = overflow ? NumericGetDatum(number) : Int64GetDatum(integer);
+}
+
 static void
 get_change(Reader *reader, CsDelta *delta)
 {
@@ -263,10 +289,15 @@ get_change(Reader *reader, CsDelta *delta)
 	char	   *string = get_text(reader);
 	CsColumnDelta *column;
 
-	if (rule > CS_RULE_REPLACE)
+	if (rule > CS_RULE_REPLACE && rule != PORTABLE_LOST)
 		elog(ERROR, "deferred write is damaged");
 	if (att == NULL)
 		return;
+	if (rule == PORTABLE_LOST)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the type of a deferred value of table \"%s\" no longer exists",
+						reader->binding->name)));
 	column = &delta->columns[delta->n++];
 	column->attnum = att->attnum;
 	column->rule = (CsRule) rule;
@@ -275,7 +306,7 @@ get_change(Reader *reader, CsDelta *delta)
 	column->value = (Datum) 0;
 	column->stamp = stamp;
 	if (string != NULL)
-		column->value = cs_combine_from_text(column->type, -1, string);
+		read_value(reader->binding, column, string);
 }
 
 static int
@@ -289,7 +320,7 @@ get_changes(Reader *reader, CsDelta *delta)
 {
 	int			n = pq_getmsgint(&reader->buf, 2);
 
-	delta->columns = palloc(Max(n, 1) * sizeof(CsColumnDelta));
+	delta->columns = palloc0(Max(n, 1) * sizeof(CsColumnDelta));
 	for (int i = 0; i < n; i++)
 		get_change(reader, delta);
 	qsort(delta->columns, delta->n, sizeof(CsColumnDelta), compare_columns);
@@ -364,16 +395,16 @@ is_json_number(Oid type, const char *string)
  * have made, and this may run as somebody else.
  */
 static void
-append_value(StringInfo buf, Oid type, Datum value, bool isnull)
+append_value(StringInfo buf, const CsBinding *binding, Oid type, Datum value, bool isnull)
 {
 	char	   *string;
 
-	if (isnull)
+	if (isnull || !cs_combine_type_exists(type))
 	{
 		appendStringInfoString(buf, "null");
 		return;
 	}
-	string = cs_combine_to_text(type, value);
+	string = cs_combine_to_text(binding, type, value);
 	if (type == BOOLOID)
 		appendStringInfoString(buf, DatumGetBool(value) ? "true" : "false");
 	else if (type == JSONBOID || is_json_number(type, string))
@@ -400,7 +431,7 @@ append_key(StringInfo buf, const CsBinding *binding, const CsRowKey *rowkey)
 		const CsKeyColumn *key = &binding->keys[i];
 
 		append_name(buf, TupleDescAttr(binding->tupdesc, key->attnum - 1), i == 0);
-		append_value(buf, key->type, rowkey->value[i], false);
+		append_value(buf, binding, key->type, rowkey->value[i], false);
 	}
 }
 
@@ -418,7 +449,7 @@ append_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 			continue;
 		append_name(buf, att, first);
 		appendStringInfo(buf, "{\"%s\": ", cs_merge_rule_name(column->rule));
-		append_value(buf, column->type, column->value, column->isnull);
+		append_value(buf, binding, column->type, column->value, column->isnull);
 		appendStringInfoChar(buf, '}');
 		first = false;
 	}

@@ -30,7 +30,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "nodes/bitmapset.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -41,6 +40,7 @@
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 
+#include "flush/combine.h"
 #include "flush/statement.h"
 #include "table/loader.h"
 
@@ -71,17 +71,19 @@ static const Setting converting[] = {
 	{"extra_float_digits", "3"},
 };
 
-static const Setting as_owner[] = {
-	{"search_path", "pg_catalog, pg_temp"},
-};
-
-/* In a set of columns, a member is attribute number and rule. */
+/*
+ * In a set of columns, a member is attribute number and rule, and whether a sum
+ * of integers is larger than an integer can be.
+ */
 #define RULE_BITS			2
-#define member_of(attnum, rule) (((int) (attnum) << RULE_BITS) | (int) (rule))
-#define member_attnum(member)	((AttrNumber) ((member) >> RULE_BITS))
+#define WIDE				(1 << RULE_BITS)
+#define MEMBER_BITS			(RULE_BITS + 1)
+#define member_of(attnum, rule) (((int) (attnum) << MEMBER_BITS) | (int) (rule))
+#define member_attnum(member)	((AttrNumber) ((member) >> MEMBER_BITS))
 #define member_rule(member)		((CsRule) ((member) & ((1 << RULE_BITS) - 1)))
+#define member_is_wide(member)	(((member) & WIDE) != 0)
 
-/* ----- as whom, and with which settings ----- */
+/* ----- settings ----- */
 
 static void
 apply_settings(const Setting *settings, int n)
@@ -89,27 +91,6 @@ apply_settings(const Setting *settings, int n)
 	for (int i = 0; i < n; i++)
 		(void) set_config_option(settings[i].name, settings[i].value, PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Row-level security has been passed by whoever deferred the write; FORCE does
- * not apply to its arrival in the table, as it does not to foreign keys.
- */
-void
-cs_statement_as_owner(CsAsOwner *saved, Oid owner)
-{
-	saved->nestlevel = NewGUCNestLevel();
-	GetUserIdAndSecContext(&saved->role, &saved->security);
-	SetUserIdAndSecContext(owner, saved->security | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	apply_settings(as_owner, lengthof(as_owner));
-}
-
-void
-cs_statement_as_before(const CsAsOwner *saved)
-{
-	AtEOXact_GUC(false, saved->nestlevel);
-	SetUserIdAndSecContext(saved->role, saved->security);
 }
 
 /* ----- columns and parameters ----- */
@@ -124,6 +105,13 @@ static const char *
 column_name(const CsBinding *binding, AttrNumber attnum)
 {
 	return quote_identifier(NameStr(attribute(binding, attnum)->attname));
+}
+
+static bool
+is_wide(const CsDelta *delta, const CsColumnDelta *column, Form_pg_attribute att)
+{
+	return !delta->whole && column->rule == CS_RULE_ADD && column->type == NUMERICOID &&
+		cs_sum_delta_type(getBaseType(att->atttypid)) == INT8OID;
 }
 
 Bitmapset *
@@ -146,7 +134,8 @@ cs_statement_columns(const CsBinding *binding, const CsDelta *delta)
 			continue;
 		columns = bms_add_member(columns,
 								 member_of(att->attnum, delta->whole ?
-										   CS_RULE_REPLACE : column->rule));
+										   CS_RULE_REPLACE : column->rule) |
+								 (is_wide(delta, column, att) ? WIDE : 0));
 	}
 	return columns;
 }
@@ -207,6 +196,7 @@ describe_params(CsBinding *binding, CsStatement *statement, const Bitmapset *col
 	}
 	while ((member = bms_next_member(columns, member)) >= 0)
 		add_param(statement, -1, member_attnum(member), member_rule(member),
+				  member_is_wide(member) ? NUMERICOID :
 				  value_type(binding, member_attnum(member), member_rule(member)));
 }
 

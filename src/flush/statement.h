@@ -68,19 +68,4 @@ extern Datum *cs_statement_arrays(CsBinding *binding, const CsStatement *stateme
 extern void cs_statement_run(CsBinding *binding, const CsStatement *statement,
 							 Datum *arrays);
 
-/*
- * Do something as a table's owner, with a search_path in which nobody else can
- * put anything.  An error that is thrown in between undoes it with the
- * (sub)transaction.
- */
-typedef struct CsAsOwner
-{
-	Oid			role;
-	int			security;
-	int			nestlevel;
-} CsAsOwner;
-
-extern void cs_statement_as_owner(CsAsOwner *saved, Oid owner);
-extern void cs_statement_as_before(const CsAsOwner *saved);
-
 #endif							/* CS_STATEMENT_H */

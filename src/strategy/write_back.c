@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "flush/apply.h"
+#include "flush/combine.h"
 #include "flush/deferred.h"
 #include "flush/journal.h"
 #include "flush/own.h"
@@ -62,19 +63,41 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 /* ----- reading ----- */
 
 /* Other sessions' changes and ours, cancels included, on top of the table's row. */
-static HeapTupleHeader
-put_together(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
-			 const CsDeferred *deferred, Snapshot fresh)
+static void
+put_together(CsBinding *binding, const CsRowKey *rowkey, const CsDeferred *deferred,
+			 Snapshot fresh, CsOver *over)
 {
-	CsDelta		sum;
 	CsDelta		own;
 
-	memset(&sum, 0, sizeof(sum));
+	memset(&over->deferred, 0, sizeof(over->deferred));
 	if (deferred != NULL && !cs_own_has_truncated(binding->slot))
-		(void) cs_deferred_merge(binding, deferred, fresh, &sum);
+		(void) cs_deferred_merge(binding, deferred, fresh, &over->deferred);
 	if (cs_own_delta(binding, &rowkey->key, &own))
-		cs_delta_fold(binding, &sum, &own);
-	return cs_delta_is_empty(&sum) ? row : cs_delta_apply(binding, row, &sum);
+		cs_delta_fold(binding, &over->deferred, &own);
+	over->row = over->base;
+	if (!cs_delta_is_empty(&over->deferred))
+		over->row = cs_delta_apply(binding, over->base, &over->deferred);
+}
+
+/*
+ * A row that cannot be put together cannot be read before it has been flushed:
+ * then what is deferred for it becomes a dead letter.
+ */
+static void
+put_together_for_reader(CsBinding *binding, const CsRowKey *rowkey,
+						const CsDeferred *deferred, Snapshot fresh, CsOver *over)
+{
+	PG_TRY();
+	{
+		put_together(binding, rowkey, deferred, fresh, over);
+	}
+	PG_CATCH();
+	{
+		cs_state_ask_flush(binding->slot);
+		cs_state_wake(binding->slot);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 }
 
 typedef enum Found
@@ -86,7 +109,7 @@ typedef enum Found
 } Found;
 
 static Found
-read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
 {
 	CsBinding  *binding = access->binding;
 	CsDeferred	before;
@@ -114,8 +137,14 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 #endif
 	}
 	if (found == FOUND)
-		answer->row = put_together(access->binding, rowkey, answer->row,
-								   deferred ? &after : NULL, fresh);
+	{
+		over->base = answer->row;
+		if (deferred)
+			put_together_for_reader(access->binding, rowkey, &after, fresh, over);
+		else
+			put_together(access->binding, rowkey, NULL, fresh, over);
+		answer->row = over->row;
+	}
 	UnregisterSnapshot(fresh);
 	return found;
 }
@@ -152,19 +181,29 @@ cs_write_back_wait_replayed(CsBinding *binding)
 }
 
 static bool
-read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+{
+	memset(over, 0, sizeof(*over));
+	if (!cs_strategy_read_base(access, rowkey, answer))
+		return false;
+	over->base = over->row = answer->row;
+	return true;
+}
+
+static bool
+read_latest_over(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
 {
 	CsBinding  *binding = access->binding;
 
 	/* a role that may not see every row does not see what is deferred either */
 	if (access->bypass == CS_BYPASS_RLS)
-		return cs_strategy_read_base(access, rowkey, answer);
+		return read_table_only(access, rowkey, answer, over);
 	cs_write_back_wait_replayed(binding);
 	if (binding->slot < 0)
-		return cs_strategy_read_base(access, rowkey, answer);
+		return read_table_only(access, rowkey, answer, over);
 	for (;;)
 	{
-		switch (read_under(access, rowkey, answer))
+		switch (read_under(access, rowkey, answer, over))
 		{
 			case FOUND:
 				return true;
@@ -179,36 +218,42 @@ read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	}
 }
 
+static bool
+read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsOver		over;
+
+	return read_latest_over(access, rowkey, answer, &over);
+}
+
 bool
-cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader *row)
+cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsOver *over)
 {
 	CsAccess	access;
 	CsAnswer	answer;
 
 	cs_access_begin(&access, binding, GetActiveSnapshot());
-	if (access.binding != binding || !read_latest(&access, rowkey, &answer))
-		return false;
-	*row = answer.row;
-	return true;
+	return access.binding == binding && read_latest_over(&access, rowkey, &answer, over);
 }
 
 /*
  * Nobody can write the row to the table while we have it locked; a flush that
  * did before may not have taken its part away yet, but is seen to have ended.
  */
-HeapTupleHeader
+void
 cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
-				   uint64 *version)
+				   CsOver *over)
 {
 	CsDeferred	deferred;
 	bool		some = cs_deferred_copy(binding, &rowkey->key, &deferred);
 	Snapshot	fresh = RegisterSnapshot(GetLatestSnapshot());
-	HeapTupleHeader row;
 
-	row = put_together(binding, rowkey, base, some ? &deferred : NULL, fresh);
+	over->base = base;
+	put_together(binding, rowkey, some ? &deferred : NULL, fresh, over);
 	UnregisterSnapshot(fresh);
-	*version = deferred.version;
-	return row;
+	over->arrival = deferred.head.arrival;
+	over->awaited = some && cs_deferred_is_awaited(&deferred);
+	over->behind = over->awaited ? cs_deferred_behind(&deferred) : 0;
 }
 
 bool
@@ -313,25 +358,6 @@ lock_key(const CsBinding *binding, const CsKey *key)
 	return true;
 }
 
-static bool
-is_near_limit(const CsMergeColumn *column, Datum value)
-{
-	switch (column->type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value) > PG_INT16_MAX / 2 ||
-				DatumGetInt16(value) < PG_INT16_MIN / 2;
-		case INT4OID:
-			return DatumGetInt32(value) > PG_INT32_MAX / 2 ||
-				DatumGetInt32(value) < PG_INT32_MIN / 2;
-		case INT8OID:
-			return DatumGetInt64(value) > PG_INT64_MAX / 2 ||
-				DatumGetInt64(value) < PG_INT64_MIN / 2;
-		default:
-			return false;
-	}
-}
-
 /*
  * Two that defer do not see each other's changes before they have committed.
  * Together they may break what each alone does not: a constraint, or the range
@@ -355,7 +381,7 @@ cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 			if (merge->columns[i].rule != CS_RULE_ADD)
 				continue;
 			value = heap_getattr(&tuple, merge->columns[i].attnum, binding->tupdesc, &isnull);
-			needed = !isnull && is_near_limit(&merge->columns[i], value);
+			needed = !isnull && cs_sum_is_near_end(merge->columns[i].type, value);
 		}
 	}
 #ifdef CS_MUTANT_NO_KEY_LOCK
@@ -443,12 +469,15 @@ changed(const CsBinding *const_binding, const CsChange *change)
 		change->old->key.hash != change->new->key.hash)
 	{
 		if (change->old != NULL)
+		{
+			(void) cs_own_took_along(&change->old->key);
 			cs_own_cancel(binding, change->old, NULL, 0);
+		}
 		if (change->new != NULL)
 			cs_own_cancel(binding, change->new, NULL, CS_RESERVE_NO_WHOLE);
 		return;
 	}
-	if (cs_own_expects(&change->new->key))
+	if (cs_own_took_along(&change->new->key))
 	{
 		cs_own_cancel(binding, change->new, NULL, 0);
 		return;

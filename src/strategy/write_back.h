@@ -22,6 +22,19 @@ extern void cs_write_back_wait_replayed(CsBinding *binding);
  */
 extern bool cs_write_back_begin(CsBinding *binding);
 
+/* A row, and what is deferred for it. */
+typedef struct CsOver
+{
+	HeapTupleHeader base;		/* as the table has it; NULL: it has not */
+	HeapTupleHeader row;		/* with all that is deferred, ours included;
+								 * NULL: there is none */
+	CsDelta		deferred;		/* all that */
+	uint64		arrival;		/* of the deferred entry */
+	bool		awaited;		/* a transaction is about to add to it */
+	uint64		behind;			/* xid of one that has committed, but does
+								 * not count yet: it had the row before us */
+} CsOver;
+
 /*
  * Nothing is deferred for the table in the rest of the transaction: a policy is
  * to check what its statement writes, and policies see what reaches the table.
@@ -29,17 +42,17 @@ extern bool cs_write_back_begin(CsBinding *binding);
 extern void cs_write_back_stop(const CsBinding *binding);
 
 /*
- * The row as it is now, deferred changes and our own included; false: the
- * table has changed since the key was made, begin again.
+ * The row as it is now; false: the table has changed since the key was made,
+ * begin again.
  */
 extern bool cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey,
-								 HeapTupleHeader *row);
+								 CsOver *over);
 
 /*
  * The same for a row that we have locked and that the table has as 'base'.
  */
-extern HeapTupleHeader cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey,
-										  HeapTupleHeader base, uint64 *version);
+extern void cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey,
+							   HeapTupleHeader base, CsOver *over);
 
 /* Has the table itself a row of this key, as of now? */
 extern bool cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey);

@@ -88,6 +88,12 @@ cs_triggers_own(const char *name)
 	return NULL;
 }
 
+bool
+cs_triggers_is_settling(const char *name)
+{
+	return strcmp(name, SETTLE_TRIGGER) == 0;
+}
+
 /* ----- making them ----- */
 
 static void

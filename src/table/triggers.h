@@ -40,6 +40,9 @@ extern int	cs_triggers_making;
 extern void cs_triggers_create(const CsBinding *binding);
 extern void cs_triggers_drop(Oid relid, const char *qualified_name);
 
+/* The one that a change passes before it reaches a table with deferred writes? */
+extern bool cs_triggers_is_settling(const char *name);
+
 /* Those that only note that something has changed */
 extern void cs_triggers_track(Oid relid, const char *qualified_name, bool by_row,
 							  bool only_inserts);

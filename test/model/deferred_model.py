@@ -17,7 +17,7 @@ One key.  Every interleaving of the actors' atomic steps is explored, breadth fi
 A row is (tuple, base, adds, r, o): `tuple` is the physical identity that an UPDATE of an older snapshot
 follows, `base` who made it, `adds` the additions, r and o who set the two columns.  So nothing can be lost,
 doubled or reordered without being seen.  A difference has additions that are taken off, '-T1'; setting the
-column to a value leaves nothing but the addition of who did.
+column to a value leaves nothing but one's own addition.
 
 Atomic steps: one fetch-and-add, one swap or alter of the entry, one snapshot with its read, one row lock
 with the change of the row, becoming visible (with commit record and journal rows), one callback.
@@ -344,13 +344,6 @@ def flip(s, me, stamp, commit):
     return tuple(parts) or None
 
 
-def set_stamp(cfg, s, me, stamp):
-    if s.parts is None or 'stamp_at_flip' in cfg.mut:
-        return s.parts
-    return tuple(p._replace(stamp=stamp, delta=stamped(p.delta, stamp)) if p.id == me and p.state == RESERVED else p
-                 for p in s.parts)
-
-
 def write_journal(cfg, s, stamp, delta):
     if not cfg.durable or stamp < s.flushed:            # such a row is never read again
         return s.journal
@@ -404,8 +397,6 @@ def t_steps(cfg, s, i, out):
         go('reserves', t._replace(pc=t.pc + 1), **add_part(cfg, s, part))
     elif step in ('stamp', 'read_era', 'enter', 'draw'):
         new, kw = era_step(cfg, s, t, step)
-        if step == 'draw' and new.stamp:
-            kw['parts'] = set_stamp(cfg, s, me, new.stamp)
         go('%s%s' % (step, ' %d' % new.stamp if new.stamp else ' (again)' if step == 'draw' else ''), new, **kw)
     elif step == 'commit':
         go('is committed and visible', t._replace(pc=t.pc + 1), vis=s.vis | bit,
@@ -422,9 +413,15 @@ def t_steps(cfg, s, i, out):
 
 # ------------------------------------------------------------------ the one who changes the table directly
 def settled(cfg, s):
-    """Who had the row before has flipped what he has deferred for it."""
+    """The transaction that had the row before has flipped its part."""
     return 'set_no_wait' in cfg.mut or not any(p.state == RESERVED and p.xid & s.vis and not p.delta.cancel
                                                for p in s.parts or ())
+
+
+def arrived(cfg, s):
+    """The transactions that have added a part to the entry."""
+    return frozenset(i for i, t in enumerate(s.ts)
+                     if t.pc > cfg.path(i).index('reserve') or (t.pc == ENDED and s.vis & 1 << i))
 
 
 def locked_by_d(cfg, s):
@@ -452,8 +449,8 @@ def d_change(cfg, row):
 def d_set(cfg, s, d):
     """The row as it will be, by what it is with all that is deferred, which goes into it."""
     if 'set_in_pieces' in cfg.mut:            # the difference; what is deferred stays
-        return s.row._replace(adds=total(s.row.adds + difference(('D',), view(cfg, s.row, d.found, s.vis)[1])), o='D')
-    seen = view(cfg, s.row, () if 'set_from_table' in cfg.mut else d.found, s.vis)
+        return s.row._replace(adds=total(s.row.adds + difference(('D',), view(cfg, s.row, d.found[1], s.vis)[1])), o='D')
+    seen = view(cfg, s.row, () if 'set_from_table' in cfg.mut else d.found[1], s.vis)
     return s.row._replace(base=seen[0], adds=('D',), r=seen[2], o='D')
 
 
@@ -468,7 +465,7 @@ def d_cancels(cfg, s):
     if cfg.d == 's':                          # nothing may have come since, or be about to come
         if s.d.found is None or 'set_from_table' in cfg.mut or 'set_in_pieces' in cfg.mut:
             return 0
-        changed = s.parts != s.d.found and 'settle_expects_nothing' not in cfg.mut
+        changed = arrived(cfg, s) != s.d.found and 'settle_expects_nothing' not in cfg.mut
         waiting = any(p.state == RESERVED for p in live) and 'settle_ignores_reserved' not in cfg.mut
         return None if changed or waiting else CANCEL_ALL
     if cfg.d == 'o':
@@ -498,10 +495,12 @@ def d_steps(cfg, s, out):
             return                            # waits, or has nothing to do
         go('locks the row: ' + cfg.d, d._replace(pc=1, prec=s.acked, row=d_change(cfg, s.row)))
     elif step == 'copy':
-        if settled(cfg, s):
-            go('copies the entry', d._replace(pc=d.pc + 1, found=s.parts))
+        if 'settle_ignores_reserved' in cfg.mut or not any(p.state == RESERVED for p in s.parts or ()):
+            go('copies the entry', d._replace(pc=d.pc + 1, found=(arrived(cfg, s), s.parts)))
+        else:
+            end('gives up waiting for a RESERVED part: error')
     elif step == 'view':
-        go('sets the column', d._replace(pc=d.pc + 1, row=d_set(cfg, s, d)))
+        go('sets the column', d._replace(pc=d.pc + 1, row=d_set(cfg, s, d), found=d.found[0] if d.found[1] else None))
     elif step in ('read_era', 'enter', 'draw'):
         new, kw = era_step(cfg, s, d, step)
         if new.stamp:                         # the look came first, in a mutant
@@ -823,7 +822,6 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('stamp_before_reserve', 'read-delins', 'stamp drawn before reserving'),
     ('look_before_stamp', 'read-delins', 'D looks before it draws its stamp'),
     ('d_no_era', 'read-delins', 'D is in no era'),
-    ('stamp_at_flip', 'read2', 'stamp is in the part from the flip only, RESERVED ones merged last'),
     ('take_past_boundary', 'crash2', 'take folds across the era boundary'),
     ('fold_across_eras', 'fold-crash', 'fold of parts of two eras'),
     ('fold_past_cancel', 'fold-three', 'fold past a RESERVED whole row'),
@@ -851,12 +849,12 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('flush_over_own', 'self-flush', 'flush in a transaction that has changed the row itself'),
     ('update_cancels_replace_only', 'whole-o', 'UPDATE does not cancel other columns of a deferred row'),
     ('set_from_table', 'set-twice', 'an UPDATE sets by the difference to the table alone'),
-    ('set_no_wait', 'set-twice', 'it does not wait for the flip of who had the row before'),
+    ('set_no_wait', 'set-twice', 'it does not wait for the flip of the transaction that had the row before'),
     ('set_unlocked', 'set-fold', 'it looks before it has locked the row'),
     ('set_over_whole', 'set-whole', 'it does not look for whole rows after it has drawn its stamp'),
     ('set_from_table', 'set-direct', 'a direct UPDATE sets what the table has, and leaves what is deferred'),
     ('set_in_pieces', 'set-direct-read', 'a direct UPDATE writes the difference, and leaves what is deferred'),
-    ('settle_expects_nothing', 'set-direct', 'what comes while it is taken along is not noticed'),
+    ('settle_expects_nothing', 'set-direct-two', 'what comes while it is taken along is not noticed'),
     ('settle_ignores_reserved', 'set-direct', 'what is about to come is not'),
     ('carry_current_era', 'carry-r', 'carried over with a stamp of the era of now, not of b'),
     ('no_gate_t', 'crash-d', 'no gate after a crash for those who defer'),
@@ -905,7 +903,7 @@ def configurations():
     yield C('set-volatile', 's a', readers=1, durable=False)
     yield C('set-direct', 'ar', 's', rounds=2, crashes=1)
     yield C('set-direct-read', 'ar', 's', readers=1)
-    yield C('set-direct-two', 'ar a', 's', rounds=0)
+    yield C('set-direct-two', 'ar ar', 's', rounds=0)
     yield C('set-direct-fold', 'ar a', 's', folds=1, deep=True)
     yield C('set-both', 's', 's', rounds=2, readers=1)
     yield C('set-direct-carry', 'ar', 's', rounds=2, carry=True, others=1, crashes=1, deep=True)

@@ -1,0 +1,169 @@
+--
+-- write_back: an UPDATE sees what is deferred for the rows that it meets
+--
+CREATE TABLE q (id int PRIMARY KEY, n int, r text, k text, f float8, num numeric);
+INSERT INTO q SELECT i, 0, 'table', 'table', 0, 0 FROM generate_series(1, 4) i;
+SELECT cache.attach('q', 'write_back', flush_interval => '1 day',
+	merge => '{"n": "add", "r": "replace", "f": "add", "num": "add"}');
+CREATE VIEW both_sides AS
+	SELECT c.id, c.n, c.r, c.k, t.n AS stored_n, t.r AS stored_r, t.k AS stored_k
+	FROM cache.scan(NULL::q) c LEFT JOIN q t USING (id);
+
+-- setting, twice: in two transactions, and in one
+UPDATE q SET n = 10 WHERE id = 1;
+UPDATE q SET n = 10 WHERE id = 1;
+SELECT * FROM both_sides WHERE id = 1;
+BEGIN;
+UPDATE q SET n = 10 WHERE id = 2;
+UPDATE q SET n = 10 WHERE id = 2;
+SELECT n FROM cache.read(NULL::q, 2);
+UPDATE q SET n = 7 WHERE id = 2;
+SAVEPOINT a;
+UPDATE q SET n = 8 WHERE id = 2;
+SELECT n FROM cache.read(NULL::q, 2);
+ROLLBACK TO a;
+SELECT n FROM cache.read(NULL::q, 2);
+COMMIT;
+SELECT * FROM both_sides WHERE id = 2;
+-- over what the functions have deferred
+SELECT cache.increment(NULL::q, 'n', 5, 1);
+UPDATE q SET n = 10 WHERE id = 1;
+SELECT * FROM both_sides WHERE id = 1;
+-- adding, by every way to say so; subtracting from a constant is something else
+UPDATE q SET n = n + 1 WHERE id = 1;
+UPDATE q SET n = 2 + n WHERE id = 1;
+UPDATE q SET n = n - 3::bigint WHERE id = 1;
+UPDATE q SET n = q.n + v.n FROM (VALUES (1, 5), (2, 6)) v(id, n) WHERE q.id = v.id;
+SELECT id, n FROM both_sides WHERE id <= 2 ORDER BY id;
+UPDATE q SET n = 100 - n WHERE id = 1;
+SELECT n FROM cache.read(NULL::q, 1);
+-- any expression, with any column
+UPDATE q SET n = n * 2, r = r || '+' || n WHERE id = 1;
+UPDATE q SET r = r || '!' WHERE id = 1;
+SELECT * FROM both_sides WHERE id = 1;
+UPDATE q SET n = q.n + other.n, r = other.r FROM q other WHERE q.id = 1 AND other.id = 2;
+SELECT * FROM both_sides WHERE id = 1;
+UPDATE q SET n = (SELECT max(n) FROM q) WHERE id = 1;
+SELECT * FROM both_sides WHERE id = 1;
+-- a whole row
+UPDATE q SET (n, r) = ROW(n + 1, r || '?') WHERE id = 1;
+SELECT * FROM both_sides WHERE id = 1;
+
+-- WHERE: found by what the table has, and looked at again
+UPDATE q SET n = 5 WHERE id = 3;
+UPDATE q SET n = n - 1 WHERE id = 3 AND n = 5;
+UPDATE q SET n = n - 1 WHERE id = 3 AND n <= 3;
+SELECT * FROM both_sides WHERE id = 3;
+UPDATE q SET n = n - 3 WHERE id = 3 AND n < 10;
+UPDATE q SET k = 'direct' WHERE id = 3 AND n = 0;
+SELECT * FROM both_sides WHERE id = 3;
+DELETE FROM q WHERE id = 3 AND n = 0;
+SELECT * FROM both_sides WHERE id = 3;
+DELETE FROM q WHERE id = 4 AND n = 0;
+SELECT id FROM both_sides WHERE id >= 3;
+INSERT INTO q VALUES (4, 0, 'table', 'table', 0, 0);
+
+-- directly, with other columns
+SELECT cache.flush('q');
+UPDATE q SET n = 1, r = 'deferred' WHERE id = 3;
+UPDATE q SET k = n || ' ' || r WHERE id = 3;
+SELECT * FROM both_sides WHERE id = 3;
+UPDATE q SET k = 'more', n = n + 10 WHERE id = 3;
+SELECT * FROM both_sides WHERE id = 3;
+UPDATE q SET k = 'same', r = r WHERE id = 3;
+SELECT * FROM both_sides WHERE id = 3;
+UPDATE q SET r = 'deferred' WHERE id = 3;
+UPDATE q SET k = 'set', n = 7 WHERE id = 3;
+SELECT * FROM both_sides WHERE id = 3;
+UPDATE q SET n = n + 1 WHERE id = 3;
+UPDATE q SET k = 'doubled', n = n * 2 WHERE id = 3 RETURNING id, n, k;
+SELECT * FROM both_sides WHERE id = 3;
+-- to the value that the table has: of two that set a column the later one wins
+UPDATE q SET r = 'newer', n = 0 WHERE id = 3;
+UPDATE q SET r = 'deferred', n = 16, k = 'last' WHERE id = 3;
+SELECT * FROM both_sides WHERE id = 3;
+-- all of that in one transaction, with changes of its own on top
+BEGIN;
+UPDATE q SET n = 20, r = 'mine' WHERE id = 4;
+UPDATE q SET n = n + 1, k = k || ' ' || r WHERE id = 4;
+SELECT cache.increment(NULL::q, 'n', 1, 4);
+UPDATE q SET n = n * 2 WHERE id = 4;
+SELECT * FROM both_sides WHERE id = 4;
+UPDATE q SET n = n + 1, k = 'again' WHERE id = 4;
+UPDATE q SET n = 3, k = 'set' WHERE id = 4;
+SELECT cache.increment(NULL::q, 'n', 1, 4);
+UPDATE q SET k = 'touched' WHERE id = 4;
+SELECT * FROM both_sides WHERE id = 4;
+COMMIT;
+SELECT * FROM both_sides WHERE id = 4;
+SELECT cache.flush('q') >= 0 AS flushed;
+SELECT * FROM both_sides ORDER BY id;
+
+-- over a row that was written as a whole
+SELECT cache.write(ROW(1, 1, 'written', 'written', 1, 1)::q);
+UPDATE q SET n = n + 1 WHERE id = 1;
+UPDATE q SET n = 10 WHERE id = 1;
+SELECT * FROM both_sides WHERE id = 1;
+SELECT cache.write(ROW(1, 1, 'written', 'written', 1, 1)::q);
+BEGIN;
+SELECT cache.increment(NULL::q, 'n', 1, 1);
+UPDATE q SET k = k || '+' WHERE id = 1;
+SELECT cache.increment(NULL::q, 'n', 1, 1);
+UPDATE q SET k = k || '+' WHERE id = 1;
+COMMIT;
+SELECT * FROM both_sides WHERE id = 1;
+SELECT cache.flush('q') >= 0 AS flushed;
+SELECT * FROM both_sides WHERE id = 1;
+
+-- statements that are not by themselves: functions, prepared ones, CTEs, views
+CREATE FUNCTION halve(int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN UPDATE q SET n = n / 2 WHERE id = $1; END $$;
+PREPARE halve(int) AS UPDATE q SET n = n / 2 WHERE id = $1;
+CREATE VIEW seen_q AS SELECT id AS key, n AS number FROM q;
+UPDATE q SET n = 64 WHERE id = 2;
+SELECT halve(2);
+SELECT halve(2) FROM generate_series(1, 2);
+EXECUTE halve(2);
+WITH u AS (UPDATE q SET n = n / 2 WHERE id = 2) SELECT 1;
+UPDATE seen_q SET number = number + 1 WHERE key = 2 AND number > 0;
+UPDATE seen_q SET number = number * 3 WHERE key = 2;
+SELECT * FROM both_sides WHERE id = 2;
+
+-- what triggers change comes on top
+CREATE FUNCTION clamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.n > 100 THEN NEW.n := 100; END IF;
+	IF NEW.k = 'count' THEN NEW.n := NEW.n + 1; END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER clamp BEFORE UPDATE ON q FOR EACH ROW EXECUTE FUNCTION clamp();
+UPDATE q SET n = 50 WHERE id = 2;
+UPDATE q SET n = 2000 WHERE id = 2;
+SELECT n FROM cache.read(NULL::q, 2);
+UPDATE q SET n = n - 10 WHERE id = 2;
+UPDATE q SET k = 'count' WHERE id = 2;
+UPDATE q SET n = n * 2 WHERE id = 2;
+SELECT * FROM both_sides WHERE id = 2;
+DROP TRIGGER clamp ON q;
+
+-- a column of another table, through a child
+CREATE TABLE parent (LIKE q);
+ALTER TABLE q INHERIT parent;
+UPDATE q SET n = 5 WHERE id = 4;
+UPDATE parent SET n = n * 2 WHERE id = 4;
+SELECT n FROM cache.read(NULL::q, 4);
+ALTER TABLE q NO INHERIT parent;
+
+-- adding to floats and numerics: with the scale and the digits that it has
+UPDATE q SET f = 0.1, num = 1.00 WHERE id = 2;
+UPDATE q SET f = f + 0.2, num = num + 1 WHERE id = 2;
+UPDATE q SET num = num + 0.5 WHERE id = 2;
+SELECT f, num FROM cache.read(NULL::q, 2);
+UPDATE q SET f = 0.3, num = 1 WHERE id = 2;
+SELECT f, num FROM cache.read(NULL::q, 2);
+SELECT cache.flush('q') >= 0 AS flushed;
+SELECT f, num FROM q WHERE id = 2;
+
+SELECT cache.detach('q');
+DROP VIEW both_sides, seen_q;
+DROP TABLE q, parent;
+DROP FUNCTION halve(int), clamp();
