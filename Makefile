@@ -7,6 +7,8 @@
 #                         the tests)
 #   make check FULL=1     all tests
 #   make hostile          of the tests, the attacks by an ordinary role
+#   make clients          what applications connect with: drivers, ORMs and poolers
+#                         (CLIENTS="Django pgjdbc" for some of them)
 #   make fresh            both, on systems as new as debootstrap makes them
 #   make soak             kill the server 200 times under load, and count
 #   make bench            everything that is claimed of speed, against plain
@@ -37,14 +39,14 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check demo hostile fresh compat pgindent typedefs soak bench $(TEST_TARGETS)
+OWN_TARGETS = check clients demo hostile fresh compat pgindent typedefs soak bench $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
 .PHONY: $(MAKECMDGOALS)
 
 # The settings that the scripts look at.
-export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO
+export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V
 
 check:
 	@test/run $(if $(FULL),--full) $(STAGES)

@@ -1,0 +1,120 @@
+// TypeORM: unnamed statements with untyped parameters, through node-postgres.
+
+'use strict';
+
+const { needs, needsNode, calls, lifeCycle, migrations, main } = require('./lib/suite.js');
+
+needsNode(20, 19);
+needs('pg');
+needs('reflect-metadata');
+const { DataSource, EntitySchema, In } = needs('typeorm');
+
+const entity = (table) => new EntitySchema({
+	name: table,
+	tableName: table,
+	columns: {
+		id: { type: Number, primary: true, generated: 'identity', generatedIdentity: 'BY DEFAULT' },
+		name: { type: String },
+		price: { type: 'numeric', nullable: true },
+		stock: { type: Number },
+		version: { type: Number, version: true, insert: false, update: true },
+	},
+});
+const tables = ['cache_aside', 'read_through', 'write_through', 'write_around'];
+
+async function connect() {
+	const source = new DataSource({ type: 'postgres', host: process.env.PGHOST, port: Number(process.env.PGPORT),
+		username: process.env.PGUSER, database: process.env.PGDATABASE, entities: tables.map(entity),
+		poolSize: 1, extra: { max: 1 } });
+
+	await source.initialize();
+	let scope = source.manager;
+	const within = async (f) => {
+		const outside = scope;
+
+		return outside.transaction(async (inside) => {
+			scope = inside;
+			try {
+				return await f();
+			} finally {
+				scope = outside;
+			}
+		});
+	};
+
+	return {
+		rows: async (sql, values) => (await scope.query(sql, values)).map((row) => Object.values(row)),
+		run: (sql, values) => scope.query(sql, values),
+		close: () => source.destroy(),
+		transaction: within,
+		get manager() { return scope; },
+	};
+}
+
+class Model {
+	constructor(connection, table) {
+		this.c = connection;
+		this.t = table;
+	}
+
+	get repository() {
+		return this.c.manager.getRepository(this.t);
+	}
+
+	rows(sql, values) {
+		return this.c.rows(sql, values);
+	}
+
+	async create(fields) {
+		return (await this.repository.save(fields)).id;
+	}
+
+	find(id) {
+		return this.repository.findOneBy({ id });
+	}
+
+	async update(id, fields) {
+		return (await this.repository.update({ id }, fields)).affected;
+	}
+
+	async save(id, fields) {
+		return this.repository.save(Object.assign(await this.find(id), fields));
+	}
+
+	async reload(id, change) {
+		change();
+		return this.find(id);
+	}
+
+	async delete(id) {
+		return this.repository.remove(await this.find(id));
+	}
+
+	async optimistic(id, seen, fields) {
+		// The version that the first save has left is what counts from here.
+		this.version = this.version || (await this.find(id)).version;
+		return (await this.repository.createQueryBuilder().update().set(fields)
+			.where({ id, version: this.version }).execute()).affected;
+	}
+
+	list(ids) {
+		return this.repository.findBy({ id: In(ids) });
+	}
+
+	transaction(f) {
+		return this.c.transaction(f);
+	}
+
+	savepoint(f) {
+		return this.c.transaction(f);
+	}
+}
+
+const client = { connect, parameter: (kind, value) => value };
+
+main(async () => {
+	const connection = await connect();
+
+	await lifeCycle(client, (table) => new Model(connection, table));
+	await connection.close();
+}, () => calls(client), () => migrations(client));
