@@ -292,6 +292,11 @@ AS 'MODULE_PATHNAME', 'cs_increment' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.increment(anycompatible, name, numeric, "any") IS
 'add to a column of the row with this primary key; returns the new value, NULL if there is no such row';
 
+CREATE FUNCTION cache.increment(insert anycompatible, column_name name, delta numeric) RETURNS numeric
+AS 'MODULE_PATHNAME', 'cs_increment_or_insert' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.increment(anycompatible, name, numeric) IS
+'add to a column of the row with the primary key of this one, which is inserted first if there is none; returns the new value';
+
 CREATE FUNCTION cache.flush(relation regclass DEFAULT NULL) RETURNS bigint
 AS 'MODULE_PATHNAME', 'cs_flush' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.flush(regclass) IS

@@ -155,32 +155,37 @@ slot_row(const CsBinding *binding, TupleTableSlot *slot)
 
 /* ----- a key that is new to the table ----- */
 
-static void
+/* True: leave it out. */
+static bool
 refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 {
 	CsRowKey	rowkey;
 	CsOver		over;
 
 	if (binding->slot < 0)
-		return;
+		return false;
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		bool		isnull;
 
 		(void) slot_getattr(slot, binding->keys[i].attnum, &isnull);
 		if (isnull)
-			return;
+			return false;
 	}
 	row_key(binding, slot, &rowkey);
 	cs_write_back_over(binding, &rowkey, NULL, &over);
 	/* what the table itself has is for the executor to find */
-	if (over.row != NULL && !cs_write_back_in_table(binding, &rowkey))
+	if (over.row == NULL || cs_write_back_in_table(binding, &rowkey))
+		return false;
+	if (!cs_own_is_upserting(binding->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("duplicate key value violates the primary key of table \"%s\"",
 						binding->name),
 				 errdetail("A row with this key has been written with cache.write() and not been flushed yet."),
 				 errhint("cache.flush() brings it into the table.")));
+	cs_own_meet_deferred();
+	return true;
 }
 
 /* ----- UPDATE: deferring it ----- */
@@ -460,7 +465,7 @@ settle(Update *update, HeapTuple *tuple)
 	bool		moves = !same || may_leave_partition(update->trigdata);
 
 	if (!same)
-		refuse_duplicate(update->binding, update->trigdata->tg_newslot);
+		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
 #ifndef CS_MUTANT_NEVER_TAKEN_ALONG
 	if (moves || !may_stay(update))
 		return take_along(update, moves, tuple);
@@ -617,8 +622,7 @@ handle_row(CsBinding *binding, TriggerData *trigdata)
 		return handle_update(binding, trigdata);
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		return handle_delete(binding, trigdata);
-	refuse_duplicate(binding, trigdata->tg_trigslot);
-	return trigdata->tg_trigtuple;
+	return refuse_duplicate(binding, trigdata->tg_trigslot) ? NULL : trigdata->tg_trigtuple;
 }
 
 Datum

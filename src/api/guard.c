@@ -110,28 +110,52 @@ has_check(List *options, bool of_view)
 	return false;
 }
 
+/* Something that cannot be done, and what can be done instead. */
+typedef struct Fault
+{
+	const char *name;
+	const char *hint;
+} Fault;
+
+static const Fault on_conflict = {
+	"ON CONFLICT DO UPDATE",
+	"To add to a column of the row, or of a new one, use cache.increment(insert => ROW(...)::%s, ...); cache.write() writes a whole row, new or not."
+};
+static const Fault merge_into = {
+	"MERGE",
+	"Use UPDATE for rows that are there and INSERT ... ON CONFLICT DO NOTHING for others; cache.increment(insert => ROW(...)::%s, ...) does both for one row."
+};
+static const Fault returning = {
+	"RETURNING",
+	"Leave it out, and use cache.read(NULL::%s, key) after the UPDATE; cache.increment() returns the new value."
+};
+static const Fault check_option = {
+	"WITH CHECK OPTION",
+	"UPDATE table %s itself, or set a column without a merge rule as well."
+};
+
 /* What in this statement cannot be done with the n-th table; NULL: nothing. */
-static const char *
+static const Fault *
 find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
 {
 	List	   *updated;
 
 	if (plan->onConflictAction == ONCONFLICT_UPDATE &&
 		any_deferrable(merge, plan->onConflictCols))
-		return "ON CONFLICT DO UPDATE";
+		return &on_conflict;
 	if (plan->operation == CMD_MERGE &&
 		merges_deferrable(merge, list_nth(plan->mergeActionLists, n)))
-		return "MERGE";
+		return &merge_into;
 	if (plan->operation != CMD_UPDATE)
 		return NULL;
 	updated = list_nth(plan->updateColnosLists, n);
 	if (!all_deferrable(merge, updated))
 		return NULL;
 	if (plan->returningLists != NIL)
-		return "RETURNING";
+		return &returning;
 	if (plan->withCheckOptionLists != NIL &&
 		has_check(list_nth(plan->withCheckOptionLists, n), true))
-		return "WITH CHECK OPTION";
+		return &check_option;
 	return NULL;
 }
 
@@ -150,7 +174,7 @@ static void
 check_table(const ModifyTable *plan, int n, Oid relid)
 {
 	CsBinding  *binding = may_defer(relid) ? cs_binding_get(relid) : NULL;
-	const char *fault;
+	const Fault *fault;
 
 	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
 		return;
@@ -170,9 +194,9 @@ check_table(const ModifyTable *plan, int n, Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("%s cannot be used on columns of table \"%s\" whose writes are deferred",
-						fault, binding->name),
+						fault->name, binding->name),
 				 errdetail("The table is attached with write_back and has merge rules for these columns."),
-				 errhint("Use cache.write() or cache.increment(), or a plain UPDATE.")));
+				 errhint(fault->hint, cs_binding_qualified_name(binding))));
 }
 
 /* As find_fault(), without knowing the table. */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * write.c
- *		cache.write(), cache.remove() and cache.increment(): plain DML by key,
- *		run as the caller.
+ *		cache.write() and cache.remove(): plain DML by key, run as the caller;
+ *		and what that has in common with cache.increment().
  *
  * The cache is kept exact by the table's own triggers, so nothing here knows
  * of it.  Plans are kept with the binding: a table has as many as there are
@@ -27,14 +27,13 @@
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/ruleutils.h"
 
 #include "api/call.h"
 #include "api/write.h"
+#include "api/writeplan.h"
 #include "flush/deferred.h"
 #include "flush/own.h"
 #include "shmem.h"
@@ -43,29 +42,11 @@
 PG_FUNCTION_INFO_V1(cs_write);
 PG_FUNCTION_INFO_V1(cs_write_key);
 PG_FUNCTION_INFO_V1(cs_remove);
-PG_FUNCTION_INFO_V1(cs_increment);
-
-/* What a statement returned. */
-typedef struct Returned
-{
-	bool		found;			/* it changed, or saw, a row */
-	bool		isnull;
-	Datum		value;			/* first column, in the caller's context */
-} Returned;
-
-/* CsPlan.kind */
-enum
-{
-	PLAN_WRITE,
-	PLAN_READ_BACK,
-	PLAN_REMOVE,
-	PLAN_INCREMENT
-};
 
 /* ----- plans ----- */
 
-static SPIPlanPtr
-find_plan(const CsBinding *binding, int kind, const Bitmapset *columns)
+SPIPlanPtr
+cs_write_find_plan(const CsBinding *binding, int kind, const Bitmapset *columns)
 {
 	for (CsPlan *kept = binding->plans; kept != NULL; kept = kept->next)
 		if (kept->kind == kind && bms_equal(kept->columns, columns))
@@ -73,8 +54,8 @@ find_plan(const CsBinding *binding, int kind, const Bitmapset *columns)
 	return NULL;
 }
 
-static SPIPlanPtr
-keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
+SPIPlanPtr
+cs_write_keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
 		  const char *query, int nargs, Oid *types)
 {
 	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
@@ -97,9 +78,9 @@ keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
 }
 
 /* What is left to us to write is not to be deferred by a trigger. */
-static void
-run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
-	Returned *returned)
+void
+cs_write_run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
+	CsReturned *returned)
 {
 	int			rc;
 
@@ -128,8 +109,8 @@ run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
 		returned->value = SPI_datumTransfer(returned->value, false, -1);
 }
 
-static void
-connect_spi(const CsBinding *binding)
+void
+cs_write_connect(const CsBinding *binding)
 {
 	if (binding->rules)
 		ereport(ERROR,
@@ -141,8 +122,8 @@ connect_spi(const CsBinding *binding)
 		elog(ERROR, "SPI_connect failed");
 }
 
-static const char *
-column_name(const CsBinding *binding, AttrNumber attnum)
+const char *
+cs_write_column_name(const CsBinding *binding, AttrNumber attnum)
 {
 	return quote_identifier(NameStr(TupleDescAttr(binding->tupdesc, attnum - 1)->attname));
 }
@@ -151,7 +132,7 @@ column_name(const CsBinding *binding, AttrNumber attnum)
 static SPIPlanPtr
 key_plan(CsBinding *binding, int kind)
 {
-	SPIPlanPtr	plan = find_plan(binding, kind, NULL);
+	SPIPlanPtr	plan = cs_write_find_plan(binding, kind, NULL);
 	Oid			types[INDEX_MAX_KEYS];
 	StringInfoData buf;
 	char	   *alias;
@@ -161,7 +142,7 @@ key_plan(CsBinding *binding, int kind)
 		return plan;
 	from = cs_loader_from(binding, &alias);
 	initStringInfo(&buf);
-	if (kind == PLAN_REMOVE)
+	if (kind == CS_PLAN_REMOVE)
 		appendStringInfo(&buf, "DELETE %s", from);
 	else
 		appendStringInfo(&buf, "SELECT %s %s", alias, from);
@@ -169,14 +150,14 @@ key_plan(CsBinding *binding, int kind)
 	cs_loader_append_match(&buf, binding, alias, "$");
 	for (int i = 0; i < binding->nkeys; i++)
 		types[i] = binding->keys[i].type;
-	return keep_plan(binding, kind, NULL, buf.data, binding->nkeys, types);
+	return cs_write_keep_plan(binding, kind, NULL, buf.data, binding->nkeys, types);
 }
 
 /* ----- write ----- */
 
 /* The columns that the statement gives a value, as attribute numbers. */
-static Bitmapset *
-given_columns(const CsBinding *binding, const bool *nulls)
+Bitmapset *
+cs_write_given_columns(const CsBinding *binding, const bool *nulls)
 {
 	Bitmapset  *columns = NULL;
 
@@ -247,15 +228,15 @@ append_idle_set(StringInfo buf, const CsBinding *binding, const char *alias)
 }
 
 /* The primary key, and no unique index of another collation. */
-static void
-append_arbiter(StringInfo buf, const CsBinding *binding)
+void
+cs_write_append_arbiter(StringInfo buf, const CsBinding *binding)
 {
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		const CsKeyColumn *column = &binding->keys[i];
 
 		appendStringInfo(buf, "%s%s", i > 0 ? ", " : "",
-						 column_name(binding, column->attnum));
+						 cs_write_column_name(binding, column->attnum));
 		if (OidIsValid(column->collation))
 			appendStringInfo(buf, " COLLATE %s", generate_collation_name(column->collation));
 	}
@@ -271,7 +252,7 @@ append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *colum
 	initStringInfo(&set);
 	while ((attnum = bms_next_member(columns, attnum)) >= 0)
 	{
-		const char *name = column_name(binding, attnum);
+		const char *name = cs_write_column_name(binding, attnum);
 
 		if (!cs_binding_is_key(binding, attnum) &&
 			TupleDescAttr(binding->tupdesc, attnum - 1)->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
@@ -281,7 +262,7 @@ append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *colum
 	if (set.len == 0)
 		append_idle_set(&set, binding, alias);
 	appendStringInfoString(buf, " ON CONFLICT (");
-	append_arbiter(buf, binding);
+	cs_write_append_arbiter(buf, binding);
 	if (is_only_identity(binding))
 		appendStringInfoString(buf, ") DO NOTHING");
 	else
@@ -291,7 +272,7 @@ append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *colum
 static SPIPlanPtr
 write_plan(CsBinding *binding, const Bitmapset *columns)
 {
-	SPIPlanPtr	plan = find_plan(binding, PLAN_WRITE, columns);
+	SPIPlanPtr	plan = cs_write_find_plan(binding, CS_PLAN_WRITE, columns);
 	Oid			types[MaxTupleAttributeNumber];
 	StringInfoData names;
 	StringInfoData values;
@@ -309,7 +290,7 @@ write_plan(CsBinding *binding, const Bitmapset *columns)
 		/* of the base type, so that domains are checked */
 		types[n] = getBaseType(TupleDescAttr(binding->tupdesc, attnum - 1)->atttypid);
 		appendStringInfo(&names, "%s%s", n > 0 ? ", " : "",
-						 column_name(binding, attnum));
+						 cs_write_column_name(binding, attnum));
 		appendStringInfo(&values, "%s$%d", n > 0 ? ", " : "", n + 1);
 		n++;
 	}
@@ -325,18 +306,18 @@ write_plan(CsBinding *binding, const Bitmapset *columns)
 	if (key_is_given(binding, columns))
 		append_conflict(&buf, binding, columns, alias);
 	appendStringInfo(&buf, " RETURNING %s", alias);
-	return keep_plan(binding, PLAN_WRITE, columns, buf.data, n, types);
+	return cs_write_keep_plan(binding, CS_PLAN_WRITE, columns, buf.data, n, types);
 }
 
 /* The row was there already and nothing of it could be set: as it is. */
 static void
-read_back(CsBinding *binding, const Datum *values, Returned *returned)
+read_back(CsBinding *binding, const Datum *values, CsReturned *returned)
 {
 	Datum		key[INDEX_MAX_KEYS];
 
 	for (int i = 0; i < binding->nkeys; i++)
 		key[i] = values[binding->keys[i].attnum - 1];
-	run(binding, key_plan(binding, PLAN_READ_BACK), key, NULL, returned);
+	cs_write_run(binding, key_plan(binding, CS_PLAN_READ_BACK), key, NULL, returned);
 }
 
 /* The whole row was written, so nothing that was deferred for it holds. */
@@ -350,7 +331,7 @@ replace_deferred(CsBinding *binding, HeapTupleHeader row)
 }
 
 static void
-write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
+write_row(CsBinding *binding, HeapTupleHeader row, CsReturned *returned)
 {
 	int			natts = binding->tupdesc->natts;
 	Datum	   *values = palloc(natts * sizeof(Datum));
@@ -363,14 +344,14 @@ write_row(CsBinding *binding, HeapTupleHeader row, Returned *returned)
 	int			n = 0;
 
 	heap_deform_tuple(&tuple, binding->tupdesc, values, nulls);
-	columns = given_columns(binding, nulls);
+	columns = cs_write_given_columns(binding, nulls);
 	while ((attnum = bms_next_member(columns, attnum)) >= 0)
 	{
 		params[n] = values[attnum - 1];
 		param_nulls[n++] = nulls[attnum - 1] ? 'n' : ' ';
 	}
-	connect_spi(binding);
-	run(binding, write_plan(binding, columns), params, param_nulls, returned);
+	cs_write_connect(binding);
+	cs_write_run(binding, write_plan(binding, columns), params, param_nulls, returned);
 	if (!returned->found && is_only_identity(binding) && key_is_given(binding, columns))
 		read_back(binding, values, returned);
 	SPI_finish();
@@ -403,7 +384,7 @@ Datum
 cs_write(PG_FUNCTION_ARGS)
 {
 	CsCall	   *call;
-	Returned	returned;
+	CsReturned	returned;
 	HeapTupleHeader deferred;
 
 	cs_shmem_require();
@@ -437,7 +418,7 @@ cs_remove(PG_FUNCTION_ARGS)
 {
 	CsCall	   *call;
 	CsRowKey	rowkey;
-	Returned	returned;
+	CsReturned	returned;
 
 	cs_shmem_require();
 	for (;;)
@@ -456,164 +437,8 @@ cs_remove(PG_FUNCTION_ARGS)
 			break;
 		call->generation = 0;
 	}
-	connect_spi(call->binding);
-	run(call->binding, key_plan(call->binding, PLAN_REMOVE), rowkey.value, NULL, &returned);
+	cs_write_connect(call->binding);
+	cs_write_run(call->binding, key_plan(call->binding, CS_PLAN_REMOVE), rowkey.value, NULL, &returned);
 	SPI_finish();
 	PG_RETURN_BOOL(returned.found);
-}
-
-/* ----- increment ----- */
-
-static const char *
-numeric_type_name(Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return "int2";
-		case INT4OID:
-			return "int4";
-		case INT8OID:
-			return "int8";
-		case NUMERICOID:
-			return "numeric";
-		case FLOAT4OID:
-			return "float4";
-		case FLOAT8OID:
-			return "float8";
-		default:
-			return NULL;
-	}
-}
-
-static Form_pg_attribute
-find_column(const CsBinding *binding, const char *name)
-{
-	for (int i = 0; i < binding->tupdesc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
-
-		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
-			return att;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of table \"%s\" does not exist",
-					name, binding->name)));
-}
-
-static bool
-is_whole(Numeric delta)
-{
-	Datum		whole;
-
-	if (numeric_is_nan(delta) || numeric_is_inf(delta))
-		return false;
-	whole = DirectFunctionCall2(numeric_trunc, NumericGetDatum(delta), Int32GetDatum(0));
-	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(delta), whole));
-}
-
-/* Can this column be incremented, and by this much? */
-static void
-check_increment(const CsBinding *binding, Form_pg_attribute att, Numeric delta)
-{
-	const char *name = NameStr(att->attname);
-	Oid			type = getBaseType(att->atttypid);
-
-	if (cs_binding_is_key(binding, att->attnum))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-				 errmsg("column \"%s\" is part of the primary key of table \"%s\" and cannot be incremented",
-						name, binding->name)));
-	if (att->attgenerated != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_GENERATED_ALWAYS),
-				 errmsg("column \"%s\" of table \"%s\" is a generated column and cannot be incremented",
-						name, binding->name)));
-	if (numeric_type_name(type) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of table \"%s\" is of type %s and cannot be incremented",
-						name, binding->name, format_type_be(att->atttypid)),
-				 errdetail("Only columns of a numeric type can.")));
-	if ((type == INT2OID || type == INT4OID || type == INT8OID) && !is_whole(delta))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" of table \"%s\" is of type %s and cannot be incremented by %s",
-						name, binding->name, format_type_be(att->atttypid),
-						numeric_normalize(delta)),
-				 errdetail("The increment must be a whole number.")));
-}
-
-static SPIPlanPtr
-increment_plan(CsBinding *binding, Form_pg_attribute att)
-{
-	Bitmapset  *columns = bms_make_singleton(att->attnum);
-	SPIPlanPtr	plan = find_plan(binding, PLAN_INCREMENT, columns);
-	Oid			types[INDEX_MAX_KEYS + 1];
-	const char *name = column_name(binding, att->attnum);
-	StringInfoData buf;
-	char	   *alias;
-
-	if (plan != NULL)
-		return plan;
-	(void) cs_loader_from(binding, &alias);
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "UPDATE %s AS %s SET %s = %s.%s OPERATOR(pg_catalog.+) "
-					 "CAST($%d AS pg_catalog.%s)",
-					 cs_binding_qualified_name(binding), alias, name, alias, name,
-					 binding->nkeys + 1, numeric_type_name(getBaseType(att->atttypid)));
-	appendStringInfoString(&buf, " WHERE ");
-	cs_loader_append_match(&buf, binding, alias, "$");
-	appendStringInfo(&buf, " RETURNING CAST(%s.%s AS pg_catalog.numeric)", alias, name);
-	for (int i = 0; i < binding->nkeys; i++)
-		types[i] = binding->keys[i].type;
-	types[binding->nkeys] = NUMERICOID;
-	return keep_plan(binding, PLAN_INCREMENT, columns, buf.data,
-					 binding->nkeys + 1, types);
-}
-
-Datum
-cs_increment(PG_FUNCTION_ARGS)
-{
-	CsCall	   *call;
-	CsRowKey	rowkey;
-	Form_pg_attribute att;
-	Datum		params[INDEX_MAX_KEYS + 1];
-	Returned	returned;
-
-	cs_shmem_require();
-	for (;;)
-	{
-		CsDefer		deferred = CS_DEFER_NOT;
-		Numeric		sum;
-
-		call = cs_call_begin(fcinfo, 3);
-		if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("column_name and delta must not be NULL")));
-		att = find_column(call->binding, NameStr(*PG_GETARG_NAME(1)));
-		check_increment(call->binding, att, PG_GETARG_NUMERIC(2));
-		if (!cs_call_key(call, fcinfo, 3, &rowkey))
-			PG_RETURN_NULL();
-		if (cs_binding_defers(call->binding))
-			deferred = cs_defer_increment(call->binding, att, PG_GETARG_NUMERIC(2),
-										  &rowkey, &sum);
-		if (deferred == CS_DEFER_DONE && sum == NULL)
-			PG_RETURN_NULL();
-		if (deferred == CS_DEFER_DONE)
-			PG_RETURN_NUMERIC(sum);
-		if (deferred == CS_DEFER_NOT)
-			break;
-		call->generation = 0;
-	}
-	memcpy(params, rowkey.value, call->binding->nkeys * sizeof(Datum));
-	params[call->binding->nkeys] = PG_GETARG_DATUM(2);
-	connect_spi(call->binding);
-	run(call->binding, increment_plan(call->binding, att), params, NULL, &returned);
-	SPI_finish();
-	if (!returned.found || returned.isnull)
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(returned.value);
 }

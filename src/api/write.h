@@ -23,7 +23,10 @@ extern CsDefer cs_defer_write(CsBinding *binding, HeapTupleHeader row,
 							  HeapTupleHeader *result);
 extern CsDefer cs_defer_increment(CsBinding *binding, Form_pg_attribute att,
 								  Numeric delta, const CsRowKey *rowkey,
-								  Numeric *result);
+								  Numeric *result, bool *found);
+
+/* A value of a column that can be incremented. */
+extern Numeric cs_defer_as_numeric(Datum value, Oid type);
 
 /*
  * Before a row is deleted from the table: is there one that only the cache has?

@@ -54,8 +54,8 @@ numeric_as(Numeric value, Oid type)
 	}
 }
 
-static Numeric
-as_numeric(Datum value, Oid type)
+Numeric
+cs_defer_as_numeric(Datum value, Oid type)
 {
 	switch (type)
 	{
@@ -122,7 +122,7 @@ make_increment(CsBinding *binding, const CsMergeColumn *column, const CsOver *ov
 
 CsDefer
 cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
-				   const CsRowKey *rowkey, Numeric *result)
+				   const CsRowKey *rowkey, Numeric *result, bool *found)
 {
 	const CsMergeColumn *column = incrementable(binding, att);
 	HeapTupleHeader row = NULL;
@@ -145,7 +145,8 @@ cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
 		if (!cs_write_back_latest(binding, rowkey, &over))
 			return CS_DEFER_AGAIN;
 		*result = NULL;
-		if (over.row == NULL)
+		*found = over.row != NULL;
+		if (!*found)
 			return CS_DEFER_DONE;
 		change.type = column->delta_type;
 		change.value = numeric_as(delta, column->delta_type);
@@ -156,7 +157,7 @@ cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
 	tuple = cs_row_tuple(row);
 	value = heap_getattr(&tuple, att->attnum, binding->tupdesc, &isnull);
 	if (!isnull)
-		*result = as_numeric(value, column->type);
+		*result = cs_defer_as_numeric(value, column->type);
 	return CS_DEFER_DONE;
 }
 

@@ -85,8 +85,8 @@ static Writing writing;
 
 /* ----- for triggers ----- */
 
-static int
-trigger_depth(void)
+int
+cs_apply_trigger_depth(void)
 {
 	LOCAL_FCINFO(fcinfo, 0);
 
@@ -103,7 +103,7 @@ bool
 cs_apply_is_writing(Oid relid)
 {
 	return OidIsValid(relid) && writing.relid == relid &&
-		trigger_depth() == writing.depth + 1;
+		cs_apply_trigger_depth() == writing.depth + 1;
 }
 
 bool
@@ -201,7 +201,7 @@ run(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
 	Writing		outer = writing;
 
 	writing.relid = binding->relid;
-	writing.depth = trigger_depth();
+	writing.depth = cs_apply_trigger_depth();
 	cs_statement_run(binding, statement, arrays);
 	writing = outer;
 	return statement;

@@ -50,6 +50,9 @@ extern bool cs_apply_is_writing(Oid relid);
 /* Is cs_apply() at work on this table, whatever triggers have called since? */
 extern bool cs_apply_is_under_way(Oid relid);
 
+/* How many triggers deep is what is executed? */
+extern int	cs_apply_trigger_depth(void);
+
 /* May this error pass by itself? */
 extern bool cs_apply_is_transient(int sqlerrcode);
 

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "flush/apply.h"
 #include "flush/deferred.h"
 #include "flush/journal.h"
 #include "flush/ownlist.h"
@@ -41,6 +42,48 @@
 int			cs_own_direct = 0;
 
 CsOwn		cs_own;
+
+/* ----- an upsert ----- */
+
+static struct
+{
+	Oid			relid;			/* InvalidOid: none */
+	int			depth;			/* of triggers, outside the statement */
+	bool		met;
+}			upsert;
+
+void
+cs_own_begin_upsert(Oid relid)
+{
+	upsert.relid = relid;
+	upsert.depth = cs_apply_trigger_depth();
+	upsert.met = false;
+}
+
+void
+cs_own_end_upsert(void)
+{
+	upsert.relid = InvalidOid;
+}
+
+bool
+cs_own_is_upserting(Oid relid)
+{
+	return OidIsValid(relid) && upsert.relid == relid &&
+		cs_apply_trigger_depth() == upsert.depth + 1;
+}
+
+void
+cs_own_meet_deferred(void)
+{
+	upsert.met = true;
+}
+
+bool
+cs_own_met_deferred(void)
+{
+	return upsert.met;
+}
 
 /* ----- what was done ----- */
 

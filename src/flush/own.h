@@ -18,6 +18,19 @@
  */
 extern int	cs_own_direct;
 
+/*
+ * In between, a row that is inserted into the table may have been deferred as a
+ * whole meanwhile: it is left out then, and that has been met.  Not so what
+ * triggers insert.
+ */
+extern void cs_own_begin_upsert(Oid relid);
+extern void cs_own_end_upsert(void);
+extern bool cs_own_is_upserting(Oid relid);
+extern void cs_own_meet_deferred(void);
+
+/* Has it, in the last upsert? */
+extern bool cs_own_met_deferred(void);
+
 extern void cs_own_init(void);
 
 /*

@@ -474,7 +474,9 @@ changed(const CsBinding *const_binding, const CsChange *change)
 			cs_own_cancel(binding, change->old, NULL, 0);
 		}
 		if (change->new != NULL)
-			cs_own_cancel(binding, change->new, NULL, CS_RESERVE_NO_WHOLE);
+			cs_own_cancel(binding, change->new, NULL,
+						  cs_own_is_upserting(binding->relid) ? CS_RESERVE_NO_NEW_WHOLE
+						  : CS_RESERVE_NO_WHOLE);
 		return;
 	}
 	if (cs_own_took_along(&change->new->key))

@@ -65,6 +65,7 @@ INSERT INTO expected VALUES
 	('write', 'key text, value anycompatible', 'anycompatible', 'v', 'u', false),
 	('remove', 'row_type anycompatible, VARIADIC key "any"', 'boolean', 'v', 'u', false),
 	('increment', 'row_type anycompatible, column_name name, delta numeric, VARIADIC key "any"', 'numeric', 'v', 'u', false),
+	('increment', 'insert anycompatible, column_name name, delta numeric', 'numeric', 'v', 'u', false),
 	('flush', 'relation regclass DEFAULT NULL::regclass', 'bigint', 'v', 'u', false),
 	('scan', 'row_type anycompatible', 'SETOF anycompatible', 'v', 'u', false),
 	('requeue', 'relation regclass DEFAULT NULL::regclass, id bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),

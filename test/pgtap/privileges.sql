@@ -154,6 +154,7 @@ FROM unnest(ARRAY['cs_nobody', 'cs_column', 'cs_stats']) role,
 		$$SELECT cache.write(ROW(1, 'x', 0)::s.t)$$,
 		'SELECT cache.remove(NULL::s.t, 1)',
 		$$SELECT cache.increment(NULL::s.t, 'n', 1, 1)$$,
+		$$SELECT cache.increment(ROW(1, 'x', 0)::s.t, 'n', 1)$$,
 		$$SELECT cache.invalidate('s.t')$$,
 		'SELECT cache.invalidate(NULL::s.t, 1)']) call;
 SELECT s.reads_as('cs_reader', call)
@@ -269,6 +270,8 @@ FROM unnest(ARRAY['cs_reader', 'cs_column']) role,
 		'SELECT cache.remove(NULL::kept.wb, 1)',
 		'SELECT cache.remove(NULL::kept.wb, 20)',
 		$$SELECT cache.increment(NULL::kept.wb, 'n', 1, 1)$$,
+		$$SELECT cache.increment(ROW(1, 'x', 0)::kept.wb, 'n', 1)$$,
+		$$SELECT cache.increment(ROW(30, 'x', 0)::kept.wb, 'n', 1)$$,
 		'UPDATE kept.wb SET n = n + 1 WHERE id = 1',
 		$$SELECT cache.flush('kept.wb')$$]) call;
 SELECT s.reads_as('cs_writer', call)
@@ -285,6 +288,8 @@ SELECT is((SELECT count(*)::int FROM cache.scan(NULL::kept.wb)), 10, 'who may SE
 RESET ROLE;
 SET ROLE cs_writer;
 SELECT is(cache.increment(NULL::kept.wb, 'n', 2, 1), 2::numeric, 'who may UPDATE may defer an increment');
+SELECT is(cache.increment(ROW(1, 'x', 0)::kept.wb, 'n', 1), 3::numeric, 'who may INSERT and UPDATE, one with a row to insert');
+SELECT is(cache.increment(NULL::kept.wb, 'n', -1, 1), 2::numeric, 'and take it off');
 SELECT is(cache.write(ROW(20, 'twenty', 1)::kept.wb)::text, '(20,twenty,1)', 'who may INSERT and UPDATE, a row');
 SELECT is(cache.remove(NULL::kept.wb, 20), true, 'who may DELETE may remove it');
 SELECT lives_ok('UPDATE kept.wb SET n = n + 1 WHERE id = 1', 'and plain SQL is deferred');
@@ -304,6 +309,7 @@ FROM unnest(ARRAY[
 		'SELECT cache.scan(NULL::kept.wb)',
 		$$SELECT cache.write(ROW(21, 'x', 0)::kept.wb)$$,
 		$$SELECT cache.increment(NULL::kept.wb, 'n', 1, 21)$$,
+		$$SELECT cache.increment(ROW(21, 'x', 0)::kept.wb, 'n', 1)$$,
 		'SELECT cache.remove(NULL::kept.wb, 22)',
 		'SELECT cache.remove(NULL::kept.wb, 21)']) call;
 
