@@ -35,7 +35,8 @@ CREATE TABLE cache.binding_store (
 	durable			boolean,
 	flush_interval	interval,
 	flush_batch		integer,
-	merge			jsonb
+	merge			jsonb,
+	settings		text[]
 );
 COMMENT ON TABLE cache.binding_store IS 'tables attached to the cache, with their options; see cache.bindings';
 SELECT pg_catalog.pg_extension_config_dump('cache.binding_store', '');
@@ -49,11 +50,12 @@ COMMENT ON FUNCTION cache.binding_problem(regclass) IS
 CREATE VIEW cache.bindings AS
 	SELECT b.relation, b.strategy, b.ttl, b.ttl_jitter, b.negative_ttl, b.max_memory, b.loader,
 		b.refresh_ahead, b.durable, b.flush_interval, b.flush_batch, b.merge,
-		cache.binding_problem(b.relation) AS problem
+		b.settings, cache.binding_problem(b.relation) AS problem
 	FROM cache.binding_store b;
 COMMENT ON VIEW cache.bindings IS 'tables attached to the cache, with their options; changed by cache.attach() and cache.detach()';
 COMMENT ON COLUMN cache.bindings.max_memory IS 'bytes';
 COMMENT ON COLUMN cache.bindings.loader IS 'signature of the loader function';
+COMMENT ON COLUMN cache.bindings.settings IS 'with which the loader function, and the triggers that a flush fires, run';
 COMMENT ON COLUMN cache.bindings.problem IS 'why reads bypass the cache, as far as the table itself says so; NULL: they need not';
 GRANT SELECT ON cache.bindings TO PUBLIC;
 

@@ -91,9 +91,103 @@ SELECT cache.read(NULL::loader_app.prod, 2);
 SELECT count(*) FROM loader_app.prod;
 RESET ROLE;
 
+-- ----- settings -----
+
+-- They are those of the attach, whoever reads, as all get what was kept.
+SET ROLE regress_cs_owner;
+CREATE FUNCTION loader_app.formatted(id int) RETURNS loader_app.prod LANGUAGE sql STABLE AS $$
+	SELECT id, concat_ws(E'\n', timestamptz '2024-03-10 12:00+00', timestamp '2024-03-10 12:00 MSK'::timestamptz, date '2024-03-10',
+		interval '-1 day 2 hours', E'\\x00ff'::bytea, 1::float8 / 3, xmlelement(name a, E'\\x00ff'::bytea), xml '<a/>' IS DOCUMENT,
+		to_tsvector('running dogs'), quote_ident('a'), '{NULL}'::text[], id + NULL = NULL,
+		(SELECT string_agg(name || ' ' || setting, E'\n' ORDER BY name) FROM pg_settings WHERE name IN ('TimeZone', 'timezone_abbreviations',
+			'DateStyle', 'IntervalStyle', 'lc_monetary', 'lc_numeric', 'lc_time', 'bytea_output', 'extra_float_digits', 'xmlbinary', 'xmloption',
+			'default_text_search_config', 'array_nulls', 'backslash_quote', 'gin_fuzzy_search_limit', 'quote_all_identifiers', 'row_security',
+			'standard_conforming_strings', 'transform_null_equals'))) $$;
+RESET ROLE;
+CREATE FUNCTION loader_settings() RETURNS void LANGUAGE sql AS $$
+	SELECT set_config(name, value, false) FROM (VALUES ('TimeZone', 'Asia/Tokyo'), ('timezone_abbreviations', 'India'),
+		('DateStyle', 'German, DMY'), ('IntervalStyle', 'iso_8601'), ('lc_monetary', 'POSIX'), ('lc_numeric', 'POSIX'), ('lc_time', 'POSIX'),
+		('bytea_output', 'escape'), ('extra_float_digits', '-10'), ('xmlbinary', 'hex'), ('xmloption', 'document'),
+		('default_text_search_config', 'simple'), ('array_nulls', 'off'), ('backslash_quote', 'on'), ('gin_fuzzy_search_limit', '10'),
+		('quote_all_identifiers', 'on'), ('row_security', 'off'), ('standard_conforming_strings', 'off'), ('transform_null_equals', 'on')) s (name, value);
+$$;
+SET lc_monetary = 'C'; SET lc_numeric = 'C'; SET lc_time = 'C'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
+SET default_text_search_config = 'english';
+SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.formatted');
+SELECT unnest(settings) FROM cache.bindings WHERE relation = 'loader_app.prod'::regclass;
+SELECT loader_settings();
+SHOW "TimeZone";
+SELECT v FROM cache.read(NULL::loader_app.prod, 1);
+SELECT outcome FROM cache.explain(NULL::loader_app.prod, 1);
+SELECT v FROM cache.read_many(NULL::loader_app.prod, ARRAY[2]);
+SHOW "TimeZone";
+RESET ALL;
+SELECT md5(a.v) = md5(b.v) AS same FROM cache.read(NULL::loader_app.prod, 1) a, cache.read(NULL::loader_app.prod, 3) b;
+-- attached again, it takes those of now
+SELECT loader_settings();
+SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.formatted');
+RESET ALL;
+SELECT unnest(settings) FROM cache.bindings WHERE relation = 'loader_app.prod'::regclass;
+SELECT v FROM cache.read(NULL::loader_app.prod, 1);
+-- one that this server does not know, as after a restore; one that is none of ours
+UPDATE cache.binding_store SET settings = '{TimeZone=Mars/Olympus}' WHERE relation = 'loader_app.prod'::regclass;
+SELECT cache.read(NULL::loader_app.prod, 4);
+UPDATE cache.binding_store SET settings = '{role=postgres,TimeZone=UTC,nonsense,NULL}' WHERE relation = 'loader_app.prod'::regclass;
+SELECT outcome FROM cache.explain(NULL::loader_app.prod, 4);
+SELECT v ~ 'TimeZone UTC' AS pinned FROM cache.read(NULL::loader_app.prod, 4);
+-- nothing is pinned where nothing of the owner's is run
+SELECT cache.attach('loader_app.prod', 'read_through');
+SELECT settings IS NULL AS none FROM cache.bindings WHERE relation = 'loader_app.prod'::regclass;
+
+-- What the triggers of a flush see does not depend on who flushes.
+CREATE TABLE loader_app.counted (id int PRIMARY KEY, n int, x xml[]);
+INSERT INTO loader_app.counted VALUES (1, 0);
+CREATE TABLE loader_app.seen (t text);
+CREATE FUNCTION loader_app.see() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO loader_app.seen VALUES (concat_ws(' ', NEW.n, timestamptz '2024-03-10 12:00+00', current_setting('IntervalStyle'), current_setting('row_security'))); RETURN NULL; END $$;
+CREATE TRIGGER see AFTER UPDATE ON loader_app.counted FOR EACH ROW EXECUTE FUNCTION loader_app.see();
+SET TimeZone = 'America/New_York';
+SELECT cache.attach('loader_app.counted', 'write_back', merge => '{"n": "add", "x": "replace"}', flush_interval => '1 day');
+SELECT settings[2] FROM cache.bindings WHERE relation = 'loader_app.counted'::regclass;
+SELECT loader_settings();
+UPDATE loader_app.counted SET n = n + 1, x = ARRAY[xmlparse(content 'a <b/>')];
+SELECT cache.flush('loader_app.counted');
+RESET ALL;
+UPDATE loader_app.counted SET n = n + 1;
+SELECT cache.flush('loader_app.counted');
+SELECT * FROM loader_app.seen;
+SELECT id, n, x FROM loader_app.counted;
+SELECT count(*) FROM cache.dead_letters;
+
+-- ----- temporary objects of the reader -----
+
+SET ROLE regress_cs_owner;
+CREATE FUNCTION loader_app.no_temp(int) RETURNS loader_app.prod LANGUAGE plpgsql STABLE SET search_path = loader_app AS
+	$$ DECLARE r prod; BEGIN SELECT * INTO r FROM prod WHERE id = $1; RETURN r; END $$;
+SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.no_temp');
+ALTER FUNCTION loader_app.no_temp(int) SET search_path = pg_temp, loader_app;
+SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.no_temp');
+ALTER FUNCTION loader_app.no_temp(int) SET search_path = loader_app, pg_temp;
+SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.no_temp');
+SELECT cache.read(NULL::loader_app.prod, 1);
+ALTER FUNCTION loader_app.no_temp(int) SET search_path = '';
+SELECT cache.read(NULL::loader_app.prod, 2);
+-- a table that only this session has
+SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.careless');
+RESET ROLE;
+SET ROLE regress_cs_reader;
+CREATE TEMP TABLE prod (id int, v text);
+INSERT INTO prod VALUES (1, 'FAKE');
+GRANT SELECT ON prod TO PUBLIC;
+SELECT cache.read(NULL::loader_app.prod, 1);
+SELECT outcome FROM cache.explain(NULL::loader_app.prod, 1);
+DROP TABLE pg_temp.prod;
+RESET ROLE;
+
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA loader_app CASCADE;
 DROP SCHEMA loader_trap CASCADE;
 DROP ROLE regress_cs_owner;
 DROP ROLE regress_cs_reader;
+DROP FUNCTION loader_settings();

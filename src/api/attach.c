@@ -286,13 +286,14 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 {
 	CsCatalogQuery s = {
 		.text =
-		"INSERT INTO cache.binding_store VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+		"INSERT INTO cache.binding_store VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
 		"ON CONFLICT (relation) DO UPDATE SET strategy = EXCLUDED.strategy, "
 		"ttl = EXCLUDED.ttl, ttl_jitter = EXCLUDED.ttl_jitter, "
 		"negative_ttl = EXCLUDED.negative_ttl, max_memory = EXCLUDED.max_memory, "
 		"loader = EXCLUDED.loader, refresh_ahead = EXCLUDED.refresh_ahead, "
 		"durable = EXCLUDED.durable, flush_interval = EXCLUDED.flush_interval, "
-		"flush_batch = EXCLUDED.flush_batch, merge = EXCLUDED.merge"
+		"flush_batch = EXCLUDED.flush_batch, merge = EXCLUDED.merge, "
+		"settings = EXCLUDED.settings"
 	};
 	char	   *loader = NULL;
 
@@ -311,6 +312,7 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 	cs_catalog_arg(&s, INTERVALOID, PG_GETARG_DATUM(ARG_FLUSH_INTERVAL), PG_ARGISNULL(ARG_FLUSH_INTERVAL));
 	cs_catalog_arg(&s, INT4OID, PG_GETARG_DATUM(ARG_FLUSH_BATCH), PG_ARGISNULL(ARG_FLUSH_BATCH));
 	cs_catalog_arg(&s, JSONBOID, PG_GETARG_DATUM(ARG_MERGE), PG_ARGISNULL(ARG_MERGE));
+	cs_catalog_arg(&s, TEXTARRAYOID, PointerGetDatum(cs_pinned_now()), !defers && loader == NULL);
 	cs_catalog_change("binding_store", &s);
 }
 

@@ -607,6 +607,7 @@ cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 	old = MemoryContextSwitchTo(context);
 	set_constraints_immediate();
 	cs_owner_begin(&saved, binding->owner);
+	cs_pinned_apply(binding->pinned, binding->name);
 	cs_own_direct++;
 	PG_TRY();
 	{

@@ -71,6 +71,11 @@ static const Setting converting[] = {
 	{"extra_float_digits", "3"},
 };
 
+/* What the statements' casts read need not be a document. */
+static const Setting casting[] = {
+	{"xmloption", "content"},
+};
+
 /*
  * In a set of columns, a member is attribute number and rule, and whether a sum
  * of integers is larger than an integer can be.
@@ -576,17 +581,30 @@ cs_statement_arrays(CsBinding *binding, const CsStatement *statement,
 
 /* ----- execution ----- */
 
+static bool
+has_casts(const CsStatement *statement)
+{
+	for (int i = 0; i < statement->nparams; i++)
+		if (statement->params[i].element != statement->params[i].type)
+			return true;
+	return false;
+}
+
 static void
 run_in_order(const CsStatement *statement, Datum *arrays)
 {
 	int			nestlevel = NewGUCNestLevel();
+	int			inner = NewGUCNestLevel();
 	Portal		portal;
 
 	apply_settings(planning, lengthof(planning));
 	portal = SPI_cursor_open(NULL, statement->plan, arrays, NULL, false);
-	AtEOXact_GUC(false, nestlevel);
+	AtEOXact_GUC(false, inner);
+	if (has_casts(statement))
+		apply_settings(casting, lengthof(casting));
 	SPI_cursor_fetch(portal, true, FETCH_ALL);
 	SPI_cursor_close(portal);
+	AtEOXact_GUC(false, nestlevel);
 }
 
 static void

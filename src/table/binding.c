@@ -65,7 +65,8 @@ enum
 	Anum_flush_interval,
 	Anum_flush_batch,
 	Anum_merge,
-	Natts_bindings = Anum_merge
+	Anum_settings,
+	Natts_bindings = Anum_settings
 };
 
 typedef struct Known
@@ -320,6 +321,8 @@ options_from_tuple(HeapTuple tuple, TupleDesc desc, CsOptions *options)
 		options->flush_batch = DatumGetInt32(values[Anum_flush_batch - 1]);
 	if (!nulls[Anum_merge - 1])
 		options->merge = DatumGetJsonbPCopy(values[Anum_merge - 1]);
+	if (!nulls[Anum_settings - 1])
+		options->settings = DatumGetArrayTypePCopy(values[Anum_settings - 1]);
 }
 
 /*
@@ -456,6 +459,8 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 		binding->options.merge = palloc(VARSIZE(options->merge));
 		memcpy(binding->options.merge, options->merge, VARSIZE(options->merge));
 	}
+	binding->options.settings = NULL;
+	binding->pinned = cs_pinned_parse(options->settings);
 	describe_key(binding, rel);
 	cs_tree_list(&binding->tree, rel);
 	binding->slot = slot;

@@ -12,6 +12,7 @@
 #include "executor/spi.h"
 #include "store/slot.h"
 #include "table/key.h"
+#include "table/pinned.h"
 #include "table/tree.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
@@ -30,6 +31,7 @@ typedef struct CsOptions
 	int64		flush_interval; /* microseconds */
 	int			flush_batch;	/* rows */
 	Jsonb	   *merge;			/* column -> rule; NULL: none */
+	ArrayType  *settings;		/* see pinned.h; NULL: none */
 } CsOptions;
 
 /* Which triggers a strategy needs, apart from what DDL tells by itself. */
@@ -70,6 +72,7 @@ typedef struct CsBinding
 										 * cs_binding_made_hook */
 	CsTriggerNeeds needs;
 	CsOptions	options;
+	const CsPinned *pinned;		/* settings of loader and flush */
 
 	Oid			key_index;		/* of the primary key */
 	int			nkeys;

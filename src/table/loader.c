@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -30,10 +31,14 @@
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 #include "compat.h"
 #include "table/fetch.h"
 #include "table/loader.h"
+
+static bool read_temporary;		/* by the last load, or before in the
+								 * transaction */
 
 /* How often a load may meet another table under the name of ours. */
 #define MAX_RENAMES	5
@@ -280,6 +285,37 @@ find_loader(const CsBinding *binding)
 	return function;
 }
 
+/*
+ * A search_path of its own finds the reader's temporary types and tables first,
+ * unless it names pg_temp, and a domain can run what the reader has written.
+ */
+static bool
+looks_at_temporary_first(HeapTuple tuple)
+{
+	bool		isnull;
+	Datum		config = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &isnull);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (isnull)
+		return false;
+	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *setting = TextDatumGetCString(elements[i]);
+		const char *name = "search_path=";
+		List	   *path;
+
+		if (strncmp(setting, name, strlen(name)) != 0)
+			continue;
+		return !SplitIdentifierString(setting + strlen(name), ',', &path) ||
+			path == NIL || strcmp(llast(path), "pg_temp") != 0;
+	}
+	return false;
+}
+
 const char *
 cs_loader_check(const CsBinding *binding, Oid function)
 {
@@ -305,6 +341,8 @@ cs_loader_check(const CsBinding *binding, Oid function)
 		reason = "It must be STABLE or IMMUTABLE.";
 	else if (proc->proowner != binding->owner)
 		reason = "It must have the same owner as the table, as whom it runs.";
+	else if (looks_at_temporary_first(tuple))
+		reason = "Its search_path must end with pg_temp, or it finds temporary objects of whoever reads.";
 	ReleaseSysCache(tuple);
 	return reason;
 }
@@ -339,8 +377,9 @@ call_loader(CsBinding *binding, const CsRowKey *rowkey, CsLoaded *loaded)
 }
 
 /*
- * As the owner, with a search_path in which nobody else can put anything: what
- * the function does must not depend on who reads, as all get what it returned.
+ * As the owner, with a search_path in which nobody else can put anything and with
+ * the settings of the attach: what the function does must not depend on who reads,
+ * as all get what it returned.
  */
 static void
 load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
@@ -355,11 +394,22 @@ load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 					  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	cs_pinned_apply(binding->pinned, binding->name);
 	PushActiveSnapshot(snapshot);
 	call_loader(binding, rowkey, loaded);
 	PopActiveSnapshot();
+	read_temporary = (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0;
 	AtEOXact_GUC(false, nestlevel);
 	SetUserIdAndSecContext(role, security);
+}
+
+bool
+cs_loader_read_temporary(void)
+{
+#ifdef CS_MUTANT_TEMPORARY_KEPT
+	return false;
+#endif
+	return read_temporary;
 }
 
 void
@@ -367,6 +417,7 @@ cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 			   bool plain, CsLoaded *loaded)
 {
 	memset(loaded, 0, sizeof(*loaded));
+	read_temporary = false;
 	if (binding->options.loader != NULL && !plain)
 		load_by_function(binding, rowkey, snapshot, loaded);
 	else

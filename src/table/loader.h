@@ -42,6 +42,9 @@ extern void cs_loader_append_match(StringInfo buf, const CsBinding *binding,
 								   const char *alias, const char *prefix);
 
 /* Why this function cannot be the table's loader; NULL: it can. */
+/* May the last one have read a temporary table, so what nobody else would have? */
+extern bool cs_loader_read_temporary(void);
+
 extern const char *cs_loader_check(const CsBinding *binding, Oid function);
 
 /*

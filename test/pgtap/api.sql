@@ -210,7 +210,7 @@ CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
 	FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped $$;
 SELECT is(tap.columns('cache.binding_store'),
 	'relation regclass, strategy text, ttl interval, ttl_jitter real, negative_ttl interval, max_memory bigint, loader text, refresh_ahead real, '
-	'durable boolean, flush_interval interval, flush_batch integer, merge jsonb',
+	'durable boolean, flush_interval interval, flush_batch integer, merge jsonb, settings text[]',
 	'columns of cache.binding_store');
 SELECT is(tap.columns('cache.bindings'), tap.columns('cache.binding_store') || ', problem text', 'columns of cache.bindings');
 SELECT is(tap.columns(journal), 'stamp bigint, relation regclass, written_for oid, change bytea', format('columns of %s', journal))

@@ -17,6 +17,7 @@ add_extension($node, 'source');
 create_tables($node, db => 'source');
 $node->safe_psql('source', q(
 	CREATE ROLE app LOGIN;
+	SET TimeZone = 'Asia/Tokyo';
 	CREATE SCHEMA "Odd Name" AUTHORIZATION app;
 	SET ROLE app;
 	CREATE TABLE "Odd Name"."Big Table" (a int, b text, v jsonb, PRIMARY KEY (a, b));
@@ -71,7 +72,7 @@ $node->safe_psql('source', q(
 	SELECT cache.untrack('untracked');
 ));
 
-my $bindings = q(SELECT * FROM cache.binding_store ORDER BY relation::text);
+my $bindings = q(SELECT relation, strategy, ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, durable, flush_interval, flush_batch, merge, settings[2:3] FROM cache.binding_store ORDER BY relation::text);
 my $triggers = q(
 	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc,
@@ -90,15 +91,15 @@ in_turn($node, 'source',
 	[ $triggers, sub { $expected_triggers = shift } ]);
 
 is( $expected_bindings, join("\n",
-		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5||||),
-		q(cache_aside|cache_aside|||01:00:00|||||||),
-		q(deferring|write_back|||||||t|02:00:00|500|{"n": "add"}),
-		q(part|cache_aside||||||||||),
-		q(part_of_tracked|write_through||||||||||),
-		q(parted|write_around||||||||||),
-		q(read_through|read_through|||01:00:00|||||||),
-		q(write_around|write_around|||01:00:00|||||||),
-		q(write_through|write_through|||01:00:00|||||||)),
+		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5|||||{TimeZone=Asia/Tokyo,timezone_abbreviations=Default}),
+		q(cache_aside|cache_aside|||01:00:00||||||||),
+		q(deferring|write_back|||||||t|02:00:00|500|{"n": "add"}|{TimeZone=Asia/Tokyo,timezone_abbreviations=Default}),
+		q(part|cache_aside|||||||||||),
+		q(part_of_tracked|write_through|||||||||||),
+		q(parted|write_around|||||||||||),
+		q(read_through|read_through|||01:00:00||||||||),
+		q(write_around|write_around|||01:00:00||||||||),
+		q(write_through|write_through|||01:00:00||||||||)),
 	'what is attached, and how');
 is( $expected_spaces, join("\n",
 		q(16385|Odd "Name"|app|01:30:00|4194304|-|t|f),

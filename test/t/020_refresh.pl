@@ -52,11 +52,12 @@ $node->safe_psql('postgres', qq(
 	CREATE TABLE "Items" ("Id" text, id int, made text, PRIMARY KEY ("Id", id));
 	INSERT INTO "Items" VALUES ('a', 1, 'from the table'), ('b', 2, 'from the table');
 	CREATE FUNCTION load_item(text, int) RETURNS "Items" LANGUAGE sql STABLE AS
-	\$\$ SELECT "Id", id, clock_timestamp() || ' ' || current_user FROM public."Items" WHERE "Id" = \$1 AND id = \$2 \$\$;
+	\$\$ SELECT "Id", id, clock_timestamp() || ' ' || current_setting('TimeZone') || ' ' || current_user FROM public."Items" WHERE "Id" = \$1 AND id = \$2 \$\$;
 	CREATE ROLE owner;
 	GRANT CREATE ON SCHEMA public TO owner;
 	ALTER TABLE "Items" OWNER TO owner;
 	ALTER FUNCTION load_item(text, int) OWNER TO owner;
+	SET TimeZone = 'Asia/Tokyo';
 	SELECT cache.attach('"Items"', 'read_through', loader => 'load_item', $always);
 	CREATE TABLE plain (id int PRIMARY KEY, v text);
 	INSERT INTO plain SELECT i, 'row ' || i FROM generate_series(1, 2000) i;
@@ -64,9 +65,9 @@ $node->safe_psql('postgres', qq(
 ));
 my $item = q(SELECT made FROM cache.read(NULL::"Items", 'a', 1));
 my $first = $node->safe_psql('postgres', $item);
-like($first, qr/ owner$/, 'the loader runs as the owner in a session');
+like($first, qr{ Asia/Tokyo owner$}, 'the loader runs as the owner in a session, with the settings of the attach');
 ok($node->poll_query_until('postgres', "SELECT ($item) <> '$first'"), 'what is read is reloaded meanwhile');
-like($node->safe_psql('postgres', $item), qr/ owner$/, 'the loader runs as the owner in the worker');
+like($node->safe_psql('postgres', $item), qr{ Asia/Tokyo owner$}, 'and so it does in the worker');
 is( $node->safe_psql('postgres', q(
 		SELECT misses, bypasses FROM cache.table_stats WHERE relation = '"Items"'::regclass)),
 	'1|0', 'nobody had to wait for that');
