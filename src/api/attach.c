@@ -193,7 +193,7 @@ note_dropped(FunctionCallInfo fcinfo, Oid relid, bool defers)
 	};
 	CsCatalogQuery s = {
 		.text = "SELECT ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, "
-		"nullif(durable, true), flush_interval, flush_batch, merge "
+		"CASE WHEN durable THEN NULL ELSE durable END, flush_interval, flush_batch, merge "
 		"FROM cache.binding_store WHERE relation OPERATOR(pg_catalog.=) $1"
 	};
 	StringInfoData dropped;
