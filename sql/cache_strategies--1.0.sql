@@ -241,8 +241,14 @@ COMMENT ON FUNCTION cache.untrack(regclass) IS 'undo cache.track()';
 
 -- ----- reading -----
 
+CREATE FUNCTION cache.plan_support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'cs_plan_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cache.plan_support(internal) IS
+'makes plans depend on the table that a function''s first argument names by its row type';
+
 CREATE FUNCTION cache.read(row_type anycompatible, VARIADIC key "any") RETURNS anycompatible
-AS 'MODULE_PATHNAME', 'cs_read' LANGUAGE C STABLE PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'cs_read' LANGUAGE C STABLE PARALLEL RESTRICTED
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.read(anycompatible, "any") IS
 'the row with this primary key, from the cache if it is there';
 
@@ -253,17 +259,20 @@ COMMENT ON FUNCTION cache.read(anycompatible) IS
 'an error that says how cache.read() is called';
 
 CREATE FUNCTION cache.read_many(row_type anycompatible, keys "any") RETURNS SETOF anycompatible
-AS 'MODULE_PATHNAME', 'cs_read_many' LANGUAGE C STABLE PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'cs_read_many' LANGUAGE C STABLE PARALLEL RESTRICTED
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.read_many(anycompatible, "any") IS
 'the rows with these primary keys, in the order of the array';
 
 CREATE FUNCTION cache.lookup(row_type anycompatible, VARIADIC key "any") RETURNS anycompatible
-AS 'MODULE_PATHNAME', 'cs_lookup' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'cs_lookup' LANGUAGE C VOLATILE PARALLEL RESTRICTED
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.lookup(anycompatible, "any") IS
 'the row with this primary key if the cache has it; on a miss NULL, and a lease for cache.fill()';
 
 CREATE FUNCTION cache.fill(row_value anycompatible) RETURNS boolean
-AS 'MODULE_PATHNAME', 'cs_fill' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'cs_fill' LANGUAGE C VOLATILE PARALLEL RESTRICTED
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.fill(anycompatible) IS
 'put a row into the cache after a lookup that missed; false if it is not, or no longer, what the table holds';
 
@@ -274,7 +283,8 @@ COMMENT ON FUNCTION cache.warm(regclass, bigint) IS 'load rows of a table into t
 -- ----- writing -----
 
 CREATE FUNCTION cache.write(row_value anycompatible) RETURNS anycompatible
-AS 'MODULE_PATHNAME', 'cs_write' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'cs_write' LANGUAGE C VOLATILE PARALLEL UNSAFE
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.write(anycompatible) IS
 'insert the row, or update the one with the same primary key; returns it as stored';
 
@@ -285,17 +295,20 @@ COMMENT ON FUNCTION cache.write(text, anycompatible) IS
 'an error that says what to use instead';
 
 CREATE FUNCTION cache.remove(row_type anycompatible, VARIADIC key "any") RETURNS boolean
-AS 'MODULE_PATHNAME', 'cs_remove' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'cs_remove' LANGUAGE C VOLATILE PARALLEL UNSAFE
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.remove(anycompatible, "any") IS
 'delete the row with this primary key; was there one?';
 
 CREATE FUNCTION cache.increment(row_type anycompatible, column_name name, delta numeric, VARIADIC key "any") RETURNS numeric
-AS 'MODULE_PATHNAME', 'cs_increment' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'cs_increment' LANGUAGE C VOLATILE PARALLEL UNSAFE
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.increment(anycompatible, name, numeric, "any") IS
 'add to a column of the row with this primary key; returns the new value, NULL if there is no such row';
 
 CREATE FUNCTION cache.increment(insert anycompatible, column_name name, delta numeric) RETURNS numeric
-AS 'MODULE_PATHNAME', 'cs_increment_or_insert' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'cs_increment_or_insert' LANGUAGE C VOLATILE PARALLEL UNSAFE
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.increment(anycompatible, name, numeric) IS
 'add to a column of the row with the primary key of this one, which is inserted first if there is none; returns the new value';
 
@@ -305,7 +318,8 @@ COMMENT ON FUNCTION cache.flush(regclass) IS
 'write deferred writes of a table, or of all tables of which one is the owner, to it now; returns how many rows were written';
 
 CREATE FUNCTION cache.scan(row_type anycompatible) RETURNS SETOF anycompatible
-AS 'MODULE_PATHNAME', 'cs_scan' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'cs_scan' LANGUAGE C VOLATILE PARALLEL UNSAFE
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.scan(anycompatible) IS
 'all rows of a table, with its deferred writes';
 
@@ -324,7 +338,8 @@ AS 'MODULE_PATHNAME', 'cs_invalidate_table' LANGUAGE C VOLATILE STRICT PARALLEL 
 COMMENT ON FUNCTION cache.invalidate(regclass) IS 'drop all entries of a table; false if it can have none';
 
 CREATE FUNCTION cache.invalidate(row_type anycompatible, VARIADIC key "any") RETURNS boolean
-AS 'MODULE_PATHNAME', 'cs_invalidate_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'cs_invalidate_row' LANGUAGE C VOLATILE PARALLEL UNSAFE
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.invalidate(anycompatible, "any") IS
 'drop the entry of one key; was there one?';
 
@@ -612,7 +627,8 @@ COMMENT ON FUNCTION cache.revoke_space(text, text) IS
 
 CREATE FUNCTION cache.explain(row_type anycompatible, VARIADIC key "any",
 	OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, OUT expires timestamptz)
-AS 'MODULE_PATHNAME', 'cs_explain' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'cs_explain' LANGUAGE C VOLATILE PARALLEL RESTRICTED
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.explain(anycompatible, "any") IS
 'how cache.read() would answer now, and why';
 
@@ -745,7 +761,8 @@ CREATE FUNCTION cache.remember(row_type anyelement, key text, ttl "any", query t
 	params "any" DEFAULT NULL, grace "any" DEFAULT NULL, beta double precision DEFAULT 1,
 	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)
 RETURNS SETOF anyelement
-AS 'MODULE_PATHNAME', 'cs_remember_rows' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100;
+AS 'MODULE_PATHNAME', 'cs_remember_rows' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100
+SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.remember(anyelement, text, "any", text, "any", "any",
 	double precision, text[], regclass[], text) IS
 'the rows of a query, computed once and kept until a table that it reads changes';

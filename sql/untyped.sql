@@ -274,7 +274,7 @@ SELECT format('SELECT %L, call(%1$L, VARIADIC %L)', statement, args) FROM un_cal
 \pset format aligned
 -- is one missing?
 SELECT p.oid::regprocedure FROM pg_proc p
-WHERE pronamespace = 'cache'::regnamespace AND pronargs > 0 AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+WHERE pronamespace = 'cache'::regnamespace AND pronargs > 0 AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
 	AND NOT EXISTS (SELECT FROM un_calls WHERE statement LIKE '%cache.' || proname || '(%');
 SELECT cache.detach('un_back');
 DROP TABLE un_all, un_back, un_calls CASCADE;

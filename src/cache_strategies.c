@@ -12,6 +12,7 @@
 
 #include "api/alter.h"
 #include "api/guard.h"
+#include "api/plan.h"
 #include "api/scan.h"
 #include "api/trigger.h"
 #include "api/untyped.h"
@@ -59,5 +60,6 @@ _PG_init(void)
 	cs_alter_init();
 	cs_trigger_init();
 	cs_scan_init();
+	cs_plan_init();
 	cs_untyped_init();
 }

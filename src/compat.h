@@ -63,11 +63,18 @@
 #define cs_check_can_set_role(member, role)	check_is_member_of_role((member), (role))
 #endif
 
-/* Take a lock if that needs neither waiting nor memory that is not there. */
+/*
+ * Take a lock; and take one if that needs neither waiting nor memory that is not
+ * there.
+ */
 #if PG_VERSION_NUM >= 180000
+#define cs_lock_take(tag, mode, local) \
+	LockAcquireExtended((tag), (mode), false, false, true, (local), false)
 #define cs_lock_try(tag, mode, local) \
 	LockAcquireExtended((tag), (mode), false, true, false, (local), false)
 #else
+#define cs_lock_take(tag, mode, local) \
+	LockAcquireExtended((tag), (mode), false, false, true, (local))
 #define cs_lock_try(tag, mode, local) \
 	LockAcquireExtended((tag), (mode), false, true, false, (local))
 #endif
@@ -116,6 +123,21 @@
 	ExecCheckPermissions((query)->rtable, (query)->rteperminfos, false)
 #else
 #define cs_query_is_permitted(query) ExecCheckRTPerms((query)->rtable, false)
+#endif
+
+/* An entry of a range table that needs no privileges. */
+#if PG_VERSION_NUM >= 160000
+#define cs_no_permissions(query, entry) \
+	((void) addRTEPermissionInfo(&(query)->rteperminfos, (entry)))
+#else
+#define cs_no_permissions(query, entry) ((void) 0)
+#endif
+
+/* Open a relation of the range table for as long as the executor runs. */
+#if PG_VERSION_NUM >= 180000
+#define cs_open_entry(estate, n) ExecGetRangeTableRelation((estate), (n), true)
+#else
+#define cs_open_entry(estate, n) ExecGetRangeTableRelation((estate), (n))
 #endif
 
 /* The effective search path, to be compared with that of another time. */

@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -27,6 +28,8 @@
 #include "api/call.h"
 #include "store/clock.h"
 #include "strategy/strategy.h"
+#include "table/identity.h"
+#include "table/tree.h"
 #include "txn/testpoint.h"
 #include "worker/queue.h"
 
@@ -127,31 +130,98 @@ rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
 	call->generation = binding->retired ? 0 : generation;
 }
 
+/* ----- a table that changes before it is locked ----- */
+
+/* Not one that a view or a function has stored: those keep to the table. */
+static bool
+is_written_by_name(FunctionCallInfo fcinfo)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+
+	return call != NULL && exprLocation(call) >= 0;
+}
+
+static bool
+has_row(FunctionCallInfo fcinfo, int first_key)
+{
+	return first_key < 0 && !PG_ARGISNULL(0);
+}
+
+/*
+ * The plan that calls us may have been found valid before this transaction had a
+ * lock on the table, and the table may have changed before it got one.  Where the
+ * plan has the table as a relation (api/plan.c) it is locked already; what is
+ * left are expressions of PL/pgSQL, SQL functions that were inlined, and stored
+ * expressions.  Go on with the table that the plan would have if it were made
+ * anew, provided that it suits the expression as it is.
+ */
+static void
+follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
+{
+	Oid			planned = call->relid;
+	CsIdentity	identity = cs_identity_compare(planned);
+
+#ifdef CS_MUTANT_CHANGED_UNNOTICED
+	return;
+#endif
+	if (identity == CS_IDENTITY_SAME || identity == CS_IDENTITY_UNKNOWN)
+		return;
+	if (is_written_by_name(fcinfo) && cs_identity_successor(planned) != planned)
+	{
+		/* who waits for this one may have the other */
+		cs_relation_release(planned);
+		call->relid = cs_identity_successor(planned);
+		if (OidIsValid(call->relid))
+			(void) cs_relation_hold(call->relid);
+	}
+	if (has_row(fcinfo, first_key) || !OidIsValid(call->relid) ||
+		(is_written_by_name(fcinfo) && cs_identity_successor(planned) != call->relid) ||
+		!cs_identity_is_like(call->relid, planned))
+		cs_identity_error(planned);
+}
+
+/* ----- calls ----- */
+
+static CsCall *
+new_call(FunctionCallInfo fcinfo)
+{
+	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	CsCall	   *call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
+
+	call->relid = relation_of(rowtype);
+	if (!OidIsValid(call->relid))
+		call->relid = cs_call_relation(fcinfo);
+	return call;
+}
+
+static void
+bind(CsCall *call, FunctionCallInfo fcinfo, int first_key)
+{
+	do
+		rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
+	while (!cs_binding_lock(call->binding));
+}
+
 CsCall *
 cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 {
 	CsCall	   *call = fcinfo->flinfo->fn_extra;
 
+	/* by the type as the plan knows it, before any news */
+	if (call == NULL)
+		call = new_call(fcinfo);
 	/* what the locks of a SELECT would do: see a REVOKE that has just ended */
 	AcceptInvalidationMessages();
 	cs_binding_check_slots();
-	if (call == NULL)
-	{
-		Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
-
-		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
-		call->relid = relation_of(rowtype);
-		/* what is attached is a table; if it is not, that may be why */
-		if (!OidIsValid(call->relid) || cs_binding_get(call->relid) == NULL)
-			call->relid = cs_call_relation(fcinfo);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	if (call->generation != cs_binding_generation)
-	{
-		do
-			rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
-		while (call->binding->retired);
-	}
+	if (call->generation == cs_binding_generation && cs_binding_is_locked(call->binding))
+		return call;
+	if (!cs_relation_hold(call->relid))
+		follow_name(call, fcinfo, first_key);
+	/* what is attached is a table; if it is not, that may be why */
+	if (fcinfo->flinfo->fn_extra == NULL && cs_binding_get(call->relid) == NULL)
+		(void) cs_call_relation(fcinfo);
+	fcinfo->flinfo->fn_extra = call;
+	bind(call, fcinfo, first_key);
 	return call;
 }
 

@@ -295,9 +295,10 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 bool
 cs_access_lock(CsAccess *access)
 {
-	LockRelationOid(access->binding->relid, AccessShareLock);
+	bool		locked = cs_binding_lock(access->binding);
+
 	AcceptInvalidationMessages();
-	return !access->binding->retired;
+	return locked && !access->binding->retired;
 }
 
 void

@@ -621,6 +621,18 @@ cs_binding_require(Oid relid)
 	return binding;
 }
 
+bool
+cs_binding_lock(CsBinding *binding)
+{
+	if (!cs_binding_is_locked(binding))
+	{
+		cs_txn_note_use();
+		(void) cs_relation_hold(binding->relid);
+		binding->locked = cs_txn_lock_era;
+	}
+	return !binding->retired;
+}
+
 /*
  * Have no binding with a slot that is no longer the table's, or without one
  * though the table has one now.  A writer would mark and unlink in the wrong

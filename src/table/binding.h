@@ -14,6 +14,7 @@
 #include "table/key.h"
 #include "table/pinned.h"
 #include "table/tree.h"
+#include "txn/txn.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
@@ -102,6 +103,9 @@ typedef struct CsBinding
 	CsPlan	   *plans;			/* of the functions that write */
 	struct CsMerge *merge;		/* cs_merge_get() */
 
+	uint64		locked;			/* cs_txn_lock_era in which the table was locked
+								 * for reading */
+
 	bool		retired;		/* the table has changed since; usable until
 								 * the end of the transaction */
 	Oid			acl_role;		/* who may read, as found out last */
@@ -137,6 +141,14 @@ extern CsBinding *cs_binding_require(Oid relid);
 
 /* The bindings that see changes of this relation. */
 extern CsTarget *cs_binding_targets(Relation rel, int *n);
+
+/*
+ * Hold DDL by others off until the end of the transaction, as SELECT does.
+ * False: the table has changed before that, and the binding is retired.
+ */
+extern bool cs_binding_lock(CsBinding *binding);
+
+#define cs_binding_is_locked(binding) ((binding)->locked == cs_txn_lock_era)
 
 extern void cs_binding_check_slots(void);
 extern bool cs_binding_owns_slot(const CsBinding *binding);

@@ -23,10 +23,13 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/resowner.h"
 
 #include "compat.h"
 #include "table/tree.h"
+#include "txn/txn.h"
 
 static int
 compare_oids(const void *a, const void *b)
@@ -94,6 +97,62 @@ cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
 		if (cs_relation_is_locked(tree->parts[i], least))
 			return true;
 	return false;
+}
+
+/* Tables that are known to be locked for reading, each in its place. */
+#define MAX_HELD	16
+
+static struct
+{
+	Oid			relid;
+	uint64		era;			/* cs_txn_lock_era */
+}			held[MAX_HELD];
+
+void
+cs_relation_note_held(Oid relid)
+{
+	held[relid % MAX_HELD].relid = relid;
+	held[relid % MAX_HELD].era = cs_txn_lock_era;
+}
+
+/*
+ * As LockRelationOid() does it, but not on behalf of CurrentResourceOwner: that
+ * can be a cursor's, which goes before what was read through it.
+ */
+bool
+cs_relation_hold(Oid relid)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	LOCKTAG		tag;
+	LOCALLOCK  *local;
+	LockAcquireResult result;
+
+	if (held[relid % MAX_HELD].relid == relid &&
+		held[relid % MAX_HELD].era == cs_txn_lock_era)
+		return true;
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	result = cs_lock_take(&tag, AccessShareLock, &local);
+	CurrentResourceOwner = owner;
+	if (result != LOCKACQUIRE_ALREADY_CLEAR)
+	{
+		AcceptInvalidationMessages();
+		MarkLockClear(local);
+	}
+	cs_relation_note_held(relid);
+	return result != LOCKACQUIRE_OK;
+}
+
+void
+cs_relation_release(Oid relid)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (held[relid % MAX_HELD].relid == relid)
+		held[relid % MAX_HELD].era = 0;
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	UnlockRelationOid(relid, AccessShareLock);
+	CurrentResourceOwner = owner;
 }
 
 bool

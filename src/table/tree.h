@@ -35,6 +35,18 @@ extern bool cs_relation_is_locked(Oid relid, LOCKMODE least);
 /* The same for any part of the table */
 extern bool cs_tree_is_locked(const CsTree *tree, LOCKMODE least);
 
+/*
+ * Hold DDL by others off until the end of the (sub)transaction, as SELECT does;
+ * true: it was held off already.  Otherwise what has ended before is known now.
+ */
+extern bool cs_relation_hold(Oid relid);
+
+/* After all, no; if it was not held off already. */
+extern void cs_relation_release(Oid relid);
+
+/* Somebody else has taken that lock. */
+extern void cs_relation_note_held(Oid relid);
+
 /* Take a lock, but not if one has to wait, and not if the lock table is full. */
 extern bool cs_relation_try_lock(Oid relid, LOCKMODE mode);
 

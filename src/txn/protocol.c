@@ -55,6 +55,7 @@ typedef enum Phase
 #define MAX_LATE	1024
 
 CsResolveHook cs_txn_resolve_hook = NULL;
+uint64		cs_txn_lock_era = 1;
 
 static const CsParticipant *participants[4];
 static int	n_participants = 0;
@@ -377,6 +378,7 @@ prepare(void)
 static void
 reset(bool committed)
 {
+	cs_txn_lock_era++;
 	for (int i = 0; used && i < n_end_hooks; i++)
 		end_hooks[i] (committed);
 	cs_pending_forget();
@@ -444,6 +446,7 @@ subxact_callback(SubXactEvent event, SubTransactionId mine,
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
+		cs_txn_lock_era++;
 		cs_pending_subabort(mine);
 		CALL_PARTICIPANTS(subaborted, mine);
 	}

@@ -32,6 +32,12 @@ typedef struct CsPublish
 typedef void (*CsResolveHook) (Oid relation);
 extern CsResolveHook cs_txn_resolve_hook;
 
+/*
+ * Moves when locks may have been given back: at the end of a transaction, and
+ * when a subtransaction is rolled back.  Never 0.
+ */
+extern uint64 cs_txn_lock_era;
+
 extern void cs_txn_init(void);
 
 /* At the end of every transaction that used the extension; must not throw. */

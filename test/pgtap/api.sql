@@ -45,6 +45,12 @@ SELECT is_empty($$
 
 -- ----- functions -----
 
+SELECT is_empty($$
+	SELECT oid::regprocedure FROM pg_proc
+	WHERE pronamespace = 'cache'::regnamespace AND proargnames[1] IN ('row_type', 'row_value', 'insert')
+		AND prosrc <> 'cs_read_without_key' AND prosupport <> 'cache.plan_support'::regproc
+	$$, 'plans with a function that takes a row type depend on the table');
+
 CREATE TEMP TABLE expected (name text, arguments text, result text, volatility "char", parallel "char", strict boolean);
 INSERT INTO expected VALUES
 	('attach', 'relation regclass, strategy text DEFAULT ''cache_aside''::text, ttl "any" DEFAULT NULL::unknown, '
@@ -55,6 +61,7 @@ INSERT INTO expected VALUES
 	('detach', 'relation regclass, discard boolean DEFAULT false', 'void', 'v', 'u', true),
 	('repair', 'relation regclass', 'boolean', 'v', 'u', true),
 	('binding_problem', 'relation regclass', 'text', 'v', 'r', true),
+	('plan_support', 'internal', 'internal', 'i', 's', true),
 	('read', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 's', 'r', false),
 	('read', 'row_type anycompatible', 'anycompatible', 's', 'r', false),
 	('read_many', 'row_type anycompatible, keys "any"', 'SETOF anycompatible', 's', 'r', false),

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * identity.h
+ *		What a table was called, and which columns it had, when a statement that
+ *		names it by its row type was last analysed in this session.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_IDENTITY_H
+#define CS_IDENTITY_H
+
+#include "access/tupdesc.h"
+#include "compat.h"
+
+typedef enum CsIdentity
+{
+	CS_IDENTITY_UNKNOWN,		/* no statement has named it yet */
+	CS_IDENTITY_SAME,
+	CS_IDENTITY_EXTENDED,		/* the same and more columns */
+	CS_IDENTITY_OTHER			/* renamed, moved, other columns, or gone */
+} CsIdentity;
+
+/* The relation is locked.  What it is from here on. */
+extern void cs_identity_note(Oid relid);
+
+/* The relation is locked.  What it is to those who know what was noted. */
+extern CsIdentity cs_identity_compare(Oid relid);
+
+/* The relation that has the name that was noted; InvalidOid: none. */
+extern Oid	cs_identity_successor(Oid relid);
+
+/* May it stand for the other one, in an expression that was made for that? */
+extern bool cs_identity_is_like(Oid relid, Oid noted);
+
+/* For those who cannot go on with what it is now. */
+cs_noreturn extern void cs_identity_error(Oid relid);
+
+/*
+ * Times, as counted by invalidations that this session has read.  Is there news of
+ * the relation that was not known then?
+ */
+extern uint64 cs_identity_time(void);
+extern bool cs_identity_news_since(Oid relid, uint64 time);
+extern bool cs_identity_was_same(Oid relid, uint64 time);
+
+/* From the relcache callback; InvalidOid: all relations. */
+extern void cs_identity_changed(Oid relid);
+
+#endif							/* CS_IDENTITY_H */
