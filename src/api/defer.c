@@ -455,7 +455,7 @@ check_together(const Update *update, HeapTuple tuple)
 	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
 	(void) cs_write_back_lock(binding, &update->rowkey, row);
 	cs_write_back_over(binding, &update->rowkey, row, &over);
-	cs_delta_check_row(binding, over.row);
+	cs_delta_check_row(binding, over.row, update->outcome.set, true);
 }
 
 static Verdict

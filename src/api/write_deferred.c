@@ -163,7 +163,10 @@ cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
 
 /* ----- write ----- */
 
-/* Is there nothing in the row that only the table can fill? */
+/*
+ * Is there nothing in the row that only the table can fill, or that cannot be
+ * kept?
+ */
 static bool
 is_complete(const CsBinding *binding, const bool *nulls)
 {
@@ -173,7 +176,8 @@ is_complete(const CsBinding *binding, const bool *nulls)
 
 		if (!att->attisdropped &&
 			(att->attgenerated != '\0' || att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS ||
-			 (nulls[i] && att->attidentity != '\0')))
+			 (nulls[i] && att->attidentity != '\0') ||
+			 (!nulls[i] && cs_combine_holds_rows(att->atttypid))))
 			return false;
 	}
 	for (int i = 0; i < binding->nkeys; i++)

@@ -563,6 +563,35 @@ apply_sorted(Apply *apply, CsApplyItem *items, int n)
 	}
 }
 
+/* One after the other, as they are: several may be of one key. */
+static void
+apply_in_order(Apply *apply, CsApplyItem *items, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		CsApplyItem *item = &items[i];
+		ErrorData	error = {0};
+		Alike		group = {.whole = item->delta->whole};
+
+		/* nothing overtakes what is left out */
+		item->outcome = CS_APPLIED_LOCKED;
+		if (i > 0 && items[i - 1].rowkey == item->rowkey &&
+			items[i - 1].outcome == CS_APPLIED_LOCKED)
+			continue;
+		item->outcome = CS_APPLIED;
+		if (is_unwritable(apply, item, &error))
+		{
+			refuse(apply, item, &error);
+			continue;
+		}
+		group.columns = cs_statement_columns(apply->binding, item->delta);
+		if (bms_is_empty(group.columns) && !group.whole)
+			continue;
+		apply_items(apply, &group, &item, 1);
+		judge_suspects(apply);
+	}
+}
+
 /* ----- entry ----- */
 
 static void
@@ -584,17 +613,10 @@ set_constraints_immediate(void)
 	AfterTriggerSetState(all);
 }
 
-void
-cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
-			CsApplyMode mode, CsRefused refused, void *arg)
+static void
+apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 {
-	Apply		apply = {
-		.binding = binding,
-		.statement_rows = Max(statement_rows, 1),
-		.mode = mode,
-		.refused = refused,
-		.refused_arg = arg
-	};
+	CsBinding  *binding = apply->binding;
 	MemoryContext context;
 	MemoryContext old;
 	CsAsOwner	saved;
@@ -611,9 +633,14 @@ cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 	cs_own_direct++;
 	PG_TRY();
 	{
-		find_comparisons(&apply);
-		qsort_arg(items, n, sizeof(CsApplyItem), compare_items, &apply);
-		apply_sorted(&apply, items, n);
+		find_comparisons(apply);
+		if (in_order)
+			apply_in_order(apply, items, n);
+		else
+		{
+			qsort_arg(items, n, sizeof(CsApplyItem), compare_items, apply);
+			apply_sorted(apply, items, n);
+		}
 	}
 	PG_FINALLY();
 	{
@@ -623,6 +650,35 @@ cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 	cs_owner_end(&saved);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+void
+cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
+			CsApplyMode mode, CsRefused refused, void *arg)
+{
+	Apply		apply = {
+		.binding = binding,
+		.statement_rows = Max(statement_rows, 1),
+		.mode = mode,
+		.refused = refused,
+		.refused_arg = arg
+	};
+
+	apply_as_owner(&apply, items, n, false);
+}
+
+void
+cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n, CsApplyMode mode, bool progress)
+{
+	Apply		apply = {
+		.binding = binding,
+		.statement_rows = 1,
+		.mode = mode,
+		.refused = cs_deadletter_store,
+		.progress = progress
+	};
+
+	apply_as_owner(&apply, items, n, true);
 }
 
 void

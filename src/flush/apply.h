@@ -44,6 +44,14 @@ typedef enum CsApplyMode
 extern void cs_apply(CsBinding *binding, CsApplyItem *items, int n,
 					 int statement_rows, CsApplyMode mode);
 
+/*
+ * The same, in the order of the items, each in a statement of its own.
+ * 'progress': others have been written, so that an error that may be one of the
+ * table is not.
+ */
+extern void cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n,
+						   CsApplyMode mode, bool progress);
+
 /* Are we in the trigger of a row that cs_apply() itself is writing? */
 extern bool cs_apply_is_writing(Oid relid);
 

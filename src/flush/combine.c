@@ -29,11 +29,13 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "flush/combine.h"
 #include "flush/owner.h"
+#include "table/pinned.h"
 
 /* ----- whose code it is ----- */
 
@@ -47,20 +49,34 @@ is_foreign(Oid object)
 	return object >= FirstNormalObjectId;
 }
 
-static bool
-begin_foreign(const CsBinding *binding, Oid object, CsAsOwner *saved)
+typedef struct Foreign
 {
-	if (!is_foreign(object))
-		return false;
-	cs_owner_begin(saved, binding->owner);
-	return true;
+	bool		is;
+	bool		snapshot;		/* one that was pushed, as at a commit there is
+								 * none */
+	CsAsOwner	saved;
+} Foreign;
+
+static void
+begin_foreign(const CsBinding *binding, Oid object, Foreign *foreign)
+{
+	foreign->is = is_foreign(object);
+	if (!foreign->is)
+		return;
+	foreign->snapshot = !ActiveSnapshotSet();
+	if (foreign->snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	cs_owner_begin(&foreign->saved, binding->owner);
 }
 
 static void
-end_foreign(bool foreign, const CsAsOwner *saved)
+end_foreign(const Foreign *foreign)
 {
-	if (foreign)
-		cs_owner_end(saved);
+	if (!foreign->is)
+		return;
+	cs_owner_end(&foreign->saved);
+	if (foreign->snapshot)
+		PopActiveSnapshot();
 }
 
 /* ----- types ----- */
@@ -72,23 +88,26 @@ cs_combine_type_exists(Oid type)
 }
 
 bool
-cs_combine_is_volatile(Oid type)
+cs_combine_holds_rows(Oid type)
 {
 	Oid			base = getBaseType(type);
 	Oid			element = get_element_type(base);
 
+#ifdef CS_MUTANT_ROWS_DEFERRED
+	return false;
+#endif
 	if (OidIsValid(element))
-		return cs_combine_is_volatile(element);
+		return cs_combine_holds_rows(element);
 	switch (get_typtype(base))
 	{
 		case TYPTYPE_COMPOSITE:
 			return true;
 		case TYPTYPE_RANGE:
-			return cs_combine_is_volatile(get_range_subtype(base));
+			return cs_combine_holds_rows(get_range_subtype(base));
 		case TYPTYPE_MULTIRANGE:
-			return cs_combine_is_volatile(get_multirange_range(base));
+			return cs_combine_holds_rows(get_multirange_range(base));
 		default:
-			return base == RECORDOID || base == RECORDARRAYOID;
+			return false;
 	}
 }
 
@@ -104,12 +123,12 @@ static const struct
 	{"extra_float_digits", "3"},
 	{"lc_monetary", "C"},
 	{"xmloption", "content"},
-	{"search_path", "pg_catalog"},
+	{"search_path", "pg_catalog, pg_temp"},
 };
 
 /* Is the type's text what it would be with settings pinned? */
 static bool
-is_plain(Oid type)
+is_plain(Oid type, bool input)
 {
 	switch (type)
 	{
@@ -128,15 +147,18 @@ is_plain(Oid type)
 		case JSONBOID:
 		case BYTEAOID:
 		case TIMEOID:
-		case TIMETZOID:
 			return true;
+		case TIMETZOID:
+			return !input;
 		case FLOAT4OID:
 		case FLOAT8OID:
 			return extra_float_digits > 0;
 		case DATEOID:
 		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
 			return DateStyle == USE_ISO_DATES;
+		case TIMESTAMPTZOID:
+			/* what was text before may be without a time zone */
+			return DateStyle == USE_ISO_DATES && !input;
 		case INTERVALOID:
 			return IntervalStyle == INTSTYLE_POSTGRES;
 		default:
@@ -144,14 +166,17 @@ is_plain(Oid type)
 	}
 }
 
+/* Of the table, and then those that text is made with. */
 static int
-pin_settings(Oid type)
+pin_settings(const CsBinding *binding, Oid type, bool input)
 {
 	int			nestlevel;
 
-	if (is_plain(type))
+	if (is_plain(type, input))
 		return 0;
 	nestlevel = NewGUCNestLevel();
+	if (binding != NULL)
+		cs_pinned_apply(binding->pinned, binding->name);
 	for (int i = 0; i < lengthof(pinned); i++)
 		(void) set_config_option(pinned[i].name, pinned[i].value, PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
@@ -168,34 +193,36 @@ unpin_settings(int nestlevel)
 char *
 cs_combine_to_text(const CsBinding *binding, Oid type, Datum value)
 {
-	int			nestlevel = pin_settings(type);
-	CsAsOwner	saved;
-	bool		foreign = begin_foreign(binding, type, &saved);
+	Foreign		foreign;
+	int			nestlevel;
 	Oid			function;
 	bool		varlena;
 	char	   *text;
 
+	begin_foreign(binding, type, &foreign);
+	nestlevel = pin_settings(binding, type, false);
 	getTypeOutputInfo(type, &function, &varlena);
 	text = OidOutputFunctionCall(function, value);
-	end_foreign(foreign, &saved);
 	unpin_settings(nestlevel);
+	end_foreign(&foreign);
 	return text;
 }
 
 Datum
 cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod, char *text)
 {
-	int			nestlevel = pin_settings(type);
-	CsAsOwner	saved;
-	bool		foreign = begin_foreign(binding, type, &saved);
+	Foreign		foreign;
+	int			nestlevel;
 	Oid			function;
 	Oid			ioparam;
 	Datum		value;
 
+	begin_foreign(binding, type, &foreign);
+	nestlevel = pin_settings(binding, type, true);
 	getTypeInputInfo(type, &function, &ioparam);
 	value = OidInputFunctionCall(function, text, ioparam, typmod);
-	end_foreign(foreign, &saved);
 	unpin_settings(nestlevel);
+	end_foreign(&foreign);
 	return value;
 }
 
@@ -205,7 +232,7 @@ cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
 {
 	if (!cs_combine_type_exists(from))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the type of a deferred value of table \"%s\" no longer exists",
 						binding->name)));
 	return cs_combine_from_text(binding, to, typmod,
@@ -216,15 +243,15 @@ cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
 Datum
 cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value, int32 typmod)
 {
-	CsAsOwner	saved;
-	bool		foreign = begin_foreign(binding, function->fn_oid, &saved);
+	Foreign		foreign;
 	Datum		result;
 
+	begin_foreign(binding, function->fn_oid, &foreign);
 	if (function->fn_nargs == 2)
 		result = FunctionCall2(function, value, Int32GetDatum(typmod));
 	else
 		result = FunctionCall3(function, value, Int32GetDatum(typmod), BoolGetDatum(false));
-	end_foreign(foreign, &saved);
+	end_foreign(&foreign);
 	return result;
 }
 
@@ -386,12 +413,13 @@ set(CsColumnDelta *value, const CsColumnDelta *change)
 static int32
 compare(const CsBinding *binding, const CsMergeColumn *column, Datum a, Datum b)
 {
-	CsAsOwner	saved;
-	bool		foreign = begin_foreign(binding, column->cmp.fn_oid, &saved);
-	int32		order = DatumGetInt32(FunctionCall2Coll(unconstify(FmgrInfo *, &column->cmp),
-														column->collation, a, b));
+	Foreign		foreign;
+	int32		order;
 
-	end_foreign(foreign, &saved);
+	begin_foreign(binding, column->cmp.fn_oid, &foreign);
+	order = DatumGetInt32(FunctionCall2Coll(unconstify(FmgrInfo *, &column->cmp),
+											column->collation, a, b));
+	end_foreign(&foreign);
 	return order;
 }
 

@@ -108,10 +108,10 @@ extern Datum cs_combine_from_text(const CsBinding *binding, Oid type, int32 typm
 extern bool cs_combine_type_exists(Oid type);
 
 /*
- * Does its text, or what it holds, depend on a type that can be changed under
- * it?
+ * Does it hold rows?  Their type can be altered, and with it what the bytes and
+ * the text of a value mean that is not in a table.
  */
-extern bool cs_combine_is_volatile(Oid type);
+extern bool cs_combine_holds_rows(Oid type);
 
 /* ----- sums (sum.c) ----- */
 

@@ -170,13 +170,57 @@ store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
 	SPI_finish();
 }
 
+/*
+ * As text, for people and for other times.  Where a value has no text, as an output
+ * function fails, it is as it was in memory, and nobody can deliver that.
+ */
+static bool
+try_text(CsBinding *binding, const CsApplyItem *item, bytea **portable, Jsonb **content)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		*portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+		*content = cs_delta_to_jsonb(binding, item->rowkey, item->delta);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
 void
 cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 					const ErrorData *error, void *arg)
 {
-	store(binding, binding->relid,
-		  cs_delta_to_portable(binding, item->rowkey, item->delta),
-		  cs_delta_to_jsonb(binding, item->rowkey, item->delta), error);
+	bytea	   *portable;
+	Jsonb	   *content;
+
+	if (try_text(binding, item, &portable, &content))
+		store(binding, binding->relid, portable, content, error);
+	else
+		cs_deadletter_store_unread(binding, binding->relid,
+								   cs_delta_to_raw(item->rowkey, item->delta), error);
 }
 
 void

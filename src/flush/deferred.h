@@ -154,6 +154,14 @@ extern void cs_deferred_truncate(int slot);
 extern bool cs_deferred_take(CsBinding *binding, const CsKey *key, uint64 boundary,
 							 uint64 *id, CsDelta *delta, uint32 *folded);
 
+/*
+ * The same for a key whose parts cannot be made one: take each by itself.  The
+ * deltas are in the order of their stamps; those of parts that are void are
+ * empty.  Returns how many; arrays are of the current context.
+ */
+extern int	cs_deferred_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary,
+								   uint64 **ids, CsDelta **deltas, uint32 *folded);
+
 typedef enum CsSettle
 {
 	CS_SETTLED,

@@ -358,6 +358,16 @@ cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 	acc->whole |= later->whole;
 }
 
+Bitmapset *
+cs_delta_columns(const CsDelta *delta)
+{
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < delta->n && !delta->whole; i++)
+		columns = bms_add_member(columns, delta->columns[i].attnum);
+	return columns;
+}
+
 void
 cs_delta_stamp(CsDelta *delta, uint64 stamp)
 {

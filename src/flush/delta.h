@@ -123,14 +123,22 @@ extern HeapTupleHeader cs_delta_apply(CsBinding *binding, HeapTupleHeader row,
 									  const CsDelta *delta);
 
 /*
- * NOT NULL, CHECK and domain constraints of the table, as INSERT and UPDATE
- * check them (same errors); also generated columns must not be involved.
+ * NOT NULL, CHECK and domain constraints of the table, as an UPDATE of these
+ * columns checks them (same errors), or an INSERT (NULL).  'generate': generated
+ * columns that depend on them are not what they will be.
  */
-extern void cs_delta_check_row(CsBinding *binding, HeapTupleHeader row);
+extern void cs_delta_check_row(CsBinding *binding, HeapTupleHeader row,
+							   const Bitmapset *columns, bool generate);
+
+/* The columns that it changes; NULL: all. */
+extern Bitmapset *cs_delta_columns(const CsDelta *delta);
 
 /* Portable encoding; a bytea.  The key's columns are in it. */
 extern bytea *cs_delta_to_portable(CsBinding *binding, const CsRowKey *rowkey,
 								   const CsDelta *delta);
+
+/* As it is in memory, for where that cannot be made: it is not read back. */
+extern bytea *cs_delta_to_raw(const CsRowKey *rowkey, const CsDelta *delta);
 
 /*
  * 'relid' is that of the table when it was written; if it is not the binding's

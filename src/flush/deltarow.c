@@ -7,8 +7,10 @@
  * Applying a delta gives each value the type and typmod that its column has
  * now; it does this on every read of a key with deferred writes, so what it
  * has to look up is kept with the binding.  Constraints are checked once, when
- * the write is deferred: in the way of INSERT, by the executor, so that the
- * errors are the same.  A table with none but NOT NULL and domains is spared
+ * the write is deferred, by the executor, so that the errors are the same.  That
+ * is done as the writer, so it must be no more than what a plain UPDATE would run:
+ * domains of columns that are not set are not looked at, and generated columns
+ * not computed, unless they will be another.  A table with none but NOT NULL and domains is spared
  * the executor unless a row has a NULL where it must not.
  *
  *-------------------------------------------------------------------------
@@ -17,14 +19,14 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/tupconvert.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
-#include "executor/execPartition.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -253,47 +255,40 @@ check_shape(const CsBinding *binding, TupleDesc now)
 				 errhint("Try again.")));
 }
 
-/* Generated columns are filled in, as constraints may look at them. */
-static void
-check_in(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
+/* Does one of the columns go into a generated one? */
+static bool
+feeds_generated(TupleDesc tupdesc, const Bitmapset *columns)
 {
-	TupleConstr *constr = RelationGetDescr(target->ri_RelationDesc)->constr;
+	TupleConstr *constr = tupdesc->constr;
 
-	slot->tts_tableOid = RelationGetRelid(target->ri_RelationDesc);
-	if (constr == NULL)
-		return;
-	if (constr->has_generated_stored)
-		ExecComputeStoredGenerated(target, estate, slot, CMD_INSERT);
-	ExecConstraints(target, slot, estate);
+	for (int i = 0; i < constr->num_defval; i++)
+	{
+		Bitmapset  *used = NULL;
+		int			attnum = -1;
+
+		if (TupleDescAttr(tupdesc, constr->defval[i].adnum - 1)->attgenerated == '\0')
+			continue;
+		pull_varattnos(stringToNode(constr->defval[i].adbin), 1, &used);
+		while ((attnum = bms_next_member(columns, attnum)) >= 0)
+			if (bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, used))
+				return true;
+	}
+	return false;
 }
 
-/* Where the row would go, and by that partition's constraints. */
 static void
-check_in_partition(ResultRelInfo *root, TupleTableSlot *slot, EState *estate)
+check_in(ResultRelInfo *target, TupleTableSlot *slot, EState *estate,
+		 const Bitmapset *generate)
 {
-	ModifyTableState *mtstate = makeNode(ModifyTableState);
-	PartitionTupleRouting *routing;
-	ResultRelInfo *target;
-	TupleTableSlot *routed = NULL;
-	TupleConversionMap *map;
+	TupleDesc	tupdesc = RelationGetDescr(target->ri_RelationDesc);
 
-	mtstate->ps.state = estate;
-	mtstate->operation = CMD_INSERT;
-	mtstate->resultRelInfo = root;
-	mtstate->rootResultRelInfo = root;
-	routing = ExecSetupPartitionTupleRouting(estate, root->ri_RelationDesc);
-	target = ExecFindPartition(mtstate, root, routing, slot, estate);
-	map = convert_tuples_by_name(RelationGetDescr(root->ri_RelationDesc),
-								 RelationGetDescr(target->ri_RelationDesc));
-	if (map != NULL)
-	{
-		routed = MakeSingleTupleTableSlot(map->outdesc, &TTSOpsVirtual);
-		slot = execute_attr_map_slot(map->attrMap, slot, routed);
-	}
-	check_in(target, slot, estate);
-	if (routed != NULL)
-		ExecDropSingleTupleTableSlot(routed);
-	ExecCleanupTupleRouting(mtstate, routing);
+	slot->tts_tableOid = RelationGetRelid(target->ri_RelationDesc);
+	if (tupdesc->constr == NULL)
+		return;
+	/* constraints may look at them */
+	if (tupdesc->constr->has_generated_stored && feeds_generated(tupdesc, generate))
+		ExecComputeStoredGenerated(target, estate, slot, CMD_INSERT);
+	ExecConstraints(target, slot, estate);
 }
 
 /*
@@ -301,7 +296,8 @@ check_in_partition(ResultRelInfo *root, TupleTableSlot *slot, EState *estate)
  * constraints may be replaced, or taken away from him).
  */
 static void
-check_by_executor(const CsBinding *binding, HeapTuple tuple, bool is_partition)
+check_by_executor(const CsBinding *binding, HeapTuple tuple, bool is_partition,
+				  const Bitmapset *generate)
 {
 	Relation	rel = table_open(binding->relid, AccessShareLock);
 	EState	   *estate = CreateExecutorState();
@@ -312,14 +308,9 @@ check_by_executor(const CsBinding *binding, HeapTuple tuple, bool is_partition)
 	InitResultRelInfo(target, rel, 0, NULL, 0);
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
 	ExecStoreHeapTuple(tuple, slot, false);
-	if (binding->tree.partitioned)
-		check_in_partition(target, slot, estate);
-	else
-	{
-		check_in(target, slot, estate);
-		if (is_partition)
-			ExecPartitionCheck(target, slot, estate, true);
-	}
+	check_in(target, slot, estate, generate);
+	if (is_partition)
+		ExecPartitionCheck(target, slot, estate, true);
 	ExecDropSingleTupleTableSlot(slot);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);
@@ -341,7 +332,8 @@ lacks_value(const CsBinding *binding, HeapTuple tuple)
 }
 
 void
-cs_delta_check_row(CsBinding *binding, HeapTupleHeader row)
+cs_delta_check_row(CsBinding *binding, HeapTupleHeader row, const Bitmapset *columns,
+				   bool generate)
 {
 	CsMergeState *state = cs_merge_state(binding);
 	TupleConstr *constr = binding->tupdesc->constr;
@@ -353,8 +345,9 @@ cs_delta_check_row(CsBinding *binding, HeapTupleHeader row)
 		learn_checks(binding, state);
 	tuple = cs_row_tuple(row);
 	for (int i = 0; i < state->ndomains; i++)
-		check_domain(binding, &state->domains[i], &tuple);
-	if (binding->tree.partitioned || state->is_partition ||
+		if (columns == NULL || bms_is_member(state->domains[i].attnum, columns))
+			check_domain(binding, &state->domains[i], &tuple);
+	if (state->is_partition ||
 		(constr != NULL && constr->num_check > 0) || lacks_value(binding, &tuple))
-		check_by_executor(binding, &tuple, state->is_partition);
+		check_by_executor(binding, &tuple, state->is_partition, generate ? columns : NULL);
 }

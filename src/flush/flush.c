@@ -66,7 +66,10 @@ typedef struct Batch
 	uint64		folded;			/* deltas that were taken */
 } Batch;
 
-static bool met_cancel;			/* why the attempt failed */
+/* Why the attempt failed. */
+static bool met_cancel;
+static bool was_taking;			/* what is deferred for some key cannot be made
+								 * one */
 
 /* ----- taking ----- */
 
@@ -113,9 +116,65 @@ take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 	add_item(batch, rowkey, delta, id);
 }
 
-/* The keys first: taking changes the entries under the scan. */
+/* Its parts, each by itself. */
 static void
-take_all(CsBinding *binding, uint64 boundary, Batch *batch)
+take_key_apart(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *apart)
+{
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *deltas;
+	uint64	   *ids;
+	uint32		folded;
+	int			n;
+
+	if (!cs_key_decode(binding, key->data, key->len, rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
+	n = cs_deferred_take_apart(binding, &rowkey->key, boundary, &ids, &deltas, &folded);
+	for (int i = 0; i < n; i++)
+		add_item(apart, rowkey, &deltas[i], ids[i]);
+	apart->folded += folded;
+}
+
+/* False, and nothing done: there was an error that will not pass. */
+static bool
+try_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		take_key(binding, key, boundary, batch);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+/*
+ * The keys first: taking changes the entries under the scan.  'careful': each key
+ * in a subtransaction; those that fail are taken apart.
+ */
+static void
+take_all(CsBinding *binding, uint64 boundary, bool careful, Batch *batch, Batch *apart)
 {
 	MemoryContext copies = AllocSetContextCreate(CurrentMemoryContext,
 												 "cache_strategies scan",
@@ -126,6 +185,7 @@ take_all(CsBinding *binding, uint64 boundary, Batch *batch)
 	CsDirtyScan scan;
 
 	memset(batch, 0, sizeof(*batch));
+	memset(apart, 0, sizeof(*apart));
 	cs_store_scan_begin(&scan, binding->slot);
 	for (;;)
 	{
@@ -146,11 +206,16 @@ take_all(CsBinding *binding, uint64 boundary, Batch *batch)
 		MemoryContextReset(copies);
 	}
 	MemoryContextDelete(copies);
+	was_taking = true;
 	foreach(lc, keys)
 	{
-		take_key(binding, lfirst(lc), boundary, batch);
+		if (!careful)
+			take_key(binding, lfirst(lc), boundary, batch);
+		else if (!try_key(binding, lfirst(lc), boundary, batch))
+			take_key_apart(binding, lfirst(lc), boundary, apart);
 		CHECK_FOR_INTERRUPTS();
 	}
+	was_taking = false;
 }
 
 /* ----- marking ----- */
@@ -296,24 +361,30 @@ lock_for_flush(Oid relid)
 }
 
 static uint64
-attempt(CsBinding *binding, bool skip_locked)
+attempt(CsBinding *binding, bool skip_locked, bool careful)
 {
 	uint64		boundary = cs_journal_switch();
+	CsApplyMode mode = skip_locked ? CS_APPLY_SKIP : CS_APPLY_WAIT;
 	Batch		batch;
+	Batch		apart;
 	CsAsOwner	saved;
 	uint64		rows;
 
 	CS_TEST_POINT("flush_boundary");
 	cs_owner_begin(&saved, binding->owner);
-	take_all(binding, boundary, &batch);
+	take_all(binding, boundary, careful, &batch, &apart);
 	cs_owner_end(&saved);
-	if (batch.n == 0 && !binding->options.durable)
+	if (batch.n == 0 && apart.n == 0 && !binding->options.durable)
 		return 0;
 	CS_TEST_POINT("flush_taken");
 	if (batch.n > 0)
-		cs_apply(binding, batch.items, batch.n, binding->options.flush_batch,
-				 skip_locked ? CS_APPLY_SKIP : CS_APPLY_WAIT);
+		cs_apply(binding, batch.items, batch.n, binding->options.flush_batch, mode);
 	rows = mark_written(binding, &batch, boundary);
+	if (apart.n > 0)
+	{
+		cs_apply_apart(binding, apart.items, apart.n, mode, rows > 0);
+		rows += mark_written(binding, &apart, boundary);
+	}
 	if (binding->options.durable)
 	{
 #ifdef CS_MUTANT_JOURNAL_MARK_APART
@@ -329,9 +400,12 @@ attempt(CsBinding *binding, bool skip_locked)
 	return rows;
 }
 
-/* The attempt in a subtransaction; false: it met a cancel and is undone. */
+/*
+ * The attempt in a subtransaction; false: it met a cancel, or has to be careful,
+ * and is undone.
+ */
 static bool
-try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
+try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -341,11 +415,12 @@ try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
 	ErrorData  *volatile error = NULL;
 
 	met_cancel = false;
+	was_taking = false;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(mine);
 	PG_TRY();
 	{
-		*rows = attempt(binding, skip_locked);
+		*rows = attempt(binding, skip_locked, *careful);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -359,6 +434,11 @@ try_flush(CsBinding *binding, bool skip_locked, uint64 *rows)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+#ifndef CS_MUTANT_NOT_TAKEN_APART
+	if (again && was_taking && !*careful && !cs_apply_is_transient(error->sqlerrcode))
+		*careful = true;
+	else
+#endif
 	if (again && !met_cancel)
 		ReThrowError(error);
 	MemoryContextDelete(mine);
@@ -370,6 +450,7 @@ flush_table(Oid relid, bool skip_locked)
 {
 	CsBinding  *binding;
 	uint64		rows = 0;
+	bool		careful = false;
 
 	/* a row that is newer than the snapshot would seem to be gone */
 	if (IsolationUsesXactSnapshot())
@@ -387,7 +468,7 @@ flush_table(Oid relid, bool skip_locked)
 				 errhint("Commit them first.")));
 	for (int i = 1;; i++)
 	{
-		if (try_flush(binding, skip_locked, &rows))
+		if (try_flush(binding, skip_locked, &careful, &rows))
 			return rows;
 		CHECK_FOR_INTERRUPTS();
 		cs_state_add(binding->slot, CS_FLUSH_RETRIES, 1);

@@ -286,6 +286,17 @@ generated_reason(TupleDesc tupdesc, AttrNumber attnum)
 	return NULL;
 }
 
+static char *
+rows_reason(TupleDesc tupdesc, AttrNumber attnum)
+{
+	Oid			type = TupleDescAttr(tupdesc, attnum - 1)->atttypid;
+
+	if (!cs_combine_holds_rows(type))
+		return NULL;
+	return psprintf("Its type %s holds rows, whose type may be altered before they are written.",
+					format_type_be(type));
+}
+
 /* May a value of the column be refused for what it is? */
 static bool
 is_constrained(TupleDesc tupdesc, const CsMergeColumn *column)
@@ -336,6 +347,7 @@ static bool
 may_defer(const CsBinding *binding, Relation rel, AttrNumber attnum)
 {
 	return attnum != InvalidAttrNumber &&
+		rows_reason(binding->tupdesc, attnum) == NULL &&
 		generated_reason(binding->tupdesc, attnum) == NULL &&
 		unique_reason(rel, attnum) == NULL;
 }
@@ -461,6 +473,8 @@ check_entry(Relation rel, const Entry *entry)
 				 errmsg("merge rule for column \"%s\" must be a string", entry->column),
 				 errdetail("The rules are add, max, min and replace.")));
 	reason = generated_reason(tupdesc, attnum);
+	if (reason == NULL)
+		reason = rows_reason(tupdesc, attnum);
 	if (reason == NULL)
 		reason = unique_reason(rel, attnum);
 	if (reason == NULL && rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)

@@ -38,6 +38,7 @@
 #include "flush/combine.h"
 
 #define PORTABLE_VERSION	1
+#define PORTABLE_RAW		0xff	/* in its place: not portable at all */
 
 /* In place of a rule: a value of a type that does not exist any more. */
 #define PORTABLE_LOST		0xff
@@ -154,6 +155,21 @@ cs_delta_to_portable(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *
 	send_key(&buf, binding, rowkey);
 	send_cancelled(&buf, binding, delta->cancelled);
 	send_changes(&buf, binding, delta);
+	return pq_endtypsend(&buf);
+}
+
+bytea *
+cs_delta_to_raw(const CsRowKey *rowkey, const CsDelta *delta)
+{
+	StringInfoData buf;
+	Size		len;
+	char	   *encoded = cs_delta_encode(delta, &len);
+
+	pq_begintypsend(&buf);
+	pq_sendbyte(&buf, PORTABLE_RAW);
+	pq_sendint32(&buf, rowkey->key.len);
+	pq_sendbytes(&buf, rowkey->key.data, rowkey->key.len);
+	pq_sendbytes(&buf, encoded, len);
 	return pq_endtypsend(&buf);
 }
 
@@ -295,7 +311,7 @@ get_change(Reader *reader, CsDelta *delta)
 		return;
 	if (rule == PORTABLE_LOST)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the type of a deferred value of table \"%s\" no longer exists",
 						reader->binding->name)));
 	column = &delta->columns[delta->n++];
@@ -335,6 +351,10 @@ get_head(Reader *reader, CsDelta *delta)
 	Oid			database;
 	Oid			relid;
 
+	if (version == PORTABLE_RAW)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("deferred write has values that have no text")));
 	if (version != PORTABLE_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

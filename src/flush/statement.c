@@ -492,12 +492,17 @@ typedef struct Conversion
 } Conversion;
 
 static Datum
-convert(Conversion *conversion, Oid from, Oid to, Datum value)
+convert(const CsBinding *binding, Conversion *conversion, Oid from, Oid to, Datum value)
 {
 	char	   *string;
 
 	if (from == to)
 		return value;
+	if (!cs_combine_type_exists(from))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the type of a deferred value of table \"%s\" no longer exists",
+						binding->name)));
 	if (conversion->from != from || conversion->to != to)
 	{
 		Oid			function;
@@ -535,7 +540,8 @@ find_column(const CsDelta *delta, AttrNumber attnum)
 }
 
 static Datum
-param_array(const CsStatementParam *param, CsApplyItem *const *items, int n)
+param_array(const CsBinding *binding, const CsStatementParam *param,
+			CsApplyItem *const *items, int n)
 {
 	Datum	   *values = palloc(n * sizeof(Datum));
 	bool	   *nulls = palloc0(n * sizeof(bool));
@@ -551,14 +557,15 @@ param_array(const CsStatementParam *param, CsApplyItem *const *items, int n)
 
 		if (param->key >= 0)
 		{
-			values[i] = convert(&conversion, param->type, param->element,
+			values[i] = convert(binding, &conversion, param->type, param->element,
 								items[i]->rowkey->value[param->key]);
 			continue;
 		}
 		column = find_column(items[i]->delta, param->attnum);
 		nulls[i] = column->isnull;
 		if (!column->isnull)
-			values[i] = convert(&conversion, column->type, param->element, column->value);
+			values[i] = convert(binding, &conversion, column->type, param->element,
+								column->value);
 	}
 	get_typlenbyvalalign(param->element, &typlen, &typbyval, &typalign);
 	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower,
@@ -574,7 +581,7 @@ cs_statement_arrays(CsBinding *binding, const CsStatement *statement,
 
 	apply_settings(converting, lengthof(converting));
 	for (int i = 0; i < statement->nparams; i++)
-		arrays[i] = param_array(&statement->params[i], items, n);
+		arrays[i] = param_array(binding, &statement->params[i], items, n);
 	AtEOXact_GUC(false, nestlevel);
 	return arrays;
 }

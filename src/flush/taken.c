@@ -123,6 +123,110 @@ cs_deferred_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 *
 	}
 }
 
+/* What a later delta makes void; that looks at no values. */
+static void
+make_void(CsDelta *delta, const CsDelta *later)
+{
+	int			n = 0;
+
+	if (later->cancel || later->whole)
+	{
+		delta->n = 0;
+		delta->whole = false;
+		return;
+	}
+	for (int i = 0; i < delta->n; i++)
+		if (delta->columns[i].rule != CS_RULE_REPLACE ||
+			!bms_is_member(delta->columns[i].attnum, later->cancelled))
+			delta->columns[n++] = delta->columns[i];
+	delta->n = n;
+}
+
+static int
+compare_stamps(const void *a, const void *b)
+{
+	const CsPart *x = *(CsPart *const *) a;
+	const CsPart *y = *(CsPart *const *) b;
+
+	return x->stamp < y->stamp ? -1 : x->stamp > y->stamp ? 1 : 0;
+}
+
+/* The taken parts as deltas, without what others, taken or not, have made void. */
+static void
+list_apart(const CsBuilder *builder, CsPart **chosen, int n, uint64 *ids, CsDelta *deltas)
+{
+	qsort(chosen, n, sizeof(CsPart *), compare_stamps);
+	for (int i = 0; i < n; i++)
+	{
+		cs_delta_decode(cs_part_delta(chosen[i]), chosen[i]->len, &deltas[i]);
+		ids[i] = chosen[i]->id;
+		for (int j = 0; j < i; j++)
+			make_void(&deltas[j], &deltas[i]);
+	}
+	for (int i = 0; i < builder->n; i++)
+	{
+		CsPart	   *part = builder->parts[i];
+		CsDelta		later;
+
+		if (part->state != CS_PART_COMMITTED || (part->flags & CS_PART_CANCELS) == 0)
+			continue;
+		cs_delta_decode(cs_part_delta(part), part->len, &later);
+		later.whole = false;
+		for (int j = 0; j < n; j++)
+			make_void(&deltas[j], &later);
+	}
+}
+
+int
+cs_deferred_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 **ids,
+					   CsDelta **deltas, uint32 *folded)
+{
+	for (;;)
+	{
+		CsDeferred	copy;
+		CsBuilder	builder;
+		CsPart	  **chosen;
+		int			n = 0;
+
+		if (!cs_deferred_copy(binding, key, &copy) || !has_takable(&copy, boundary))
+			return 0;
+		chosen = palloc((copy.head.nparts + 1) * sizeof(CsPart *));
+		cs_builder_begin(&builder, binding, &copy);
+		*folded = 0;
+		for (uint32 i = 0; i < copy.head.nparts; i++)
+		{
+			CsPart	   *part = copy.parts[i];
+
+			if (is_takable(part, boundary))
+			{
+				part->state = CS_PART_TAKEN;
+				*folded += part->folded;
+				chosen[n++] = part;
+				if (part->flags & CS_PART_CANCELS)
+					builder.head.gen = cs_deferred_id();
+			}
+			if (part->state != CS_PART_DEAD)
+				cs_builder_keep(&builder, part);
+		}
+		*ids = palloc((n + 1) * sizeof(uint64));
+		*deltas = palloc0((n + 1) * sizeof(CsDelta));
+		list_apart(&builder, chosen, n, *ids, *deltas);
+		switch (cs_builder_put(&builder, key, copy.version, true))
+		{
+			case CS_SWAP_DONE:
+				return n;
+			case CS_SWAP_CONFLICT:
+				continue;
+			case CS_SWAP_FULL:
+			case CS_SWAP_TOO_LARGE:
+				ereport(ERROR,
+						(errcode(ERRCODE_OUT_OF_MEMORY),
+						 errmsg("no room in the store to take the deferred writes of table \"%s\"",
+								binding->name)));
+		}
+	}
+}
+
 /* ----- written ----- */
 
 static bool

@@ -17,14 +17,21 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "remember/result.h"
@@ -247,12 +254,116 @@ receive_row(CsOutput *output, TupleTableSlot *slot)
 	keep_tuple(output, tuple);
 }
 
+/*
+ * to_jsonb() uses casts to json, which the owner of a type can make, and would
+ * run them as the caller.  The query itself does not.
+ */
+static void
+check_cast(Oid function, Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+#ifdef CS_MUTANT_ANY_JSON_CAST
+	return;
+#endif
+	if (owner != GetUserId() && !superuser_arg(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cast function %s of another role would be run to make json of type %s",
+						format_procedure(function), format_type_be(type)),
+				 errhint("Cast the column in the query, or give the row type that the query returns.")));
+}
+
+static void
+check_casts(Oid type)
+{
+	Oid			base = getBaseType(type);
+	Oid			element = get_element_type(base);
+	Oid			function;
+
+	if (OidIsValid(element))
+		check_casts(element);
+	else if (get_typtype(base) == TYPTYPE_COMPOSITE)
+	{
+		TupleDesc	tupdesc = lookup_rowtype_tupdesc(base, -1);
+
+		for (int i = 0; i < tupdesc->natts; i++)
+			if (!TupleDescAttr(tupdesc, i)->attisdropped)
+				check_casts(TupleDescAttr(tupdesc, i)->atttypid);
+		ReleaseTupleDesc(tupdesc);
+	}
+	else if (base >= FirstNormalObjectId &&
+			 find_coercion_pathway(JSONOID, base, COERCION_EXPLICIT, &function) ==
+			 COERCION_PATH_FUNC)
+		check_cast(function, base);
+}
+
+/* What is in a record is known when it is there. */
+static void
+check_record(Datum value, Oid type)
+{
+	HeapTupleHeader row;
+	HeapTupleData tuple;
+	TupleDesc	tupdesc;
+
+	if (type == RECORDARRAYOID)
+	{
+		ArrayIterator iterator = array_create_iterator(DatumGetArrayTypeP(value), 0, NULL);
+		Datum		element;
+		bool		isnull;
+
+		while (array_iterate(iterator, &element, &isnull))
+			if (!isnull)
+				check_record(element, RECORDOID);
+		return;
+	}
+	row = DatumGetHeapTupleHeader(value);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	tuple.t_data = row;
+	tupdesc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+									 HeapTupleHeaderGetTypMod(row));
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+		bool		isnull;
+		Datum		column;
+
+		if (att->attisdropped)
+			continue;
+		column = heap_getattr(&tuple, i + 1, tupdesc, &isnull);
+		if (att->atttypid != RECORDOID && att->atttypid != RECORDARRAYOID)
+			check_casts(att->atttypid);
+		else if (!isnull)
+			check_record(column, att->atttypid);
+	}
+	ReleaseTupleDesc(tupdesc);
+}
+
+static void
+check_records(const CsOutput *output, const TupleTableSlot *slot)
+{
+	for (int i = 0; i < output->input->natts; i++)
+	{
+		Oid			type = TupleDescAttr(output->input, i)->atttypid;
+
+		if ((type == RECORDOID || type == RECORDARRAYOID) && !slot->tts_isnull[i])
+			check_record(slot->tts_values[i], type);
+	}
+}
+
 /* to_jsonb() has to be told that its argument is a record. */
 static void
 prepare_to_jsonb(CsOutput *output)
 {
 	List	   *args = list_make1(makeNullConst(RECORDOID, -1, InvalidOid));
 
+	for (int i = 0; i < output->input->natts; i++)
+		check_casts(TupleDescAttr(output->input, i)->atttypid);
 	fmgr_info_cxt(F_TO_JSONB, &output->to_jsonb, output->context);
 	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, args, InvalidOid,
 											 InvalidOid, COERCE_EXPLICIT_CALL),
@@ -268,6 +379,7 @@ receive_json(CsOutput *output, TupleTableSlot *slot)
 	JsonbValue	element;
 
 	slot_getallattrs(slot);
+	check_records(output, slot);
 	tuple = heap_form_tuple(output->input, slot->tts_values, slot->tts_isnull);
 	object = DatumGetJsonbP(FunctionCall1(&output->to_jsonb,
 										  HeapTupleHeaderGetDatum(tuple->t_data)));

@@ -401,7 +401,7 @@ cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 	result = cs_delta_apply(binding, row, delta);
 	if (cs_write_back_lock(binding, rowkey, result))
 		return NULL;
-	cs_delta_check_row(binding, result);
+	cs_delta_check_row(binding, result, cs_delta_columns(delta), false);
 	cs_own_defer(binding, rowkey, delta);
 	return result;
 }

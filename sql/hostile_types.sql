@@ -1,0 +1,92 @@
+-- Types that change, or go, while values of them are deferred: no crash, no value
+-- that is read as something else, and no row that holds up its neighbours.
+
+CREATE ROLE regress_cs_low;
+CREATE SCHEMA m AUTHORIZATION regress_cs_low;
+SET ROLE regress_cs_low;
+
+-- ----- rows are not deferred -----
+CREATE TYPE m.pair AS (a int, b text);
+CREATE DOMAIN m.pair_domain AS m.pair;
+CREATE TYPE m.pairs AS RANGE (subtype = m.pair);
+CREATE TABLE m.other (x int, y text);
+CREATE TABLE m.t (id int PRIMARY KEY, p m.pair, ps m.pair[], d m.pair_domain, r m.pairs, o m.other, n int DEFAULT 0, s text);
+SELECT cache.attach('m.t', 'write_back', merge => '{"p": "replace"}');
+SELECT cache.attach('m.t', 'write_back', merge => '{"ps": "replace"}');
+SELECT cache.attach('m.t', 'write_back', merge => '{"d": "max"}');
+SELECT cache.attach('m.t', 'write_back', merge => '{"r": "replace"}');
+SELECT cache.attach('m.t', 'write_back', merge => '{"o": "replace"}');
+INSERT INTO m.t SELECT i, ROW(i, 'old')::m.pair FROM generate_series(1, 5) i;
+SELECT cache.attach('m.t', 'write_back', flush_interval => '1 day', merge => '{"n": "add", "s": "replace"}');
+-- a whole row with one goes to the table, one without is deferred
+SELECT id, p FROM cache.write(ROW(1, ROW(10, 'ten'), NULL, NULL, NULL, NULL, 1, NULL)::m.t);
+SELECT id, p FROM cache.write(ROW(2, NULL, NULL, NULL, NULL, NULL, 2, '(2,two)')::m.t);
+SELECT dirty_entries FROM cache.flush_status WHERE relation = 'm.t'::regclass;
+UPDATE m.t SET n = n + 1, s = '(5,five)' WHERE id IN (3, 4);
+UPDATE m.t SET n = n + 1, s = '(6,6)' WHERE id = 5;
+-- a column gets such a type: what was deferred is converted, what comes is not deferred
+ALTER TABLE m.t ALTER s TYPE m.pair USING NULL;
+UPDATE m.t SET s = ROW(3, 'direct') WHERE id = 3;
+SELECT id, p, n, s FROM cache.scan(NULL::m.t) ORDER BY id;
+-- and that type is altered
+ALTER TABLE m.t ALTER p TYPE text, ALTER s TYPE text, DROP ps, DROP d, DROP r;
+DROP TYPE m.pairs;
+DROP DOMAIN m.pair_domain;
+ALTER TYPE m.pair ALTER ATTRIBUTE a TYPE text, ALTER ATTRIBUTE b TYPE bigint;
+ALTER TABLE m.t ALTER s TYPE m.pair USING NULL;
+SELECT id, n, s FROM cache.read(NULL::m.t, 5);
+SELECT id, n, s FROM cache.read(NULL::m.t, 4);
+SELECT cache.flush('m.t') >= 0 AS flushed;
+SELECT id, n, s FROM m.t ORDER BY id;
+SELECT key, changes, sqlstate FROM cache.dead_letters ORDER BY key;
+SELECT cache.discard('m.t');
+SELECT cache.detach('m.t');
+
+-- ----- a type that goes -----
+CREATE TYPE m.mood AS ENUM ('sad', 'happy');
+CREATE TABLE m.moods (id int PRIMARY KEY, v m.mood, w m.mood, n int DEFAULT 0);
+INSERT INTO m.moods SELECT i, 'sad', 'sad' FROM generate_series(1, 4) i;
+SELECT cache.attach('m.moods', 'write_back', flush_interval => '1 day', merge => '{"v": "replace", "w": "max", "n": "add"}');
+UPDATE m.moods SET v = 'happy', n = 1 WHERE id = 1;
+UPDATE m.moods SET w = 'happy', n = 1 WHERE id = 2;
+UPDATE m.moods SET n = 1 WHERE id >= 3;
+-- renamed, it is still the same
+ALTER TYPE m.mood RENAME VALUE 'happy' TO 'glad';
+SELECT * FROM cache.scan(NULL::m.moods) ORDER BY id;
+ALTER TABLE m.moods ALTER v TYPE text USING NULL, DROP w;
+DROP TYPE m.mood;
+SELECT * FROM cache.read(NULL::m.moods, 2);
+SELECT * FROM cache.read(NULL::m.moods, 3);
+UPDATE m.moods SET n = n + 1 WHERE id = 1;
+-- a read that fails has the worker flush, which may come first
+SELECT * FROM cache.read(NULL::m.moods, 1);
+SELECT cache.flush('m.moods') >= 0 AS flushed;
+SELECT * FROM m.moods ORDER BY id;
+SELECT key, changes, sqlstate, message FROM cache.dead_letters;
+SELECT cache.requeue('m.moods');
+SELECT cache.discard('m.moods');
+SELECT n FROM cache.read(NULL::m.moods, 1);
+SELECT cache.detach('m.moods');
+
+-- ----- deltas of one key that cannot be made one -----
+CREATE DOMAIN m.word AS text;
+CREATE TABLE m.words (id int PRIMARY KEY, top text, n int DEFAULT 0);
+INSERT INTO m.words SELECT i, '{a}' FROM generate_series(1, 4) i;
+SELECT cache.attach('m.words', 'write_back', flush_interval => '1 day', merge => '{"top": "max", "n": "add"}');
+UPDATE m.words SET top = '{b}', n = 1;
+ALTER TABLE m.words ALTER top TYPE m.word[] USING NULL;
+UPDATE m.words SET top = '{c}', n = n + 1 WHERE id <= 2;
+ALTER DOMAIN m.word ADD CHECK (VALUE <> 'b') NOT VALID;
+SELECT * FROM cache.read(NULL::m.words, 1);
+SELECT cache.flush('m.words') >= 0 AS flushed;
+SELECT * FROM m.words ORDER BY id;
+SELECT key, changes, sqlstate FROM cache.dead_letters ORDER BY key;
+ALTER DOMAIN m.word DROP CONSTRAINT word_check;
+SELECT cache.requeue('m.words');
+SELECT * FROM m.words ORDER BY id;
+SELECT count(*) FROM cache.dead_letters;
+SELECT cache.detach('m.words');
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA m CASCADE;
+DROP ROLE regress_cs_low;
