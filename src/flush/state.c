@@ -70,12 +70,16 @@ typedef struct CsSharedFlush
 
 static CsSharedFlush *states;
 
+/* Behind them: slots from here on have never had an owner; only grows. */
+static pg_atomic_uint32 *owned_slots;
+
 /* ----- setting up ----- */
 
 Size
 cs_state_shmem_size(void)
 {
-	return mul_size(cs_max_tables, sizeof(CsSharedFlush));
+	return add_size(mul_size(cs_max_tables, sizeof(CsSharedFlush)),
+					sizeof(pg_atomic_uint32));
 }
 
 void
@@ -85,9 +89,11 @@ cs_state_shmem_init(void)
 
 	states = ShmemInitStruct("cache_strategies flush states", cs_state_shmem_size(),
 							 &found);
+	owned_slots = (pg_atomic_uint32 *) (states + cs_max_tables);
 	if (found)
 		return;
 	memset(states, 0, cs_state_shmem_size());
+	pg_atomic_init_u32(owned_slots, 0);
 	for (int i = 0; i < cs_max_tables; i++)
 	{
 		CsSharedFlush *state = &states[i];
@@ -231,8 +237,13 @@ cs_state_set_worker(int slot, int pgprocno)
 void
 cs_state_set_owner(int slot, Oid owner)
 {
+	uint32		owned = pg_atomic_read_u32(owned_slots);
+
 	if (pg_atomic_read_u32(&states[slot].owner) != owner)
 		pg_atomic_write_u32(&states[slot].owner, owner);
+	while (owned <= (uint32) slot &&
+		   !pg_atomic_compare_exchange_u32(owned_slots, &owned, slot + 1))
+		;
 }
 
 /*
@@ -249,7 +260,7 @@ cs_state_owner_share(int slot, CsOwnerShare *share)
 	CsUsage		usage;
 
 	share->bytes = 0;
-	for (int i = 0; i < cs_max_tables; i++)
+	for (uint32 i = 0; i < pg_atomic_read_u32(owned_slots); i++)
 	{
 		if (!OidIsValid(pg_atomic_read_u32(&states[i].owner)))
 			continue;

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', 'cache_strategies.memory = 1MB');
+my $node = new_node('main', 'cache_strategies.memory = 1MB', 'cache_strategies.max_tables = 1024');
 
 add_extension($node);
 
