@@ -247,9 +247,11 @@ cs_state_set_owner(int slot, Oid owner)
 }
 
 /*
- * An owner may have as many bytes as are free.  So one alone gets half of what
- * there is for deferred writes, and one whose tables cannot be flushed leaves
- * half of what it has found.
+ * An owner may have three times as many bytes as are free.  So one alone gets
+ * three quarters of what there is for deferred writes, a table of its that cannot
+ * be flushed (which may have half) does not keep its others from deferring, and
+ * an owner none of whose tables can be flushed leaves a quarter of what it has
+ * found.
  */
 void
 cs_state_owner_share(int slot, CsOwnerShare *share)
@@ -270,7 +272,7 @@ cs_state_owner_share(int slot, CsOwnerShare *share)
 			share->bytes += usage.dirty_bytes;
 	}
 	cs_store_info(&info);
-	share->limit = info.dirty_limit > all ? info.dirty_limit - all : 0;
+	share->limit = info.dirty_limit > all ? 3 * (info.dirty_limit - all) : 0;
 }
 
 /* If the worker has gone meanwhile, another process wakes up for nothing. */

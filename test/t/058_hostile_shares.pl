@@ -9,7 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', 'cache_strategies.memory = 8MB');
+my $node = new_node('main', 'cache_strategies.memory = 24MB');
 
 add_extension($node);
 $node->safe_psql('postgres', q(
@@ -62,10 +62,10 @@ foreach my $table (map { ("low1_$_", "low2_$_") } 1 .. 3)
 	cmp_ok($from, '<', 20000, "$table: at last its writers wait");
 }
 my $shares = $node->safe_psql('postgres', q(
-	SELECT DISTINCT relowner::regrole, owner_dirty_bytes > 0.2 * value_memory, owner_dirty_bytes < 0.45 * value_memory,
-		owner_limit < 0.3 * value_memory
+	SELECT DISTINCT relowner::regrole, owner_dirty_bytes > 0.3 * value_memory, owner_dirty_bytes < 0.6 * value_memory,
+		owner_limit < 0.5 * value_memory
 	FROM cache.stats, cache.flush_status JOIN pg_class c ON c.oid = relation WHERE relowner = 'low1'::regrole));
-is($shares, 'low1|t|t|t', 'the first role has half of what there is, and the limit is smaller now');
+is($shares, 'low1|t|t|t', 'the first role has three quarters of what there is, and the limit is smaller now');
 
 # Others go on.
 my ($status, undef, $error) = $node->psql('postgres', q(
