@@ -63,7 +63,8 @@ SET client_min_messages = warning;
 DROP SCHEMA ddl_live CASCADE;
 DROP SCHEMA ddl_old CASCADE;
 
--- A cast that changes the table while the key is being made.
+-- A cast that changes the table while the key is being made: the statement sees what
+-- it saw before, as a SELECT does.
 CREATE TABLE ddl_cast (id int PRIMARY KEY, v text);
 INSERT INTO ddl_cast VALUES (1, 'one');
 SELECT cache.attach('ddl_cast', 'cache_aside', negative_ttl => '1 hour');
@@ -72,7 +73,11 @@ CREATE FUNCTION ddl_key_int(k ddl_key) RETURNS int LANGUAGE plpgsql VOLATILE AS
 	$$ BEGIN DELETE FROM ddl_cast WHERE id = k.i; RETURN k.i; END $$;
 CREATE CAST (ddl_key AS int) WITH FUNCTION ddl_key_int(ddl_key) AS IMPLICIT;
 BEGIN;
+SELECT t FROM ddl_cast t WHERE id = ROW(1)::ddl_key;
+ROLLBACK;
+BEGIN;
 SELECT cache.read(NULL::ddl_cast, ROW(1)::ddl_key);
+SELECT cache.read(NULL::ddl_cast, 1);
 ROLLBACK;
 SELECT outcome FROM cache.explain(NULL::ddl_cast, 1);
 SELECT cache.read(NULL::ddl_cast, 1);

@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -277,6 +278,20 @@ cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowk
 		}
 	}
 	return cs_key_from_args(call->binding, call->args, values, cs_call_snapshot(), rowkey);
+}
+
+void
+cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+
+#ifndef CS_MUTANT_SHAPE_EXPECTED
+	if (rsinfo->setDesc != NULL)
+		FreeTupleDesc(rsinfo->setDesc);
+	rsinfo->setDesc = CreateTupleDescCopy(tupdesc);
+#endif
+	MemoryContextSwitchTo(old);
 }
 
 bool

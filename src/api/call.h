@@ -41,6 +41,9 @@ extern bool cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key,
 /* The table whose row type the first argument is of, or an error. */
 extern Oid	cs_call_relation(FunctionCallInfo fcinfo);
 
+/* Have the executor compare what it expects with the shape of these rows. */
+extern void cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc);
+
 /* What the calling statement sees. */
 extern Snapshot cs_call_snapshot(void);
 

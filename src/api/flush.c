@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "common/hashfn.h"
@@ -375,6 +376,7 @@ cs_scan(PG_FUNCTION_ARGS)
 {
 	CsCall	   *call;
 	TableScan	scan = {0};
+	Relation	rel;
 	MemoryContext old;
 
 	cs_shmem_require();
@@ -383,6 +385,8 @@ cs_scan(PG_FUNCTION_ARGS)
 	scan.binding = call->binding;
 	scan.rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
 	cs_binding_check_select(scan.binding);
+	/* what deferred values run is not to alter it meanwhile */
+	rel = table_open(scan.binding->relid, NoLock);
 	scan.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies scan",
 										 ALLOCSET_DEFAULT_SIZES);
 	scan.row_context = AllocSetContextCreate(scan.context, "cache_strategies scan rows",
@@ -399,5 +403,7 @@ cs_scan(PG_FUNCTION_ARGS)
 													 ALLOCSET_DEFAULT_SIZES);
 		}
 	MemoryContextSwitchTo(old);
+	cs_call_set_shape(fcinfo, scan.binding->tupdesc);
+	table_close(rel, NoLock);
 	return (Datum) 0;
 }

@@ -19,6 +19,7 @@
 #include "utils/numeric.h"
 
 #include "api/kv_value.h"
+#include "table/cast.h"
 
 /* ----- taking values ----- */
 
@@ -35,8 +36,12 @@ prepare_text(CsTaker *taker, Oid type, MemoryContext context)
 	if (path == COERCION_PATH_RELABELTYPE)
 		return;
 	taker->casts = path == COERCION_PATH_FUNC;
-	if (!taker->casts)
-		getTypeOutputInfo(type, &function, &varlena);
+	if (taker->casts)
+	{
+		cs_cast_prepare(function, &taker->function, context);
+		return;
+	}
+	getTypeOutputInfo(type, &function, &varlena);
 	fmgr_info_cxt(function, &taker->function, context);
 }
 
@@ -110,8 +115,8 @@ take_text(const CsTaker *taker, Datum datum, CsKvValue *value)
 	if (!OidIsValid(taker->function.fn_oid))
 		take_varlena(datum, value);
 	else if (taker->casts)
-		take_varlena(FunctionCall3((FmgrInfo *) &taker->function, datum, Int32GetDatum(-1),
-								   BoolGetDatum(true)), value);
+		take_varlena(cs_cast_call((FmgrInfo *) &taker->function, InvalidOid, datum, true),
+					 value);
 	else
 	{
 		string = OutputFunctionCall((FmgrInfo *) &taker->function, datum);

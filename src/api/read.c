@@ -36,6 +36,20 @@ PG_FUNCTION_INFO_V1(cs_fill);
 
 /* ----- read ----- */
 
+/*
+ * The key comes first: making it may run anybody's code, and whether the cache can
+ * be used is to be said of what there is afterwards.  False: no row can have it.
+ */
+static bool
+begin_access(CsCall *call, FunctionCallInfo fcinfo, CsAccess *access, CsRowKey *rowkey)
+{
+	cs_binding_check_select(call->binding);
+	if (!cs_call_key(call, fcinfo, 1, rowkey))
+		return false;
+	cs_access_begin(access, call->binding, cs_call_snapshot());
+	return true;
+}
+
 /* False: the key is one that no row can have. */
 static bool
 read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
@@ -47,10 +61,9 @@ read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 	{
 		CsCall	   *call = cs_call_begin(fcinfo, 1);
 
-		cs_call_access(call, fcinfo, 1, &access);
-		if (!cs_call_key(call, fcinfo, 1, &rowkey))
+		if (!begin_access(call, fcinfo, &access, &rowkey))
 			return false;
-		if (cs_strategy_read(&access, &rowkey, answer))
+		if (access.binding == call->binding && cs_strategy_read(&access, &rowkey, answer))
 			break;
 		call->generation = 0;	/* the table has changed: once more */
 	}
@@ -150,11 +163,16 @@ cs_lookup(PG_FUNCTION_ARGS)
 	CsAnswer	answer;
 
 	cs_shmem_require();
-	call = cs_call_begin(fcinfo, 1);
-	refuse_by_hand(call->binding);
-	cs_call_access(call, fcinfo, 1, &access);
-	if (!cs_call_key(call, fcinfo, 1, &rowkey))
-		PG_RETURN_NULL();
+	for (;;)
+	{
+		call = cs_call_begin(fcinfo, 1);
+		refuse_by_hand(call->binding);
+		if (!begin_access(call, fcinfo, &access, &rowkey))
+			PG_RETURN_NULL();
+		if (access.binding == call->binding)
+			break;
+		call->generation = 0;
+	}
 	cs_txn_note_use();
 	cs_access_lookup(&access, &rowkey, &answer);
 	cs_strategy_count(access.binding, answer.reason);

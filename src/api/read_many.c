@@ -58,6 +58,7 @@ typedef struct KeyReader
 	Oid			rowtype;		/* what tupdesc is of */
 	int32		rowtypmod;
 	TupleDesc	tupdesc;		/* of the record last seen; NULL: none yet */
+	bool		prepared;		/* attnum and args are for it, and the table */
 	AttrNumber	attnum[INDEX_MAX_KEYS]; /* of the values in it */
 	CsKeyArg	args[INDEX_MAX_KEYS];
 } KeyReader;
@@ -130,7 +131,7 @@ begin_keys(Many *many)
 	const CsBinding *binding = many->access.binding;
 	KeyReader  *reader = &many->reader;
 
-	reader->tupdesc = NULL;
+	reader->prepared = false;
 	reader->literals = binding->nkeys > 1 && is_text(many->element_type);
 	reader->records = reader->literals ||
 		(type_is_rowtype(many->element_type) &&
@@ -151,13 +152,18 @@ prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 t
 {
 	MemoryContext old;
 	int			n = 0;
+	bool		known = reader->tupdesc != NULL && reader->rowtype == rowtype &&
+		reader->rowtypmod == typmod;
 
-	if (reader->tupdesc != NULL && reader->rowtype == rowtype &&
-		reader->rowtypmod == typmod)
+	if (known && reader->prepared)
 		return;
-	old = MemoryContextSwitchTo(reader->context);
-	reader->tupdesc = lookup_rowtype_tupdesc_copy(rowtype, typmod);
-	MemoryContextSwitchTo(old);
+	/* as it was when the array was taken, whatever casts do to the type */
+	if (!known)
+	{
+		old = MemoryContextSwitchTo(reader->context);
+		reader->tupdesc = lookup_rowtype_tupdesc_copy(rowtype, typmod);
+		MemoryContextSwitchTo(old);
+	}
 	reader->rowtype = rowtype;
 	reader->rowtypmod = typmod;
 	for (int i = 0; i < reader->tupdesc->natts; i++)
@@ -174,6 +180,7 @@ prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 t
 		cs_key_arg_prepare(binding, i,
 						   TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
 						   false, &reader->args[i], reader->context);
+	reader->prepared = true;
 }
 
 static HeapTupleHeader
@@ -417,10 +424,13 @@ static bool
 read_batch(Many *many, int first, int n)
 {
 	Batch	   *batch = make_batch(many, first, n);
+	CsBinding  *binding = many->access.binding;
 
 	/* casts may have run anything */
-	if (many->access.binding->retired)
+	cs_access_begin(&many->access, binding, cs_call_snapshot());
+	if (many->access.binding != binding)
 		return false;
+	many->bypass = many->access.bypass;
 	if (!(many->singly ? answer_singly : answer_together) (many, batch))
 		return false;
 	for (int i = 0; i < batch->n; i++)
@@ -506,17 +516,6 @@ begin_many(Many *many, FunctionCallInfo fcinfo)
 												ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Have the executor compare what it expects with the shape of these rows. */
-static void
-set_shape(ReturnSetInfo *rsinfo, const CsBinding *binding)
-{
-	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-
-	FreeTupleDesc(rsinfo->setDesc);
-	rsinfo->setDesc = CreateTupleDescCopy(binding->tupdesc);
-	MemoryContextSwitchTo(old);
-}
-
 Datum
 cs_read_many(PG_FUNCTION_ARGS)
 {
@@ -529,7 +528,7 @@ cs_read_many(PG_FUNCTION_ARGS)
 	begin_many(&many, fcinfo);
 	while (!read_all(&many))
 		tuplestore_clear(many.rows);
-	set_shape((ReturnSetInfo *) fcinfo->resultinfo, many.access.binding);
+	cs_call_set_shape(fcinfo, many.access.binding->tupdesc);
 	MemoryContextDelete(many.batch_context);
 	return (Datum) 0;
 }

@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/span.h"
+#include "api/call.h"
 #include "remember/remember.h"
 #include "shmem.h"
 #include "txn/txn.h"
@@ -233,16 +234,6 @@ check_row_type(Oid type)
 				 errhint("Write it as NULL::type_name, or leave it out to get jsonb.")));
 }
 
-/* Have the executor compare what it expects with the shape of these rows. */
-static void
-set_shape(ReturnSetInfo *rsinfo, TupleDesc tupdesc)
-{
-	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-
-	rsinfo->setDesc = CreateTupleDescCopy(tupdesc);
-	MemoryContextSwitchTo(old);
-}
-
 Datum
 cs_remember_rows(PG_FUNCTION_ARGS)
 {
@@ -256,7 +247,8 @@ cs_remember_rows(PG_FUNCTION_ARGS)
 	cs_output_begin(&output, type);
 	output.rows = rsinfo->setResult;
 	remember(fcinfo, 1, &output);
-	set_shape(rsinfo, output.tupdesc);
+	cs_output_check_shape(&output);
+	cs_call_set_shape(fcinfo, output.tupdesc);
 	return (Datum) 0;
 }
 

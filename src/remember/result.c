@@ -164,6 +164,26 @@ cs_output_begin(CsOutput *output, Oid rowtype)
 	}
 }
 
+/*
+ * A composite type has no lock.  What was kept has the shape that the type had when
+ * the key was made, and that is to be the one of the beginning.
+ */
+void
+cs_output_check_shape(const CsOutput *output)
+{
+	TupleDesc	now;
+
+	if (!OidIsValid(output->rowtype) || !type_is_rowtype(output->rowtype))
+		return;
+	now = lookup_rowtype_tupdesc(output->rowtype, -1);
+	if (!equalTupleDescs(now, output->tupdesc))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("type %s was changed concurrently", format_type_be(output->rowtype)),
+				 errhint("Try again.")));
+	ReleaseTupleDesc(now);
+}
+
 /* False: they have become too many, and will not be kept. */
 static bool
 reserve(CsOutput *output, Size more)

@@ -65,6 +65,9 @@ typedef struct CsOutput
 /* Sets it up for a row type, or for json; 'rows' is the caller's to set. */
 extern void cs_output_begin(CsOutput *output, Oid rowtype);
 
+/* An error if the row type is not what it was when the output began. */
+extern void cs_output_check_shape(const CsOutput *output);
+
 /* Somewhere to send the rows to; they are all there after cs_output_end(). */
 extern DestReceiver *cs_output_receiver(CsOutput *output);
 extern void cs_output_end(CsOutput *output);

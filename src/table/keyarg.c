@@ -18,6 +18,7 @@
 
 #include <math.h>
 
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -33,6 +34,7 @@
 #include "utils/syscache.h"
 
 #include "table/binding.h"
+#include "table/cast.h"
 #include "table/keyarg.h"
 #include "table/loader.h"
 
@@ -211,7 +213,7 @@ cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
 	if (arg->coercion == CS_COERCE_INPUT || arg->coercion == CS_COERCE_TEXT_INPUT)
 		fmgr_info_cxt(column->typinput, &arg->function, context);
 	else if (OidIsValid(function))
-		fmgr_info_cxt(function, &arg->function, context);
+		cs_cast_prepare(function, &arg->function, context);
 }
 
 /* ----- values ----- */
@@ -317,7 +319,7 @@ text_value(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
 
 	if (column->type == NAMEOID)
 	{
-		*value = FunctionCall1(&arg->function, PointerGetDatum(string));
+		*value = cs_cast_call(&arg->function, InvalidOid, PointerGetDatum(string), false);
 		return len < NAMEDATALEN;
 	}
 	*value = PointerGetDatum(string);
@@ -343,9 +345,7 @@ coerce(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
 									   column->typioparam, -1);
 			return true;
 		case CS_COERCE_FUNCTION:
-			/* casts may take a typmod and an explicitness flag as well */
-			*value = FunctionCall3Coll(&arg->function, column->collation, given,
-									   Int32GetDatum(-1), BoolGetDatum(false));
+			*value = cs_cast_call(&arg->function, column->collation, given, false);
 			return true;
 		case CS_COERCE_EXACT:
 			return exact_value(column, arg, given, value);
@@ -438,9 +438,27 @@ find_matching(const CsBinding *binding, const CsKeyArg *args, Snapshot snapshot,
 	return found > 0;
 }
 
-bool
-cs_key_from_args(const CsBinding *binding, CsKeyArg *args, const Datum *given,
-				 Snapshot snapshot, CsRowKey *rowkey)
+/* Casts are anybody's, and types can have domains in them. */
+static bool
+runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
+{
+	switch (arg->coercion)
+	{
+		case CS_COERCE_INPUT:
+		case CS_COERCE_TEXT_INPUT:
+		case CS_COERCE_FUNCTION:
+			return column->type >= FirstNormalObjectId ||
+				arg->function.fn_oid >= FirstNormalObjectId;
+		case CS_COERCE_COMPARE:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+make_key(const CsBinding *binding, CsKeyArg *args, const Datum *given, Snapshot snapshot,
+		 CsRowKey *rowkey)
 {
 	bool		ask = false;
 
@@ -454,4 +472,23 @@ cs_key_from_args(const CsBinding *binding, CsKeyArg *args, const Datum *given,
 		return false;
 	cs_key_make(binding, rowkey);
 	return true;
+}
+
+/* The table is open meanwhile, as in a SELECT: what is run cannot alter it. */
+bool
+cs_key_from_args(const CsBinding *binding, CsKeyArg *args, const Datum *given,
+				 Snapshot snapshot, CsRowKey *rowkey)
+{
+	Relation	rel = NULL;
+	bool		result;
+
+#ifndef CS_MUTANT_KEY_UNPROTECTED
+	for (int i = 0; i < binding->nkeys && rel == NULL; i++)
+		if (runs_foreign_code(&binding->keys[i], &args[i]))
+			rel = table_open(binding->relid, NoLock);
+#endif
+	result = make_key(binding, args, given, snapshot, rowkey);
+	if (rel != NULL)
+		table_close(rel, NoLock);
+	return result;
 }

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
@@ -385,6 +386,8 @@ static void
 load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 				 CsLoaded *loaded)
 {
+	/* open, so that the function cannot alter what it makes a row of */
+	Relation	rel = table_open(binding->relid, AccessShareLock);
 	Oid			role;
 	int			security;
 	int			nestlevel = NewGUCNestLevel();
@@ -401,6 +404,7 @@ load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 	read_temporary = (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0;
 	AtEOXact_GUC(false, nestlevel);
 	SetUserIdAndSecContext(role, security);
+	table_close(rel, NoLock);
 }
 
 bool
