@@ -25,6 +25,7 @@
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
@@ -34,6 +35,7 @@
 #include "compat.h"
 #include "flush/state.h"
 #include "guc.h"
+#include "store/slot.h"
 #include "store/store.h"
 #include "worker/queue.h"
 
@@ -170,18 +172,64 @@ is_held_up(CsSharedFlush *state, TimestampTz since)
 	return held_up;
 }
 
+/* Which of these modes has this process, and does another one wait for it? */
+static bool
+is_waited_for(const LockData *locks, Oid relid, LOCKMASK mine)
+{
+	for (int i = 0; i < locks->nelements; i++)
+	{
+		const LockInstanceData *lock = &locks->locks[i];
+
+		if (lock->locktag.locktag_type != LOCKTAG_RELATION || lock->pid == MyProcPid ||
+			lock->locktag.locktag_field1 != MyDatabaseId ||
+			lock->locktag.locktag_field2 != relid || lock->waitLockMode == NoLock)
+			continue;
+		for (LOCKMODE mode = AccessShareLock; mode <= AccessExclusiveLock; mode++)
+			if ((mine & LOCKBIT_ON(mode)) != 0 &&
+				DoLockModesConflict(lock->waitLockMode, mode))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * Does DDL wait for a lock that this process has on the slot's table?  The worker
+ * queues behind it, and this process waits for the worker.
+ */
+static bool
+holds_up_others(int slot)
+{
+	Oid			database;
+	Oid			relid = cs_slot_relation(slot, &database);
+	LockData   *locks = GetLockStatusData();
+	LOCKMASK	mine = 0;
+
+	for (int i = 0; i < locks->nelements; i++)
+	{
+		const LockInstanceData *lock = &locks->locks[i];
+
+		if (lock->locktag.locktag_type == LOCKTAG_RELATION && lock->pid == MyProcPid &&
+			lock->locktag.locktag_field1 == MyDatabaseId &&
+			lock->locktag.locktag_field2 == relid)
+			mine |= lock->holdMask;
+	}
+	return mine != 0 && is_waited_for(locks, relid, mine);
+}
+
 /*
  * A transaction that waits here may hold the very row that the worker needs
- * before it opens the gate, and the deadlock detector knows nothing of gates.
+ * before it opens the gate, or a lock for which DDL waits that the worker waits
+ * for; and the deadlock detector knows nothing of gates.
  */
 static void
-check_deadlock(CsSharedFlush *state, TimestampTz since)
+check_deadlock(int slot, TimestampTz since)
 {
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()) && is_held_up(state, since))
+	if (is_held_up(&states[slot], since) &&
+		(TransactionIdIsValid(GetTopTransactionIdIfAny()) || holds_up_others(slot)))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
 				 errmsg("deadlock detected"),
-				 errdetail("Deferred writes from before the server's last start must be written to the table first, and this transaction may hold a row that they change."),
+				 errdetail("The flush worker has to look at the table first, for deferred writes of before, and this transaction may hold a lock that it waits for."),
 				 errhint("Try the transaction again.")));
 }
 
@@ -197,7 +245,7 @@ cs_state_wait_open(int slot)
 	ConditionVariablePrepareToSleep(&state->changed);
 	while (!cs_state_is_open(slot))
 	{
-		check_deadlock(state, since);
+		check_deadlock(slot, since);
 		/* the worker may have left when the table was not yet to be seen */
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_queue_wake_launcher();

@@ -119,6 +119,7 @@ static TimestampTz journal_next = 0;
 /* ----- a table, and what has gone wrong with it ----- */
 
 static void flush(void *arg);
+static void settle(void *arg);
 
 static bool
 is_held_by_others(int sqlerrcode)
@@ -191,9 +192,10 @@ try_table(Table *t, CsAttempt work, const char *doing)
 		cs_quarantine_end(slot);
 	if (cs_attempt_timed_out && error != NULL)
 		quarantine(t);
-	if (error == NULL)
+	/* to look at it again says nothing of what has failed afterwards */
+	if (error == NULL && (work == settle || work == flush))
 		cs_attempt_went_well(&t->trouble);
-	else
+	else if (error != NULL)
 		failed(t, work, error);
 	return error == NULL;
 }

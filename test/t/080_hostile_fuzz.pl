@@ -16,7 +16,7 @@ use Test::More;
 my $seconds = $ENV{CS_FUZZ_SECONDS} // 10;
 my $seed = $ENV{CS_FUZZ_SEED} // int(rand(1 << 31));
 my $node = new_node('main', "log_statement = none", 'cache_strategies.worker_timeout = 1s', 'cache_strategies.memory = 8MB',
-	'log_min_messages = warning', 'log_min_error_statement = panic');
+	'log_min_messages = warning', q(log_line_prefix = '%e '));
 
 srand($seed);
 note "CS_FUZZ_SEED=$seed";
@@ -165,6 +165,7 @@ do
 	$rounds++;
 } while (time < $end && !@bad);
 
+diag slurp_file($node->logfile) =~ /^(XX\w{3} .*\n(?:(?:XX\w{3} .*|\t.*)\n)*)/m ? $1 : '' if @bad;
 is(join("\n", @bad), '', "no crash and no internal error in $rounds rounds, $calls statements");
 note join ', ', map { "$_: $states{$_}" } sort keys %states;
 cmp_ok(scalar(keys %states), '>', 5, 'errors of many kinds');
