@@ -195,7 +195,8 @@ cs_increment(PG_FUNCTION_ARGS)
 	memcpy(params, rowkey.value, call->binding->nkeys * sizeof(Datum));
 	params[call->binding->nkeys] = PG_GETARG_DATUM(2);
 	cs_write_connect(call->binding);
-	cs_write_run(call->binding, increment_plan(call->binding, att), params, NULL, &returned);
+	cs_write_run(call->binding, increment_plan(call->binding, att), params, NULL,
+				 att->attnum, &returned);
 	SPI_finish();
 	if (!returned.found || returned.isnull)
 		PG_RETURN_NULL();
@@ -280,7 +281,8 @@ upsert(CsBinding *binding, Form_pg_attribute att, HeapTupleHeader row, Datum del
 	cs_own_begin_upsert(seen ? binding->relid : InvalidOid);
 	PG_TRY();
 	{
-		cs_write_run(binding, upsert_plan(binding, att, columns), params, param_nulls, returned);
+		cs_write_run(binding, upsert_plan(binding, att, columns), params, param_nulls,
+					 InvalidAttrNumber, returned);
 	}
 	PG_FINALLY();
 	{

@@ -398,18 +398,28 @@ finds_by(const Target *target, const Bitmapset *columns)
 	}
 }
 
-/* May the outcome be another with other values of these columns? */
+/*
+ * May the outcome be another with other values of these columns?  What is added to
+ * a column is known without them, but only where the column's rule is to add: what
+ * was deferred before it lost its rule goes into the row now.  A DELETE sets
+ * nothing, and has no rules (NULL).
+ */
 static bool
-needs_recheck(const Target *target, const Bitmapset *columns)
+needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *columns)
 {
 	if (!target->simple || finds_by(target, columns))
 		return true;
 	for (int i = 0; i < target->nsettings; i++)
 	{
 		const Setting *setting = &target->settings[i];
+		const CsMergeColumn *column = merge == NULL ? NULL :
+			cs_merge_column(merge, setting->attnum);
+		bool		shifts = setting->shift == SHIFT_EXACT;
 
-		if (looks_at(target, setting->shift == SHIFT_EXACT ? setting->by : setting->value,
-					 columns))
+#ifndef CS_MUTANT_RULE_LOST
+		shifts = shifts && column != NULL && column->rule == CS_RULE_ADD;
+#endif
+		if (looks_at(target, shifts ? setting->by : setting->value, columns))
 			return true;
 	}
 	return false;
@@ -658,7 +668,7 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 #ifdef CS_MUTANT_NO_RECHECK
 	target = NULL;
 #endif
-	outcome->depends = differing != NULL && target != NULL && needs_recheck(target, differing);
+	outcome->depends = differing != NULL && target != NULL && needs_recheck(target, merge, differing);
 	if (!outcome->depends)
 	{
 		use_new(target, &rows, merge, outcome);
@@ -687,6 +697,6 @@ cs_recheck_delete(TriggerData *trigdata, HeapTupleHeader row)
 	rows.nownulls = palloc(rows.tupdesc->natts * sizeof(bool));
 	heap_deform_tuple(&tuple, rows.tupdesc, rows.now, rows.nownulls);
 	differing = differing_columns(&rows);
-	return target == NULL || differing == NULL || !needs_recheck(target, differing) ||
+	return target == NULL || differing == NULL || !needs_recheck(target, NULL, differing) ||
 		evaluate(trigdata, target, &tuple, NULL, NULL);
 }

@@ -35,6 +35,7 @@
 #include "api/write.h"
 #include "api/writeplan.h"
 #include "flush/deferred.h"
+#include "flush/delta.h"
 #include "flush/own.h"
 #include "shmem.h"
 #include "table/loader.h"
@@ -77,21 +78,27 @@ cs_write_keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
 	return plan;
 }
 
-/* What is left to us to write is not to be deferred by a trigger. */
+/*
+ * What is left to us to write is not to be deferred by a trigger.  'added_to': the
+ * column that the statement adds to.  If that has no rule (any more), nothing of
+ * the statement can be deferred, and the trigger lets it see what was.
+ */
 void
-cs_write_run(const CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
-	CsReturned *returned)
+cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
+			 AttrNumber added_to, CsReturned *returned)
 {
+	int			own = added_to == InvalidAttrNumber || !cs_binding_defers(binding) ||
+		cs_merge_column(cs_merge_get(binding), added_to) != NULL ? 1 : 0;
 	int			rc;
 
-	cs_own_direct++;
+	cs_own_direct += own;
 	PG_TRY();
 	{
 		rc = SPI_execute_plan(plan, values, nulls, false, 0);
 	}
 	PG_FINALLY();
 	{
-		cs_own_direct--;
+		cs_own_direct -= own;
 	}
 	PG_END_TRY();
 	if (rc < 0)
@@ -317,7 +324,8 @@ read_back(CsBinding *binding, const Datum *values, CsReturned *returned)
 
 	for (int i = 0; i < binding->nkeys; i++)
 		key[i] = values[binding->keys[i].attnum - 1];
-	cs_write_run(binding, key_plan(binding, CS_PLAN_READ_BACK), key, NULL, returned);
+	cs_write_run(binding, key_plan(binding, CS_PLAN_READ_BACK), key, NULL,
+				 InvalidAttrNumber, returned);
 }
 
 /* The whole row was written, so nothing that was deferred for it holds. */
@@ -351,7 +359,8 @@ write_row(CsBinding *binding, HeapTupleHeader row, CsReturned *returned)
 		param_nulls[n++] = nulls[attnum - 1] ? 'n' : ' ';
 	}
 	cs_write_connect(binding);
-	cs_write_run(binding, write_plan(binding, columns), params, param_nulls, returned);
+	cs_write_run(binding, write_plan(binding, columns), params, param_nulls,
+				 InvalidAttrNumber, returned);
 	if (!returned->found && is_only_identity(binding) && key_is_given(binding, columns))
 		read_back(binding, values, returned);
 	SPI_finish();
@@ -438,7 +447,8 @@ cs_remove(PG_FUNCTION_ARGS)
 		call->generation = 0;
 	}
 	cs_write_connect(call->binding);
-	cs_write_run(call->binding, key_plan(call->binding, CS_PLAN_REMOVE), rowkey.value, NULL, &returned);
+	cs_write_run(call->binding, key_plan(call->binding, CS_PLAN_REMOVE), rowkey.value, NULL,
+				 InvalidAttrNumber, &returned);
 	SPI_finish();
 	PG_RETURN_BOOL(returned.found);
 }

@@ -41,8 +41,9 @@ extern SPIPlanPtr cs_write_keep_plan(CsBinding *binding, int kind,
 
 /* Between cs_write_connect() and SPI_finish(). */
 extern void cs_write_connect(const CsBinding *binding);
-extern void cs_write_run(const CsBinding *binding, SPIPlanPtr plan, Datum *values,
-						 const char *nulls, CsReturned *returned);
+extern void cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values,
+						 const char *nulls, AttrNumber added_to,
+						 CsReturned *returned);
 
 /* Quoted. */
 extern const char *cs_write_column_name(const CsBinding *binding, AttrNumber attnum);
