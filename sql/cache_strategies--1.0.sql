@@ -648,7 +648,8 @@ CREATE FUNCTION cache.table_counters(OUT relation oid, OUT state text,
 	OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
 	OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint,
 	OUT fills bigint, OUT fills_refused bigint, OUT fills_no_room bigint, OUT waits bigint,
-	OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, OUT refreshes bigint)
+	OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, OUT refreshes bigint,
+	OUT fills_wait_for xid8)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_table_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.table_counters() IS 'what happened to each table of this database; see cache.table_stats';
@@ -671,7 +672,7 @@ CREATE VIEW cache.table_stats AS
 		round((c.hits + c.absent_hits)::numeric
 			/ nullif(c.hits + c.absent_hits + c.misses + c.bypasses, 0), 4) AS hit_ratio,
 		c.fills, c.fills_refused, c.fills_no_room, c.waits,
-		c.publishes, c.invalidations, c.table_invalidations, c.refreshes
+		c.publishes, c.invalidations, c.table_invalidations, c.refreshes, c.fills_wait_for
 	FROM cache.binding_store b LEFT JOIN cache.table_counters() c ON c.relation = b.relation;
 COMMENT ON VIEW cache.table_stats IS 'what the cache did for each attached table of this database';
 GRANT SELECT ON cache.table_stats TO PUBLIC;

@@ -14,7 +14,9 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "funcapi.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "api/call.h"
@@ -62,16 +64,55 @@ reason_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 	return reason;
 }
 
+static const char *
+why_waiting(CsFillWait wait)
+{
+	switch (wait)
+	{
+		case CS_WAIT_BOOT:
+			return "as it was prepared before the server's start";
+		case CS_WAIT_YOUNG:
+			return "as what is so old may have changed the table before it had its place in the cache";
+		case CS_WAIT_PREPARED:
+			return "as it, or a later one, has been prepared and has changed the key or the table";
+		case CS_WAIT_NONE:
+			break;
+	}
+	return "";
+}
+
+/* A miss that will not be kept: which transaction has to end first? */
+static const char *
+text_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
+{
+	const char *text = cs_access_reason_text(reason);
+	Snapshot	fresh = RegisterSnapshot(GetLatestSnapshot());
+	TransactionId xid;
+	CsFillWait	wait = cs_access_wait(access, rowkey, fresh, &xid);
+	int			pid = BackendXidGetPid(xid);
+
+	if (wait != CS_WAIT_NONE)
+		text = psprintf("%s; nothing is kept before transaction %u (%s) has ended, %s",
+						text, xid, pid != 0 ? psprintf("process %d", pid) : "prepared",
+						why_waiting(wait));
+	UnregisterSnapshot(fresh);
+	return text;
+}
+
 /* More than cache.read() has to know. */
 static const char *
-text_of(const CsBinding *binding, CsReason reason)
+text_of(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 {
 	char	   *problem = NULL;
 	bool		mend;
 
 	if (reason == CS_BYPASS_TRIGGERS)
-		problem = cs_triggers_problem(binding->relid, true, &mend);
-	return problem != NULL ? problem : cs_access_reason_text(reason);
+		problem = cs_triggers_problem(access->binding->relid, true, &mend);
+	if (problem != NULL)
+		return problem;
+	if (cs_is_hit(reason) || cs_is_bypass(reason))
+		return cs_access_reason_text(reason);
+	return text_of_miss(access, rowkey, reason);
 }
 
 /* What is too large will be read from the table for ever. */
@@ -100,7 +141,7 @@ describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 	reason = reason_of_miss(access, rowkey, answer.reason);
 	reason = reason_by_size(access, rowkey, reason, &answer);
 	values[EXPLAIN_OUTCOME] = CStringGetTextDatum(outcome_of(reason));
-	values[EXPLAIN_REASON] = CStringGetTextDatum(text_of(access->binding, reason));
+	values[EXPLAIN_REASON] = CStringGetTextDatum(text_of(access, rowkey, reason));
 	values[EXPLAIN_BYTES] = Int64GetDatum((int64) answer.bytes);
 	nulls[EXPLAIN_BYTES] = !cs_is_hit(reason) && reason != CS_BYPASS_SIZE;
 	if (answer.expires != 0)

@@ -140,7 +140,6 @@ keep(const char *query, Kept * result, Snapshot fresh)
 
 	for (int i = 0; i < result->n; i++)
 		px = Max(px, cs_track_px(&result->watch[i]));
-	cs_snapshot_boot();
 	if (!cs_snapshot_may_fill(fresh, px))
 		return "too early";
 	if (!all_stand(result))
@@ -180,6 +179,7 @@ answer(const char *query, const Oid *tables, int n, Snapshot snapshot, char **va
 		return outcome;
 	}
 	CS_TEST_POINT("after_watch");
+	cs_snapshot_boot();
 	fresh = RegisterSnapshot(GetLatestSnapshot());
 	result.seen = cs_snapshot_seen(fresh);
 	CS_TEST_POINT("after_snapshot");

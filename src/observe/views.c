@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -44,7 +45,7 @@ enum
 	N_INFO
 };
 
-/* Columns of cache.table_counters(); the counts come after them. */
+/* Columns of cache.table_counters(). */
 enum
 {
 	TABLE_RELATION,
@@ -53,7 +54,8 @@ enum
 	TABLE_BYTES,
 	TABLE_EVICTIONS,
 	TABLE_COUNTS,
-	N_TABLE = TABLE_COUNTS + CS_N_COUNTS
+	TABLE_FILLS_WAIT_FOR = TABLE_COUNTS + CS_N_COUNTS,
+	N_TABLE
 };
 
 /* The slots of one database, or of all. */
@@ -66,21 +68,22 @@ list_slots(Oid database, int *n)
 	return slots;
 }
 
+static Snapshot
+snapshot_of_now(void)
+{
+	cs_snapshot_boot();
+	return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
+}
+
 /*
- * Nothing is filled while a transaction from before the server's start may
- * still be pending; false if that is not so.
+ * Nothing is filled while a transaction of this database is pending that was
+ * prepared before the server's start; false if that is not so.
  */
 static bool
-fills_wait(uint64 *boot_xid)
+fills_wait(uint64 *xid)
 {
-	Snapshot	snapshot;
-
-	cs_snapshot_boot();
-	*boot_xid = cs_snapshot_boot_xid();
-	if (*boot_xid == 0)
-		return false;			/* in recovery, where nothing is filled at all */
-	snapshot = IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
-	return cs_snapshot_widen(snapshot->xmin) < *boot_xid;
+	*xid = cs_snapshot_waits_for(snapshot_of_now());
+	return *xid != 0;
 }
 
 Datum
@@ -90,7 +93,7 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 	bool		nulls[N_INFO] = {0};
 	TupleDesc	tupdesc;
 	CsStoreInfo info;
-	uint64		boot_xid;
+	uint64		waits_for;
 	int			ntables;
 
 	cs_shmem_require();
@@ -108,20 +111,21 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 	values[INFO_TABLES] = Int32GetDatum(ntables);
 	values[INFO_SLOTS_USED] = Int32GetDatum(cs_slot_used());
 	values[INFO_SLOTS_TOTAL] = Int32GetDatum(cs_max_tables);
-	nulls[INFO_FILLS_WAIT_FOR] = !fills_wait(&boot_xid);
+	nulls[INFO_FILLS_WAIT_FOR] = !fills_wait(&waits_for);
 	values[INFO_FILLS_WAIT_FOR] =
-		FullTransactionIdGetDatum(FullTransactionIdFromU64(boot_xid));
+		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
 }
 
 static void
-put_slot(ReturnSetInfo *result, int slot)
+put_slot(ReturnSetInfo *result, int slot, Snapshot now)
 {
 	Datum		values[N_TABLE];
 	bool		nulls[N_TABLE] = {0};
 	uint64		counts[CS_N_COUNTS];
 	CsUsage		usage;
+	uint64		waits_for;
 	Oid			database;
 	Oid			relation = cs_slot_relation(slot, &database);
 	bool		active = cs_slot_is(cs_slot_peek(slot), CS_SLOT_ACTIVE);
@@ -137,6 +141,12 @@ put_slot(ReturnSetInfo *result, int slot)
 	values[TABLE_EVICTIONS] = Int64GetDatum((int64) usage.evictions);
 	for (int c = 0; c < CS_N_COUNTS; c++)
 		values[TABLE_COUNTS + c] = Int64GetDatum((int64) counts[c]);
+	waits_for = cs_snapshot_waits_for(now);
+	if (waits_for == 0 && cs_snapshot_widen(now->xmin) <= cs_slot_px(slot))
+		waits_for = cs_snapshot_widen(now->xmin);
+	values[TABLE_FILLS_WAIT_FOR] =
+		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));
+	nulls[TABLE_FILLS_WAIT_FOR] = waits_for == 0 || RecoveryInProgress();
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -145,13 +155,15 @@ cs_table_counters(PG_FUNCTION_ARGS)
 {
 	int		   *slots;
 	int			n;
+	Snapshot	now;
 
 	cs_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
 	cs_counters_flush();
+	now = snapshot_of_now();
 	slots = list_slots(MyDatabaseId, &n);
 	for (int i = 0; i < n; i++)
-		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i]);
+		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i], now);
 	PG_RETURN_NULL();
 }
 

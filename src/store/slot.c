@@ -8,8 +8,8 @@
  * had none could not mark the table, and a reader that made one afterwards
  * would not know that a change is under way.  When there was none to be had,
  * or slots were dropped wholesale, "lost" is set and every slot made from then
- * on starts with px at the newest xid: nothing is filled until all
- * transactions of that time have ended.
+ * on is young: nothing is filled until all transactions of that time have ended,
+ * or somebody has found that nobody is writing to the table (cs_slot_settle).
  *
  * The word "any" is different: a writer that finds no slot goes on without one,
  * so that tables of which nobody keeps results need none.  Every new slot starts
@@ -57,9 +57,10 @@ typedef struct CsSharedSlot
 {
 	pg_atomic_uint64 word;		/* see slot.h; never reset */
 	pg_atomic_uint64 px;		/* only grows */
+	pg_atomic_uint64 young;		/* see slot.h */
 	SlotName	name;			/* slots lock; object InvalidOid: free */
 	Oid			role;			/* slots lock; whom it counts for */
-	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64) - sizeof(SlotName) -
+	char		pad[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64) - sizeof(SlotName) -
 					sizeof(Oid)];
 
 	/* written by every transaction that changes the table */
@@ -144,6 +145,7 @@ cs_slot_shmem_init(void)
 	{
 		pg_atomic_init_u64(&slots->slot[i].word, 0);
 		pg_atomic_init_u64(&slots->slot[i].px, 0);
+		pg_atomic_init_u64(&slots->slot[i].young, 0);
 		pg_atomic_init_u64(&slots->slot[i].any, 0);
 		pg_atomic_init_u64(&slots->slot[i].any_px, 0);
 		pg_atomic_init_u64(&slots->slot[i].last_xid, 0);
@@ -182,8 +184,11 @@ take_free_slot(const SlotName *name, Oid role)
 		cs_slot_prepared_any(i, newest_xid());
 #endif
 		cs_slot_distrust_last_xid(i);
-		if (slots->lost)
-			cs_atomic_max(&slot->px, newest_xid());
+#ifdef CS_MUTANT_SLOT_NEVER_YOUNG
+		pg_atomic_write_u64(&slot->young, 0);
+#else
+		pg_atomic_write_u64(&slot->young, slots->lost ? newest_xid() : 0);
+#endif
 		return i;
 	}
 	return -1;
@@ -509,7 +514,31 @@ cs_slot_read(int slot)
 uint64
 cs_slot_px(int slot)
 {
-	return pg_atomic_read_u64(&slots->slot[slot].px);
+	return Max(pg_atomic_read_u64(&slots->slot[slot].px), cs_slot_young(slot));
+}
+
+uint64
+cs_slot_young(int slot)
+{
+	return pg_atomic_read_u64(&slots->slot[slot].young);
+}
+
+/*
+ * Under the lock that giving a slot back takes, so that it cannot be made anew in
+ * between.  Whoever finds it no longer young finds the epoch moved, too.
+ */
+void
+cs_slot_settle(int slot, uint64 epoch)
+{
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
+	if (cs_slot_epoch(cs_slot_read(slot)) == epoch)
+	{
+#ifndef CS_MUTANT_SETTLED_IN_EPOCH
+		cs_slot_bump(slot);
+#endif
+		pg_atomic_write_u64(&slots->slot[slot].young, 0);
+	}
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 }
 
 void

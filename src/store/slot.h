@@ -14,7 +14,9 @@
  *		epoch	whole-table changes ever marked; entries of another epoch are
  *				dead
  *
- * and beside it px, as in a stripe.  The word is never reset, not even when
+ * and beside it px, as in a stripe, and young: while it is not 0, there may be
+ * writers up to this xid who have looked for the table's slot before it had this
+ * one, and will not mark it.  The word is never reset, not even when
  * the slot goes to another owner, so an epoch names an owner and a time.
  *
  * A table's slot has a second word, "any", like a stripe's: every transaction that
@@ -123,6 +125,15 @@ extern uint64 cs_slot_px(int slot);
 extern void cs_slot_mark(int slot, bool unknown);
 extern void cs_slot_unmark(int slot);
 extern void cs_slot_prepared(int slot, uint64 xid);
+
+/* 0: it is not young; cs_slot_px() is at least that */
+extern uint64 cs_slot_young(int slot);
+
+/*
+ * There are no such writers, as was found out since the slot was in this epoch.
+ * Moves the epoch, for those who have a token from before.
+ */
+extern void cs_slot_settle(int slot, uint64 epoch);
 
 /* Changes of any kind: flux and version, as cs_stripe_... takes them apart */
 extern uint64 cs_slot_any(int slot);

@@ -27,6 +27,7 @@
 #include "utils/inval.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "guc.h"
 #include "observe/counters.h"
@@ -41,6 +42,9 @@
 #include "txn/snapshot.h"
 #include "txn/testpoint.h"
 #include "txn/txn.h"
+
+/* Who is writing to a table is not asked more often. */
+#define SETTLE_MS	10
 
 const char *
 cs_access_reason_text(CsReason reason)
@@ -316,6 +320,7 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 {
 	const CsBinding *binding = access->binding;
 
+	cs_snapshot_boot();
 	token->slot = binding->slot;
 	token->stripe = cs_stripe_of(hash);
 	token->slot_word = cs_slot_read(token->slot);
@@ -368,14 +373,16 @@ token_stands(void *arg)
 {
 	const FillCheck *check = arg;
 	const CsToken *token = check->token;
+	uint64		px = Max(cs_stripe_px(token->stripe), cs_slot_px(token->slot));
 
+	/* a slot that is young no longer is in another epoch */
+	pg_read_barrier();
 	return
 #ifndef CS_MUTANT_TOKEN_UNCHECKED
 		cs_stripe_read(token->stripe) == token->stripe_word &&
 #endif
 		cs_slot_same(cs_slot_read(token->slot), token->slot_word) &&
-		cs_snapshot_may_fill(check->fresh, Max(cs_stripe_px(token->stripe),
-											   cs_slot_px(token->slot)));
+		cs_snapshot_may_fill(check->fresh, px);
 }
 
 /* Is there, or may there be, a change of our own in what was loaded? */
@@ -392,6 +399,42 @@ may_be_own(const CsBinding *binding, const TransactionId *xmin)
 	/* a loader function may have read what we have changed, or what only we have */
 	return xmin == NULL && binding->options.loader != NULL &&
 		(TransactionIdIsValid(GetTopTransactionIdIfAny()) || cs_loader_read_temporary());
+}
+
+CsFillWait
+cs_access_wait(const CsAccess *access, const CsRowKey *rowkey, Snapshot fresh,
+			   TransactionId *xid)
+{
+	uint64		xmin = cs_snapshot_widen(fresh->xmin);
+	int			slot = access->binding->slot;
+
+	*xid = fresh->xmin;
+	if (cs_snapshot_waits_for(fresh) != 0)
+	{
+		*xid = (TransactionId) cs_snapshot_waits_for(fresh);
+		return CS_WAIT_BOOT;
+	}
+	if (xmin <= cs_slot_young(slot))
+		return CS_WAIT_YOUNG;
+	if (xmin <= Max(cs_slot_px(slot), cs_stripe_px(cs_stripe_of(rowkey->key.hash))))
+		return CS_WAIT_PREPARED;
+	return CS_WAIT_NONE;
+}
+
+/* If it is for its being young that it was refused, it need not be next time. */
+static void
+settle_slot(const CsBinding *binding, Snapshot fresh)
+{
+	static TimestampTz last = 0;
+	TimestampTz now;
+
+	if (cs_snapshot_widen(fresh->xmin) > cs_slot_young(binding->slot))
+		return;
+	now = GetCurrentTimestamp();
+	if (now - last < SETTLE_MS * INT64CONST(1000))
+		return;
+	last = now;
+	cs_binding_settle_slot(binding);
 }
 
 /*
@@ -435,7 +478,6 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	}
 	meta.expires = cs_rowvalue_expiry(binding, *row == NULL);
 	cs_rowvalue_encode(binding, *row, seen, &value);
-	cs_snapshot_boot();
 
 	CS_TEST_POINT("before_install");
 	installed = cs_store_install(&rowkey->key, &meta, value.data, value.len,
@@ -444,6 +486,8 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	pfree(value.data);
 	if (installed == CS_INSTALL_DONE)
 		return CS_FILL_DONE;
+	if (installed == CS_INSTALL_REFUSED)
+		settle_slot(binding, fresh);
 	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
 }
 

@@ -50,6 +50,16 @@ typedef enum CsFill
 	CS_FILL_NO_ROOM
 } CsFill;
 
+/* Why nothing that is loaded now can be kept. */
+typedef enum CsFillWait
+{
+	CS_WAIT_NONE,
+	CS_WAIT_BOOT,				/* for transactions from before the server's
+								 * start */
+	CS_WAIT_YOUNG,				/* for writers who may not know of the slot */
+	CS_WAIT_PREPARED			/* a prepared transaction has changed it */
+} CsFillWait;
+
 typedef struct CsAccess
 {
 	CsBinding  *binding;
@@ -113,5 +123,9 @@ extern void cs_access_count_fill(const CsBinding *binding, CsFill fill);
 extern bool cs_access_shows(const CsAccess *access, TransactionId xmin);
 
 extern const char *cs_access_reason_text(CsReason reason);
+
+/* Would a load of now be refused, and what for?  The transaction to wait for. */
+extern CsFillWait cs_access_wait(const CsAccess *access, const CsRowKey *rowkey,
+								 Snapshot fresh, TransactionId *xid);
 
 #endif							/* CS_ACCESS_H */

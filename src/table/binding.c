@@ -534,6 +534,7 @@ build(Oid relid)
 		cs_txn_create_table(slot, MyDatabaseId, relid);
 	binding = make_binding(rel, &options, slot, word);
 	binding->denial = denial;
+	cs_binding_settle_slot(binding);
 	table_close(rel, NoLock);
 	return binding;
 }
@@ -670,6 +671,24 @@ cs_binding_owns_slot(const CsBinding *binding)
 
 	return cs_slot_relation(binding->slot, &database) == binding->relid &&
 		database == MyDatabaseId;
+}
+
+/*
+ * Whoever has looked for the slot in vain had a lock on the table by then, and
+ * has it until it ends.  So there is no such writer if nobody has one at a moment
+ * after the slot could be found.
+ */
+void
+cs_binding_settle_slot(const CsBinding *binding)
+{
+	uint64		word;
+
+	if (binding->slot < 0 || cs_slot_young(binding->slot) == 0)
+		return;
+	word = cs_slot_read(binding->slot);
+	if (cs_binding_owns_slot(binding) && !cs_tree_has_writers(&binding->tree) &&
+		!binding->retired)
+		cs_slot_settle(binding->slot, cs_slot_epoch(word));
 }
 
 void

@@ -154,6 +154,9 @@ extern void cs_binding_check_slots(void);
 extern bool cs_binding_owns_slot(const CsBinding *binding);
 extern void cs_binding_forget(Oid relid);
 
+/* If its slot is young, find out whether it need be. */
+extern void cs_binding_settle_slot(const CsBinding *binding);
+
 /* Read anew what DDL or a whole-table change may have changed. */
 extern CsBinding *cs_binding_refresh(CsBinding *binding);
 

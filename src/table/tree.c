@@ -261,6 +261,36 @@ cs_relation_has_parents(Oid relid)
 	return is_inherited(relid, Anum_pg_inherits_inhrelid, InheritsRelidSeqnoIndexId);
 }
 
+/* ----- writers ----- */
+
+static bool
+is_written(Oid relid)
+{
+	LOCKTAG		tag;
+	int			n;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	(void) GetLockConflicts(&tag, ShareLock, &n);
+	return n > 0;
+}
+
+bool
+cs_tree_has_writers(const CsTree *tree)
+{
+#ifdef CS_MUTANT_WRITERS_UNNOTICED
+	return false;
+#endif
+	if (!cs_relation_is_locked(tree->relid, ShareRowExclusiveLock) &&
+		cs_tree_is_locked(tree, RowExclusiveLock))
+		return true;
+	if (is_written(tree->relid))
+		return true;
+	for (int i = 0; i < tree->nparts; i++)
+		if (is_written(tree->parts[i]))
+			return true;
+	return false;
+}
+
 /*
  * A prepared transaction may be giving a plain table a child: under a lock that
  * does not conflict with ours, and it will end without a callback.

@@ -61,6 +61,12 @@ extern void cs_tree_unlock(const CsTree *tree, int n);
 extern bool cs_relation_has_children(Oid relid);
 extern bool cs_relation_has_parents(Oid relid);
 
+/*
+ * Has another transaction, prepared or not, a lock on a part of the table that
+ * writers take?  Ours counts unless it is one for DDL on the whole table.
+ */
+extern bool cs_tree_has_writers(const CsTree *tree);
+
 /* Has a prepared transaction a lock that DDL takes? */
 extern bool cs_relation_is_prepared(Oid relid);
 

@@ -8,26 +8,40 @@
  * in the future is widened against the next xid to be assigned.
  *
  * Shared: boot_xid, the next xid when this server first could write (after
- * start, or after promotion).  A transaction prepared before that may still be
- * pending, and nothing in this shared memory knows what it changed.  Set once,
- * by compare-and-swap.
+ * start, or after promotion), and which transactions were prepared then.  They may
+ * still be pending, and nothing in this shared memory knows what they changed.
+ * Set once, under a spinlock; boot_xid is not 0 when the rest is there.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "access/twophase.h"
 #include "access/xlog.h"
+#include "miscadmin.h"
 #include "port/atomics.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
+#include "storage/spin.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "txn/snapshot.h"
 
+typedef struct Prepared
+{
+	Oid			database;
+	uint64		xid;
+} Prepared;
+
 typedef struct CsSharedBoot
 {
-	pg_atomic_uint64 xid;		/* 0 until known, then constant */
+	pg_atomic_uint64 xid;		/* 0 until known, then constant; like the rest */
+	slock_t		lock;			/* who sets it */
+	int			n;
+	Prepared	prepared[FLEXIBLE_ARRAY_MEMBER];	/* max_prepared_transactions */
 } CsSharedBoot;
 
 static CsSharedBoot *boot;
@@ -35,7 +49,7 @@ static CsSharedBoot *boot;
 Size
 cs_snapshot_shmem_size(void)
 {
-	return sizeof(CsSharedBoot);
+	return offsetof(CsSharedBoot, prepared) + max_prepared_xacts * sizeof(Prepared);
 }
 
 void
@@ -43,9 +57,11 @@ cs_snapshot_shmem_init(void)
 {
 	bool		found;
 
-	boot = ShmemInitStruct("cache_strategies boot", sizeof(CsSharedBoot), &found);
-	if (!found)
-		pg_atomic_init_u64(&boot->xid, 0);
+	boot = ShmemInitStruct("cache_strategies boot", cs_snapshot_shmem_size(), &found);
+	if (found)
+		return;
+	pg_atomic_init_u64(&boot->xid, 0);
+	SpinLockInit(&boot->lock);
 }
 
 /*
@@ -58,13 +74,55 @@ next_xid(void)
 	return U64FromFullTransactionId(*(volatile FullTransactionId *) &CsTransamVariables->nextXid);
 }
 
+/*
+ * Who is prepared now.  Whoever has ended before is seen to have by every snapshot
+ * that is taken from now on.
+ */
+static int
+list_prepared(Prepared *list)
+{
+	int			n = 0;
+
+	LWLockAcquire(ProcArrayLock, LW_SHARED);
+	for (int i = 0; i < max_prepared_xacts; i++)
+	{
+		PGPROC	   *proc = &PreparedXactProcs[i];
+
+		/* one that has ended may be left there; it is in no snapshot */
+		if (!TransactionIdIsNormal(proc->xid))
+			continue;
+		list[n].database = proc->databaseId;
+		list[n++].xid = cs_snapshot_widen(proc->xid);
+	}
+	LWLockRelease(ProcArrayLock);
+	return n;
+}
+
+/*
+ * Before the snapshot is taken under which something is loaded that is to be
+ * kept: a transaction that ends after the snapshot, and before we look who is
+ * prepared, would be missed.
+ */
 void
 cs_snapshot_boot(void)
 {
-	uint64		unset = 0;
+	Prepared   *list;
+	int			n;
 
-	if (pg_atomic_read_u64(&boot->xid) == 0 && !RecoveryInProgress())
-		pg_atomic_compare_exchange_u64(&boot->xid, &unset, next_xid());
+	if (pg_atomic_read_u64(&boot->xid) != 0 || RecoveryInProgress())
+		return;
+	list = palloc(Max(max_prepared_xacts, 1) * sizeof(Prepared));
+	n = list_prepared(list);
+	SpinLockAcquire(&boot->lock);
+	if (pg_atomic_read_u64(&boot->xid) == 0)
+	{
+		memcpy(boot->prepared, list, n * sizeof(Prepared));
+		boot->n = n;
+		pg_write_barrier();
+		pg_atomic_write_u64(&boot->xid, next_xid());
+	}
+	SpinLockRelease(&boot->lock);
+	pfree(list);
 }
 
 /* 0 while it is not known. */
@@ -182,6 +240,33 @@ cs_snapshot_seen(Snapshot snapshot)
 	return seen;
 }
 
+/* Was it running when the snapshot was taken?  For a top-level xid. */
+static bool
+is_running(Snapshot snapshot, uint64 xid)
+{
+	if (xid < cs_snapshot_widen(snapshot->xmin))
+		return false;
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+		if (snapshot->xip[i] == (TransactionId) xid)
+			return true;
+	return xid >= cs_snapshot_widen(snapshot->xmax);
+}
+
+/*
+ * A transaction of this database that was prepared when the server started, and
+ * that has not ended as far as the snapshot shows; 0: there is none.  Does not
+ * throw, as it is asked under partition locks.
+ */
+uint64
+cs_snapshot_waits_for(Snapshot fresh)
+{
+	for (int i = 0; i < boot->n; i++)
+		if (boot->prepared[i].database == MyDatabaseId &&
+			is_running(fresh, boot->prepared[i].xid))
+			return boot->prepared[i].xid;
+	return 0;
+}
+
 /*
  * May what was loaded under this fresh snapshot be filled, with respect to
  * prepared transactions?  A prepared transaction stays in the ProcArray, so no
@@ -190,14 +275,15 @@ cs_snapshot_seen(Snapshot snapshot)
 bool
 cs_snapshot_may_fill(Snapshot fresh, uint64 px)
 {
-	uint64		xmin = cs_snapshot_widen(fresh->xmin);
-
 #ifndef CS_MUTANT_NO_PX
-	if (xmin <= px)
+	if (cs_snapshot_widen(fresh->xmin) <= px)
 		return false;
 #endif
 #ifndef CS_MUTANT_NO_BOOT_GATE
-	if (xmin < pg_atomic_read_u64(&boot->xid) || pg_atomic_read_u64(&boot->xid) == 0)
+	if (pg_atomic_read_u64(&boot->xid) == 0)
+		return false;
+	pg_read_barrier();
+	if (cs_snapshot_waits_for(fresh) != 0)
 		return false;
 #endif
 	return true;

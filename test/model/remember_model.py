@@ -9,8 +9,9 @@ One query that reads two tables, 1 and 2.  Every interleaving of the atomic step
           'p': PREPARE instead: mark, px, flux - 1; somebody finishes it later, and nobody is told.
           '0' changes neither table; it only has an xid.
   filler  one who computes, for ever: watch each table (none in flux), W = max last_xid, fresh snapshot F, run,
-          install if all watches stand, F.xmin > px, F.xmin >= boot_xid.  More than one would not meet each
-          other but in the entry, where the later one wins.
+          install if all watches stand, F.xmin > px, and F sees as ended all who were prepared when the server
+          started and have changed a table.  More than one would not meet each other but in the entry, where the
+          later one wins.
   forget  moves the version of the entry's name (a tag), at any time
   track   the tables are tracked, and have slots, from some moment on; who has changed them before had no mark.
           It waits for those who are changing them, as the DDL that it is.
@@ -46,7 +47,7 @@ Word = namedtuple('Word', 'flux px last')     # of a table; its version: see abo
 Writer = namedtuple('Writer', 'pc xid marked silent')        # silent: has changed what was not tracked yet
 Fill = namedtuple('Fill', 'step w snap result tag fallen')
 Entry = namedtuple('Entry', 'result w snap tag forgot fallen')
-State = namedtuple('State', 'nx lc boot chain hist words entry ws fill tracked recovery restarts forgets')
+State = namedtuple('State', 'nx lc boot old chain hist words entry ws fill tracked recovery restarts forgets')
 IDLE = Fill(0, 0, None, 0, 0, False)
 NOT_YET, DONE = 0, 999
 GONE = Writer(DONE, 0, 0, False)
@@ -301,7 +302,10 @@ def fill_steps(cfg, s, out):
             go('is X1, runs under F', nxt._replace(snap=S, result=run_query(s.chain, S) | 1, fallen=s.forgets << 1))
     elif op == 'install':
         px = max(w.px for w in s.words)
-        good = (f.snap.xmin > px or 'no_px' in mut) and (f.snap.xmin >= s.boot or 'no_boot' in mut)
+        ended = not any(x in f.snap.xip for x in s.old)
+        if 'boot_of_now' in mut:              # those who are still prepared, not those who were
+            ended = not any(w.xid in s.old and w.xid in f.snap.xip for w in s.ws)
+        good = (f.snap.xmin > px or 'no_px' in mut) and (ended or 'no_boot' in mut)
         if good:
             tag = s.forgets if 'tag_at_install' in mut else f.tag
             go('installs', IDLE, entry=Entry(f.result, f.w, f.snap, tag, f.fallen >> 1, False))
@@ -347,12 +351,13 @@ def reboot(cfg, s, words):
     """Only what is prepared survives."""
     ws = tuple(w if w.pc == NOT_YET else w._replace(pc=spec.visible, marked=0) if spec.prepared < w.pc < spec.undo else GONE
                for w, spec in zip(s.ws, cfg.specs))
-    s = s._replace(ws=ws, boot=s.nx, lc=s.nx - 1, entry=None, fill=IDLE, recovery=False, words=words or s.words)
+    old = tuple(w.xid for w, spec in zip(ws, cfg.specs) if 0 < w.pc < DONE and spec.tables)
+    s = s._replace(ws=ws, boot=s.nx, old=old, lc=s.nx - 1, entry=None, fill=IDLE, recovery=False, words=words or s.words)
     return s._replace(hist=(take_snapshot(cfg, s),))
 
 
 def initial(cfg):
-    s = State(2, 1, 0 if cfg.standby else 2, (), (), (Word(0, 0, 1),) * 2, None, (Writer(0, 0, 0, False),) * len(cfg.specs),
+    s = State(2, 1, 0 if cfg.standby else 2, (), (), (), (Word(0, 0, 1),) * 2, None, (Writer(0, 0, 0, False),) * len(cfg.specs),
               IDLE, not (cfg.track or cfg.slot or cfg.standby), cfg.standby, cfg.restarts, 0)
     return s._replace(hist=(take_snapshot(cfg, s),))
 
@@ -404,7 +409,8 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('last_after_unmark', 'two', 'last_xid raised after flux - 1'),
     ('no_px', 'prepared', 'F.xmin > px not required'),
     ('px_after_unmark', 'prepared', 'px set after flux - 1'),
-    ('no_boot', 'prepared, restart', 'F.xmin >= boot_xid not required'),
+    ('no_boot', 'prepared, restart', 'who was prepared when the server started need not have ended'),
+    ('boot_of_now', 'prepared, restart', 'nor who has ended since F was taken'),
     ('slot_last_zero', 'track', 'last_xid of a new slot begins with 0'),
     ('slot_last_zero', 'slot', 'last_xid of a slot that the first watch makes begins with 0'),
     ('slot_px_zero', 'slot', 'px of a slot that the first watch makes begins with 0'),
@@ -432,6 +438,7 @@ def configurations():
     yield C('prepared', '12p 1')
     yield C('prepared, subtransaction', '12sp 1 2')
     yield C('prepared, restart', '12p 1', restarts=1)
+    yield C('prepared, restart, bystander', '12p 0p 1', restarts=1, abort=False)
     yield C('prepared twice, restart', '1p 2p 12', restarts=1, abort=False)
     yield C('prepared twice, restart, aborts', '1p 2p 12', restarts=1, deep=True)
     yield C('track', '12 1 2', track=True, abort=False)

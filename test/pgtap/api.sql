@@ -86,7 +86,7 @@ INSERT INTO expected VALUES
 	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT hits bigint, '
 		'OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint, OUT fills bigint, OUT fills_refused bigint, '
 		'OUT fills_no_room bigint, OUT waits bigint, OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, '
-		'OUT refreshes bigint', 'SETOF record', 'v', 'r', false),
+		'OUT refreshes bigint, OUT fills_wait_for xid8', 'SETOF record', 'v', 'r', false),
 	('warm_progress', 'OUT pid integer, OUT relation oid, OUT phase text, OUT rows_total bigint, OUT rows_done bigint, '
 		'OUT rows_filled bigint, OUT started timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('flush_counters', 'OUT relation oid, OUT durable boolean, OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT oldest interval, '
@@ -237,7 +237,7 @@ SELECT is(tap.columns('cache.flush_status'),
 SELECT is(tap.columns('cache.table_stats'),
 	'relation regclass, strategy text, state text, entries bigint, bytes bigint, evictions bigint, hits bigint, absent_hits bigint, '
 	'misses bigint, bypasses bigint, hit_ratio numeric, fills bigint, fills_refused bigint, fills_no_room bigint, waits bigint, '
-	'publishes bigint, invalidations bigint, table_invalidations bigint, refreshes bigint',
+	'publishes bigint, invalidations bigint, table_invalidations bigint, refreshes bigint, fills_wait_for xid8',
 	'columns of cache.table_stats');
 SELECT is(tap.columns('cache.space_stats'),
 	'space text, owner regrole, entries bigint, bytes bigint, max_memory bigint, ttl interval, hits bigint, misses bigint, sets bigint, evictions bigint',
