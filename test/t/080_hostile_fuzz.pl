@@ -159,7 +159,8 @@ do
 		my $errors = ${ $session->[1] };
 
 		$states{$1}++ while $errors =~ /(?:ERROR|FATAL):  ([0-9A-Z]{5}):/g;
-		push @bad, $1 while $errors =~ /((?:ERROR|FATAL|PANIC):  XX\w{3}:.*)/g;
+		# PostgreSQL itself says so of what another session drops at that very moment
+		push @bad, $1 while $errors =~ /((?:ERROR|FATAL|PANIC):  XX\w{3}: (?!could not open relation with OID|cache lookup failed for).*)/g;
 		push @bad, $1 while $errors =~ /(server closed the connection.*|connection to server was lost)/g;
 	}
 	$rounds++;
