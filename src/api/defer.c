@@ -260,6 +260,14 @@ column_delta(const Update *update, const CsMergeColumn *column, CsColumnDelta *d
 	delta->type = column->type;
 	delta->isnull = outcome->nulls[i];
 	delta->value = outcome->values[i];
+	if (bms_is_member(column->attnum, outcome->open))
+	{
+		*nothing = outcome->change[i] == 0;
+		delta->type = INT8OID;
+		delta->isnull = false;
+		delta->value = Int64GetDatum(outcome->change[i]);
+		return true;
+	}
 	*nothing = column->rule != CS_RULE_REPLACE && is_unchanged(update, column);
 	if (column->rule == CS_RULE_REPLACE || *nothing)
 		return true;
@@ -313,7 +321,14 @@ adds_up(const Update *update, const CsDelta *delta)
 {
 	TriggerData *trigdata = update->trigdata;
 	CsDelta		all = update->over.deferred;
+	bool		sure = true;
 
+	/* what is added to integers is a sum, and what is set is no matter here */
+	for (int i = 0; i < delta->n && sure; i++)
+		sure = delta->columns[i].rule != CS_RULE_ADD ||
+			bms_is_member(delta->columns[i].attnum, update->outcome.open);
+	if (sure)
+		return true;
 	cs_delta_fold(update->binding, &all, delta);
 	for (int i = 0; i < all.n; i++)
 	{
@@ -410,6 +425,7 @@ take_along(Update *update, bool moves, HeapTuple *tuple)
 	if (update->over.awaited)
 		return VERDICT_AGAIN;
 #endif
+	cs_recheck_complete(update->binding, &update->outcome);
 	cs_own_expect(update->binding, &update->rowkey, update->over.arrival, moves);
 	*tuple = heap_form_tuple(RelationGetDescr(update->trigdata->tg_relation),
 							 update->outcome.values, update->outcome.nulls);

@@ -199,7 +199,7 @@ looks_at(const Target *target, Node *node, const Bitmapset *columns)
 	Bitmapset  *used = NULL;
 	int			attnum = -1;
 
-	if (node == NULL)
+	if (node == NULL || IsA(node, Const) || IsA(node, Param))
 		return false;
 	pull_varattnos(node, target->rti, &used);
 	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used))
@@ -227,15 +227,14 @@ typedef struct Adding
 } Adding;
 
 static const Adding addings[] = {
+	{F_INT4PL, true, true}, {F_INT84PL, true, true}, {F_INT8PL, true, true},
+	{F_INT4MI, false, true}, {F_INT84MI, false, true}, {F_INT8MI, false, true},
 	{F_INT2PL, true, true}, {F_INT2MI, false, true},
-	{F_INT4PL, true, true}, {F_INT4MI, false, true},
-	{F_INT8PL, true, true}, {F_INT8MI, false, true},
 	{F_INT24PL, true, true}, {F_INT24MI, false, true},
 	{F_INT42PL, true, true}, {F_INT42MI, false, true},
 	{F_INT28PL, true, true}, {F_INT28MI, false, true},
 	{F_INT82PL, true, true}, {F_INT82MI, false, true},
 	{F_INT48PL, true, true}, {F_INT48MI, false, true},
-	{F_INT84PL, true, true}, {F_INT84MI, false, true},
 	{F_NUMERIC_ADD, true, true}, {F_NUMERIC_SUB, false, true},
 	{F_CASH_PL, true, true}, {F_CASH_MI, false, true},
 	{F_INTERVAL_PL, true, true}, {F_INTERVAL_MI, false, true},
@@ -344,8 +343,7 @@ describe(Execution *execution, Target *target)
 
 		setting->attnum = lfirst_int(attnum);
 		setting->value = resolve(target->plan, (Node *) lfirst_node(TargetEntry, tle)->expr);
-		if (cs_sum_delta_type(getBaseType(exprType(setting->value))) != InvalidOid)
-			find_shift(target, setting);
+		find_shift(target, setting);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -574,6 +572,46 @@ carry_over(const Rows *rows, int i, const CsMergeColumn *column, const Datum *fr
 	return true;
 }
 
+/*
+ * The same for an integer, which is what is mostly added to, and for which the
+ * value is rarely needed.
+ */
+static bool
+carry_integer(const Rows *rows, int i, const CsMergeColumn *column, CsOutcome *outcome)
+{
+	CsColumnDelta change;
+
+	if (rows->oldnulls[i] || rows->newnulls[i] || rows->nownulls[i] ||
+		!cs_sum_difference(column, rows->new[i], rows->old[i], &change))
+		return false;
+	if (outcome->change == NULL)
+		outcome->change = palloc(rows->tupdesc->natts * sizeof(int64));
+	outcome->change[i] = DatumGetInt64(change.value);
+	outcome->open = bms_add_member(outcome->open, i + 1);
+	return true;
+}
+
+void
+cs_recheck_complete(CsBinding *binding, CsOutcome *outcome)
+{
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(outcome->open, attnum)) >= 0)
+	{
+		const CsMergeColumn *column = cs_merge_column(cs_merge_get(binding), attnum);
+		int			i = attnum - 1;
+		CsColumnDelta change = {.rule = CS_RULE_ADD,.type = INT8OID,
+		.value = Int64GetDatum(outcome->change[i])};
+		CsColumnDelta value = {.rule = CS_RULE_REPLACE,.type = column->type,
+		.value = outcome->now[i]};
+
+		cs_combine(binding, column, &value, &change);
+		outcome->values[i] = cs_combine_convert(binding, value.value, value.type, column->type);
+		outcome->nulls[i] = false;
+	}
+	outcome->open = NULL;
+}
+
 /* Of a row for which nothing is deferred, or nothing that matters. */
 static void
 use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome *outcome)
@@ -594,8 +632,9 @@ use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome 
 			outcome->nulls[i] = rows->nownulls[i];
 			continue;
 		}
-		if (added && carry_over(rows, i, column, rows->old, rows->oldnulls, rows->now,
-								rows->nownulls, outcome))
+		if (added && (column->delta_type == INT8OID ? carry_integer(rows, i, column, outcome) :
+					  carry_over(rows, i, column, rows->old, rows->oldnulls, rows->now,
+								 rows->nownulls, outcome)))
 		{
 			outcome->added = bms_add_member(outcome->added, i + 1);
 			continue;
@@ -629,6 +668,7 @@ use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *row
 
 		if (!is_present(rows, i))
 			continue;
+		outcome->open = bms_del_member(outcome->open, setting->attnum);
 		if (!triggers || is_same(rows, i, plain, plainnulls, rows->new, rows->newnulls))
 		{
 			outcome->values[i] = evaluated[i];
@@ -636,7 +676,12 @@ use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *row
 		}
 		else if (column == NULL || column->rule != CS_RULE_ADD ||
 				 !carry_over(rows, i, column, plain, plainnulls, evaluated, nulls, outcome))
+		{
+			outcome->values[i] = rows->new[i];
+			outcome->nulls[i] = rows->newnulls[i];
+			outcome->added = bms_del_member(outcome->added, setting->attnum);
 			continue;
+		}
 		if (setting->shift == SHIFT_NOT)
 			outcome->added = bms_del_member(outcome->added, i + 1);
 	}

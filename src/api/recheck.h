@@ -24,6 +24,9 @@ typedef struct CsOutcome
 								 * changed; attribute numbers */
 	Bitmapset  *added;			/* of these, CS_RULE_ADD columns that change
 								 * by the same amount whatever their value was */
+	Bitmapset  *open;			/* of these, those whose value is not there
+								 * yet, but only 'change' */
+	int64	   *change;			/* what is added, to an integer */
 	bool		depends;		/* on what is deferred: not only of values
 								 * that are in the table */
 } CsOutcome;
@@ -38,6 +41,9 @@ extern void cs_recheck_started(QueryDesc *query);
  */
 extern void cs_recheck_update(TriggerData *trigdata, CsBinding *binding,
 							  HeapTupleHeader row, CsOutcome *outcome);
+
+/* Have all values of the row. */
+extern void cs_recheck_complete(CsBinding *binding, CsOutcome *outcome);
 
 /* In a BEFORE DELETE trigger: does the statement's WHERE hold for this row? */
 extern bool cs_recheck_delete(TriggerData *trigdata, HeapTupleHeader row);

@@ -1,7 +1,7 @@
 
 # One row of a write_back table under all that can happen to it: eight clients
-# increment it by deferred writes and directly, set its columns, write it as a
-# whole, delete it, insert it again and truncate the table, while it is flushed
+# increment it by deferred writes and directly, set its columns, also the one that
+# is incremented, write it as a whole, delete it, insert it again and truncate the table, while it is flushed
 # all the time.  What becomes of it must be what some serial order of their
 # transactions gives, an order that agrees with who had been answered before
 # whom had asked.
@@ -9,15 +9,18 @@
 # That can be decided exactly, as every operation leaves its mark:
 #
 #	- increment number i adds 10^i, so the digits of the sum tell which
-#	  increments are in it, and a digit above 1 that one was counted twice;
+#	  increments are in it, and a digit above 1 that one was counted twice; who
+#	  sets it makes it 10^i;
 #	- whatever makes the row anew sets its column g to its own number;
 #	- columns that are set hold the number of who set them.
 #
 # Clients note the time before and after each operation in a log.  Let the row
-# be the one that operation g made.  Every increment that began after g had
-# ended is in the sum, none that ended before g began; and if one is, so are
-# all that began after its end.  The value of a column is that of an operation
-# with no other of that column wholly after it.
+# be the one that operation g made, and b the one in the sum that has set it, or
+# else g.  Every increment that began after b had ended is in the sum, none that
+# ended before b began; and if one is, so are all that began after its end.  The
+# same holds for all others that set it, of which none is in the sum.  The value
+# of a column is that of an operation with no other of that column wholly after
+# it.
 
 use strict;
 use warnings FATAL => 'all';
@@ -37,11 +40,13 @@ use constant ROUNDS => 4;			# rounds than these
 my $node = new_node('main', 'fsync = off', 'deadlock_timeout = 20ms',
 	'cache_strategies.test_delay = 500', "log_min_error_statement = panic");
 
-# What there is to do: weight, columns concerned (n: adds, sk: sets these, *:
-# the whole row), SQL with N for the number and P for 10^N.
+# What there is to do: weight, columns concerned (n: adds, =: sets the same column,
+# sk: sets these, *: the whole row), SQL with N for the number and P for 10^N.
 my @kinds = (
 	[ 40, 'n', "SELECT coalesce(cache.increment(NULL::TABLE, 'n', P, 1), -1) AS v \\gset" ],
 	[ 12, 'n', "UPDATE TABLE SET n = n + P WHERE id = 1;" ],
+	[ 4, '=', "UPDATE TABLE SET n = P WHERE id = 1;" ],
+	[ 1, '=k', "UPDATE TABLE SET n = P, k = N WHERE id = 1;" ],
 	[ 6, 'nk', "UPDATE TABLE SET n = n + P, k = N WHERE id = 1;" ],
 	[ 4, 'ns', "UPDATE TABLE SET n = n + P, s = N WHERE id = 1;" ],
 	[ 8, 's', "UPDATE TABLE SET s = N WHERE id = 1;" ],
@@ -150,27 +155,32 @@ sub check_row
 	my ($row, $ops) = @_;
 	my ($g, $sum, $s, $k) = @$row;
 	my ($in, $error) = increments_in($sum // 'no row');
-	my @adds = grep { $_->{what} =~ /n/ } @$ops;
+	my @adds = grep { $_->{what} =~ /[n=]/ } @$ops;
 	my $maker = $ops->[$g];
-	my @problems;
+	my (@problems, @sets, $base);
 
 	return $error if defined $error;
 	return "made by $g, which cannot be" unless $maker->{what} eq '*' && $maker->{done};
+	@sets = grep { defined $_ && $_->{what} =~ /=/ } @$ops[ keys %$in ];
+	push @problems, "set by " . join(' and by ', map { $_->{number} } @sets) if @sets > 1;
+	push @problems, map { "$_->{number} has set the sum, and ended before row $g was made" }
+	  grep { $_->{ended} < $maker->{began} } @sets;
+	$base = $sets[0] // $maker;
 	foreach my $i (keys %$in)
 	{
 		my $op = $ops->[$i];
 
 		push @problems, "$i is no increment that was done"
-		  unless defined $op && $op->{what} =~ /n/ && $op->{done};
-		push @problems, "$i is in the sum, and ended before row $g was made"
-		  if defined $op && $op->{ended} < $maker->{began};
+		  unless defined $op && $op->{what} =~ /[n=]/ && $op->{done};
+		push @problems, "$i is in the sum, and ended before $base->{number}, on which that is based, began"
+		  if defined $op && $op->{ended} < $base->{began};
 	}
 	foreach my $op (grep { $_->{done} && !$in->{ $_->{number} } } @adds)
 	{
 		my @before = grep { $in->{ $_->{number} } && $_->{ended} < $op->{began} } @adds;
 
-		push @problems, "$op->{number} began after row $g was made, and is not in the sum"
-		  if $op->{began} > $maker->{ended};
+		push @problems, "$op->{number} began after $base->{number} ended, on which the sum is based, and is not in it"
+		  if $op->{began} > $base->{ended};
 		push @problems, "$op->{number} is not in the sum, although $before[0]{number} came before"
 		  if @before;
 	}
@@ -195,7 +205,7 @@ sub check_answers
 {
 	my ($ops) = @_;
 	my @adds = grep { $_->{what} =~ /n/ && $_->{done} } @$ops;
-	my @makers = grep { $_->{what} eq '*' } @$ops;
+	my @makers = grep { $_->{what} =~ /[*=]/ } @$ops;
 	my @problems;
 
 	foreach my $op (grep { $_->{done} && $_->{v} >= 0 } @adds)
@@ -209,7 +219,7 @@ sub check_answers
 		}
 		push @problems, "answer of $op->{number} does not have itself" unless $in->{ $op->{number} };
 		push @problems, map { "answer of $op->{number} has $_, which was not done or came later" }
-		  grep { !defined $ops->[$_] || $ops->[$_]{what} !~ /n/ || !$ops->[$_]{done}
+		  grep { !defined $ops->[$_] || $ops->[$_]{what} !~ /[n=]/ || !$ops->[$_]{done}
 			  || $ops->[$_]{began} > $op->{ended} } keys %$in;
 		foreach my $earlier (grep { $_->{ended} < $op->{began} && !$in->{ $_->{number} } } @adds)
 		{
