@@ -57,7 +57,6 @@ BEGIN
 	RETURN 1;
 END $$;
 SELECT try('SELECT stored(), stored_many()');
-SELECT try('SELECT altering() FROM stored()');
 SELECT try('SELECT altering() FROM cache.scan(NULL::t)');
 
 -- ----- what makes a key -----

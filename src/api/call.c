@@ -111,11 +111,15 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 		call->nargs = PG_NARGS() - first_key;
 	if (call->nargs != binding->nkeys)
 		cs_key_count_error(binding, call->nargs);
+	call->foreign = false;
 	for (int i = 0; i < call->nargs; i++)
+	{
 		cs_key_arg_prepare(binding, i,
 						   call->variadic ? element :
 						   get_fn_expr_argtype(fcinfo->flinfo, first_key + i),
 						   call->variadic, &call->args[i], fcinfo->flinfo->fn_mcxt);
+		call->foreign |= call->args[i].foreign;
+	}
 }
 
 static void
@@ -187,8 +191,9 @@ static CsCall *
 new_call(FunctionCallInfo fcinfo)
 {
 	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	CsCall	   *call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
+	CsCall	   *call = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
 
+	memset(call, 0, offsetof(CsCall, args));
 	call->relid = relation_of(rowtype);
 	if (!OidIsValid(call->relid))
 		call->relid = cs_call_relation(fcinfo);

@@ -21,6 +21,7 @@ typedef struct CsCall
 	CsBinding  *binding;
 	int			nargs;			/* key values given */
 	bool		variadic;		/* as one array */
+	bool		foreign;		/* anybody's code may be run for them */
 	CsKeyArg	args[INDEX_MAX_KEYS];
 } CsCall;
 

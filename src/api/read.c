@@ -43,11 +43,13 @@ PG_FUNCTION_INFO_V1(cs_fill);
 static bool
 begin_access(CsCall *call, FunctionCallInfo fcinfo, CsAccess *access, CsRowKey *rowkey)
 {
-	cs_binding_check_select(call->binding);
-	if (!cs_call_key(call, fcinfo, 1, rowkey))
-		return false;
+	bool		made;
+
+	if (call->foreign)
+		cs_binding_check_select(call->binding);
+	made = cs_call_key(call, fcinfo, 1, rowkey);
 	cs_access_begin(access, call->binding, cs_call_snapshot());
-	return true;
+	return made;
 }
 
 /* False: the key is one that no row can have. */

@@ -108,9 +108,7 @@ retire(Known *entry)
 		return;
 	entry->binding = NULL;
 	dlist_delete(&entry->node);
-#ifndef CS_MUTANT_RETIRED_UNNOTICED
 	binding->retired = true;
-#endif
 	binding->next_retired = retired;
 	retired = binding;
 	cs_binding_generation++;

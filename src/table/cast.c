@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 

@@ -191,6 +191,24 @@ type_error(const CsBinding *binding, const CsKeyColumn *column, Oid given, bool 
 			 errhint("Cast the value to %s.", type)));
 }
 
+/* Casts are anybody's, and types can have domains in them. */
+static bool
+runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
+{
+	switch (arg->coercion)
+	{
+		case CS_COERCE_INPUT:
+		case CS_COERCE_TEXT_INPUT:
+		case CS_COERCE_FUNCTION:
+			return column->type >= FirstNormalObjectId ||
+				arg->function.fn_oid >= FirstNormalObjectId;
+		case CS_COERCE_COMPARE:
+			return true;
+		default:
+			return false;
+	}
+}
+
 void
 cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
 				   CsKeyArg *arg, MemoryContext context)
@@ -200,6 +218,7 @@ cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
 
 	arg->type = argtype;
 	arg->coercion = CS_COERCE_NONE;
+	arg->foreign = false;
 	if (argtype == column->type)
 		return;					/* the usual case, and no need for catalogues */
 	arg->type = getBaseType(argtype);
@@ -214,6 +233,7 @@ cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
 		fmgr_info_cxt(column->typinput, &arg->function, context);
 	else if (OidIsValid(function))
 		cs_cast_prepare(function, &arg->function, context);
+	arg->foreign = runs_foreign_code(column, arg);
 }
 
 /* ----- values ----- */
@@ -438,24 +458,6 @@ find_matching(const CsBinding *binding, const CsKeyArg *args, Snapshot snapshot,
 	return found > 0;
 }
 
-/* Casts are anybody's, and types can have domains in them. */
-static bool
-runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
-{
-	switch (arg->coercion)
-	{
-		case CS_COERCE_INPUT:
-		case CS_COERCE_TEXT_INPUT:
-		case CS_COERCE_FUNCTION:
-			return column->type >= FirstNormalObjectId ||
-				arg->function.fn_oid >= FirstNormalObjectId;
-		case CS_COERCE_COMPARE:
-			return true;
-		default:
-			return false;
-	}
-}
-
 static bool
 make_key(const CsBinding *binding, CsKeyArg *args, const Datum *given, Snapshot snapshot,
 		 CsRowKey *rowkey)
@@ -484,7 +486,7 @@ cs_key_from_args(const CsBinding *binding, CsKeyArg *args, const Datum *given,
 
 #ifndef CS_MUTANT_KEY_UNPROTECTED
 	for (int i = 0; i < binding->nkeys && rel == NULL; i++)
-		if (runs_foreign_code(&binding->keys[i], &args[i]))
+		if (args[i].foreign)
 			rel = table_open(binding->relid, NoLock);
 #endif
 	result = make_key(binding, args, given, snapshot, rowkey);

@@ -32,6 +32,7 @@ typedef struct CsKeyArg
 	CsCoercion	coercion;
 	FmgrInfo	function;
 	Oid			operator;		/* that compares the column with it */
+	bool		foreign;		/* anybody's code may be run for it */
 } CsKeyArg;
 
 /*
