@@ -450,7 +450,7 @@ set_outcome(const Update *update)
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		bool		theirs = bms_is_member(i + 1, update->outcome.set) &&
-			!is_added(update, i + 1);
+		!is_added(update, i + 1);
 
 		values[i] = theirs ? update->outcome.values[i] : new->tts_values[i];
 		nulls[i] = theirs ? update->outcome.nulls[i] : new->tts_isnull[i];

@@ -95,6 +95,7 @@ text_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 		text = psprintf("%s; nothing is kept before transaction %u (%s) has ended, %s",
 						text, xid, pid != 0 ? psprintf("process %d", pid) : "prepared",
 						why_waiting(wait));
+
 	UnregisterSnapshot(fresh);
 	return text;
 }

@@ -107,7 +107,7 @@ take_over(Oid relid, Oid attached, Oid tracked)
 	if (!bound && !listed)
 		return;
 	if (bound && OidIsValid(attached))
-		cs_detach_flush(relid);		/* unless ATTACH PARTITION has done so */
+		cs_detach_flush(relid); /* unless ATTACH PARTITION has done so */
 	cs_owner_begin(&saved, cs_parts_owner(relid));
 	if (bound && OidIsValid(attached))
 		(void) cs_detach_forget(relid, cs_parts_name(relid));

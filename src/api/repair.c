@@ -93,7 +93,7 @@ warn(const Note *note, const char *problem, bool mend)
 	CsOptions	options;
 	char	   *name = get_rel_name(note->relid);
 	bool		defers = note->attached && cs_binding_read_options(note->relid, &options) &&
-		strcmp(options.strategy, cs_write_back.name) == 0;
+	strcmp(options.strategy, cs_write_back.name) == 0;
 
 	ereport(WARNING,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -50,7 +50,7 @@ typedef struct Kept
 	uint64		last_xid;
 	int			n;
 	CsWatch		watch[MAX_WATCHES];
-}			Kept;
+} Kept;
 
 PG_FUNCTION_INFO_V1(cs_test_kept);
 
@@ -59,7 +59,7 @@ static SPIPlanPtr plan;
 static char *plan_query;
 
 static bool
-all_stand(const Kept * result)
+all_stand(const Kept *result)
 {
 	for (int i = 0; i < result->n; i++)
 		if (!cs_track_stands(&result->watch[i]))
@@ -68,7 +68,7 @@ all_stand(const Kept * result)
 }
 
 static bool
-is_shown(const Kept * result, Snapshot snapshot)
+is_shown(const Kept *result, Snapshot snapshot)
 {
 	return cs_snapshot_sees_all(snapshot, result->seen) ||
 		result->last_xid < cs_snapshot_widen(snapshot->xmin);
@@ -107,7 +107,7 @@ run_query(const char *query, Snapshot snapshot)
 
 /* Why the tables cannot be watched; NULL: they are. */
 static const char *
-watch_all(Kept * result, const Oid *tables, int n)
+watch_all(Kept *result, const Oid *tables, int n)
 {
 	static const char *const reasons[] = {NULL, "untracked", "blind", "in flux"};
 
@@ -133,7 +133,7 @@ any_own(const Oid *tables, int n)
 }
 
 static const char *
-keep(const char *query, Kept * result, Snapshot fresh)
+keep(const char *query, Kept *result, Snapshot fresh)
 {
 	MemoryContext old;
 	uint64		px = 0;

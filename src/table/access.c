@@ -396,7 +396,11 @@ may_be_own(const CsBinding *binding, const TransactionId *xmin)
 	if (is_own(binding) ||
 		(xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin)))
 		return true;
-	/* a loader function may have read what we have changed, or what only we have */
+
+	/*
+	 * a loader function may have read what we have changed, or what only we
+	 * have
+	 */
 	return xmin == NULL && binding->options.loader != NULL &&
 		(TransactionIdIsValid(GetTopTransactionIdIfAny()) || cs_loader_read_temporary());
 }

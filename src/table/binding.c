@@ -341,7 +341,8 @@ cs_binding_read_options(Oid relid, CsOptions *options)
 	rel = table_open(catalog, AccessShareLock);
 	ScanKeyInit(&skey, Anum_relation, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	list_free(RelationGetIndexList(rel));	/* finds out which the primary key is */
+	list_free(RelationGetIndexList(rel));	/* finds out which the primary key
+											 * is */
 	scan = systable_beginscan(rel, rel->rd_pkindex, OidIsValid(rel->rd_pkindex), NULL, 1, &skey);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
@@ -543,7 +544,10 @@ cs_binding_get(Oid relid)
 	Known	   *entry = known_entry(relid);
 	CsBinding  *binding;
 
-	/* a reader without a binding does not look at a slot, which tells of changes */
+	/*
+	 * a reader without a binding does not look at a slot, which tells of
+	 * changes
+	 */
 	if (entry->valid && entry->binding == NULL)
 		AcceptInvalidationMessages();
 	if (entry->valid)

@@ -103,8 +103,8 @@ typedef struct CsBinding
 	CsPlan	   *plans;			/* of the functions that write */
 	struct CsMerge *merge;		/* cs_merge_get() */
 
-	uint64		locked;			/* cs_txn_lock_era in which the table was locked
-								 * for reading */
+	uint64		locked;			/* cs_txn_lock_era in which the table was
+								 * locked for reading */
 
 	bool		retired;		/* the table has changed since; usable until
 								 * the end of the transaction */

@@ -283,6 +283,7 @@ static bool
 find_fault(Fault *fault, char *text, bool mend)
 {
 	fault->text = text;
+
 	fault->mend = mend;
 	return true;
 }
