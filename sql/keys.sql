@@ -363,3 +363,20 @@ CREATE TABLE keys_name (id name PRIMARY KEY);
 SELECT cache.attach('keys_name');
 SELECT cache.read(NULL::keys_name, 'abc'::char(5));
 DROP TABLE keys_varchar, keys_name;
+
+-- an operator that is dropped while keys are compared with it
+CREATE TABLE keys_op (id int PRIMARY KEY, v text);
+INSERT INTO keys_op VALUES (1, 'one');
+SELECT cache.attach('keys_op');
+CREATE FUNCTION keys_op_eq(int, text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1::text = $2';
+CREATE OPERATOR = (LEFTARG = int, RIGHTARG = text, FUNCTION = keys_op_eq);
+CREATE FUNCTION keys_op_drop(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN IF $1 = 2 THEN DROP OPERATOR = (int, text); END IF; RETURN $1; END $$;
+SELECT keys_op_drop(g), cache.read(NULL::keys_op, g::text) FROM generate_series(1, 1) g;
+DO $$ BEGIN
+	PERFORM keys_op_drop(g), cache.read(NULL::keys_op, g::text) FROM generate_series(1, 2) g;
+EXCEPTION WHEN undefined_function THEN
+	RAISE NOTICE '%', regexp_replace(sqlerrm, '\d+', '...');
+END $$;
+DROP TABLE keys_op;
+DROP OPERATOR = (int, text);
+DROP FUNCTION keys_op_eq, keys_op_drop;

@@ -42,6 +42,7 @@
 #include "strategy/strategy.h"
 #include "table/catalog.h"
 #include "table/loader.h"
+#include "table/owned.h"
 #include "table/tracked.h"
 #include "table/triggers.h"
 
@@ -397,9 +398,7 @@ cs_attach(PG_FUNCTION_ARGS)
 	/* look first, so that nobody can lock what he does not own */
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
+		cs_owned_missing_error(relid);
 	cs_eligible_check(rel, true);
 	relation_close(rel, NoLock);
 	cs_flush_require_idle(relid);

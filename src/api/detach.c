@@ -23,6 +23,7 @@
 #include "flush/state.h"
 #include "shmem.h"
 #include "table/catalog.h"
+#include "table/owned.h"
 #include "table/tracked.h"
 #include "table/triggers.h"
 
@@ -75,20 +76,14 @@ Datum
 cs_detach(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	char	   *name = get_rel_name(relid);
+	char	   *name;
 	char	   *table;
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.detach()");
 	PreventCommandIfReadOnly("cache.detach()");
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!cs_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
 	cs_flush_require_idle(relid);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	name = cs_owned_lock(relid);
 	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
 
 	SPI_connect();

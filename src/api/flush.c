@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "api/call.h"
@@ -40,6 +41,7 @@
 #include "strategy/strategy.h"
 #include "strategy/write_back.h"
 #include "table/loader.h"
+#include "table/owned.h"
 
 PG_FUNCTION_INFO_V1(cs_flush);
 PG_FUNCTION_INFO_V1(cs_scan);
@@ -101,7 +103,8 @@ flush_owned(void)
 	{
 		CsBinding  *binding;
 
-		if (!cs_class_ownercheck(lfirst_oid(lc), GetUserId()))
+		/* one that is dropped meanwhile has nothing to be flushed */
+		if (!cs_owned_is(lfirst_oid(lc)))
 			continue;
 		binding = cs_binding_get(lfirst_oid(lc));
 		if (is_deferring(binding))
@@ -115,6 +118,7 @@ cs_flush(PG_FUNCTION_ARGS)
 {
 	Oid			relid;
 	CsBinding  *binding;
+	uint64		rows = 0;
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.flush()");
@@ -122,15 +126,14 @@ cs_flush(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(flush_owned());
 	relid = PG_GETARG_OID(0);
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!cs_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
-					   get_rel_name(relid));
+	(void) cs_owned_check(relid);
 	binding = cs_strategy_require(relid);
-	PG_RETURN_INT64(is_deferring(binding) ? flush_one(binding) : 0);
+	if (is_deferring(binding))
+		rows = flush_one(binding);
+	/* dropped while the flush waited for it */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		cs_owned_missing_error(relid);
+	PG_RETURN_INT64(rows);
 }
 
 /* ----- scan: what is deferred ----- */

@@ -45,6 +45,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "plpgsql.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -214,6 +215,7 @@ may_name_relations(const ParseState *pstate, const Query *query)
 		return true;
 	if (query->stmt_location > 0)
 		text += query->stmt_location;
+
 	len = query->stmt_location >= 0 && query->stmt_len > 0 ? query->stmt_len : strlen(text);
 	return mentions_cache(text, len) || is_in_path();
 }
@@ -452,6 +454,22 @@ analyze_again(ParseState *old, Query *query)
 
 /* ----- locks ----- */
 
+/*
+ * A composite type is not kept locked.  The executor looks its columns up by opening it,
+ * which may have to wait for another session that drops it: wait here, where its name
+ * can be looked up again.
+ */
+static bool
+is_gone(Oid relid)
+{
+#ifdef CS_MUTANT_TYPE_NOT_WAITED_FOR
+	return false;
+#endif
+	LockRelationOid(relid, AccessShareLock);
+	UnlockRelationOid(relid, AccessShareLock);
+	return !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
 /* Lock the tables; can what their names, or columns, were taken for be outdated? */
 static bool
 lock_named(List *relids, List **locked)
@@ -463,7 +481,10 @@ lock_named(List *relids, List **locked)
 	foreach(lc, relids)
 	{
 		if (!is_lockable(lfirst_oid(lc)))
+		{
+			outdated |= is_gone(lfirst_oid(lc));
 			continue;
+		}
 		if (!cs_relation_hold(lfirst_oid(lc)))
 			*locked = lappend_oid(*locked, lfirst_oid(lc));
 		if (cs_identity_news_since(lfirst_oid(lc), last_analysis))

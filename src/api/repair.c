@@ -15,8 +15,10 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -26,6 +28,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 
 #include "api/detach.h"
 #include "api/parts.h"
@@ -36,6 +39,7 @@
 #include "shmem.h"
 #include "store/slot.h"
 #include "strategy/strategy.h"
+#include "table/owned.h"
 #include "table/tracked.h"
 #include "table/triggers.h"
 
@@ -125,13 +129,17 @@ cs_repair_warn(const List *notes)
 static const char *
 slot_problem(Oid relid)
 {
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
 	CsSlotDenial denial;
 
-	if (get_rel_relkind(relid) == '\0' ||
-		cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid) >= 0)
+	/* without a lock on the table, which may be gone */
+	if (!HeapTupleIsValid(tuple))
 		return NULL;
-	owner = cs_parts_owner(relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid) >= 0)
+		return NULL;
 	denial = cs_slot_denies(owner, !superuser_arg(owner));
 	return denial == CS_SLOT_GRANTED ? NULL : cs_slot_denial_text(denial);
 }
@@ -280,7 +288,7 @@ Datum
 cs_repair(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	char	   *name = get_rel_name(relid);
+	char	   *name;
 	CsOptions	options;
 	bool		attached;
 	bool		mend;
@@ -288,13 +296,7 @@ cs_repair(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.repair()");
 	PreventCommandIfReadOnly("cache.repair()");
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!cs_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	name = cs_owned_lock(relid);
 	attached = cs_binding_read_options(relid, &options);
 	if (!attached && !cs_tracked_is_listed(relid))
 		ereport(ERROR,

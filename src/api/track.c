@@ -18,25 +18,19 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "api/eligible.h"
 #include "api/parts.h"
 #include "compat.h"
 #include "shmem.h"
+#include "table/owned.h"
 #include "table/track.h"
 #include "table/triggers.h"
 
 PG_FUNCTION_INFO_V1(cs_track);
 PG_FUNCTION_INFO_V1(cs_untrack);
 PG_FUNCTION_INFO_V1(cs_tracking);
-
-static void
-no_such_relation(Oid relid)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_TABLE),
-			 errmsg("relation with OID %u does not exist", relid)));
-}
 
 /* The lock is the one that CREATE TRIGGER takes; see cs_attach(). */
 Datum
@@ -52,7 +46,7 @@ cs_track(PG_FUNCTION_ARGS)
 	/* look first, so that nobody can lock what he does not own */
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
-		no_such_relation(relid);
+		cs_owned_missing_error(relid);
 	cs_eligible_check(rel, false);
 	relation_close(rel, NoLock);
 	LockRelationOid(relid, ShareRowExclusiveLock);
@@ -68,16 +62,12 @@ Datum
 cs_untrack(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	char	   *name = get_rel_name(relid);
+	char	   *name;
 
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.untrack()");
 	PreventCommandIfReadOnly("cache.untrack()");
-	if (name == NULL)
-		no_such_relation(relid);
-	if (!cs_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	name = cs_owned_lock(relid);
 	if (!cs_track_drop(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -133,8 +123,13 @@ check_may_watch(Oid relid)
 		return;
 	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 	if (result != ACLCHECK_OK)
-		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)),
-					   get_rel_name(relid));
+	{
+		char	   *name = get_rel_name(relid);
+
+		if (name == NULL)
+			cs_owned_missing_error(relid);
+		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)), name);
+	}
 }
 
 Datum
@@ -151,11 +146,14 @@ cs_tracking(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	if (get_rel_name(relid) == NULL)
-		no_such_relation(relid);
+		cs_owned_missing_error(relid);
 	check_may_watch(relid);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	state = cs_track_watch(relid, &watch);
+	/* it may have been dropped while the watch waited for it */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		cs_owned_missing_error(relid);
 	if (state == CS_TRACKING_BLIND)
 		problem = cs_triggers_problem(relid, false, &mend);
 	values[0] = CStringGetTextDatum(state_name(state));

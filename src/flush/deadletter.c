@@ -43,6 +43,7 @@
 #include "flush/statement.h"
 #include "shmem.h"
 #include "strategy/strategy.h"
+#include "table/owned.h"
 
 PG_FUNCTION_INFO_V1(cs_requeue);
 PG_FUNCTION_INFO_V1(cs_discard);
@@ -243,20 +244,14 @@ exists(Oid relid)
 static bool
 is_owner(Oid relid)
 {
-	return exists(relid) ? cs_class_ownercheck(relid, GetUserId()) : superuser();
+	return cs_owned_is(relid) || superuser();
 }
 
 static void
 check_owner(Oid relid)
 {
-	if (is_owner(relid))
-		return;
-	if (!exists(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
-				   get_rel_name(relid));
+	if (!is_owner(relid))
+		(void) cs_owned_check(relid);
 }
 
 /* The tables of which there are dead letters, as far as they are the caller's. */

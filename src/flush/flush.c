@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "flush/apply.h"
@@ -347,12 +348,15 @@ lock_both(Oid relid)
 	}
 }
 
+/* NULL: it was dropped while it was waited for, with what was deferred for it. */
 static CsBinding *
 lock_for_flush(Oid relid)
 {
 	CsBinding  *binding;
 
 	lock_both(relid);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return NULL;
 	binding = cs_binding_require(relid);
 	/* a restored table has its rows before its triggers, and the journal too */
 	if (!cs_relation_is_locked(relid, ShareRowExclusiveLock))
@@ -458,7 +462,7 @@ flush_table(Oid relid, bool skip_locked)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("deferred writes can only be flushed at isolation level READ COMMITTED")));
 	binding = lock_for_flush(relid);
-	if (binding->slot < 0)
+	if (binding == NULL || binding->slot < 0)
 		return 0;
 	if (cs_own_has_cancels(binding->slot))
 		ereport(ERROR,
@@ -678,6 +682,8 @@ replay_table(Oid relid)
 	uint64		read;
 	uint64		rows;
 
+	if (replay.binding == NULL)
+		return 0;
 	cs_journal_raise(cs_journal_last());
 	replay.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies replay",
 										   ALLOCSET_DEFAULT_SIZES);

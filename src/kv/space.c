@@ -167,17 +167,18 @@ cs_space_changed(void)
 		CacheInvalidateRelcacheByRelid(cs_space_catalog());
 }
 
+/* DROP EXTENSION may have been waited for. */
 static Relation
-open_catalog(void)
+open_table(Oid relid)
 {
-	Oid			relid = cs_space_catalog();
+	Relation	rel = OidIsValid(relid) ? try_table_open(relid, AccessShareLock) : NULL;
 
-	if (!OidIsValid(relid))
+	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("extension \"%s\" is not installed in this database",
 						"cache_strategies")));
-	return table_open(relid, AccessShareLock);
+	return rel;
 }
 
 int64
@@ -217,7 +218,7 @@ space_from_tuple(HeapTuple tuple, TupleDesc desc, CsSpace *space)
 static bool
 read_space(const char *name, CsSpace *space)
 {
-	Relation	rel = open_catalog();
+	Relation	rel = open_table(cs_space_catalog());
 	ScanKeyData skey;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -236,7 +237,7 @@ read_space(const char *name, CsSpace *space)
 static List *
 read_all_spaces(void)
 {
-	Relation	rel = open_catalog();
+	Relation	rel = open_table(cs_space_catalog());
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	List	   *all = NIL;
 	HeapTuple	tuple;
@@ -256,7 +257,7 @@ read_all_spaces(void)
 static void
 read_grants(Known *entry)
 {
-	Relation	rel = table_open(grants_relid, AccessShareLock);
+	Relation	rel = open_table(grants_relid);
 	int			max = 0;
 	ScanKeyData skey;
 	SysScanDesc scan;
@@ -487,7 +488,7 @@ find_slot(CsSpace *space)
 static bool
 make_space_slot(Known *entry)
 {
-	Relation	rel = open_catalog();
+	Relation	rel = open_table(cs_space_catalog());
 	LOCKTAG		tag;
 
 	cs_space_lock_tag(&tag, MyDatabaseId, false, entry->space.id, 0);
@@ -512,7 +513,7 @@ make_role_slot(Known *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role with OID %u does not exist", role)));
-	rel = open_catalog();
+	rel = open_table(cs_space_catalog());
 	(void) cs_slot_make(MyDatabaseId, CS_SLOT_ROLE, role, role, !superuser_arg(role),
 						&entry->space.denial);
 	table_close(rel, AccessShareLock);

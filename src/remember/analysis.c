@@ -48,6 +48,15 @@ cs_analysis_refuse(const char *hint, const char *detail,...)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
+void
+cs_analysis_dropped_error(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("something that the query uses was changed or dropped concurrently"),
+			 errhint("Try again.")));
+}
+
 /* Which version of a catalogue's row this session knows. */
 void
 cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple)

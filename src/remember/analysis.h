@@ -20,8 +20,11 @@
 #define CS_ANALYSIS_H
 
 #include "access/htup.h"
+#include "access/tupdesc.h"
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
+
+#include "compat.h"
 
 /* Functions that must be allowed to a role: the current one, or an aggregate's owner. */
 typedef struct CsUse
@@ -60,6 +63,9 @@ extern void cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple);
 extern void cs_analysis_refuse(const char *hint, const char *detail,...)
 			pg_attribute_printf(2, 3);
 
+/* For those who do not find what the query has been found to use. */
+cs_noreturn extern void cs_analysis_dropped_error(void);
+
 #define cs_analysis_value(analysis, value) \
 	appendBinaryStringInfo(&(analysis)->print, (const char *) &(value), sizeof(value))
 #define cs_analysis_string(analysis, string) \
@@ -85,6 +91,9 @@ extern void cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role);
 /* types.c; 'made': values of the type come into being in the query */
 extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);
 extern bool cs_type_is_name(Oid type);
+
+/* The columns of a composite type; to be given back with ReleaseTupleDesc(). */
+extern TupleDesc cs_type_columns(Oid type);
 
 /* builtin.c */
 extern bool cs_builtin_is_harmless(const char *name);

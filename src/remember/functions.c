@@ -328,7 +328,7 @@ cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call)
 
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+		cs_analysis_dropped_error();
 	if (first)
 		note_first(analysis, function, tuple);
 	if (call != NULL)
@@ -361,7 +361,7 @@ cs_analysis_aggregate(CsAnalysis *analysis, Oid aggregate)
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple) || !HeapTupleIsValid(function))
-		elog(ERROR, "cache lookup failed for aggregate %u", aggregate);
+		cs_analysis_dropped_error();
 	form = (Form_pg_aggregate) GETSTRUCT(tuple);
 	owner = ((Form_pg_proc) GETSTRUCT(function))->proowner;
 	if (aggregate >= FirstNormalObjectId)

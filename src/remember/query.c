@@ -513,12 +513,51 @@ analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	return query;
 }
 
+void
+cs_query_changed_error(MemoryContext context, bool changed)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+#ifdef CS_MUTANT_DROPPED_IS_INTERNAL
+	changed = false;
+#endif
+	if (error->sqlerrcode != ERRCODE_INTERNAL_ERROR || !changed)
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("something that the query uses was changed or dropped concurrently"),
+			 errdetail_internal("%s.", error->message),
+			 errhint("Try again.")));
+}
+
+static CsQuery *
+analyse_watching(const CsAsked *asked, const CsSettings *settings, uint32 hash)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint64		since = nlogged;
+	CsQuery    *volatile query = NULL;
+
+	PG_TRY();
+	{
+		query = analyse_once(asked, settings, hash);
+	}
+	PG_CATCH();
+	{
+		cs_query_changed_error(context, nlogged != since);
+	}
+	PG_END_TRY();
+	return query;
+}
+
 static CsQuery *
 analyse_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 {
 	for (int i = 0;; i++)
 	{
-		CsQuery    *query = analyse_once(asked, settings, hash);
+		CsQuery    *query = analyse_watching(asked, settings, hash);
 
 		if (query->valid || i == MAX_TRIES)
 		{

@@ -90,6 +90,13 @@ extern void cs_query_done(CsQuery *query);
  */
 extern bool cs_query_lock(CsQuery *query);
 
+/*
+ * Throw the present error on.  A type, a function or an operator can be dropped while
+ * it is being looked at, as no query locks them: if something has changed meanwhile, an
+ * internal error says no more than that.
+ */
+cs_noreturn extern void cs_query_changed_error(MemoryContext context, bool changed);
+
 /* The same, asked again. */
 extern bool cs_query_stands(const CsQuery *query);
 

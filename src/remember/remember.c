@@ -79,12 +79,21 @@ run(Call *call, Snapshot snapshot)
 		.read_only = true,
 		.dest = cs_output_receiver(call->output)
 	};
-	int			rc;
+	MemoryContext context = CurrentMemoryContext;
+	volatile int rc = 0;
 
 	PushActiveSnapshot(snapshot);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	rc = SPI_execute_plan_extended(call->query->plan, &options);
+	PG_TRY();
+	{
+		rc = SPI_execute_plan_extended(call->query->plan, &options);
+	}
+	PG_CATCH();
+	{
+		cs_query_changed_error(context, !cs_query_stands(call->query));
+	}
+	PG_END_TRY();
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", call->query->text,
 			 SPI_result_code_string(rc));

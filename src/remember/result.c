@@ -34,6 +34,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "remember/analysis.h"
 #include "remember/result.h"
 
 /* ----- entries ----- */
@@ -144,6 +145,8 @@ typedef struct Receiver
 void
 cs_output_begin(CsOutput *output, Oid rowtype)
 {
+	TupleDesc	columns;
+
 	memset(output, 0, sizeof(*output));
 	output->limit = cs_store_max_value();
 	output->context = CurrentMemoryContext;
@@ -155,7 +158,9 @@ cs_output_begin(CsOutput *output, Oid rowtype)
 		output->rowtype = getBaseType(rowtype);
 		if (output->rowtype != rowtype)
 			output->domain = rowtype;
-		output->tupdesc = lookup_rowtype_tupdesc_copy(output->rowtype, -1);
+		columns = cs_type_columns(output->rowtype);
+		output->tupdesc = CreateTupleDescCopyConstr(columns);
+		ReleaseTupleDesc(columns);
 	}
 	else
 	{
@@ -175,7 +180,7 @@ cs_output_check_shape(const CsOutput *output)
 
 	if (!OidIsValid(output->rowtype) || !type_is_rowtype(output->rowtype))
 		return;
-	now = lookup_rowtype_tupdesc(output->rowtype, -1);
+	now = cs_type_columns(output->rowtype);
 	if (!equalTupleDescs(now, output->tupdesc))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -285,7 +290,7 @@ check_cast(Oid function, Oid type)
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+		cs_analysis_dropped_error();
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	ReleaseSysCache(tuple);
 #ifdef CS_MUTANT_ANY_JSON_CAST
@@ -310,7 +315,7 @@ check_casts(Oid type)
 		check_casts(element);
 	else if (get_typtype(base) == TYPTYPE_COMPOSITE)
 	{
-		TupleDesc	tupdesc = lookup_rowtype_tupdesc(base, -1);
+		TupleDesc	tupdesc = cs_type_columns(base);
 
 		for (int i = 0; i < tupdesc->natts; i++)
 			if (!TupleDescAttr(tupdesc, i)->attisdropped)

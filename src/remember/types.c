@@ -17,12 +17,14 @@
 
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_range.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "parser/parse_coerce.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
@@ -74,10 +76,30 @@ note_enum(CsAnalysis *analysis, Oid type)
 	ReleaseCatCacheList(list);
 }
 
+/*
+ * Looking the columns up opens the relation, and has to wait while another session
+ * drops or alters it.  So it is locked first, and then looked for.
+ */
+TupleDesc
+cs_type_columns(Oid type)
+{
+	Oid			relid = get_typ_typrelid(type);
+	TupleDesc	tupdesc;
+
+	if (!OidIsValid(relid))
+		return lookup_rowtype_tupdesc(type, -1);
+	LockRelationOid(relid, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		cs_analysis_dropped_error();
+	tupdesc = lookup_rowtype_tupdesc(type, -1);
+	UnlockRelationOid(relid, AccessShareLock);
+	return tupdesc;
+}
+
 static void
 note_composite(CsAnalysis *analysis, Oid type, bool made)
 {
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc(type, -1);
+	TupleDesc	tupdesc = cs_type_columns(type);
 
 	analysis->relations = list_append_unique_oid(analysis->relations, get_typ_typrelid(type));
 	for (int i = 0; i < tupdesc->natts; i++)
@@ -129,7 +151,7 @@ note_range(CsAnalysis *analysis, Oid type, bool made)
 	Form_pg_range form;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for range type %u", type);
+		cs_analysis_dropped_error();
 	form = (Form_pg_range) GETSTRUCT(tuple);
 	cs_analysis_tuple(analysis, tuple);
 	cs_analysis_type(analysis, form->rngsubtype, made);
@@ -167,7 +189,7 @@ note_definition(CsAnalysis *analysis, Oid type, bool made)
 	Form_pg_type form;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for type %u", type);
+		cs_analysis_dropped_error();
 	form = (Form_pg_type) GETSTRUCT(tuple);
 	if (type >= FirstNormalObjectId)
 	{

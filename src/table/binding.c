@@ -338,7 +338,10 @@ cs_binding_read_options(Oid relid, CsOptions *options)
 
 	if (!OidIsValid(catalog))
 		return false;
-	rel = table_open(catalog, AccessShareLock);
+	/* DROP EXTENSION may have been waited for */
+	rel = try_table_open(catalog, AccessShareLock);
+	if (rel == NULL)
+		return false;
 	ScanKeyInit(&skey, Anum_relation, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
 	list_free(RelationGetIndexList(rel));	/* finds out which the primary key

@@ -50,7 +50,10 @@ cs_catalog_lists(const char *table, Oid relid)
 	if (!OidIsValid(catalog))
 		return false;
 	attnum = get_attnum(catalog, "relation");
-	rel = table_open(catalog, AccessShareLock);
+	/* DROP EXTENSION may have been waited for */
+	rel = try_table_open(catalog, AccessShareLock);
+	if (rel == NULL)
+		return false;
 	/* where it is the primary key, it is the first column */
 	list_free(RelationGetIndexList(rel));
 	if (attnum == 1)

@@ -237,7 +237,9 @@ list_tables(void *unused)
 	listed = NIL;
 	if (!OidIsValid(catalog))
 		return;
-	rel = table_open(catalog, AccessShareLock);
+	rel = try_table_open(catalog, AccessShareLock);
+	if (rel == NULL)
+		return;
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		list_tuple(rel, tuple);
