@@ -260,7 +260,7 @@ RESET ROLE;
 SET ROLE regress_cs_a;
 SELECT cache.set('k', 'v', space => 'short'), cache.ttl('k', 'short') BETWEEN '50 min' AND '1 hour' AS ttl,
 	cache.set('k', 'v', ttl => '2 hours', space => 'short'), cache.ttl('k', 'short') > '1:50' AS longer,
-	cache.set('k', 'v', ttl => '178000000 years', space => 'short'), cache.ttl('k', 'short') AS never;
+	cache.set('k', 'v', ttl => '100 years', space => 'short'), cache.ttl('k', 'short') > '35999 days' AS longest, cache.persist('k', 'short');
 SELECT cache.incr('n', space => 'short'), cache.ttl('n', 'short') > '50 min' AS ttl, cache.persist('n', 'short'), cache.ttl('n', 'short'),
 	cache.touch('n', 'short'), cache.ttl('n', 'short'), cache.expire('n', NULL, 'short'), cache.ttl('n', 'short') > '50 min' AS ttl;
 SELECT cache.set('k', 'v', keep_ttl => true, space => 'short'), cache.ttl('k', 'short'), cache.set('new', 'v', keep_ttl => true, space => 'short'), cache.ttl('new', 'short') > '50 min' AS ttl;

@@ -24,6 +24,15 @@ SELECT cache.set('int2', 5::int2), cache.set('int4', 5), cache.set('int8', 50000
 SELECT k, cache.get(k) FROM unnest('{int2,int4,int8,numeric,float8,bool,uuid,json,jsonb,varchar,bpchar,name,date,timestamptz,interval,array,row,enum,inet,code,doc,count,nan,inf,unknown}'::text[]) k;
 SELECT k, cache.get_jsonb(k), jsonb_typeof(cache.get_jsonb(k)) FROM unnest('{int2,int4,int8,numeric,float8,bool,json,jsonb,doc,count}'::text[]) k;
 SELECT cache.get_bytea('bytea'), cache.get_bytea('uuid');
+-- NaN and infinity are numbers to numeric, strings to JSON, and nothing to count on
+SELECT k, v, cache.set(k, v), cache.get(k), cache.get_jsonb(k) = to_jsonb(v) AS same, cache.get_jsonb(k), cache.compare_and_set(k, v, v) AS compared
+	FROM (VALUES ('nan', 'NaN'::numeric), ('inf', 'Infinity'), ('neg', '-Infinity')) n (k, v);
+SELECT cache.incr('nan');
+SELECT cache.incr('inf', 5);
+SELECT cache.incr_numeric('neg', 0.5);
+SELECT cache.get_bytea('nan');
+SELECT cache.set_many('{nan,one}', '{NaN,1.5}'::numeric[]), cache.get_jsonb('nan'), cache.get_jsonb('one'), (SELECT array_agg(value) FROM cache.get_many_jsonb('{nan,one}'));
+SELECT cache.get_and_delete_jsonb('nan'), cache.exists('nan'), cache.get_and_delete('inf'), cache.delete('neg');
 -- numbers can be counted on, and so can the text of one
 SELECT cache.incr('int2'), cache.incr('int4', 5), cache.incr('int8'), cache.incr_numeric('numeric', 0.25), cache.incr_numeric('float8', 0.2), cache.incr('count', -1);
 SELECT pg_typeof(cache.incr('int2', 1::int2)), cache.incr('int2', 2::int2), cache.incr('int2', 3::int8), cache.incr('int2', 4.0), cache.incr('int2', 5::float8), cache.incr('int2', '6'), cache.incr('int2', '7'::text);

@@ -80,17 +80,18 @@ bad_option(const char *option, const char *detail)
 static void
 check_interval(FunctionCallInfo fcinfo, int arg, const char *option)
 {
-	Interval   *span;
-	int64		days;
-
 	if (PG_ARGISNULL(arg))
 		return;
-	span = PG_GETARG_INTERVAL_P(arg);
-	days = span->day + span->month * INT64CONST(30);
-	if (days + span->time / USECS_PER_DAY > 36500)
-		bad_option(option, "It must not be longer than 100 years.");
-	if (days < -36500 || span->time + days * USECS_PER_DAY <= 0)
-		bad_option(option, "It must be longer than zero.");
+	switch (cs_span_range(PG_GETARG_INTERVAL_P(arg)))
+	{
+		case CS_SPAN_FITS:
+			break;
+		case CS_SPAN_NOT_POSITIVE:
+			bad_option(option, "It must be longer than zero.");
+			break;
+		case CS_SPAN_TOO_LONG:
+			bad_option(option, "It must not be longer than 100 years.");
+	}
 }
 
 static void

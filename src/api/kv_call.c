@@ -175,19 +175,11 @@ cs_verb_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *a
 int64
 cs_verb_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
 {
-	int64		usecs;
-
 	if (PG_ARGISNULL(arg))
 		return space != NULL ? space->ttl : 0;
-	usecs = cs_space_usecs(cs_span_arg(fcinfo, arg, "ttl"));
-	if (usecs <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("ttl must be longer than zero"),
-				 space != NULL ?
-				 errhint("To remove a key use cache.delete(), to keep it for ever cache.persist().") :
-				 errhint("Leave it out for keys that stay until they are removed.")));
-	return cs_clock_after(usecs) == 0 ? 0 : usecs;
+	return cs_span_positive(fcinfo, arg, "ttl", space != NULL ?
+							"To remove a key use cache.delete(), to keep it for ever cache.persist()." :
+							"Leave it out for keys that stay until they are removed.");
 }
 
 void

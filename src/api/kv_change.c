@@ -105,12 +105,16 @@ typedef struct Count
 } Count;
 
 static Datum
-copied_numeric(const CsKvValue *value)
+copied_numeric(const Count *count, const CsKvValue *value)
 {
 	CsKvValue	copy;
+	Datum		number;
 
 	cs_value_copy(value, &copy);
-	return cs_value_numeric(&copy);
+	number = cs_value_numeric(&copy);
+	if (numeric_is_nan(DatumGetNumeric(number)) || numeric_is_inf(DatumGetNumeric(number)))
+		cs_value_type_error(count->key, value, "NaN and infinity cannot be counted.");
+	return number;
 }
 
 static Numeric
@@ -145,7 +149,7 @@ put_numeric(Count *count, Numeric old, CsKvValue *new)
 static void
 count_whole_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 {
-	Datum		before = copied_numeric(old);
+	Datum		before = copied_numeric(count, old);
 	Datum		whole = DirectFunctionCall2(numeric_trunc, before, Int32GetDatum(0));
 
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, before, whole)))
@@ -253,7 +257,7 @@ count_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 	{
 		case CS_KV_BIGINT:
 		case CS_KV_NUMERIC:
-			before = copied_numeric(old);
+			before = copied_numeric(count, old);
 			break;
 		case CS_KV_TEXT:
 			before = DirectFunctionCall3(numeric_in,

@@ -125,22 +125,6 @@ take_text(const CsTaker *taker, Datum datum, CsKvValue *value)
 	}
 }
 
-/* NaN and Infinity are no numbers to JSON. */
-static void
-take_numeric(Datum datum, CsKvValue *value)
-{
-	Numeric		number = DatumGetNumeric(datum);
-
-	if (numeric_is_nan(number) || numeric_is_inf(number))
-	{
-		value->type = CS_KV_TEXT;
-		value->data = DatumGetCString(DirectFunctionCall1(numeric_out, datum));
-		value->len = strlen(value->data);
-		return;
-	}
-	take_varlena(NumericGetDatum(number), value);
-}
-
 void
 cs_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
 {
@@ -150,9 +134,6 @@ cs_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
 	{
 		case CS_KV_BIGINT:
 			take_integer(getBaseType(taker->type), datum, value);
-			break;
-		case CS_KV_NUMERIC:
-			take_numeric(datum, value);
 			break;
 		case CS_KV_TEXT:
 			take_text(taker, datum, value);
@@ -282,10 +263,30 @@ text_datum(const CsKvValue *value, const text *key)
 	return CStringGetTextDatum(result);
 }
 
+/* NaN and infinity are strings to JSON, as to_jsonb() makes them. */
+static Datum
+jsonb_number(Datum number)
+{
+	JsonbValue	value;
+	Numeric		numeric = DatumGetNumeric(number);
+
+	if (numeric_is_nan(numeric) || numeric_is_inf(numeric))
+	{
+		value.type = jbvString;
+		value.val.string.val = DatumGetCString(DirectFunctionCall1(numeric_out, number));
+		value.val.string.len = strlen(value.val.string.val);
+	}
+	else
+	{
+		value.type = jbvNumeric;
+		value.val.numeric = numeric;
+	}
+	return JsonbPGetDatum(JsonbValueToJsonb(&value));
+}
+
 static Datum
 jsonb_datum(const CsKvValue *value, const text *key)
 {
-	JsonbValue	number;
 
 	switch (value->type)
 	{
@@ -296,9 +297,7 @@ jsonb_datum(const CsKvValue *value, const text *key)
 									   CStringGetDatum(pnstrdup(value->data, value->len)));
 		case CS_KV_BIGINT:
 		case CS_KV_NUMERIC:
-			number.type = jbvNumeric;
-			number.val.numeric = DatumGetNumeric(cs_value_numeric(value));
-			return JsonbPGetDatum(JsonbValueToJsonb(&number));
+			return jsonb_number(cs_value_numeric(value));
 		default:
 			cs_value_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
 	}

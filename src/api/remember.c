@@ -122,18 +122,6 @@ optional_array(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : PG_GETARG_ARRAYTYPE_P(arg);
 }
 
-static int64
-positive_span(FunctionCallInfo fcinfo, int arg, const char *what)
-{
-	int64		usecs = cs_space_usecs(cs_span_arg(fcinfo, arg, what));
-
-	if (usecs <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be longer than zero", what)));
-	return usecs;
-}
-
 static void
 check_length(const text *name, const char *what)
 {
@@ -187,9 +175,9 @@ get_terms(FunctionCallInfo fcinfo, int first, CsTerms *terms)
 	terms->space = optional_text(fcinfo, first + Arg_space);
 	terms->has_ttl = !PG_ARGISNULL(first + Arg_ttl);
 	if (terms->has_ttl)
-		terms->ttl = positive_span(fcinfo, first + Arg_ttl, "the time to live");
+		terms->ttl = cs_span_positive(fcinfo, first + Arg_ttl, "the time to live", NULL);
 	if (!PG_ARGISNULL(first + Arg_grace))
-		terms->grace = positive_span(fcinfo, first + Arg_grace, "the grace period");
+		terms->grace = cs_span_positive(fcinfo, first + Arg_grace, "the grace period", NULL);
 	terms->beta = get_beta(fcinfo, first + Arg_beta);
 	get_tags(fcinfo, first + Arg_tags, terms);
 }

@@ -22,6 +22,10 @@
 
 #include "api/span.h"
 #include "compat.h"
+#include "kv/space.h"
+
+#define MAX_YEARS	100
+#define DAYS_PER_CALENDAR_YEAR 365
 
 cs_noreturn static void
 range_error(const char *what)
@@ -113,4 +117,39 @@ cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what)
 					 errmsg("%s must be an interval or a number of seconds, not %s",
 							what, format_type_be(given))));
 	}
+}
+
+/*
+ * A month counts as 30 days where time is measured, but 1200 of them are 100 years
+ * here, and 1201 are more.  What is far from the limit need not be exact.
+ */
+CsSpanRange
+cs_span_range(const Interval *span)
+{
+	float8		days = (float8) span->month * DAYS_PER_CALENDAR_YEAR / MONTHS_PER_YEAR + span->day;
+
+	if (cs_space_usecs(span) <= 0)
+		return CS_SPAN_NOT_POSITIVE;
+#ifdef CS_MUTANT_SPAN_UNLIMITED
+	return CS_SPAN_FITS;
+#endif
+	return days * USECS_PER_DAY + span->time >
+		(float8) MAX_YEARS * DAYS_PER_CALENDAR_YEAR * USECS_PER_DAY ?
+		CS_SPAN_TOO_LONG : CS_SPAN_FITS;
+}
+
+int64
+cs_span_positive(FunctionCallInfo fcinfo, int arg, const char *what, const char *hint)
+{
+	Interval   *span = cs_span_arg(fcinfo, arg, what);
+	CsSpanRange range = cs_span_range(span);
+
+	if (range != CS_SPAN_FITS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 range == CS_SPAN_TOO_LONG ?
+				 errmsg("%s must not be longer than %d years", what, MAX_YEARS) :
+				 errmsg("%s must be longer than zero", what),
+				 hint != NULL ? errhint("%s", hint) : 0));
+	return cs_space_usecs(span);
 }

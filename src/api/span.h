@@ -17,4 +17,18 @@
  */
 extern Interval *cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what);
 
+/* Spans that something can last: more than 0, and at most 100 years. */
+typedef enum CsSpanRange
+{
+	CS_SPAN_FITS,
+	CS_SPAN_NOT_POSITIVE,
+	CS_SPAN_TOO_LONG
+} CsSpanRange;
+
+extern CsSpanRange cs_span_range(const Interval *span);
+
+/* The same argument in microseconds; 22023 if it is not one of these. */
+extern int64 cs_span_positive(FunctionCallInfo fcinfo, int arg, const char *what,
+							  const char *hint);
+
 #endif							/* CS_SPAN_H */
