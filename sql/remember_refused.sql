@@ -116,7 +116,7 @@ SELECT cache.track('names');
 SELECT q, why(q) FROM unnest(ARRAY[
 	'TABLE untracked', 'TABLE of_untracked', 'SELECT reads_untracked()', 'SELECT * FROM t WHERE id IN (SELECT id FROM untracked)', 'WITH w AS (TABLE untracked) SELECT 1',
 	'TABLE parent', 'SELECT * FROM ONLY parent', 'TABLE child', 'TABLE part1', 'TABLE part', 'TABLE temporary', 'TABLE stored', 'TABLE s', 'SELECT last_value FROM s', 'TABLE elsewhere',
-	'TABLE pg_class', 'SELECT count(*) FROM pg_stat_activity', 'TABLE pg_settings', 'TABLE information_schema.tables', 'TABLE cache.bindings',
+	'TABLE pg_class', 'SELECT count(*) FROM pg_stat_activity', 'TABLE pg_settings', 'TABLE information_schema.tables', 'TABLE cache.bindings', 'SELECT count(*) FROM cache.bindings', 'SELECT count(*) FROM cache.spaces', 'SELECT count(*) FROM cache.journal_a',
 	'SELECT * FROM t TABLESAMPLE bernoulli (50)', 'SELECT * FROM t TABLESAMPLE bernoulli (100) REPEATABLE (1)',
 	'SELECT xmin IS NULL, ctid, tableoid FROM t', 'SELECT xmax FROM t', 'SELECT id FROM t WHERE cmin = ''0''', 'SELECT id FROM t ORDER BY cmax::text']) q;
 DROP FOREIGN TABLE part2;

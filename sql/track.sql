@@ -51,6 +51,11 @@ CREATE TABLE parted_2a PARTITION OF parted_2 FOR VALUES FROM (10) TO (15);
 
 SELECT try(format('SELECT cache.track(%L)', r)) FROM unnest(ARRAY['a_view', 'a_matview', 'a_temp', 'a_sequence', 't_pkey',
 	'a_type', 'a_foreign', 'pg_class', 'cache.tracked', 'cache.binding_store', 'cache.bindings', 'parted_1', 'parted_2', '1']) r;
+-- the extension's own tables
+SELECT string_agg(relname, ' ' ORDER BY relname COLLATE "C") AS own, bool_and(try(format('SELECT cache.track(%s::regclass)', oid)) LIKE '42809 %own tables.%') AS not_tracked,
+	bool_and(try(format('SELECT cache.attach(%s::regclass)', oid)) LIKE '42809 %own tables.%') AS not_attached
+	FROM pg_class WHERE relnamespace = 'cache'::regnamespace AND relkind IN ('r', 'p');
+SELECT try('SELECT cache.track(''information_schema.sql_features'')'), try(format('SELECT cache.track(%s::regclass)', reltoastrelid)) LIKE '42809 %It is not a table.%' AS toast FROM pg_class WHERE relname = 'journal_a';
 SELECT try($$SELECT cache.track('nothing')$$);
 SELECT cache.track(NULL) IS NULL, cache.untrack(NULL) IS NULL;
 CREATE TABLE parted_f (id int, v int) PARTITION BY RANGE (id);

@@ -15,7 +15,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/catalog.h"
+#include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -126,10 +126,13 @@ cs_eligible_check(Relation rel, bool attach)
 	if (!cs_class_ownercheck(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
-	if (IsCatalogRelation(rel) || relid == cs_catalog_relid("binding_store") ||
-		relid == cs_catalog_relid("tracked"))
+	if (relid < FirstNormalObjectId)
 		refuse(rel, attach, "It is a system catalog.", NULL);
 	check_relkind(rel, attach);
+#ifndef CS_MUTANT_OWN_TABLES_ELIGIBLE
+	if (cs_catalog_is_own(relid))
+		refuse(rel, attach, "It is one of cache_strategies' own tables.", NULL);
+#endif
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		refuse(rel, attach, "It is a temporary table, which only one session can see.", NULL);
 	if (rel->rd_rel->relispartition)

@@ -293,6 +293,7 @@ cs_journal_pending(void)
 	return pending;
 }
 
+/* Not seeded: nobody chooses stamps, or where in the journal a row is put. */
 static uint64
 fingerprint(const Scan *scan, const Row *row)
 {

@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "remember/analysis.h"
+#include "table/catalog.h"
 
 static bool walk(Node *node, void *arg);
 
@@ -125,6 +126,9 @@ check_table(Form_pg_class form, Oid relid)
 {
 	if (relid < FirstNormalObjectId)
 		cs_analysis_refuse(NULL, "It reads the system catalogue %s.", qualified_name(relid));
+	if (cs_catalog_is_own(relid))
+		cs_analysis_refuse(NULL, "It reads %s, one of cache_strategies' own tables.",
+						   qualified_name(relid));
 	switch (form->relkind)
 	{
 		case RELKIND_RELATION:

@@ -628,6 +628,10 @@ cs_query_get(const CsAsked *asked)
 {
 	CsSettings	settings;
 	CsQuery    *query;
+	/*
+	 * not seeded: it saves comparing texts in this session's own list, and is
+	 * no place in any table
+	 */
 	uint32		hash = hash_bytes((const unsigned char *) asked->text, asked->len);
 
 	listen();

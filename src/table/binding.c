@@ -28,7 +28,6 @@
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
-#include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -43,6 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "store/keyhash.h"
 #include "store/slot.h"
 #include "table/binding.h"
 #include "table/catalog.h"
@@ -390,22 +390,37 @@ describe_key(CsBinding *binding, Relation rel)
 	}
 }
 
-/* A fingerprint of everything that decides how a row's bytes are read. */
+/*
+ * Fingerprints are seeded, as those of keys are: rows and keys in shared memory are
+ * taken apart by them, and the owner of a table decides which columns it has.
+ */
+static uint32
+fingerprint(const uint32 *words, int n)
+{
+	uint64		hash = cs_keyhash(words, n * sizeof(uint32), 0);
+
+	return (uint32) (hash ^ (hash >> 32));
+}
+
+/* Of everything that decides how a row's bytes are read. */
 static uint32
 shape_of(TupleDesc tupdesc)
 {
-	uint32		shape = hash_uint32(tupdesc->tdtypeid);
+	uint32	   *words = palloc((1 + 3 * tupdesc->natts) * sizeof(uint32));
+	int			n = 0;
+	uint32		shape;
 
+	words[n++] = tupdesc->tdtypeid;
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 
-		shape = hash_combine(shape, hash_uint32(att->atttypid));
-		shape = hash_combine(shape, hash_uint32(att->attlen));
-		shape = hash_combine(shape, hash_uint32((att->attbyval << 16) |
-												(att->attisdropped << 8) |
-												att->attalign));
+		words[n++] = att->atttypid;
+		words[n++] = (uint32) (int32) att->attlen;
+		words[n++] = (att->attbyval << 16) | (att->attisdropped << 8) | att->attalign;
 	}
+	shape = fingerprint(words, n);
+	pfree(words);
 	return shape;
 }
 
@@ -421,14 +436,15 @@ cs_binding_is_key(const CsBinding *binding, AttrNumber attnum)
 uint32
 cs_binding_key_shape(const CsBinding *binding)
 {
-	uint32		shape = hash_uint32(binding->nkeys);
+	uint32		words[2 * INDEX_MAX_KEYS];
+	int			n = 0;
 
 	for (int i = 0; i < binding->nkeys; i++)
 	{
-		shape = hash_combine(shape, hash_uint32(binding->keys[i].attnum));
-		shape = hash_combine(shape, hash_uint32(binding->keys[i].type));
+		words[n++] = binding->keys[i].attnum;
+		words[n++] = binding->keys[i].type;
 	}
-	return shape | 1;
+	return fingerprint(words, n) | 1;
 }
 
 static CsBinding *

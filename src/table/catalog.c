@@ -10,6 +10,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_language.h"
@@ -33,6 +34,14 @@ cs_catalog_relid(const char *table)
 	if (OidIsValid(get_extension_oid("cache_strategies", true)))
 		schema = get_namespace_oid("cache", true);
 	return OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
+}
+
+bool
+cs_catalog_is_own(Oid relid)
+{
+	Oid			extension = getExtensionOfObject(RelationRelationId, relid);
+
+	return OidIsValid(extension) && extension == get_extension_oid("cache_strategies", true);
 }
 
 bool

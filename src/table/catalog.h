@@ -28,6 +28,9 @@ extern uint64 cs_catalog_change(const char *table, CsCatalogQuery *query);
 /* The OID of a table of ours; InvalidOid: the extension is not there. */
 extern Oid	cs_catalog_relid(const char *table);
 
+/* Is it a relation of the extension? */
+extern bool cs_catalog_is_own(Oid relid);
+
 /*
  * Has this table of ours, each of which has a column "relation", a row for a
  * relation?  It is read like a catalogue: as it is now, whatever the snapshot.
