@@ -24,6 +24,13 @@ $$;
 CREATE TABLE a (id int PRIMARY KEY, v text);
 INSERT INTO a VALUES (1, 'one');
 
+-- several tables by one call
+CREATE TABLE a2 (id int PRIMARY KEY);
+CREATE TABLE a3 (id int PRIMARY KEY);
+SELECT cache.attach(t, 'read_through', ttl => '5 min', negative_ttl => 10) FROM unnest('{a2,a3}'::regclass[]) t;
+SELECT relation, ttl, negative_ttl FROM cache.bindings;
+DROP TABLE a2, a3;
+
 -- each strategy, with the triggers it needs, and every option
 SELECT cache.attach('a');
 SELECT * FROM cache.bindings;

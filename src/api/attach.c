@@ -377,8 +377,8 @@ warn_without_slot(const CsBinding *binding)
  * transaction that has changed the table without our triggers, prepared ones
  * included, and makes this very transaction's end mark the table as changed.
  */
-Datum
-cs_attach(PG_FUNCTION_ARGS)
+static void
+attach(FunctionCallInfo fcinfo)
 {
 	Oid			relid;
 	Relation	rel;
@@ -387,10 +387,6 @@ cs_attach(PG_FUNCTION_ARGS)
 	bool		defers;
 	bool		deferred;
 
-	cs_shmem_require();
-	PreventCommandDuringRecovery("cache.attach()");
-	PreventCommandIfReadOnly("cache.attach()");
-	take_spans(fcinfo);
 	check_arguments(fcinfo);
 	max_memory = check_max_memory(fcinfo);
 	defers = is_deferring(fcinfo);
@@ -436,5 +432,22 @@ cs_attach(PG_FUNCTION_ARGS)
 	cs_triggers_create(binding);
 	cs_tracked_renew_triggers(relid, binding);
 	SPI_finish();
+}
+
+/*
+ * The arguments that are taken for something else are ours to change in a copy
+ * only: a constant is put into fcinfo once, and not again for each row.
+ */
+Datum
+cs_attach(PG_FUNCTION_ARGS)
+{
+	LOCAL_FCINFO(mine, N_ARGS);
+
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.attach()");
+	PreventCommandIfReadOnly("cache.attach()");
+	memcpy(mine, fcinfo, SizeForFunctionCallInfo(N_ARGS));
+	take_spans(mine);
+	attach(mine);
 	PG_RETURN_VOID();
 }
