@@ -16,6 +16,12 @@
  * Stops the clock by which entries expire, so many seconds from where it is, and
  * says where.  NULL: it runs again.
  *
+ * CREATE FUNCTION left_behind() RETURNS text
+ *		AS '$libdir/cache_strategies', 'cs_test_left_behind' LANGUAGE C;
+ *
+ * What is in shared memory that only a transaction, or a load, that is under way can
+ * have put there; an empty string when there is nothing.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -32,8 +38,17 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "flush/journal.h"
+#include "flush/state.h"
+#include "guc.h"
+#include "kv/cell.h"
+#include "kv/keylock.h"
+#include "shmem.h"
 #include "store/clock.h"
+#include "store/flight.h"
+#include "store/slot.h"
 #include "store/staged.h"
+#include "store/stripe.h"
 #include "table/track.h"
 #include "txn/snapshot.h"
 #include "txn/testpoint.h"
@@ -239,6 +254,60 @@ Datum
 cs_test_scanned(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64((int64) cs_store_scanned);
+}
+
+/* ----- what has been left behind ----- */
+
+PG_FUNCTION_INFO_V1(cs_test_left_behind);
+
+static void
+say_left(StringInfo all, const char *what, uint64 n)
+{
+	if (n != 0)
+		appendStringInfo(all, "%s%s: " UINT64_FORMAT, all->len > 0 ? ", " : "", what, n);
+}
+
+static uint64
+stripes_in_flux(void)
+{
+	uint64	   *words = palloc(cs_stripes * sizeof(uint64));
+	uint64		n = 0;
+
+	cs_stripe_copy(words);
+	for (int i = 0; i < cs_stripes; i++)
+		n += cs_stripe_flux(words[i]);
+	pfree(words);
+	return n;
+}
+
+Datum
+cs_test_left_behind(PG_FUNCTION_ARGS)
+{
+	StringInfoData all;
+	uint64		whole = 0;
+	uint64		any = 0;
+	uint64		moving = 0;
+	char		problem[128];
+
+	cs_shmem_require();
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		whole += cs_slot_flux(cs_slot_read(slot));
+		any += cs_stripe_flux(cs_slot_any(slot));
+		moving += cs_state_moving(slot);
+	}
+	initStringInfo(&all);
+	say_left(&all, "marks of keys", stripes_in_flux());
+	say_left(&all, "marks of whole tables", whole);
+	say_left(&all, "marks of any changes", any);
+	say_left(&all, "flights", cs_flight_count());
+	say_left(&all, "cells", cs_cell_count());
+	say_left(&all, "key locks", cs_keylock_count());
+	say_left(&all, "writers in an era", cs_journal_writers());
+	say_left(&all, "moving rows", moving);
+	if (!cs_store_is_settled(problem, sizeof(problem)))
+		appendStringInfo(&all, "%s%s", all.len > 0 ? ", " : "", problem);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(all.data, all.len));
 }
 
 #endif							/* CS_TEST_POINTS */

@@ -201,6 +201,15 @@ cs_journal_leave(void)
 	leave_era(cs_stamp_era(stamp));
 }
 
+#ifdef CS_TEST_POINTS
+uint64
+cs_journal_writers(void)
+{
+	return (uint64) pg_atomic_read_u32(&eras->writers[0]) +
+		pg_atomic_read_u32(&eras->writers[1]);
+}
+#endif
+
 /* ----- flushers ----- */
 
 /*

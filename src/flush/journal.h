@@ -80,4 +80,9 @@ extern void cs_journal_empty(void);
 /* Bytes on disk of both journals. */
 extern uint64 cs_journal_bytes(void);
 
+#ifdef CS_TEST_POINTS
+/* Backends that are in an era */
+extern uint64 cs_journal_writers(void);
+#endif
+
 #endif							/* CS_JOURNAL_H */

@@ -408,6 +408,14 @@ cs_state_end_move(int slot)
 	pg_atomic_fetch_sub_u64(&states[slot].moves, 1);
 }
 
+#ifdef CS_TEST_POINTS
+int
+cs_state_moving(int slot)
+{
+	return (int) (pg_atomic_read_u64(&states[slot].moves) & 0xFFFF);
+}
+#endif
+
 /* ----- flushes ----- */
 
 uint64

@@ -85,6 +85,11 @@ extern uint64 cs_state_moves(int slot);
 extern void cs_state_begin_move(int slot);
 extern void cs_state_end_move(int slot);
 
+#ifdef CS_TEST_POINTS
+/* Those that have begun and not ended */
+extern int	cs_state_moving(int slot);
+#endif
+
 /* Entries and bytes deferred; callable from COMMIT callbacks. */
 extern void cs_state_dirtied(int slot, TimestampTz since);
 extern void cs_state_add(int slot, CsFlushCount what, uint64 n);

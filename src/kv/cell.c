@@ -167,6 +167,18 @@ cs_cell_close(void)
 	set_state(CELL_IDLE);
 }
 
+#ifdef CS_TEST_POINTS
+int
+cs_cell_count(void)
+{
+	int			n = 0;
+
+	for (int i = 0; i < ncells(); i++)
+		n += (pg_atomic_read_u64(&cells->cell[i].word) & STATE_MASK) != CELL_IDLE;
+	return n;
+}
+#endif
+
 /* ----- other cells ----- */
 
 typedef enum Answer

@@ -49,4 +49,9 @@ extern CsLookup cs_cell_lookup(const CsKey *key, CsLook *look, bool pass, CsFoun
 /* The same without regard to what is staged: look->tag says if something is. */
 extern CsLookup cs_cell_peek(const CsKey *key, CsLook *look, CsFound *found);
 
+#ifdef CS_TEST_POINTS
+/* Cells in use */
+extern int	cs_cell_count(void);
+#endif
+
 #endif							/* CS_CELL_H */

@@ -211,3 +211,15 @@ cs_keylock_is_free(const CsKvKey *key)
 		pg_atomic_read_u32(&space_holds[space->slot]) == 0 &&
 		cs_slot_epoch(cs_slot_peek(space->slot)) == space->epoch;
 }
+
+#ifdef CS_TEST_POINTS
+uint64
+cs_keylock_count(void)
+{
+	uint64		n = 0;
+
+	for (int i = 0; i < cs_stripes + cs_max_tables; i++)
+		n += pg_atomic_read_u32(&key_holds[i]);
+	return n;
+}
+#endif

@@ -42,4 +42,9 @@ extern bool cs_keylock_is_free(const CsKvKey *key);
 /* An error if the space was dropped after the caller got it. */
 extern void cs_keylock_check_space(const CsSpace *space);
 
+#ifdef CS_TEST_POINTS
+/* Locks that the counters tell of */
+extern uint64 cs_keylock_count(void);
+#endif
+
 #endif							/* CS_KEYLOCK_H */

@@ -11,6 +11,7 @@
 
 #include "guc.h"
 #include "store/partition.h"
+#include "store/staged.h"
 
 typedef struct CsTally
 {
@@ -249,3 +250,23 @@ cs_store_check(char *msg, Size msglen)
 		strlcpy(msg, problem, msglen);
 	return problem == NULL;
 }
+
+#ifdef CS_TEST_POINTS
+bool
+cs_store_is_settled(char *msg, Size msglen)
+{
+	if (!cs_store_check(msg, msglen))
+		return false;
+	for (int i = 0; i < cs_max_tables; i++)
+	{
+		CsSharedOwner *owner = &cs_store.owners[i];
+
+		if (pg_atomic_read_u64(&owner->pending) == 0 &&
+			pg_atomic_read_u64(&owner->staged_bytes) == 0)
+			continue;
+		strlcpy(msg, "an entry is staged", msglen);
+		return false;
+	}
+	return true;
+}
+#endif

@@ -151,6 +151,23 @@ cs_flight_land(bool failed)
 	ConditionVariableBroadcast(&gate->landed);
 }
 
+#ifdef CS_TEST_POINTS
+int
+cs_flight_count(void)
+{
+	int			n = 0;
+
+	for (int i = 0; i < N_GROUPS; i++)
+	{
+		SpinLockAcquire(&groups[i].lock);
+		for (int j = 0; j < GROUP_GATES; j++)
+			n += groups[i].gate[j].hash != 0;
+		SpinLockRelease(&groups[i].lock);
+	}
+	return n;
+}
+#endif
+
 /* ----- waiting ----- */
 
 static bool

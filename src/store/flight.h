@@ -39,4 +39,9 @@ extern void cs_flight_land(bool failed);
 /* Wait for the flight that this session follows; timeout_ms < 0: for ever. */
 extern CsLanding cs_flight_wait(int timeout_ms);
 
+#ifdef CS_TEST_POINTS
+/* Flights under way */
+extern int	cs_flight_count(void);
+#endif
+
 #endif							/* CS_FLIGHT_H */

@@ -92,7 +92,8 @@ typedef struct CsKeyScan
 	int			part;
 	uint32		bucket;
 	uint32		until;			/* in this part */
-	bool		single;			/* and there it ends; else the next part follows */
+	bool		single;			/* and there it ends; else the next part
+								 * follows */
 	struct CsKeyBatch *batch;	/* copied, not yet returned */
 } CsKeyScan;
 
@@ -113,6 +114,12 @@ extern void cs_store_keys_begin_at(CsKeyScan *scan, uint32 owner, const char *pr
 								   Size prefix_len, uint64 place);
 
 #ifdef CS_TEST_POINTS
+/*
+ * Is the store as it is when nobody changes it: consistent, and with nothing
+ * staged?  False: 'msg' says what is wrong.
+ */
+extern bool cs_store_is_settled(char *msg, Size msglen);
+
 extern uint64 cs_store_scanned; /* buckets that this backend has looked at */
 #endif
 
