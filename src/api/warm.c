@@ -301,6 +301,7 @@ cs_warm(PG_FUNCTION_ARGS)
 	int64		max_rows = PG_ARGISNULL(1) ? PG_INT64_MAX : PG_GETARG_INT64(1);
 
 	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.warm()");
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -477,6 +477,7 @@ cs_requeue(PG_FUNCTION_ARGS)
 	int64		delivered = 0;
 
 	cs_shmem_require();
+	PreventCommandIfReadOnly("cache.requeue()");
 	connect_spi();
 	choose(fcinfo, &chosen);
 	letters = find_letters(&chosen, &n);
