@@ -608,9 +608,13 @@ aborted(void)
 	if (cs_own.context != NULL)
 	{
 		end_flights(false);
+#ifndef CS_MUTANT_ABORT_KEEPS_PARTS
 		end_parts(false);
+#endif
 	}
+#ifndef CS_MUTANT_ABORT_KEEPS_ERA
 	cs_journal_leave();
+#endif
 	forget();
 }
 

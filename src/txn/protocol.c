@@ -423,7 +423,9 @@ xact_callback(XactEvent event, void *arg)
 				/* an error after the transaction was prepared aborts nothing */
 				if (phase == PHASE_PREPARED)
 					set_px();
+#ifndef CS_MUTANT_ABORT_KEEPS_MARKS
 				unmark_all();
+#endif
 				release_slots(false);
 			}
 			reset(false);
