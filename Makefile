@@ -10,6 +10,8 @@
 #   make clients          what applications connect with: drivers, ORMs and poolers
 #                         (CLIENTS="Django pgjdbc" for some of them)
 #   make fresh            both, on systems as new as debootstrap makes them
+#   make sanitize         tests in PostgreSQL's own source, built with assertions and
+#                         sanitizers, and under valgrind (SANITIZE=asan for one)
 #   make soak             kill the server 200 times under load, and count
 #   make bench            everything that is claimed of speed, against plain
 #                         PostgreSQL, Redis, memcached and pgpool, into
@@ -39,7 +41,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check clients demo hostile fresh compat pgindent typedefs soak bench $(TEST_TARGETS)
+OWN_TARGETS = check clients demo hostile fresh compat sanitize pgindent typedefs soak bench $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -65,6 +67,9 @@ fresh:
 
 compat:
 	@test/compat $(STAGES)
+
+sanitize:
+	@STAGES="$(STAGES)" test/sanitize $(SANITIZE)
 
 soak:
 	@test/soak/run

@@ -11,7 +11,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Long enough for what does not hang.
-my $node = new_node('main', 'cache_strategies.worker_timeout = 2s');
+my $timeout = 2000 * $slowness;
+my $node = new_node('main', "cache_strategies.worker_timeout = $timeout");
 
 add_extension($node);
 $node->safe_psql('postgres', q(
@@ -195,7 +196,7 @@ $node->safe_psql('postgres', q(
 	SELECT count(cache.read(NULL::g.load, i)) FROM generate_series(1, 100) i;
 ));
 poll(q(SELECT refreshes > 0 FROM cache.table_stats WHERE relation = 'g.load'::regclass), 'a loader that hangs does not keep others from being refreshed');
-$node->wait_for_log(qr/could not refresh a cached row of the table with OID \d+ ahead of its expiry: it took longer than 2000 ms/, $log);
+$node->wait_for_log(qr/could not refresh a cached row of the table with OID \d+ ahead of its expiry: it took longer than $timeout ms/, $log);
 
 # ----- the server stops, and starts again -----
 
@@ -203,7 +204,7 @@ $node->wait_for_log(qr/could not refresh a cached row of the table with OID \d+ 
 table('g.volatile', undef, more => q(durable => false, flush_interval => '1 day'));
 $node->safe_psql('postgres', 'UPDATE g.volatile SET n = n + 1');
 $node->safe_psql('postgres', 'UPDATE m.slow SET n = n + 1; UPDATE m.stubborn SET n = n + 1');
-$node->command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', '180', 'stop' ], 'a fast shutdown');
+$node->command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', 180 * $slowness, 'stop' ], 'a fast shutdown');
 $node->_update_pid(0);
 $log = -s $node->logfile;
 $node->start;

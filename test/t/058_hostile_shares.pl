@@ -53,7 +53,7 @@ foreach my $table (map { ("low1_$_", "low2_$_") } 1 .. 3)
 		my $before = waits($table);
 		my ($status) = $node->psql('postgres', qq(
 			SET ROLE $role;
-			SET statement_timeout = '3s';
+			SET statement_timeout = @{[ 3000 * $slowness ]};
 			UPDATE $table SET v = repeat('x', 300) WHERE id BETWEEN $from AND $from + 99));
 
 		last if $status != 0 && waits($table) > $before;
@@ -68,9 +68,9 @@ my $shares = $node->safe_psql('postgres', q(
 is($shares, 'low1|t|t|t', 'the first role has three quarters of what there is, and the limit is smaller now');
 
 # Others go on.
-my ($status, undef, $error) = $node->psql('postgres', q(
+my ($status, undef, $error) = $node->psql('postgres', qq(
 	SET ROLE good;
-	SET statement_timeout = '120s';
+	SET statement_timeout = @{[ 120000 * $slowness ]};
 	UPDATE counters SET n = n + 1;
 	UPDATE counters SET n = n + 1;
 ));

@@ -29,7 +29,7 @@ my @internal = qw(relation_open index_open try_relation_open load_typcache_tupde
 	inline_function simplify_function expand_function_arguments estimate_rel_size get_relation_info RelationIdGetRelation RelationBuildTupleDesc ScanPgRelation IndexSupportInitialize
 	internal_get_result_type resolve_polymorphic_tupdesc build_function_result_tupdesc_t contain_volatile_functions add_function_cost get_expr_result_type typenameTypeId typeidType typeTypeRelid typeOrDomainTypeRelid
 	simple_heap_update simple_heap_delete simple_heap_insert heap_update heap_delete do_compile plpgsql_compile build_datatype plpgsql_build_datatype cs_parts_owner enum_out range_get_typcache format_procedure_extended);
-my $node = new_node('main', "log_statement = none", 'cache_strategies.worker_timeout = 1s', 'cache_strategies.memory = 8MB',
+my $node = new_node('main', "log_statement = none", 'cache_strategies.worker_timeout = ' . 1000 * $slowness, 'cache_strategies.memory = 8MB',
 	'log_min_messages = warning', q(log_line_prefix = '%e '),
 	"backtrace_functions = '" . join(',', @internal) . "'");
 
@@ -154,7 +154,7 @@ sub ddl
 sub script
 {
 	my ($statements, $changes) = @_;
-	my $sql = "\\set VERBOSITY verbose\nSET statement_timeout = '5s'; SET lock_timeout = '1s';\n";
+	my $sql = "\\set VERBOSITY verbose\nSET statement_timeout = @{[ 5000 * $slowness ]}; SET lock_timeout = '1s';\n";
 
 	for (1 .. $statements)
 	{
@@ -252,7 +252,7 @@ cmp_ok(scalar(keys %states), '>', 5, 'errors of many kinds');
 is($node->safe_psql('postgres', q(SELECT rolname FROM pg_roles WHERE rolsuper)), 'postgres', 'nobody has become a superuser');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM cache.spaces WHERE name = 'closed')), '1', 'what belongs to others is still there');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM cache.bindings WHERE relation = 'public.closed'::regclass)), '1', 'and attached');
-$node->command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', '180', 'stop' ], 'the server stops');
+$node->command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', 180 * $slowness, 'stop' ], 'the server stops');
 $node->_update_pid(0);
 my @crashes = slurp_file($node->logfile) =~ /(PANIC:.*|TRAP:.*|.*was terminated by signal.*)/g;
 is("@crashes", '', 'nothing crashed');

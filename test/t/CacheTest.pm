@@ -36,6 +36,9 @@ our @EXPORT = qw(
 # Each has a table of its name in create_tables().
 our @strategies = qw(cache_aside read_through write_through write_around);
 
+# How many times as long as usual what has a limit may take, as under valgrind.
+our $slowness = $ENV{CS_TEST_SLOWNESS} // 1;
+
 # A cluster begins as a copy of INITDB_TEMPLATE, as from PostgreSQL 17 on it does by
 # itself; an initdb takes several times as long.
 {
