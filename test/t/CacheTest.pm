@@ -15,6 +15,7 @@ use Test::More;
 
 our @EXPORT = qw(
   @strategies
+  $slowness
   new_node
   add_extension
   create_tables
