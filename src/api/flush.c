@@ -24,18 +24,21 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "api/call.h"
+#include "api/repair.h"
 #include "compat.h"
 #include "flush/deferred.h"
 #include "flush/flush.h"
 #include "flush/journal.h"
 #include "flush/own.h"
 #include "flush/state.h"
+#include "guc.h"
 #include "shmem.h"
 #include "store/store.h"
 #include "strategy/strategy.h"
@@ -47,19 +50,61 @@ PG_FUNCTION_INFO_V1(cs_flush);
 PG_FUNCTION_INFO_V1(cs_scan);
 
 #define FETCH_ROWS	1000
+#define SHORT_MS	1000		/* to wait for one of many tables */
 
 /* ----- flush ----- */
 
 static uint64
-flush_one(CsBinding *binding)
+flush_one(CsBinding *binding, int patience)
 {
+#ifndef CS_MUTANT_REPLAY_REENTERED
 	cs_flush_require_idle(binding->relid);
+#endif
 	if (!cs_state_is_open(binding->slot))
 	{
 		cs_state_note_table(binding->slot, MyDatabaseId);
-		cs_state_wait_open(binding->slot);
+		cs_state_wait_open(binding->slot, patience);
 	}
 	return cs_flush_table(binding->relid, false);
+}
+
+/*
+ * One of many: if it cannot be flushed, that is said, and the others are.  One
+ * that has not been replayed as that fails is not waited for.
+ */
+static uint64
+flush_or_warn(CsBinding *binding)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Oid			relid = binding->relid;
+	volatile uint64 rows = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		rows = flush_one(binding, SHORT_MS);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		cs_repair_say_not_flushed(relid, error);
+		rows = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return rows;
 }
 
 static bool
@@ -99,6 +144,7 @@ flush_owned(void)
 	uint64		rows = 0;
 	ListCell   *lc;
 
+	cs_flush_require_level();
 	foreach(lc, attached_tables())
 	{
 		CsBinding  *binding;
@@ -108,7 +154,7 @@ flush_owned(void)
 			continue;
 		binding = cs_binding_get(lfirst_oid(lc));
 		if (is_deferring(binding))
-			rows += flush_one(binding);
+			rows += flush_or_warn(binding);
 	}
 	return rows;
 }
@@ -129,7 +175,7 @@ cs_flush(PG_FUNCTION_ARGS)
 	(void) cs_owned_check(relid);
 	binding = cs_strategy_require(relid);
 	if (is_deferring(binding))
-		rows = flush_one(binding);
+		rows = flush_one(binding, cs_worker_timeout);
 	/* dropped while the flush waited for it */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		cs_owned_missing_error(relid);

@@ -177,13 +177,18 @@ can_flush(Oid relid)
 		!IsolationUsesXactSnapshot();
 }
 
-static void
-say_not_flushed(Oid relid, const ErrorData *error)
+void
+cs_repair_say_not_flushed(Oid relid, const ErrorData *error)
 {
+	char	   *name = get_rel_name(relid);
+
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
-			 errmsg("deferred writes of table \"%s\" could not be flushed", get_rel_name(relid)),
-			 errdetail_internal("%s", error->message)));
+			 errmsg("deferred writes of table \"%s\" could not be flushed",
+					name != NULL ? name : "?"),
+			 error->detail != NULL ? errdetail_internal("%s: %s", error->message, error->detail) :
+			 errdetail_internal("%s", error->message),
+			 error->hint != NULL ? errhint("%s", error->hint) : 0));
 }
 
 /* An error here is not one of the command's. */
@@ -216,7 +221,7 @@ cs_repair_flush(Oid relid)
 		CurrentResourceOwner = owner;
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 			ReThrowError(error);
-		say_not_flushed(relid, error);
+		cs_repair_say_not_flushed(relid, error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -23,6 +23,9 @@ extern void cs_repair_warn(const List *notes);
 /* About to be disabled: write what is deferred, if that can be done. */
 extern void cs_repair_flush(Oid relid);
 
+/* A WARNING that the table could not be flushed, and why. */
+extern void cs_repair_say_not_flushed(Oid relid, const ErrorData *error);
+
 /* Some were enabled, but not ALWAYS: of this relation, and of its partitions. */
 extern void cs_repair_restore(Oid relid);
 

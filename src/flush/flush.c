@@ -449,6 +449,16 @@ try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
 	return !again;
 }
 
+/* A row that is newer than the snapshot would seem to be gone. */
+void
+cs_flush_require_level(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("deferred writes can only be flushed at isolation level READ COMMITTED")));
+}
+
 static uint64
 flush_table(Oid relid, bool skip_locked)
 {
@@ -456,11 +466,7 @@ flush_table(Oid relid, bool skip_locked)
 	uint64		rows = 0;
 	bool		careful = false;
 
-	/* a row that is newer than the snapshot would seem to be gone */
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("deferred writes can only be flushed at isolation level READ COMMITTED")));
+	cs_flush_require_level();
 	binding = lock_for_flush(relid);
 	if (binding == NULL || binding->slot < 0)
 		return 0;

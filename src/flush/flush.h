@@ -28,6 +28,9 @@ extern uint64 cs_flush_replay(Oid relid);
  */
 extern void cs_flush_require_idle(Oid relid);
 
+/* Throws 0A000 above READ COMMITTED, where nothing can be flushed. */
+extern void cs_flush_require_level(void);
+
 /* Keep the table from being flushed by others until the transaction ends. */
 extern void cs_flush_hold(Oid relid);
 

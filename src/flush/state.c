@@ -29,6 +29,7 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -71,6 +72,8 @@ typedef struct CsSharedFlush
 } CsSharedFlush;
 
 static CsSharedFlush *states;
+
+bool		cs_state_opens_gates = false;	/* of this process */
 
 /* Behind them: slots from here on have never had an owner; only grows. */
 static pg_atomic_uint32 *owned_slots;
@@ -159,17 +162,25 @@ cs_state_open(int slot)
 	ConditionVariableBroadcast(&states[slot].changed);
 }
 
-/* Has the worker met a locked row since then? */
+/* The worker's last error, if it came since then; 0: none. */
+static int
+error_since(CsSharedFlush *state, TimestampTz since)
+{
+	int			code;
+
+	SpinLockAcquire(&state->lock);
+	code = state->error_time >= since ? state->error_code : 0;
+	SpinLockRelease(&state->lock);
+	return code;
+}
+
+/* Has the worker met a lock of others since then? */
 static bool
 is_held_up(CsSharedFlush *state, TimestampTz since)
 {
-	bool		held_up;
+	int			code = error_since(state, since);
 
-	SpinLockAcquire(&state->lock);
-	held_up = state->error_code == ERRCODE_LOCK_NOT_AVAILABLE &&
-		state->error_time >= since;
-	SpinLockRelease(&state->lock);
-	return held_up;
+	return code == ERRCODE_LOCK_NOT_AVAILABLE || code == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
 /* Which of these modes has this process, and does another one wait for it? */
@@ -219,13 +230,25 @@ holds_up_others(int slot)
 /*
  * A transaction that waits here may hold the very row that the worker needs
  * before it opens the gate, or a lock for which DDL waits that the worker waits
- * for; and the deadlock detector knows nothing of gates.
+ * for; and the deadlock detector knows nothing of gates.  That DDL waits for this
+ * process is the case now, so it does not matter when the worker has met it.
  */
+static bool
+is_deadlock(int slot, TimestampTz since)
+{
+	if (is_held_up(&states[slot], since) &&
+		TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return true;
+#ifdef CS_MUTANT_DDL_HELD_UP
+	return false;
+#endif
+	return is_held_up(&states[slot], 0) && holds_up_others(slot);
+}
+
 static void
 check_deadlock(int slot, TimestampTz since)
 {
-	if (is_held_up(&states[slot], since) &&
-		(TransactionIdIsValid(GetTopTransactionIdIfAny()) || holds_up_others(slot)))
+	if (is_deadlock(slot, since))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
 				 errmsg("deadlock detected"),
@@ -233,19 +256,81 @@ check_deadlock(int slot, TimestampTz since)
 				 errhint("Try the transaction again.")));
 }
 
+cs_noreturn static void
+say_not_replayed(int slot, const char *detail, const char *hint)
+{
+	Oid			database;
+	char	   *name = get_rel_name(cs_slot_relation(slot, &database));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("deferred writes of table \"%s\" have not been replayed yet",
+					name != NULL ? name : "?"),
+			 errdetail_internal("%s", detail),
+			 errhint("%s", hint)));
+}
+
+/*
+ * Nobody waits for ever.  While the first attempt is under way, which has a limit
+ * of its own, there is nothing to be told.
+ */
+static void
+check_patience(int slot, TimestampTz since, int patience)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	CsFlushInfo info;
+
+#ifdef CS_MUTANT_PATIENT_FOR_EVER
+	return;
+#endif
+	if (!TimestampDifferenceExceeds(since, now, patience))
+		return;
+	cs_state_info(slot, &info);
+	if (info.error_code != 0)
+		say_not_replayed(slot,
+						 psprintf(_("The last attempt to replay them failed: %s"), info.error),
+						 _("Look at the table's triggers and constraints and at locks on its rows; the flush worker goes on trying."));
+	if (pg_atomic_read_u32(&states[slot].worker) == 0 &&
+		TimestampDifferenceExceeds(since, now, cs_worker_timeout))
+		say_not_replayed(slot, _("The flush worker of this database has not looked at the table."),
+						 _("See the server log; you might need to increase max_worker_processes."));
+}
+
+/* Detaching a table does not wait for who reads or flushes it, and opens no gate. */
+static void
+check_attached(int slot, Oid relid)
+{
+	Oid			database;
+
+	if (OidIsValid(relid) && cs_slot_relation(slot, &database) == relid &&
+		database == MyDatabaseId)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("the table was detached from the cache concurrently"),
+			 errhint("Try again.")));
+}
+
 void
-cs_state_wait_open(int slot)
+cs_state_wait_open(int slot, int patience)
 {
 	CsSharedFlush *state = &states[slot];
 	TimestampTz since;
+	Oid			database;
+	Oid			relid = cs_slot_relation(slot, &database);
 
 	if (cs_state_is_open(slot))
 		return;
+	if (cs_state_opens_gates)
+		say_not_replayed(slot, _("The flush worker itself would have to wait for that."),
+						 _("The flush worker tries again."));
 	since = GetCurrentTimestamp();
 	ConditionVariablePrepareToSleep(&state->changed);
 	while (!cs_state_is_open(slot))
 	{
+		check_attached(slot, relid);
 		check_deadlock(slot, since);
+		check_patience(slot, since, patience);
 		/* the worker may have left when the table was not yet to be seen */
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_queue_wake_launcher();

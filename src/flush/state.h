@@ -48,11 +48,15 @@ extern void cs_state_reset(int slot);
 
 /*
  * Gate: closed until the worker has seen to what a crash may have left.  wait
- * is cancellable and asks the launcher for a worker of this database.
+ * is cancellable and asks the launcher for a worker of this database.  When the
+ * worker has failed to open it, wait throws 55000 after "patience" (ms).
  */
 extern bool cs_state_is_open(int slot);
 extern void cs_state_open(int slot);
-extern void cs_state_wait_open(int slot);
+extern void cs_state_wait_open(int slot, int patience);
+
+/* This process is a flush worker, which cannot wait for gates. */
+extern bool cs_state_opens_gates;
 
 /* A write_back table of this database has been met. */
 extern void cs_state_note_table(int slot, Oid database);

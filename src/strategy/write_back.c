@@ -37,9 +37,11 @@
 #include "flush/apply.h"
 #include "flush/combine.h"
 #include "flush/deferred.h"
+#include "flush/flush.h"
 #include "flush/journal.h"
 #include "flush/own.h"
 #include "flush/state.h"
+#include "guc.h"
 #include "strategy/strategy.h"
 #include "strategy/write_back.h"
 #include "table/triggers.h"
@@ -176,8 +178,9 @@ cs_write_back_wait_replayed(CsBinding *binding)
 #endif
 	if (binding->slot < 0)
 		return;
+	cs_flush_require_idle(binding->relid);
 	cs_state_note_table(binding->slot, MyDatabaseId);
-	cs_state_wait_open(binding->slot);
+	cs_state_wait_open(binding->slot, cs_worker_timeout);
 }
 
 static bool
@@ -319,8 +322,9 @@ cs_write_back_begin(CsBinding *binding)
 		/* attached or altered by us: it will not be opened */
 		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
 			return false;
+		cs_flush_require_idle(binding->relid);
 		cs_state_note_table(slot, MyDatabaseId);
-		cs_state_wait_open(slot);
+		cs_state_wait_open(slot, cs_worker_timeout);
 	}
 	return true;
 }

@@ -15,7 +15,11 @@
  * the gate opens.  Open gates are what the shared memory says of the past: a
  * worker that finds one open, as the one before it has died, must not replay,
  * since the entries are still in the store.  Before any gate opens, the stamps
- * are raised above those in the journal.
+ * are raised above those in the journal.  Tables of which the journal has nothing
+ * come first.  Replays run what the tables' owners have written, so one at a time
+ * is made in each round, and when there are other tables, with little time at
+ * first and twice as much each time: a replay that hangs or fails does not keep
+ * another table's gate closed.
  *
  * A volatile table is marked as clean when nobody is connected and nothing is
  * deferred, with its gate closed first: whoever comes later waits for the next
@@ -75,6 +79,8 @@
 
 #define ALONE_TIMES		10		/* the time that others have, when quarantined */
 #define LEAST_MS		500		/* that an attempt gets */
+#define FIRST_PART		16		/* of cache_strategies.worker_timeout: what the
+								 * first attempt to replay gets */
 
 #define NEVER			DT_NOEND
 
@@ -92,6 +98,10 @@ typedef struct Table
 	Size		share;			/* bytes that it may have deferred */
 	bool		settled;		/* its gate is open and flush_state says so */
 	bool		lost;			/* what was deferred before a crash */
+	bool		pending;		/* the journal has something of it: to be
+								 * replayed in this round */
+	int			patience;		/* ms that a replay gets; 0: none has taken too
+								 * long */
 	TimestampTz flushed;		/* last, or when the gate was opened */
 	bool		asked;			/* flush it now */
 	bool		skip;			/* leave out locked rows */
@@ -99,6 +109,7 @@ typedef struct Table
 	TimestampTz skip_until;
 	uint64		rows;			/* of the last flush */
 	CsTrouble	trouble;
+	CsAttempt	failing;		/* what has caused it; NULL: none */
 } Table;
 
 static List *tables = NIL;		/* of Table */
@@ -128,6 +139,18 @@ is_held_by_others(int sqlerrcode)
 		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
+/* To look at it again says nothing of what has failed afterwards. */
+static void
+succeeded(Table *t, CsAttempt work)
+{
+#ifndef CS_MUTANT_LOOK_FORGIVES
+	if (work != settle && work != flush && work != t->failing)
+		return;
+#endif
+	t->failing = NULL;
+	cs_attempt_went_well(&t->trouble);
+}
+
 /*
  * Rows that somebody holds are left out by the next attempt, which comes when
  * the other tables have had their turn.
@@ -135,10 +158,17 @@ is_held_by_others(int sqlerrcode)
 static void
 failed(Table *t, CsAttempt work, const ErrorData *error)
 {
-	if (t->slot >= 0)
+	int			slot = t->slot;
+
+#ifndef CS_MUTANT_LOOK_UNTOLD
+	/* it cannot even be looked at, and others may be waiting for that */
+	if (slot < 0)
+		slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, t->relid);
+#endif
+	if (slot >= 0)
 	{
-		cs_state_flushed(t->slot, error->sqlerrcode, error->message);
-		cs_state_add(t->slot, CS_FLUSH_RETRIES, 1);
+		cs_state_flushed(slot, error->sqlerrcode, error->message);
+		cs_state_add(slot, CS_FLUSH_RETRIES, 1);
 	}
 	if (is_held_by_others(error->sqlerrcode) && work == flush && !t->skip)
 	{
@@ -146,15 +176,22 @@ failed(Table *t, CsAttempt work, const ErrorData *error)
 		t->asked = true;
 		return;
 	}
+	if (t->failing == NULL || work == settle || work == flush)
+		t->failing = work;
 	cs_attempt_failed(&t->trouble, t->name, error);
 }
 
 /* Milliseconds for an attempt. */
 static int
-limit(void)
+limit(const Table *t, CsAttempt work)
 {
 	if (alone)
 		return cs_worker_timeout * ALONE_TIMES;
+#ifndef CS_MUTANT_REPLAY_PATIENT
+	if (work == settle && list_length(tables) > 1)
+		return Min(cs_worker_timeout,
+				   Max(t->patience, Max(cs_worker_timeout / FIRST_PART, LEAST_MS)));
+#endif
 	if (deadline == 0)
 		return cs_worker_timeout;
 	return (int) Max(Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline),
@@ -182,20 +219,27 @@ try_table(Table *t, CsAttempt work, const char *doing)
 	char		activity[sizeof(t->name) + 64];
 	ErrorData  *error;
 	int			slot = t->slot; /* looking at the table may change it */
+	int			ms = limit(t, work);
 
 	snprintf(activity, sizeof(activity), "%s %s", doing, t->name);
 	pgstat_report_activity(STATE_RUNNING, activity);
 	if (slot >= 0)
 		cs_quarantine_begin(slot, t->relid);
-	error = cs_attempt_make(work, t, limit());
+	error = cs_attempt_make(work, t, ms);
 	if (slot >= 0)
 		cs_quarantine_end(slot);
 	if (cs_attempt_timed_out && error != NULL)
+	{
+		if (work == settle && ms < cs_worker_timeout && !alone)
+		{
+			t->patience = ms * 2;
+			return false;
+		}
 		quarantine(t);
-	/* to look at it again says nothing of what has failed afterwards */
-	if (error == NULL && (work == settle || work == flush))
-		cs_attempt_went_well(&t->trouble);
-	else if (error != NULL)
+	}
+	if (error == NULL)
+		succeeded(t, work);
+	else
 		failed(t, work, error);
 	return error == NULL;
 }
@@ -377,6 +421,7 @@ check_ready(void *arg)
 
 	LockRelationOid(t->relid, AccessShareLock);
 	cs_triggers_require(cs_binding_require(t->relid));
+	t->pending = cs_journal_has_pending(t->relid);
 }
 
 /* The table may have been detached while its flush_state was waited for. */
@@ -422,6 +467,22 @@ settle(void *arg)
 	ForceSyncCommit();
 }
 
+/*
+ * Can it be settled at once?  Not when something is in the way, nor when the
+ * journal has something of it: then it gets its turn.
+ */
+static bool
+is_ready(Table *t)
+{
+	t->pending = false;
+	if (!cs_state_is_open(t->slot) && !try_table(t, check_ready, "looking at"))
+		return false;
+#ifdef CS_MUTANT_REPLAY_AT_ONCE
+	t->pending = false;
+#endif
+	return alone || !t->pending;
+}
+
 static bool
 settle_table(Table *t)
 {
@@ -432,8 +493,6 @@ settle_table(Table *t)
 		return false;
 	}
 	t->settled = false;
-	if (!cs_state_is_open(t->slot) && !try_table(t, check_ready, "looking at"))
-		return false;
 	if (!try_table(t, settle, "replaying deferred writes of"))
 		return false;
 	if (t->lost)
@@ -542,11 +601,32 @@ see_to(Table *t)
 	cs_state_set_worker(t->slot, cs_my_procno());
 	if (cs_quarantine_has(t->slot, t->relid))
 		return see_to_quarantined(t);
-	if ((!t->settled || !cs_state_is_open(t->slot)) && !settle_table(t))
+	if ((!t->settled || !cs_state_is_open(t->slot)) &&
+		(!is_ready(t) || !settle_table(t)))
 		return t->trouble.not_before;
 	if (due_at(t) <= now)
 		(void) flush_table(t);
 	return due_at(t);
+}
+
+/* The next of the tables that have to wait for their turn; returns when to go on. */
+static TimestampTz
+replay_next(void)
+{
+	Table	   *next = NULL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *t = lfirst(lc);
+
+		if (t->pending && (next == NULL || t->patience < next->patience))
+			next = t;
+	}
+	if (next == NULL)
+		return NEVER;
+	(void) settle_table(next);
+	return 0;
 }
 
 /* ----- the journals ----- */
@@ -627,6 +707,7 @@ forget_notes(void)
 bool
 cs_flushtables_read(void)
 {
+	cs_state_opens_gates = true;
 	if (cs_attempt_is_too_early(&reading) || !cs_attempt_common(list_tables, &reading))
 		return true;
 	read_once = true;
@@ -646,15 +727,21 @@ cs_flushtables_see_to(void)
 		cs_queue_flusher_serve();
 	foreach(lc, tables)
 	{
-		TimestampTz then = see_to(lfirst(lc));
+		Table	   *t = lfirst(lc);
+		TimestampTz then;
 
+		t->pending = false;
+		then = see_to(t);
 		next = Min(next, then);
 		if (ShutdownRequestPending)
 			return 0;
 	}
 	if (read_once)
 	{
-		TimestampTz then = see_to_journals();
+		TimestampTz then = replay_next();
+
+		next = Min(next, then);
+		then = see_to_journals();
 
 		next = Min(next, then);
 	}
@@ -726,7 +813,7 @@ flush_alone(Table *t)
 {
 	TimestampTz begin = GetCurrentTimestamp();
 
-	if (!settle_table(t) || !flush_table(t))
+	if (!is_ready(t) || !settle_table(t) || !flush_table(t))
 		cs_quarantine_failed(t->slot);
 	else if (!TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), cs_worker_timeout))
 		cs_quarantine_lift(t->slot);
