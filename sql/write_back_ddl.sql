@@ -1,129 +1,152 @@
---
--- write_back: DDL while writes are deferred, rows that the table refuses
---
-CREATE TABLE notes (id int PRIMARY KEY, alt int NOT NULL, n int NOT NULL DEFAULT 0, s text, t text);
-INSERT INTO notes SELECT i, i + 1, 0, 'old', 't' FROM generate_series(1, 4) i;
-SELECT cache.attach('notes', 'write_back', flush_interval => '1 hour', merge => '{"n": "add", "s": "replace"}');
+-- DDL on tables with deferred writes: what constrains the rows sees what is deferred,
+-- and what would make deferring wrong is refused.
+\set VERBOSITY terse
+CREATE DOMAIN positive AS int;
+CREATE TABLE accounts (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, s text, d positive);
+INSERT INTO accounts SELECT i, 0, 'row ' || i, 1 FROM generate_series(1, 5) i;
+SELECT cache.attach('accounts', 'write_back', flush_interval => '1 day',
+	merge => '{"n": "add", "s": "replace", "d": "replace"}');
 
--- the key stays as long as writes are deferred
-SELECT cache.increment(NULL::notes, 'n', 10, 1);
+-- What is deferred is to be seen by the command, and nothing is to become a dead letter.
+CREATE FUNCTION look() RETURNS TABLE (deferred bigint, dead bigint, rows text) LANGUAGE sql AS $$
+	SELECT dirty_entries, (SELECT count(*) FROM cache.dead_letters), (SELECT string_agg(a::text, ' ' ORDER BY id) FROM accounts a)
+	FROM cache.flush_status WHERE relation = 'accounts'::regclass
+$$;
+
+-- ----- CHECK -----
+UPDATE accounts SET n = n - 5 WHERE id = 1;
+ALTER TABLE accounts ADD CONSTRAINT solvent CHECK (n >= 0);
+SELECT * FROM look();
+UPDATE accounts SET n = n + 10 WHERE id = 1;
+ALTER TABLE accounts ADD CONSTRAINT solvent CHECK (n >= 0);
+SELECT * FROM look();
+UPDATE accounts SET n = n - 6 WHERE id = 1;
+-- NOT VALID: what is there stays, and what is deferred was there before
+UPDATE accounts SET n = n + 1 WHERE id = 2;
+ALTER TABLE accounts ADD CONSTRAINT none CHECK (n <> 1) NOT VALID;
+SELECT * FROM look();
+ALTER TABLE accounts VALIDATE CONSTRAINT none;
+ALTER TABLE accounts DROP CONSTRAINT none;
+-- with a new column
+UPDATE accounts SET n = n + 1 WHERE id = 3;
+ALTER TABLE accounts ADD COLUMN extra int CHECK (n <> 1);
+ALTER TABLE accounts ADD COLUMN extra int DEFAULT 7 CHECK (extra = 7);
+ALTER TABLE accounts DROP COLUMN extra;
+SELECT * FROM look();
+
+-- ----- NOT NULL -----
+UPDATE accounts SET s = NULL WHERE id = 1;
+ALTER TABLE accounts ALTER s SET NOT NULL;
+SELECT * FROM look();
+UPDATE accounts SET s = 'again' WHERE id = 1;
+ALTER TABLE accounts ALTER s SET NOT NULL;
+SELECT * FROM look();
+
+-- ----- domains -----
+UPDATE accounts SET d = -1 WHERE id = 1;
+ALTER DOMAIN positive ADD CONSTRAINT positive CHECK (VALUE > 0);
+UPDATE accounts SET d = 2 WHERE id = 1;
+ALTER DOMAIN positive ADD CONSTRAINT positive CHECK (VALUE > 0);
+ALTER DOMAIN positive DROP CONSTRAINT positive;
+UPDATE accounts SET d = NULL WHERE id = 2;
+ALTER DOMAIN positive SET NOT NULL;
+UPDATE accounts SET d = 1 WHERE id = 2;
+ALTER DOMAIN positive ADD CONSTRAINT positive CHECK (VALUE > 0);
+SELECT * FROM look();
+
+-- ----- keys -----
+UPDATE accounts SET s = 'same' WHERE id IN (4, 5);
+CREATE UNIQUE INDEX accounts_s ON accounts (s);
+SELECT * FROM look();
+CREATE TABLE texts (s text PRIMARY KEY);
+UPDATE accounts SET s = 'other' WHERE id = 4;
+ALTER TABLE accounts ADD FOREIGN KEY (s) REFERENCES texts;
+SELECT * FROM look();
+
+-- ----- in a transaction -----
 BEGIN;
-ALTER TABLE notes DROP CONSTRAINT notes_pkey, ADD PRIMARY KEY (alt);
-COMMIT;
-ALTER TABLE notes ALTER id TYPE bigint;
-ALTER TABLE notes DROP CONSTRAINT notes_pkey;
-SELECT n FROM cache.read(NULL::notes, 1);
-BEGIN;
-LOCK notes IN ACCESS EXCLUSIVE MODE;
-SELECT cache.flush('notes');
-ALTER TABLE notes ALTER id TYPE bigint;
-COMMIT;
-SELECT * FROM notes ORDER BY id;
-
--- a renamed column: what is deferred is for the column, not for its name
-UPDATE notes SET s = 'deferred' WHERE id = 1;
-UPDATE notes SET s = 'kept' WHERE id = 2;
-ALTER TABLE notes RENAME s TO state;
-UPDATE notes SET state = 'newest' WHERE id = 1;
-SELECT id, state FROM cache.scan(NULL::notes) ORDER BY id;
-SELECT cache.flush('notes');
-SELECT id, state FROM notes ORDER BY id;
-ALTER TABLE notes RENAME state TO s;
-
--- a column that is gone, one that is new, one of another type
-SELECT cache.increment(NULL::notes, 'n', 1, 1);
-UPDATE notes SET s = 'before' WHERE id = 2;
-ALTER TABLE notes ADD extra int DEFAULT 7, ALTER n TYPE numeric(6, 1);
-SELECT id, n, s, extra FROM cache.scan(NULL::notes) ORDER BY id;
-ALTER TABLE notes DROP s;
-SELECT cache.flush('notes');
-SELECT id, n, extra FROM notes ORDER BY id;
-SELECT cache.increment(NULL::notes, 'n', 1, 3);
-ALTER TABLE notes ALTER n DROP DEFAULT, ALTER n TYPE text;
-SELECT cache.flush('notes');
-SELECT key, changes, sqlstate, message FROM cache.dead_letters;
-ALTER TABLE notes ALTER n TYPE int USING n::numeric;
-SELECT cache.requeue('notes');
-SELECT id, n FROM notes ORDER BY id;
-
--- attaching anew in a transaction that is rolled back
-SELECT cache.attach('notes', 'write_back', flush_interval => '1 hour', merge => '{"n": "add"}');
-SELECT cache.increment(NULL::notes, 'n', 100, 1);
-BEGIN;
-SELECT cache.attach('notes', 'write_back', flush_interval => '1 hour', merge => '{"n": "add"}');
+UPDATE accounts SET n = n + 1 WHERE id = 2;
+\set VERBOSITY default
+ALTER TABLE accounts ADD CHECK (n < 1000);
+\set VERBOSITY terse
 ROLLBACK;
-SELECT n FROM cache.read(NULL::notes, 1);
-SELECT cache.flush('notes');
-SELECT n FROM notes WHERE id = 1;
-
--- triggers that do not see everything
-SELECT cache.increment(NULL::notes, 'n', 1000, 1);
+-- what others have deferred is in the table with the command, or not at all
+UPDATE accounts SET n = n + 1 WHERE id = 2;
+BEGIN;
+ALTER TABLE accounts ADD CONSTRAINT small CHECK (n < 1000);
+SELECT n FROM accounts WHERE id = 2;
+ROLLBACK;
+SELECT * FROM look();
+BEGIN;
+-- it has overtaken a value that is deferred, and cannot flush that
+UPDATE accounts SET s = 'deferred' WHERE id = 2;
+COMMIT;
+BEGIN;
+DELETE FROM accounts WHERE id = 2;
+ALTER TABLE accounts ADD CONSTRAINT small CHECK (n < 1000);
+ROLLBACK;
+ALTER TABLE accounts ADD CONSTRAINT small CHECK (n < 1000);
+SELECT * FROM look();
+-- nothing is deferred: nothing is in the way
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-DROP TRIGGER cache_strategies_truncate ON notes;
+DELETE FROM accounts WHERE id = 5;
+INSERT INTO accounts VALUES (5, 1, 'anew', 1);
+UPDATE accounts SET id = 6 WHERE id = 5;
+ALTER TABLE accounts ADD CONSTRAINT large CHECK (n > -1000);
 COMMIT;
-SELECT cache.flush('notes');
-SELECT cache.attach('notes', 'write_back', flush_interval => '1 hour', merge => '{"n": "add"}');
-SELECT n FROM notes WHERE id = 1;
 
--- rows that a trigger refuses, with an error that could be one of the table
-CREATE FUNCTION picky() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	IF NEW.n % 2 = 1 THEN
-		RAISE insufficient_privilege USING MESSAGE = 'odd';
-	END IF;
-	RETURN NEW;
-END $$;
-CREATE TRIGGER picky BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION picky();
-SELECT cache.increment(NULL::notes, 'n', 1, i) FROM generate_series(1, 3) i;
-SELECT id, n FROM cache.scan(NULL::notes) ORDER BY id;
-SELECT cache.flush('notes');
-SELECT key, changes, sqlstate, message, attempts FROM cache.dead_letters ORDER BY id;
-SELECT id, n FROM notes ORDER BY id;
-SELECT cache.requeue('notes');
-SELECT key, attempts FROM cache.dead_letters ORDER BY id;
--- of a single one nobody can tell
-SELECT cache.increment(NULL::notes, 'n', 1, 4);
-SELECT cache.flush('notes');
-DROP TRIGGER picky ON notes;
-SELECT cache.flush('notes');
-SELECT cache.requeue(id => (SELECT min(id) FROM cache.dead_letters));
-SELECT cache.discard('notes');
-SELECT id, n FROM notes ORDER BY id;
+-- ----- whose table it is -----
+CREATE ROLE regress_write_back_ddl;
+UPDATE accounts SET n = n + 1 WHERE id = 3;
+SET ROLE regress_write_back_ddl;
+ALTER TABLE accounts ADD CHECK (n > 0);
+CREATE UNIQUE INDEX ON accounts (n);
+CREATE RULE r AS ON UPDATE TO accounts DO INSTEAD NOTHING;
+ALTER TABLE accounts SET UNLOGGED;
+ALTER DOMAIN positive ADD CHECK (VALUE < 10);
+RESET ROLE;
+SELECT deferred FROM look();
 
--- detach can throw deferred writes away
-SELECT cache.increment(NULL::notes, 'n', 5, 1);
-BEGIN;
-SELECT cache.detach('notes', discard => true);
-ROLLBACK;
-SELECT n FROM cache.read(NULL::notes, 1);
-SELECT cache.detach('notes', discard => true);
-SELECT n FROM notes WHERE id = 1;
-SELECT cache.attach('notes', 'write_back', flush_interval => '1 hour', merge => '{"n": "add"}');
-SELECT n FROM cache.read(NULL::notes, 1);
-SELECT cache.detach('notes');
-DROP TABLE notes;
-DROP FUNCTION picky();
+-- ----- rules, unlogged -----
+\set VERBOSITY default
+CREATE RULE r AS ON UPDATE TO accounts DO INSTEAD NOTHING;
+ALTER TABLE accounts SET UNLOGGED;
+\set VERBOSITY terse
+SELECT cache.attach('accounts', 'write_back', flush_interval => '1 day', durable => false, merge => '{"n": "add"}');
+ALTER TABLE accounts SET UNLOGGED;
+UPDATE accounts SET n = n + 1 WHERE id = 3;
+SELECT deferred FROM look();
+ALTER TABLE accounts SET LOGGED;
+SELECT cache.flush('accounts');
+SELECT cache.attach('accounts', 'read_through');
+CREATE RULE r AS ON UPDATE TO accounts WHERE new.id = 0 DO INSTEAD NOTHING;
+SELECT cache.attach('accounts', 'write_back');
+DROP TABLE accounts;
 
--- what a direct change meets: a whole row that is deferred
-CREATE TABLE posts (id int PRIMARY KEY, title text, likes int, top int);
-SELECT cache.attach('posts', 'write_back', flush_interval => '1 hour', merge => '{"likes": "add", "top": "max"}');
-INSERT INTO posts VALUES (1, 'table', 1, 1);
-SELECT * FROM cache.write(ROW(1, 'written', 10, 10)::posts);
-UPDATE posts SET title = 'direct', likes = likes + 5 WHERE id = 1;
-SELECT * FROM cache.read(NULL::posts, 1);
-SELECT cache.flush('posts');
-SELECT * FROM posts;
-BEGIN;
-UPDATE posts SET title = 'mine' WHERE id = 1;
-INSERT INTO posts VALUES (2, 'new');
-SELECT cache.flush('posts');
-ROLLBACK;
-BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT cache.flush('posts');
-ROLLBACK;
--- values that are too large to be deferred go to the table
-SELECT cache.attach('posts', 'write_back', flush_interval => '1 hour', merge => '{"title": "replace"}');
-UPDATE posts SET title = repeat('x', 30000000) WHERE id = 1;
-SELECT length(title) FROM posts;
-SELECT length(title) FROM cache.read(NULL::posts, 1);
-DROP TABLE posts;
+-- ----- children, partitions -----
+\set VERBOSITY default
+CREATE TABLE parent (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO parent VALUES (1, 0);
+SELECT cache.attach('parent', 'write_back', flush_interval => '1 day', merge => '{"n": "add"}');
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO child VALUES (2, 0);
+UPDATE parent SET n = n + 1;
+SELECT cache.read(NULL::parent, 1), array(SELECT n FROM parent ORDER BY id) AS stored;
+SELECT cache.flush('parent');
+SELECT * FROM parent ORDER BY id;
+DROP TABLE parent CASCADE;
+\set VERBOSITY terse
+CREATE TABLE whole (id int, n int NOT NULL);
+CREATE TABLE part (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO part VALUES (1, 0);
+SELECT cache.attach('part', 'write_back', flush_interval => '1 day', merge => '{"n": "add"}');
+ALTER TABLE part INHERIT whole;
+SELECT cache.increment(NULL::part, 'n', -1, 1);
+ALTER TABLE whole ADD CHECK (n >= 0);
+ALTER TABLE ONLY whole ADD CHECK (n >= 0) NO INHERIT;
+SELECT * FROM whole;
+
+DROP TABLE part, whole, texts;
+DROP DOMAIN positive;
+DROP FUNCTION look;
+DROP ROLE regress_write_back_ddl;

@@ -40,6 +40,8 @@
 	object_aclcheck(NamespaceRelationId, (nsp), (role), (mode))
 #define cs_class_ownercheck(rel, role) \
 	object_ownercheck(RelationRelationId, (rel), (role))
+#define cs_type_ownercheck(type, role) \
+	object_ownercheck(TypeRelationId, (type), (role))
 #define cs_extension_ownercheck(extension, role) \
 	object_ownercheck(ExtensionRelationId, (extension), (role))
 #define cs_proc_aclcheck(proc, role, mode) \
@@ -54,6 +56,7 @@
 #define cs_namespace_aclcheck(nsp, role, mode) \
 	pg_namespace_aclcheck((nsp), (role), (mode))
 #define cs_class_ownercheck(rel, role)	pg_class_ownercheck((rel), (role))
+#define cs_type_ownercheck(type, role)	pg_type_ownercheck((type), (role))
 #define cs_extension_ownercheck(extension, role) \
 	pg_extension_ownercheck((extension), (role))
 #define cs_proc_aclcheck(proc, role, mode) pg_proc_aclcheck((proc), (role), (mode))

@@ -14,6 +14,8 @@
  *		ENABLE TRIGGER			our triggers fire ALWAYS again
  *		whatever leaves them	a WARNING
  *		out of force
+ *		constraints				what is deferred is written before
+ *		rules, SET UNLOGGED		refused while writes are deferred
  *
  * A statement that cannot be of interest costs a look at its kind.
  *
@@ -29,6 +31,7 @@
 #include "tcop/utility.h"
 
 #include "api/alter.h"
+#include "api/constrain.h"
 #include "api/parts.h"
 #include "api/repair.h"
 #include "shmem.h"
@@ -107,7 +110,10 @@ alter_is_of_interest(const AlterTableStmt *stmt)
 		return false;
 	foreach(lc, stmt->cmds)
 	{
-		if (moved_table(stmt, lfirst(lc)) != NULL || may_break(lfirst(lc)))
+		const AlterTableCmd *cmd = lfirst(lc);
+
+		if (moved_table(stmt, cmd) != NULL || may_break(cmd) ||
+			cmd->subtype == AT_SetUnLogged || cs_constrain_constrains(cmd))
 			return true;
 	}
 	return false;
@@ -127,6 +133,15 @@ is_of_interest(const Node *statement)
 			return ((const CreateTrigStmt *) statement)->replace;
 		case T_DropStmt:
 			return ((const DropStmt *) statement)->removeType == OBJECT_TRIGGER;
+		case T_RuleStmt:
+			return true;
+		case T_IndexStmt:
+			/* with a constraint it is that of a new table */
+			return ((const IndexStmt *) statement)->unique &&
+				!((const IndexStmt *) statement)->isconstraint &&
+				!((const IndexStmt *) statement)->concurrent;
+		case T_AlterDomainStmt:
+			return cs_constrain_alters((const AlterDomainStmt *) statement);
 		default:
 			return false;
 	}
@@ -149,6 +164,7 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	bool		breaks = false;
 	bool		disabled = false;
+	bool		constrains = false;
 	ListCell   *lc;
 
 	if (!OidIsValid(relid))
@@ -159,6 +175,9 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 
 		breaks |= may_break(cmd);
 		disabled |= disables(cmd);
+		constrains |= cs_constrain_constrains(cmd);
+		if (cmd->subtype == AT_SetUnLogged)
+			cs_constrain_refuse_unlogged(relid);
 		if (enables(cmd))
 			altering->enabled = relid;
 		if (cmd->subtype == AT_AddInherit)
@@ -170,6 +189,8 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 		note(altering, stmt->relation);
 	if (disabled && altering->notes != NIL)
 		cs_repair_flush(relid);
+	if (constrains)
+		cs_constrain_table(relid);
 }
 
 /* Of each "table.trigger" the table. */
@@ -195,6 +216,15 @@ before_drop_triggers(Altering *altering, const DropStmt *stmt)
 }
 
 static void
+before_other(const RangeVar *table, void (*act) (Oid relid))
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+
+	if (OidIsValid(relid))
+		act(relid);
+}
+
+static void
 before(Altering *altering)
 {
 	const Node *statement = altering->statement;
@@ -212,6 +242,15 @@ before(Altering *altering)
 		case T_CreateTrigStmt:
 			if (cs_triggers_own(((const CreateTrigStmt *) statement)->trigname) != NULL)
 				note(altering, ((const CreateTrigStmt *) statement)->relation);
+			break;
+		case T_RuleStmt:
+			before_other(((const RuleStmt *) statement)->relation, cs_constrain_refuse_rule);
+			break;
+		case T_IndexStmt:
+			before_other(((const IndexStmt *) statement)->relation, cs_constrain_table);
+			break;
+		case T_AlterDomainStmt:
+			cs_constrain_domain((const AlterDomainStmt *) statement);
 			break;
 		default:
 			before_drop_triggers(altering, (const DropStmt *) statement);

@@ -30,6 +30,7 @@
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
+#include "api/attached.h"
 #include "api/call.h"
 #include "api/repair.h"
 #include "compat.h"
@@ -114,30 +115,6 @@ is_deferring(const CsBinding *binding)
 		binding->slot >= 0;
 }
 
-static List *
-attached_tables(void)
-{
-	List	   *relids = NIL;
-	MemoryContext old = CurrentMemoryContext;
-
-	SPI_connect();
-	if (SPI_execute("SELECT relation FROM cache.bindings WHERE strategy OPERATOR(pg_catalog.=) 'write_back' "
-					"ORDER BY relation::pg_catalog.oid", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read cache.bindings");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-														   SPI_tuptable->tupdesc, 1, &isnull));
-		MemoryContext mine = MemoryContextSwitchTo(old);
-
-		relids = lappend_oid(relids, relid);
-		MemoryContextSwitchTo(mine);
-	}
-	SPI_finish();
-	return relids;
-}
-
 static uint64
 flush_owned(void)
 {
@@ -145,7 +122,7 @@ flush_owned(void)
 	ListCell   *lc;
 
 	cs_flush_require_level();
-	foreach(lc, attached_tables())
+	foreach(lc, cs_attached_deferring())
 	{
 		CsBinding  *binding;
 

@@ -91,13 +91,23 @@ sentence(const char *text)
 	return result;
 }
 
+/* Inheritance children are no obstacle: an UPDATE of them is not deferred. */
+static bool
+still_defers(Oid relid)
+{
+	CsBinding  *binding = cs_binding_get(relid);
+
+	return binding != NULL && binding->nkeys > 0 && binding->slot >= 0 &&
+		cs_triggers_settle(binding);
+}
+
 static void
 warn(const Note *note, const char *problem, bool mend)
 {
 	CsOptions	options;
 	char	   *name = get_rel_name(note->relid);
 	bool		defers = note->attached && cs_binding_read_options(note->relid, &options) &&
-	strcmp(options.strategy, cs_write_back.name) == 0;
+	strcmp(options.strategy, cs_write_back.name) == 0 && !still_defers(note->relid);
 
 	ereport(WARNING,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * attached.h
+ *		The tables that are attached.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_ATTACHED_H
+#define CS_ATTACHED_H
+
+#include "nodes/pg_list.h"
+
+/* The OIDs of those whose writes are deferred, in order, from cache.bindings. */
+extern List *cs_attached_deferring(void);
+
+#endif							/* CS_ATTACHED_H */

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * constrain.h
+ *		DDL that constrains what a table's rows may be, and deferred writes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_CONSTRAIN_H
+#define CS_CONSTRAIN_H
+
+#include "nodes/parsenodes.h"
+
+/* Does the command look at the rows that there are, or refuse some to come? */
+extern bool cs_constrain_constrains(const AlterTableCmd *cmd);
+
+/*
+ * The rows of the table, and of those below it, are about to be constrained: write
+ * what is deferred for them.  Throws what makes that impossible.
+ */
+extern void cs_constrain_table(Oid relid);
+
+/* The same for all tables with columns of a domain. */
+extern bool cs_constrain_alters(const AlterDomainStmt *stmt);
+extern void cs_constrain_domain(const AlterDomainStmt *stmt);
+
+/* What cache.attach() would refuse for a table whose writes are deferred: 55000. */
+extern void cs_constrain_refuse_rule(Oid relid);
+extern void cs_constrain_refuse_unlogged(Oid relid);
+
+#endif							/* CS_CONSTRAIN_H */
