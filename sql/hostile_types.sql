@@ -69,7 +69,7 @@ SELECT n FROM cache.read(NULL::m.moods, 1);
 SELECT cache.detach('m.moods');
 
 -- ----- deltas of one key that cannot be made one -----
-CREATE FUNCTION m.fine(text) RETURNS bool LANGUAGE sql RETURN true;
+CREATE FUNCTION m.fine(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
 CREATE DOMAIN m.word AS text CHECK (m.fine(VALUE));
 CREATE TABLE m.words (id int PRIMARY KEY, top text, n int DEFAULT 0);
 INSERT INTO m.words SELECT i, '{a}' FROM generate_series(1, 4) i;
@@ -77,12 +77,12 @@ SELECT cache.attach('m.words', 'write_back', flush_interval => '1 day', merge =>
 UPDATE m.words SET top = '{b}', n = 1;
 ALTER TABLE m.words ALTER top TYPE m.word[] USING NULL;
 UPDATE m.words SET top = '{c}', n = n + 1 WHERE id <= 2;
-CREATE OR REPLACE FUNCTION m.fine(text) RETURNS bool LANGUAGE sql RETURN $1 <> 'b';
+CREATE OR REPLACE FUNCTION m.fine(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN $1 <> 'b'; END $$;
 SELECT * FROM cache.read(NULL::m.words, 1);
 SELECT cache.flush('m.words') >= 0 AS flushed;
 SELECT * FROM m.words ORDER BY id;
 SELECT key, changes, sqlstate FROM cache.dead_letters ORDER BY key;
-CREATE OR REPLACE FUNCTION m.fine(text) RETURNS bool LANGUAGE sql RETURN true;
+CREATE OR REPLACE FUNCTION m.fine(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
 SELECT cache.requeue('m.words');
 SELECT * FROM m.words ORDER BY id;
 SELECT count(*) FROM cache.dead_letters;

@@ -221,17 +221,67 @@ take_all(CsBinding *binding, uint64 boundary, bool careful, Batch *batch, Batch 
 
 /* ----- marking ----- */
 
+/* What the journal is to have; NULL, and an error: a value has no text. */
+static bytea *
+try_portable(CsBinding *binding, const CsApplyItem *item, ErrorData **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	bytea	   *volatile portable = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		*error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient((*error)->sqlerrcode))
+			ReThrowError(*error);
+		portable = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return portable;
+}
+
 /*
  * A row that somebody holds: its delta stays.  What the journal has of it is
  * about to count as flushed, so it is written anew, to come before all that is
- * not.
+ * not.  False: that cannot be, and it is a dead letter now.
  */
-static void
-carry(CsBinding *binding, const CsApplyItem *item, uint64 boundary)
+static bool
+carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
 {
-	if (binding->options.durable)
-		cs_journal_write(binding->relid, boundary,
-						 cs_delta_to_portable(binding, item->rowkey, item->delta));
+	bytea	   *portable;
+	ErrorData  *error;
+	CsAsOwner	saved;
+
+	if (!binding->options.durable)
+		return true;
+#ifdef CS_MUTANT_CARRY_UNGUARDED
+	portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+#else
+	portable = try_portable(binding, item, &error);
+#endif
+	if (portable != NULL)
+	{
+		cs_journal_write(binding->relid, boundary, portable);
+		return true;
+	}
+	cs_owner_begin(&saved, binding->owner);
+	cs_deadletter_store(binding, item, error, NULL);
+	cs_owner_end(&saved);
+	item->outcome = CS_APPLIED_DEAD;
+	return false;
 }
 
 static uint64
@@ -248,11 +298,8 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 		CsApplyItem *item = &batch->items[i];
 		uint64		id = batch->ids[item->cookie];
 
-		if (item->outcome == CS_APPLIED_LOCKED)
-		{
-			carry(binding, item, boundary);
+		if (item->outcome == CS_APPLIED_LOCKED && carry(binding, item, boundary))
 			continue;
-		}
 		if (cs_deferred_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
 			cs_own_wrote(binding, &item->rowkey->key, id);
 		else if (item->outcome != CS_APPLIED_GONE)

@@ -13,7 +13,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', 'log_min_messages = info', 'restart_after_crash = off');
+my $node = new_node('main', 'log_min_messages = info', 'restart_after_crash = off', 'cache_strategies.worker_timeout = 1h');
 my $sum = 0;					# of what was acknowledged for each row
 
 add_extension($node);

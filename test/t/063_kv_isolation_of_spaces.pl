@@ -1,6 +1,7 @@
 
 # Whatever others put into the cache, a space keeps its share; beyond that it is
-# evicted like everything else.  Quotas hold.
+# evicted like everything else.  Quotas hold, and a table with one pushes out nobody
+# else's rows.
 
 use strict;
 use warnings FATAL => 'all';
@@ -49,6 +50,7 @@ my @floods = (
 	[ 'transactions', a => q(DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM work.fill('y' || i || '/', 100, 1000); COMMIT; END LOOP; END $$) ],
 	[ 'large values', a => q(SELECT work.fill('large', 300, 50000, immediate => true)) ],
 	[ 'a space', a => q(SELECT work.fill('z', 20000, 600, 'of_a', true)) ],
+	[ 'a table of one role', a => q(SELECT count(cache.read(NULL::work.t_of_a, i)) FROM generate_series(1, 20000) i, generate_series(1, 2)) ],
 	[ 'a table', postgres => q(SELECT count(cache.read(NULL::t, i)) FROM generate_series(1, 20000) i, generate_series(1, 2)) ],
 );
 
@@ -64,6 +66,12 @@ sql(q(
 	CREATE TABLE t (id int PRIMARY KEY, v text);
 	INSERT INTO t SELECT i, repeat('t', 600) FROM generate_series(1, 20000) i;
 	SELECT cache.attach('t', 'read_through');
+));
+sql(q(
+	SET ROLE a;
+	CREATE TABLE work.t_of_a (id int PRIMARY KEY, v text);
+	INSERT INTO work.t_of_a SELECT i, repeat('a', 600) FROM generate_series(1, 20000) i;
+	SELECT cache.attach('work.t_of_a', 'write_through');
 ));
 as_role('b', qq(SELECT work.fill('mine', $keys, $size), work.fill('shared', $keys, $size, 'of_b')));
 
@@ -116,6 +124,29 @@ is(as_role('b', "SELECT work.left_of('shared', $keys, $size, 'of_b')"), $keys, '
 # Rolled back changes are not counted.
 as_role('b', q(BEGIN; SELECT work.fill('r', 20, 500, 'limited'); ROLLBACK;)) foreach 1 .. 20;
 is(as_role('b', q(SELECT left(cache.get('one', 'limited'), 1))), 'p', 'what is rolled back makes no room');
+
+# ----- quotas of tables -----
+
+# Rows of two roles, of which one reads much more than there is room for.
+sql(q(
+	SET ROLE a;
+	SELECT cache.attach('work.t_of_a', 'read_through', max_memory => '200kB');
+	RESET ROLE;
+	SET ROLE c;
+	CREATE TABLE work.t_of_c (id int PRIMARY KEY, v text);
+	INSERT INTO work.t_of_c SELECT i, repeat('c', 600) FROM generate_series(1, 500) i;
+	SELECT cache.attach('work.t_of_c', 'read_through');
+));
+as_role('c', q(SELECT count(cache.read(NULL::work.t_of_c, i)) FROM generate_series(1, 500) i, generate_series(1, 3)));
+
+my $of_c = q(SELECT count(cache.lookup(NULL::work.t_of_c, id)) FROM work.t_of_c);
+my $cached = as_role('c', $of_c);
+
+cmp_ok($cached, '>', 400, 'the rows of one role are cached');
+as_role('a', q(SELECT count(cache.read(NULL::work.t_of_a, i)) FROM generate_series(1, 20000) i, generate_series(1, 2)));
+is(sql(q(SELECT bytes <= 200 * 1024 AND bytes > 100 * 1024 FROM cache.table_stats WHERE relation = 'work.t_of_a'::regclass)), 't',
+	'a table with max_memory fills that and no more');
+is(as_role('c', $of_c), $cached, 'and pushes out no row of another role');
 
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|terminated by signal/, 'nothing crashed');
