@@ -52,8 +52,10 @@ has_check(const ColumnDef *column)
 	ListCell   *lc;
 
 	foreach(lc, column->constraints)
+	{
 		if (((const Constraint *) lfirst(lc))->contype == CONSTR_CHECK)
 			return true;
+	}
 	return false;
 }
 

@@ -69,8 +69,8 @@ typedef struct Batch
 
 /* Why the attempt failed. */
 static bool met_cancel;
-static bool was_taking;			/* what is deferred for some key cannot be made
-								 * one */
+static bool was_taking;			/* what is deferred for some key cannot be
+								 * made one */
 
 /* ----- taking ----- */
 

@@ -79,8 +79,8 @@
 
 #define ALONE_TIMES		10		/* the time that others have, when quarantined */
 #define LEAST_MS		500		/* that an attempt gets */
-#define FIRST_PART		16		/* of cache_strategies.worker_timeout: what the
-								 * first attempt to replay gets */
+#define FIRST_PART		16		/* of cache_strategies.worker_timeout: what
+								 * the first attempt to replay gets */
 
 #define NEVER			DT_NOEND
 
@@ -100,8 +100,8 @@ typedef struct Table
 	bool		lost;			/* what was deferred before a crash */
 	bool		pending;		/* the journal has something of it: to be
 								 * replayed in this round */
-	int			patience;		/* ms that a replay gets; 0: none has taken too
-								 * long */
+	int			patience;		/* ms that a replay gets; 0: none has taken
+								 * too long */
 	TimestampTz flushed;		/* last, or when the gate was opened */
 	bool		asked;			/* flush it now */
 	bool		skip;			/* leave out locked rows */
