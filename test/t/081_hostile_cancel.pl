@@ -117,7 +117,7 @@ $node->safe_psql('postgres', <<'SQL');
 	DECLARE
 		remains text;
 	BEGIN
-		FOR i IN 1 .. 10000 LOOP
+		FOR i IN 1 .. 2000 LOOP
 			SELECT concat_ws(', ', nullif(left_behind(), ''),
 				(SELECT string_agg(format('%s %s', l.locktype, l.mode), ', ')
 				FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -125,7 +125,7 @@ $node->safe_psql('postgres', <<'SQL');
 				(SELECT 'progress of ' || pid FROM cache.progress LIMIT 1),
 				(SELECT 'prepared ' || gid FROM pg_prepared_xacts LIMIT 1)) INTO remains;
 			EXIT WHEN remains = '';
-			PERFORM pg_sleep(0.002);
+			PERFORM pg_sleep(0.01);
 		END LOOP;
 		RETURN remains;
 	END $$;
