@@ -232,8 +232,9 @@ headers_version() {
 	sed -nE 's/^#define PG_VERSION "([^" ]+).*/\1/p' "$SYSROOT$PG_SERVERDIR/pg_config.h" 2>/dev/null
 }
 
-# check_versions: server and headers are of one major version; of which minor, is
-# of no matter to an extension.
+# check_versions: server and headers are of one major version.  Headers of a later
+# minor version can use functions that the server does not have: those of 15.20 use
+# one that is not in 15.18.
 check_versions() {
 	local server headers
 	server=$(version_of "$SYSROOT$PG_BINDIR/postgres")
@@ -242,8 +243,13 @@ check_versions() {
 	[ "${headers%%[!0-9]*}" = "${server%%[!0-9]*}" ] ||
 		die "$PG_SERVERDIR has the headers of PostgreSQL $headers, and $PG_BINDIR/postgres is $server"
 	say "PostgreSQL $server, $PG_BINDIR ($PG_WHY; PGMAJOR or PG_CONFIG choose another)"
-	[ "$headers" = "$server" ] ||
-		say "its headers are of $headers: fine, minor versions of one major version go together"
+	[ "$headers" != "$server" ] || return 0
+	if [ "$(printf '%s\n' "$headers" "$server" | sort -V | tail -n 1)" = "$headers" ]; then
+		say "its headers are of $headers, newer than the server: what they use of it may be missing there,
+and then the library is not loaded (\"undefined symbol\"); upgrade the server"
+	else
+		say "its headers are of $headers: fine, a server loads what was built for an earlier minor version"
+	fi
 }
 
 # --- what is missing -------------------------------------------------------
