@@ -89,20 +89,20 @@ cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nul
 {
 	int			own = added_to == InvalidAttrNumber || !cs_binding_defers(binding) ||
 		cs_merge_column(cs_merge_get(binding), added_to) != NULL ? 1 : 0;
-	int			rc;
 
 	cs_own_direct += own;
 	PG_TRY();
 	{
-		rc = SPI_execute_plan(plan, values, nulls, false, 0);
+		int			rc = SPI_execute_plan(plan, values, nulls, false, 0);
+
+		if (rc < 0)
+			elog(ERROR, "could not write a row: %s", SPI_result_code_string(rc));
 	}
 	PG_FINALLY();
 	{
 		cs_own_direct -= own;
 	}
 	PG_END_TRY();
-	if (rc < 0)
-		elog(ERROR, "could not write a row: %s", SPI_result_code_string(rc));
 	/* the error undoes what was written to the wrong one */
 	if (!cs_loader_reads_table(plan, binding))
 		cs_binding_renamed_error(binding);
