@@ -65,6 +65,9 @@ hostile:
 fresh:
 	@STAGES="$(STAGES)" test/fresh $(VARIANTS)
 
+clients:
+	@test/clients/run $(CLIENTS)
+
 compat:
 	@test/compat $(STAGES)
 
