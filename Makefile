@@ -21,7 +21,8 @@
 # makes bitcode for inlining by JIT, too; that takes some minutes.
 
 MODULE_big = cache_strategies
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c) \
+	$(if $(findstring CS_TEST_POINTS,$(EXTRA_CPPFLAGS)),$(wildcard test/module/*.c))))
 EXTENSION = cache_strategies
 DATA = sql/cache_strategies--1.0.sql
 PGFILEDESC = "cache_strategies - a cache inside the server"
@@ -32,7 +33,7 @@ ifeq ($(WERROR),1)
 PG_CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 endif
-EXTRA_CLEAN = $(OBJS:.o=.d)
+EXTRA_CLEAN = $(OBJS:.o=.d) test/module/*.o test/module/*.d
 
 # For installcheck, against a server that has the library preloaded.
 REGRESS := $(sort $(filter-out %--1.0,$(patsubst sql/%.sql,%,$(wildcard sql/*.sql))))

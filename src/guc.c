@@ -12,7 +12,6 @@
 #include "utils/guc.h"
 
 #include "guc.h"
-#include "store/store.h"
 
 int			cs_memory_mb = 128;
 int			cs_partitions = 0;

@@ -8,6 +8,10 @@
 #ifndef CS_GUC_H
 #define CS_GUC_H
 
+/* Owners are numbered from 0; an entry stores the number in 20 bits. */
+#define CS_OWNER_BITS	20
+#define CS_MAX_OWNERS	(1 << CS_OWNER_BITS)
+
 extern int	cs_memory_mb;		/* cache_strategies.memory, MB */
 extern int	cs_partitions;		/* 0: chosen from memory */
 extern int	cs_typical_entry;	/* bytes of key and value */

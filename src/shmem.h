@@ -8,8 +8,20 @@
 #ifndef CS_SHMEM_H
 #define CS_SHMEM_H
 
-/* Install the hooks that set it up; only while libraries are preloaded. */
-extern void cs_shmem_hook(void);
+/* A part of it. */
+typedef struct CsShmemPart
+{
+	void		(*request) (void);	/* of locks, and of space if that is not
+									 * what size() says; or NULL */
+	Size		(*size) (void);	/* or NULL */
+	void		(*init) (void); /* under AddinShmemInitLock */
+} CsShmemPart;
+
+/*
+ * Install the hooks that set up these parts, in their order; only while libraries
+ * are preloaded.
+ */
+extern void cs_shmem_hook(const CsShmemPart *list, int n);
 
 /* Was the library preloaded? */
 extern bool cs_shmem_ready(void);

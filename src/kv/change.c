@@ -23,10 +23,10 @@
 #include "kv/entry.h"
 #include "kv/keylock.h"
 #include "kv/overlay.h"
-#include "observe/counters.h"
+#include "store/counters.h"
 #include "store/staged.h"
-#include "txn/testpoint.h"
-#include "txn/txn.h"
+#include "testpoint.h"
+#include "xact/txn.h"
 
 /* ----- what is refused ----- */
 

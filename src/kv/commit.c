@@ -24,11 +24,11 @@
 #include "kv/cell.h"
 #include "kv/commit.h"
 #include "kv/overlay.h"
-#include "observe/counters.h"
 #include "store/clock.h"
+#include "store/counters.h"
 #include "store/staged.h"
-#include "txn/participant.h"
-#include "txn/testpoint.h"
+#include "testpoint.h"
+#include "xact/participant.h"
 
 static uint64 tag = 0;			/* of the cell while it is open */
 static bool ending = false;		/* PRE_COMMIT is done, or under way */

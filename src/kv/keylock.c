@@ -35,7 +35,7 @@
 #include "guc.h"
 #include "kv/keylock.h"
 #include "store/slot.h"
-#include "txn/testpoint.h"
+#include "testpoint.h"
 
 /* Keys of a space from which on it had better be locked as a whole, or must be. */
 #define MANY_KEYS	(cs_bulk_threshold / 10)

@@ -17,10 +17,10 @@
 #include "kv/entry.h"
 #include "kv/kv.h"
 #include "kv/overlay.h"
-#include "observe/counters.h"
 #include "store/clock.h"
+#include "store/counters.h"
 #include "store/keyhash.h"
-#include "txn/txn.h"
+#include "xact/txn.h"
 
 void
 cs_kv_init(void)

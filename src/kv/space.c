@@ -28,7 +28,6 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
-#include "common/int.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -42,9 +41,10 @@
 #include "utils/syscache.h"
 
 #include "guc.h"
+#include "inval.h"
 #include "kv/space.h"
+#include "relation/span.h"
 #include "store/slot.h"
-#include "txn/inval.h"
 
 /* In the namespace of advisory locks, where users have 1 and 2. */
 #define LOCK_SPACE	0xc7
@@ -181,18 +181,6 @@ open_table(Oid relid)
 	return rel;
 }
 
-int64
-cs_space_usecs(const Interval *span)
-{
-	int64		days = span->day + span->month * INT64CONST(30);
-	int64		usecs;
-
-	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &usecs) ||
-		pg_add_s64_overflow(usecs, span->time, &usecs))
-		return days > 0 ? PG_INT64_MAX : PG_INT64_MIN;
-	return usecs;
-}
-
 static void
 space_from_tuple(HeapTuple tuple, TupleDesc desc, CsSpace *space)
 {
@@ -206,7 +194,7 @@ space_from_tuple(HeapTuple tuple, TupleDesc desc, CsSpace *space)
 	space->owner = DatumGetObjectId(values[Anum_spaces_owner - 1]);
 	space->slot = -1;
 	if (!nulls[Anum_spaces_ttl - 1])
-		space->ttl = Max(cs_space_usecs(DatumGetIntervalP(values[Anum_spaces_ttl - 1])), 0);
+		space->ttl = Max(cs_span_usecs(DatumGetIntervalP(values[Anum_spaces_ttl - 1])), 0);
 	if (!nulls[Anum_spaces_max_memory - 1])
 		space->max_memory = DatumGetInt64(values[Anum_spaces_max_memory - 1]);
 }

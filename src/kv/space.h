@@ -74,9 +74,6 @@ extern Oid	cs_space_catalog(void);
  */
 extern void cs_space_lock_exclusive(Oid id);
 
-/* Microseconds; those that end beyond all timestamps are PG_INT64_MAX. */
-extern int64 cs_space_usecs(const Interval *span);
-
 /* ----- for the trigger of cache.spaces ----- */
 
 /* Rows have been changed; all sessions are to know. */

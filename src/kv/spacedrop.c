@@ -28,7 +28,7 @@
 #include "guc.h"
 #include "kv/space.h"
 #include "store/slot.h"
-#include "txn/participant.h"
+#include "xact/participant.h"
 
 /* A space whose slot goes when the transaction ends in one way or the other. */
 typedef struct Ending

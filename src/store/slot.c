@@ -35,11 +35,11 @@
 
 #include "compat.h"
 #include "guc.h"
-#include "observe/counters.h"
 #include "store/atomicmax.h"
+#include "store/counters.h"
 #include "store/lock.h"
-#include "store/store.h"
 #include "store/slot.h"
+#include "store/store.h"
 #include "store/stripe.h"
 
 #define ONE_FLUX	(UINT64CONST(1) << CS_SLOT_FLUX_SHIFT)

@@ -201,7 +201,6 @@ cs_store_shmem_init(void)
 
 	compute_layout(&cs_store);
 
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	memory = ShmemInitStruct("cache_strategies store", cs_store.total, &found);
 	cs_store.partitions = (CsSharedPartition *) memory;
 	cs_store.common = (CsSharedCommon *) (memory + cs_store.common_at);
@@ -211,7 +210,6 @@ cs_store_shmem_init(void)
 	cs_store.locks = GetNamedLWLockTranche(CS_TRANCHE_NAME);
 	if (!found)
 		init_memory();
-	LWLockRelease(AddinShmemInitLock);
 }
 
 Size

@@ -22,10 +22,9 @@
 
 #include "datatype/timestamp.h"
 
-/* Owners are numbered from 0; an entry stores the number in 20 bits. */
-#define CS_OWNER_BITS	20
+#include "guc.h"
+
 #define CS_EPOCH_BITS	44
-#define CS_MAX_OWNERS	(1 << CS_OWNER_BITS)
 #define CS_EPOCH_MASK	((UINT64CONST(1) << CS_EPOCH_BITS) - 1)
 
 /* The longest key that an entry can carry. */

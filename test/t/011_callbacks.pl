@@ -27,10 +27,10 @@ sub places
 	return "@places";
 }
 
-is(places('CacheRegisterRelcacheCallback'), 'src/txn/inval.c', 'one place registers relcache callbacks');
-is(places('CacheRegisterSyscacheCallback'), 'src/txn/inval.c', 'one place registers syscache callbacks');
-is(places('RegisterXactCallback'), 'src/txn/protocol.c', 'one place registers a transaction callback');
-is(places('RegisterSubXactCallback'), 'src/txn/protocol.c', 'one place registers a subtransaction callback');
+is(places('CacheRegisterRelcacheCallback'), 'src/inval.c', 'one place registers relcache callbacks');
+is(places('CacheRegisterSyscacheCallback'), 'src/inval.c', 'one place registers syscache callbacks');
+is(places('RegisterXactCallback'), 'src/xact/protocol.c', 'one place registers a transaction callback');
+is(places('RegisterSubXactCallback'), 'src/xact/protocol.c', 'one place registers a subtransaction callback');
 
 # ----- beside libraries that take all others -----
 

@@ -373,12 +373,12 @@ my @writers = (
 		locks => 1,
 	});
 
-cases('txn/protocol.c', [ @before_commit, @commit ], @writers);
+cases('xact/protocol.c', [ @before_commit, @commit ], @writers);
 
 # ----- PREPARE TRANSACTION -----
 
 cases(
-	'txn/protocol.c',
+	'xact/protocol.c',
 	[ @before_commit, 'prepare_middle' ],
 	{
 		name => 'PREPARE TRANSACTION',
@@ -435,10 +435,10 @@ my @deferring = (
 		locks => 1,
 	});
 
-cases('flush/owncommit.c', [ 'after_reserve', 'before_stamp', 'after_stamp' ], @deferring[ 0, 1 ]);
-cases('flush/owncommit.c', [ 'before_stamp', 'after_stamp' ], $deferring[2]);
-cases('flush/owncommit.c', [ 'before_flip', 'before_flushed' ], @deferring);
-cases('txn/protocol.c', [ 'before_mark', 'after_pre_commit', 'commit_middle' ], $deferring[1]);
+cases('writeback/owncommit.c', [ 'after_reserve', 'before_stamp', 'after_stamp' ], @deferring[ 0, 1 ]);
+cases('writeback/owncommit.c', [ 'before_stamp', 'after_stamp' ], $deferring[2]);
+cases('writeback/owncommit.c', [ 'before_flip', 'before_flushed' ], @deferring);
+cases('xact/protocol.c', [ 'before_mark', 'after_pre_commit', 'commit_middle' ], $deferring[1]);
 
 my %flush = (
 	name => 'cache.flush',
@@ -449,7 +449,7 @@ my %flush = (
 	undo => $undo_deferred);
 
 # of a table before which another one has been flushed
-cases('flush/flush.c', [ 'flush_boundary', 'flush_taken', 'flush_applied' ], \%flush,
+cases('writeback/flush.c', [ 'flush_boundary', 'flush_taken', 'flush_applied' ], \%flush,
 	{ %flush, name => 'a flush in a subtransaction', sql => q(DO $$BEGIN BEGIN PERFORM cache.flush('wb'); EXCEPTION WHEN division_by_zero THEN NULL; END; PERFORM cache.flush('volatile'); END$$) },
 	{
 		%flush, name => 'a flush by cache.detach',
@@ -458,10 +458,10 @@ cases('flush/flush.c', [ 'flush_boundary', 'flush_taken', 'flush_applied' ], \%f
 		finish => "SELECT cache.attach('wb', 'write_back', flush_interval => '1 hour', merge => '{\"n\": \"add\", \"s\": \"replace\"}')",
 		locks => 1,
 	});
-cases('flush/owncommit.c', [ 'before_flip', 'before_flushed' ], \%flush);
-cases('txn/protocol.c', [ @before_commit, @commit ], \%flush);
+cases('writeback/owncommit.c', [ 'before_flip', 'before_flushed' ], \%flush);
+cases('xact/protocol.c', [ @before_commit, @commit ], \%flush);
 
-cases('strategy/write_back.c', [ 'read_copied', 'read_loaded' ],
+cases('writeback/write_back.c', [ 'read_copied', 'read_loaded' ],
 	{ name => 'a read of what is deferred', before => 'UPDATE wb SET n = n + 1', sql => 'SELECT cache.read(NULL::wb, 1)' },
 	{ name => 'such reads of many', before => 'UPDATE volatile SET n = n + 1', sql => 'SELECT count(*) FROM cache.read_many(NULL::volatile, ARRAY[1, 2, 3])' });
 
@@ -469,22 +469,22 @@ cases('strategy/write_back.c', [ 'read_copied', 'read_loaded' ],
 
 my @emptied = (before => "SELECT cache.invalidate(t) FROM unnest('{read_through,write_through,loaded,parted}'::regclass[]) t");
 
-cases('api/call.c', ['after_prepare'], { name => 'a read', sql => 'SELECT cache.read(NULL::read_through, 1)' },
+cases('rowcache/call.c', ['after_prepare'], { name => 'a read', sql => 'SELECT cache.read(NULL::read_through, 1)' },
 	{ name => 'a read in FROM', sql => 'SELECT * FROM cache.read(NULL::cache_aside, 1)' });
-cases('strategy/strategy.c', ['flight_lead'], { name => 'a load that others would wait for', @emptied, sql => 'SELECT cache.read(NULL::read_through, 1)' },
+cases('rowcache/strategy.c', ['flight_lead'], { name => 'a load that others would wait for', @emptied, sql => 'SELECT cache.read(NULL::read_through, 1)' },
 	{ name => 'a load of an absent row, in FROM', @emptied, sql => 'SELECT * FROM cache.read(NULL::read_through, 77)' });
-cases('table/access.c', [ 'after_token', 'after_snapshot', 'before_install' ],
+cases('rowcache/access.c', [ 'after_token', 'after_snapshot', 'before_install' ],
 	{ name => 'a load by a loader', @emptied, sql => 'SELECT cache.read(NULL::loaded, 1)' },
 	{ name => 'a load from a partition', @emptied, sql => 'SELECT cache.read(NULL::parted, 1)' },
 	{ name => 'a load of an absent row', @emptied, sql => 'SELECT cache.read(NULL::read_through, 77)' },
 	{ name => 'a load below what is deferred', before => 'UPDATE wb SET k = k; UPDATE wb SET n = n + 1', sql => 'SELECT cache.read(NULL::wb, 1)' },
 	{ name => 'a load in REPEATABLE READ', @emptied, settings => "SET default_transaction_isolation = 'repeatable read'", sql => 'SELECT cache.read(NULL::write_through, 1)' });
-cases('table/access.c', ['before_install'],
+cases('rowcache/access.c', ['before_install'],
 	{ name => 'cache.fill', settings => 'SELECT cache.lookup(NULL::cache_aside, 1)', before => "SELECT cache.invalidate('cache_aside')", sql => 'SELECT cache.fill(t) FROM cache_aside t WHERE id = 1' });
-cases('api/read_many.c', [ 'after_token', 'after_snapshot' ],
+cases('rowcache/read_many.c', [ 'after_token', 'after_snapshot' ],
 	{ name => 'cache.read_many', @emptied, sql => 'SELECT count(*) FROM cache.read_many(NULL::read_through, ARRAY[1, 2, 77])' },
 	{ name => 'cache.read_many of partitions', @emptied, sql => 'SELECT count(*) FROM cache.read_many(NULL::parted, ARRAY[1, 2, 77])' });
-cases('api/warm.c', [ 'after_token', 'after_snapshot' ],
+cases('rowcache/warm.c', [ 'after_token', 'after_snapshot' ],
 	{ name => 'cache.warm', @emptied, sql => "SELECT cache.warm('read_through')" });
 
 # ----- results of queries -----
@@ -497,10 +497,10 @@ my %remember = (
 	then => "SELECT $result ->> 0 = jsonb_build_object('sum', (SELECT sum(n) FROM plain)) #>> '{}' AND cache.forget('r') AND cache.set('left', 'x') FROM (SELECT $result OFFSET 0) r");
 
 $old->query_safe("SELECT cache.track('plain')");
-cases('remember/remember.c', [ 'remember_lead', 'remember_token', 'remember_snapshot', 'remember_before_install' ], \%remember,
+cases('queryresult/remember.c', [ 'remember_lead', 'remember_token', 'remember_snapshot', 'remember_before_install' ], \%remember,
 	{ %remember, name => 'cache.remember of what is due', before => "SELECT $result; SELECT cache.invalidate_tag('t')" });
-cases('table/track.c', [ 'watch_slot', 'before_look', 'after_look' ], \%remember);
-cases('api/testing.c', [ 'after_watch', 'after_snapshot', 'before_keep' ],
+cases('relation/track.c', [ 'watch_slot', 'before_look', 'after_look' ], \%remember);
+cases('test/module/testing.c', [ 'after_watch', 'after_snapshot', 'before_keep' ],
 	{ name => 'a result', sql => "SELECT kept('SELECT sum(n) FROM plain', '{plain}')" });
 
 # ----- keys and values -----
@@ -517,7 +517,7 @@ my %keys = (
 cases('kv/commit.c', [ 'kv_before_stage', 'kv_after_stage', 'kv_before_flip', 'kv_after_flip', 'kv_after_settle' ],
 	\%keys, { %keys, name => 'keys and rows', sql => 'BEGIN; UPDATE write_through SET n = n + 1 WHERE id = 1; SELECT ' . ($keys{sql} =~ s/^BEGIN; SELECT //r) },
 	{ %keys, name => 'many keys', settings => 'SET cache_strategies.bulk_threshold = 10', sql => "SELECT cache.set_many(ARRAY['changed', 'new', 'n', 'm'], ARRAY['new', 'new', 'new', 'm'])" });
-cases('txn/protocol.c', [ 'after_mark', 'commit_middle' ],
+cases('xact/protocol.c', [ 'after_mark', 'commit_middle' ],
 	{ %keys, name => 'keys and rows', sql => 'BEGIN; UPDATE write_through SET n = n + 1 WHERE id = 1; SELECT ' . ($keys{sql} =~ s/^BEGIN; SELECT //r) });
 cases('kv/keylock.c', ['kv_after_hold'], { %keys, name => 'a key', sql => "SELECT cache.set('changed', 'new')" });
 cases('kv/change.c', ['kv_immediate_looked'], { %keys, name => 'a key at once', sql => "SELECT cache.set('changed', 'new', immediate => true)" },

@@ -1,0 +1,258 @@
+/*-------------------------------------------------------------------------
+ *
+ * constrain.c
+ *		DDL that constrains what a table's rows may be, and deferred writes.
+ *
+ * ADD CHECK, SET NOT NULL and the like look at the table's rows.  What is deferred
+ * was checked by the constraints of its time, so it is written to the table first:
+ * the command then fails for a deferred value as it does for one in the table.
+ * The lock keeps others from deferring until the transaction ends.  What cannot be
+ * flushed makes the command fail, since it would be found out too late otherwise.
+ *
+ * A transaction that has deferred something itself, or overtaken what others have,
+ * cannot flush it, and has to commit first.
+ *
+ * While a dump is being restored a table gets constraints before it gets our
+ * triggers; the journal may not be complete then, and nobody defers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "attach/constrain.h"
+#include "attach/detach.h"
+#include "compat.h"
+#include "relation/attached.h"
+#include "relation/binding.h"
+#include "relation/triggers.h"
+#include "store/store.h"
+#include "writeback/delta.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/state.h"
+
+/* ----- commands ----- */
+
+static bool
+has_check(const ColumnDef *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, column->constraints)
+	{
+		if (((const Constraint *) lfirst(lc))->contype == CONSTR_CHECK)
+			return true;
+	}
+	return false;
+}
+
+bool
+cs_constrain_constrains(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddConstraint:
+		case AT_SetNotNull:
+			return true;
+		case AT_AddColumn:
+			return has_check((const ColumnDef *) cmd->def);
+		default:
+			return false;
+	}
+}
+
+bool
+cs_constrain_alters(const AlterDomainStmt *stmt)
+{
+	return stmt->subtype == 'C' || stmt->subtype == 'O';
+}
+
+/* ----- flushing ----- */
+
+static bool
+is_deferring(const CsBinding *binding)
+{
+	return binding != NULL && binding->nkeys > 0 && cs_binding_defers(binding) &&
+		binding->slot >= 0;
+}
+
+/* Has this transaction deferred something, beside what it has changed directly? */
+static bool
+has_own(int slot)
+{
+	void	   *at = NULL;
+	const CsKey *key;
+	CsDelta		delta;
+
+	while ((key = cs_own_next(slot, &at)) != NULL)
+		if (cs_own_delta(NULL, key, &delta) && !cs_delta_is_empty(&delta))
+			return true;
+	return false;
+}
+
+static bool
+has_others(const CsBinding *binding)
+{
+	CsUsage		usage;
+
+	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(binding->relid))
+		return true;
+	cs_store_usage((uint32) binding->slot, &usage);
+	return usage.dirty_entries > 0;
+}
+
+static void
+flush_binding(const CsBinding *binding)
+{
+	if (has_own(binding->slot) || (has_others(binding) && cs_own_has(binding->slot)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot flush table \"%s\" because this transaction has changed rows of it",
+						binding->name),
+				 errdetail("The command has to see what is deferred for the table."),
+				 errhint("Commit them first.")));
+	if (has_others(binding))
+		cs_detach_flush(binding->relid);
+}
+
+static void
+flush(Oid relid)
+{
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	if (cs_triggers_any(relid) && is_deferring(cs_binding_get(relid)))
+		flush_binding(cs_binding_get(relid));
+}
+
+void
+cs_constrain_table(Oid relid)
+{
+	ListCell   *lc;
+
+#ifdef CS_MUTANT_CONSTRAINED_UNFLUSHED
+	return;
+#endif
+	if (!cs_class_ownercheck(relid, GetUserId()))
+		return;					/* the command says so */
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		CsOptions	options;
+
+		if (cs_binding_read_options(lfirst_oid(lc), &options) &&
+			strcmp(options.strategy, "write_back") == 0)
+			flush(lfirst_oid(lc));
+	}
+	CommandCounterIncrement();
+}
+
+/* ----- domains ----- */
+
+/* What the domain is made of. */
+static Oid
+base_of(Oid domain)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
+	Oid			base = InvalidOid;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	base = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+	ReleaseSysCache(tuple);
+	return base;
+}
+
+/* The domain, one over it, or an array of such. */
+static bool
+is_of_domain(Oid type, Oid domain)
+{
+	while (OidIsValid(type) && type != domain)
+		type = get_typtype(type) == TYPTYPE_DOMAIN ? base_of(type) : get_element_type(type);
+	return OidIsValid(type);
+}
+
+static bool
+has_domain(Oid relid, Oid domain)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	bool		found = false;
+
+	if (rel == NULL)
+		return false;
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel) && !found; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+
+		found = !att->attisdropped && is_of_domain(att->atttypid, domain);
+	}
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
+ * The domain's owner may not own the tables, but ALTER DOMAIN locks them and looks
+ * at their rows as well.
+ */
+void
+cs_constrain_domain(const AlterDomainStmt *stmt)
+{
+	Oid			domain = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
+	ListCell   *lc;
+
+	if (!OidIsValid(domain) || !cs_type_ownercheck(domain, GetUserId()))
+		return;
+	foreach(lc, cs_attached_deferring())
+	{
+		if (has_domain(lfirst_oid(lc), domain))
+			flush(lfirst_oid(lc));
+	}
+	CommandCounterIncrement();
+}
+
+/* ----- refusing ----- */
+
+static bool
+defers(Oid relid, CsOptions *options)
+{
+	return cs_class_ownercheck(relid, GetUserId()) && cs_binding_read_options(relid, options) &&
+		strcmp(options->strategy, "write_back") == 0;
+}
+
+void
+cs_constrain_refuse_rule(Oid relid)
+{
+	CsOptions	options;
+
+	if (defers(relid, &options))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot create a rule on table \"%s\" while its writes are deferred",
+						get_rel_name(relid)),
+				 errdetail("A rule may write elsewhere."),
+				 errhint("Detach the table from the cache first, or use a trigger.")));
+}
+
+void
+cs_constrain_refuse_unlogged(Oid relid)
+{
+	CsOptions	options;
+
+	if (defers(relid, &options) && options.durable)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot make table \"%s\" unlogged while its writes are deferred durably",
+						get_rel_name(relid)),
+				 errdetail("An unlogged table is empty after a crash."),
+				 errhint("Attach it with durable => false first.")));
+}

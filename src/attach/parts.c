@@ -1,0 +1,255 @@
+/*-------------------------------------------------------------------------
+ *
+ * parts.c
+ *		Partitions that were attached or tracked by themselves.
+ *
+ * The triggers of a partitioned table are cloned into its partitions, where
+ * they would meet triggers of the same name if the partition brings some of its
+ * own.  It does not need these any more: what the partitioned table is told, the
+ * partition's changes are part of.  So, when a table becomes a partition, or
+ * what it is a partition of is attached or tracked:
+ *
+ *		a table above is attached	the partition's binding ends, and so does
+ *									its being tracked
+ *		a table above is tracked	its being tracked ends; a binding goes on,
+ *									and leaves the noting to the clones
+ *
+ * A binding below a partitioned table that is neither goes on as it is, with
+ * triggers that see what is changed through a parent.
+ *
+ * Who owns the partitioned table decides, as with CREATE TRIGGER.  What is done
+ * to a partition is done as its owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "attach/detach.h"
+#include "attach/parts.h"
+#include "compat.h"
+#include "relation/owner.h"
+#include "relation/track.h"
+#include "relation/tracked.h"
+#include "relation/triggers.h"
+
+Oid
+cs_parts_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+char *
+cs_parts_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+static bool
+is_bound(Oid relid)
+{
+	CsOptions	options;
+
+	return cs_binding_read_options(relid, &options);
+}
+
+/* With itself; children of plain inheritance are tables of their own. */
+List *
+cs_parts_list(Oid relid, LOCKMODE mode)
+{
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return find_all_inheritors(relid, mode, NULL);
+	return list_make1_oid(relid);
+}
+
+/* ----- giving up ----- */
+
+static void
+say_given_up(Oid relid, bool bound, Oid attached, Oid tracked)
+{
+	ereport(NOTICE,
+			(bound ? errmsg("partition \"%s\" is no longer attached to the cache by itself",
+							get_rel_name(relid)) :
+			 errmsg("partition \"%s\" is no longer tracked by itself", get_rel_name(relid)),
+			 OidIsValid(attached) ?
+			 errdetail("Table \"%s\", which it is part of, is attached.",
+					   get_rel_name(attached)) :
+			 errdetail("Table \"%s\", which it is part of, is tracked.",
+					   get_rel_name(tracked))));
+}
+
+static void
+take_over(Oid relid, Oid attached, Oid tracked)
+{
+	bool		bound = is_bound(relid);
+	bool		listed = cs_tracked_is_listed(relid);
+	CsAsOwner	saved;
+
+	if (!bound && !listed)
+		return;
+	if (bound && OidIsValid(attached))
+		cs_detach_flush(relid); /* unless ATTACH PARTITION has done so */
+	cs_owner_begin(&saved, cs_parts_owner(relid));
+	if (bound && OidIsValid(attached))
+		(void) cs_detach_forget(relid, cs_parts_name(relid));
+	if (listed)
+		(void) cs_tracked_forget(relid);
+	cs_triggers_untrack(relid, cs_parts_name(relid));
+	cs_owner_end(&saved);
+	if (listed || OidIsValid(attached))
+		say_given_up(relid, bound && OidIsValid(attached), attached, tracked);
+}
+
+void
+cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
+{
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))
+	{
+		if (lfirst_oid(lc) != attached && lfirst_oid(lc) != tracked)
+			take_over(lfirst_oid(lc), attached, tracked);
+	}
+	SPI_finish();
+}
+
+/* ----- triggers that fit ----- */
+
+static void
+renew(Oid relid)
+{
+	CsBinding  *binding = is_bound(relid) ? cs_binding_get(relid) : NULL;
+	CsAsOwner	saved;
+
+	if (binding == NULL && !cs_tracked_is_listed(relid))
+		return;
+	cs_owner_begin(&saved, cs_parts_owner(relid));
+	cs_tracked_renew_triggers(relid, binding);
+	cs_owner_end(&saved);
+}
+
+void
+cs_parts_renew(Oid relid)
+{
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))
+		renew(lfirst_oid(lc));
+	SPI_finish();
+}
+
+/* ----- ALTER TABLE ----- */
+
+/* What is attached, and what is tracked, of this table and those above it. */
+static void
+find_above(Oid relid, Oid *attached, Oid *tracked)
+{
+	List	   *chain = list_make1_oid(relid);
+	ListCell   *lc;
+
+	if (get_rel_relispartition(relid))
+		chain = list_concat(chain, get_partition_ancestors(relid));
+	*attached = *tracked = InvalidOid;
+	foreach(lc, chain)
+	{
+		if (!OidIsValid(*attached) && is_bound(lfirst_oid(lc)))
+			*attached = lfirst_oid(lc);
+		if (!OidIsValid(*tracked) && cs_tracked_is_listed(lfirst_oid(lc)))
+			*tracked = lfirst_oid(lc);
+	}
+}
+
+static bool
+any_below(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, cs_parts_list(relid, NoLock))
+	{
+		if (is_bound(lfirst_oid(lc)) || cs_tracked_is_listed(lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+/* The command looks whether the rows fit, those that are deferred included. */
+static void
+flush_below(Oid relid)
+{
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	foreach(lc, cs_parts_list(relid, AccessExclusiveLock))
+		cs_detach_flush(lfirst_oid(lc));
+	SPI_finish();
+}
+
+/* So that nobody can lock what he does not own; the command says so itself. */
+static void
+check_owner(const RangeVar *name, Oid relid, Oid old, void *arg)
+{
+	bool	   *mine = arg;
+
+	if (OidIsValid(relid))
+		*mine &= cs_class_ownercheck(relid, GetUserId());
+}
+
+/*
+ * The locks are the command's own, and are taken in its order.  It looks the
+ * names up again; if they mean others by then, it fails over triggers at worst.
+ */
+void
+cs_parts_before_attach(const RangeVar *parent, const RangeVar *part)
+{
+	bool		mine = true;
+	Oid			above = RangeVarGetRelidExtended(parent, NoLock, RVR_MISSING_OK, check_owner, &mine);
+	Oid			below = RangeVarGetRelidExtended(part, NoLock, RVR_MISSING_OK, check_owner, &mine);
+	Oid			attached;
+	Oid			tracked;
+
+	if (!OidIsValid(above) || !OidIsValid(below) || !mine ||
+		get_rel_relkind(above) != RELKIND_PARTITIONED_TABLE || !any_below(below))
+		return;
+	LockRelationOid(above, ShareUpdateExclusiveLock);
+	LockRelationOid(below, AccessExclusiveLock);
+	if (get_rel_name(above) == NULL || get_rel_name(below) == NULL ||
+		get_rel_relispartition(below))
+		return;
+	flush_below(below);
+	find_above(above, &attached, &tracked);
+	if (OidIsValid(attached) || OidIsValid(tracked))
+		cs_parts_take_over(below, attached, tracked);
+}
+
+void
+cs_parts_after_move(const RangeVar *table)
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+
+	if (OidIsValid(relid) && any_below(relid))
+		cs_parts_renew(relid);
+}

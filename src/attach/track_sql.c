@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * track_sql.c
+ *		cache.track(), cache.untrack() and cache.tracking().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_authid.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "attach/eligible.h"
+#include "attach/parts.h"
+#include "compat.h"
+#include "relation/owned.h"
+#include "relation/track.h"
+#include "relation/triggers.h"
+#include "shmem.h"
+
+PG_FUNCTION_INFO_V1(cs_track);
+PG_FUNCTION_INFO_V1(cs_untrack);
+PG_FUNCTION_INFO_V1(cs_tracking);
+
+/* The lock is the one that CREATE TRIGGER takes; see cs_attach(). */
+Datum
+cs_track(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	Relation	rel;
+
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.track()");
+	PreventCommandIfReadOnly("cache.track()");
+
+	/* look first, so that nobody can lock what he does not own */
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		cs_owned_missing_error(relid);
+	cs_eligible_check(rel, false);
+	relation_close(rel, NoLock);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	rel = table_open(relid, NoLock);
+	cs_eligible_check(rel, false);
+	table_close(rel, NoLock);
+	cs_parts_take_over(relid, InvalidOid, relid);
+	cs_track_create(relid);
+	PG_RETURN_VOID();
+}
+
+Datum
+cs_untrack(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	char	   *name;
+
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.untrack()");
+	PreventCommandIfReadOnly("cache.untrack()");
+	name = cs_owned_lock(relid);
+	if (!cs_track_drop(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not tracked", name),
+				 errhint("Tables that were tracked with cache.track() are in cache.tracked.")));
+	cs_parts_renew(relid);
+	PG_RETURN_VOID();
+}
+
+/* ----- cache.tracking() ----- */
+
+static const char *
+state_name(CsTracking state)
+{
+	switch (state)
+	{
+		case CS_TRACKING_YES:
+			return "tracked";
+		case CS_TRACKING_UNTRACKED:
+			return "untracked";
+		case CS_TRACKING_BLIND:
+			return "blind";
+		case CS_TRACKING_FLUX:
+			return "in flux";
+	}
+	return "";
+}
+
+static const char *
+state_reason(CsTracking state)
+{
+	switch (state)
+	{
+		case CS_TRACKING_YES:
+			return "every change is noted";
+		case CS_TRACKING_UNTRACKED:
+			return "neither cache.track() nor cache.attach() was called for it";
+		case CS_TRACKING_BLIND:
+			return "its triggers are not all in force, or DDL is under way";
+		case CS_TRACKING_FLUX:
+			return "a transaction that changes it is about to commit";
+	}
+	return "";
+}
+
+/* How often a table changes is the business of the roles that may read it. */
+static void
+check_may_watch(Oid relid)
+{
+	AclResult	result;
+
+	if (has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
+		return;
+	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+	if (result != ACLCHECK_OK)
+	{
+		char	   *name = get_rel_name(relid);
+
+		if (name == NULL)
+			cs_owned_missing_error(relid);
+		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)), name);
+	}
+}
+
+Datum
+cs_tracking(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	CsWatch		watch;
+	CsTracking	state;
+	char	   *problem = NULL;
+	bool		mend;
+
+	cs_shmem_require();
+	if (get_rel_name(relid) == NULL)
+		cs_owned_missing_error(relid);
+	check_may_watch(relid);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	state = cs_track_watch(relid, &watch);
+	/* it may have been dropped while the watch waited for it */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		cs_owned_missing_error(relid);
+	if (state == CS_TRACKING_BLIND)
+		problem = cs_triggers_problem(relid, false, &mend);
+	values[0] = CStringGetTextDatum(state_name(state));
+	values[1] = CStringGetTextDatum(problem != NULL ? problem : state_reason(state));
+	values[2] = Int64GetDatum(state == CS_TRACKING_YES ? (int64) watch.version : 0);
+	nulls[2] = state != CS_TRACKING_YES;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,631 @@
+/*-------------------------------------------------------------------------
+ *
+ * launcher.c
+ *		The launcher: starts a worker for each database that has refresh
+ *		requests waiting, and one for each that has write_back tables.
+ *
+ * It runs from the moment the server can be written to, which it also notes
+ * (cs_snapshot_boot).  It reads pg_database but is connected to no database.
+ * Whoever queues a request of a database that nobody serves, or meets a
+ * write_back table whose database has no flush worker, sets its latch; the
+ * postmaster does when a worker has started or ended.
+ *
+ * A crash may have left deferred writes in a database that nobody asks for, so
+ * after its start the launcher has a flush worker look into each of them, few
+ * at a time.  One that finds nothing ends and says that it is done; any other
+ * that ends is started again, after a delay that grows until one has run well.
+ *
+ * DROP DATABASE is caught here as well, in the session that does it: the
+ * workers of that database have to go before the others are counted.
+ *
+ * Which workers were started is known to this process only.  After a restart
+ * of the launcher it is not, and a second worker for the same database finds
+ * the first in the queue's lists and ends.
+ *
+ * A worker cannot see whether only it was told to end, or the server is
+ * stopping.  It takes the latter to be so when the launcher was told as well
+ * (flusher.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "bgworker/worker.h"
+#include "compat.h"
+#include "guc.h"
+#include "store/queue.h"
+#include "store/slot.h"
+#include "writeback/quarantine.h"
+#include "writeback/state.h"
+#include "xact/snapshot.h"
+
+#define RESTART_SECONDS	5		/* of the launcher */
+#define RETRY_MS		5000	/* when there was no room for a worker */
+#define SHORT_LIFE_MS	1000	/* a worker that ends so soon has failed */
+
+/* Flush workers. */
+#define MAX_STARTING	2		/* that do not yet know what they have to do */
+#define MIN_DELAY_MS	1000	/* before one that ended is started again */
+#define MAX_DELAY_MS	30000
+#define RAN_WELL_MS		60000	/* after this the delay is the shortest again */
+
+#define FOREVER			PG_INT64_MAX
+
+/* Process-local: a worker that refreshes. */
+typedef struct Started
+{
+	Oid			database;		/* InvalidOid: free */
+	BackgroundWorkerHandle *handle; /* NULL: it failed and may not start again
+									 * before 'at' */
+	TimestampTz at;				/* when it was started */
+} Started;
+
+/* Process-local: a database that has, or is to have, a flush worker. */
+typedef struct Flusher
+{
+	Oid			database;
+	bool		wanted;
+	bool		urgent;			/* somebody may be waiting */
+	BackgroundWorkerHandle *handle; /* NULL: we have not started one */
+	TimestampTz at;				/* when it was started, or may be */
+	int			delay;			/* ms, after the next failure */
+} Flusher;
+
+/* Process-local: a process that flushes one table. */
+typedef struct Alone
+{
+	int			slot;
+	Oid			database;
+	Oid			relid;
+	Oid			owner;
+	BackgroundWorkerHandle *handle; /* NULL: free */
+} Alone;
+
+static Alone alones[CS_QUEUE_ALONE];
+static int	next_alone = 0;		/* slot that is asked first */
+static Started started[CS_QUEUE_SERVERS];
+static bool complained = false; /* that there was no room for a worker */
+static List *flushers = NIL;	/* in TopMemoryContext */
+static bool complained_flusher = false;
+static bool scanned = false;	/* pg_database, for databases to look into */
+static object_access_hook_type prev_object_access_hook = NULL;
+
+/* ----- workers that refresh ----- */
+
+static Started *
+started_for(Oid database)
+{
+	for (int i = 0; i < CS_QUEUE_SERVERS; i++)
+		if (started[i].database == database)
+			return &started[i];
+	return NULL;
+}
+
+/* Forget the workers that have ended, those that failed only after a while. */
+static void
+forget_ended(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < CS_QUEUE_SERVERS; i++)
+	{
+		Started    *s = &started[i];
+		pid_t		pid;
+
+		if (!OidIsValid(s->database))
+			continue;
+		if (s->handle == NULL)
+		{
+			if (s->at <= now)
+				s->database = InvalidOid;
+			continue;
+		}
+		if (GetBackgroundWorkerPid(s->handle, &pid) != BGWH_STOPPED)
+			continue;
+		pfree(s->handle);
+		s->handle = NULL;
+		if (TimestampDifferenceExceeds(s->at, now, SHORT_LIFE_MS))
+			s->database = InvalidOid;
+		else
+			s->at = TimestampTzPlusMilliseconds(now, RETRY_MS);
+	}
+}
+
+/* The handle is in TopMemoryContext; NULL if no worker can be had now. */
+static BackgroundWorkerHandle *
+register_worker(Oid database, const char *function, const char *kind, Datum arg)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	BackgroundWorkerHandle *handle = NULL;
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker.bgw_library_name, "cache_strategies", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "cache_strategies %s for database %u",
+			 kind, database);
+	snprintf(worker.bgw_type, BGW_MAXLEN, "cache_strategies %s", kind);
+	worker.bgw_main_arg = arg;
+	worker.bgw_notify_pid = MyProcPid;
+	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+		handle = NULL;
+	MemoryContextSwitchTo(old);
+	return handle;
+}
+
+static void
+complain(void)
+{
+	if (!complained)
+		ereport(LOG,
+				(errmsg("could not start a worker that refreshes cached rows"),
+				 errdetail("Rows are loaded when they have expired, as without refresh-ahead."),
+				 errhint("You might need to increase max_worker_processes.")));
+	complained = true;
+}
+
+/* False: try again later. */
+static bool
+start_worker(Oid database)
+{
+	Started    *s = started_for(database);
+
+	if (s != NULL)
+		return s->handle != NULL;
+	s = started_for(InvalidOid);
+	if (s == NULL)
+		return false;
+	s->handle = register_worker(database, "cs_refresh_main", "worker",
+								ObjectIdGetDatum(database));
+	if (s->handle == NULL)
+	{
+		complain();
+		return false;
+	}
+	complained = false;
+	s->database = database;
+	s->at = GetCurrentTimestamp();
+	return true;
+}
+
+static bool
+database_exists(Oid database)
+{
+	bool		exists;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	exists = get_database_name(database) != NULL;
+	CommitTransactionCommand();
+	return exists;
+}
+
+/* False: some database could not be helped yet. */
+static bool
+start_workers(void)
+{
+	Oid			databases[CS_QUEUE_SERVERS];
+	int			n = cs_queue_databases(databases, CS_QUEUE_SERVERS);
+	bool		all = true;
+
+	forget_ended();
+	for (int i = 0; i < n; i++)
+	{
+		if (!database_exists(databases[i]))
+			cs_queue_drop_database(databases[i]);
+		else if (!start_worker(databases[i]))
+			all = false;
+	}
+	return all;
+}
+
+/* ----- flush workers ----- */
+
+static Flusher *
+flusher_of(Oid database)
+{
+	MemoryContext old;
+	Flusher    *f;
+	ListCell   *lc;
+
+	foreach(lc, flushers)
+	{
+		f = lfirst(lc);
+		if (f->database == database)
+			return f;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	f = palloc0(sizeof(Flusher));
+	f->database = database;
+	f->delay = MIN_DELAY_MS;
+	flushers = lappend(flushers, f);
+	MemoryContextSwitchTo(old);
+	return f;
+}
+
+static void
+want_flusher(Oid database, bool urgent)
+{
+	Flusher    *f = flusher_of(database);
+
+	f->wanted = true;
+	f->urgent = urgent;
+}
+
+static void
+scan_databases(void)
+{
+	Relation	rel;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(rel, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+
+		/* below -1 is what an interrupted DROP DATABASE leaves */
+		if (form->datallowconn && form->datconnlimit >= -1)
+			want_flusher(form->oid, false);
+	}
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	scanned = true;
+}
+
+/*
+ * Tables that have been met and have no worker.  If their database has one, it
+ * has to look again.
+ */
+static void
+find_wanted(void)
+{
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		Oid			database;
+
+		if (!cs_state_wants_worker(slot) ||
+			!OidIsValid(cs_slot_relation(slot, &database)))
+			continue;
+		if (cs_queue_flusher_state(database) == CS_FLUSHER_SERVING)
+			cs_queue_flusher_wake(database);
+		else
+			want_flusher(database, true);
+	}
+}
+
+static void
+note_end(Flusher *f, TimestampTz now)
+{
+	pid_t		pid;
+
+	if (f->handle == NULL || GetBackgroundWorkerPid(f->handle, &pid) != BGWH_STOPPED)
+		return;
+	pfree(f->handle);
+	f->handle = NULL;
+	if (cs_queue_flusher_take_done(f->database))
+	{
+		f->wanted = false;
+		return;
+	}
+	if (TimestampDifferenceExceeds(f->at, now, RAN_WELL_MS))
+		f->delay = MIN_DELAY_MS;
+	f->wanted = true;
+	f->at = TimestampTzPlusMilliseconds(now, f->delay);
+	f->delay = Min(f->delay * 2, MAX_DELAY_MS);
+}
+
+/* Workers of ours that have not got to know what there is to do. */
+static int
+count_starting(void)
+{
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, flushers)
+	{
+		Flusher    *f = lfirst(lc);
+
+		if (f->handle != NULL &&
+			cs_queue_flusher_state(f->database) != CS_FLUSHER_SERVING)
+			n++;
+	}
+	return n;
+}
+
+static void
+complain_flusher(void)
+{
+	if (!complained_flusher)
+		ereport(LOG,
+				(errmsg("could not start a worker that writes deferred writes to their tables"),
+				 errdetail("Until one can be started, deferred writes stay where they are, and tables that need one first cannot be used."),
+				 errhint("You might need to increase max_worker_processes.")));
+	complained_flusher = true;
+}
+
+/* Returns when to look again. */
+static TimestampTz
+start_flusher(Flusher *f, TimestampTz now)
+{
+	if (f->at > now)
+		return f->at;
+	if (!database_exists(f->database))
+	{
+		cs_slot_purge_database(f->database);
+		f->wanted = false;
+		return FOREVER;
+	}
+	f->handle = register_worker(f->database, "cs_flusher_main", "flush worker",
+								ObjectIdGetDatum(f->database));
+	if (f->handle == NULL)
+	{
+		complain_flusher();
+		return TimestampTzPlusMilliseconds(now, RETRY_MS);
+	}
+	complained_flusher = false;
+	f->at = now;
+	return FOREVER;
+}
+
+/* The same for a database that may not need one, or have one. */
+static TimestampTz
+see_to_flusher(Flusher *f, TimestampTz now)
+{
+	CsFlusherState state;
+
+	if (f->handle != NULL || !f->wanted)
+		return FOREVER;
+	state = cs_queue_flusher_state(f->database);
+	if (state == CS_FLUSHER_SERVING)
+		f->wanted = false;		/* an earlier launcher's */
+	if (state != CS_FLUSHER_NONE)
+		return FOREVER;			/* it will tell us */
+	if (!f->urgent && count_starting() >= MAX_STARTING)
+		return FOREVER;
+	return start_flusher(f, now);
+}
+
+static TimestampTz
+start_flushers(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = FOREVER;
+	ListCell   *lc;
+
+	if (!scanned)
+		scan_databases();
+	foreach(lc, flushers)
+		note_end(lfirst(lc), now);
+	find_wanted();
+	foreach(lc, flushers)
+	{
+		Flusher    *f = lfirst(lc);
+		TimestampTz then = see_to_flusher(f, now);
+
+		next = Min(next, then);
+		if (f->handle == NULL && !f->wanted)
+		{
+			flushers = foreach_delete_current(flushers, lc);
+			pfree(f);
+		}
+	}
+	return next;
+}
+
+/* ----- processes for one table ----- */
+
+static bool
+alone_has_ended(Alone *a)
+{
+	pid_t		pid;
+
+	return GetBackgroundWorkerPid(a->handle, &pid) == BGWH_STOPPED;
+}
+
+/* The flush worker is told, as the process may have died. */
+static void
+note_alone_ends(void)
+{
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+	{
+		Alone	   *a = &alones[i];
+
+		if (a->handle == NULL || !alone_has_ended(a))
+			continue;
+		pfree(a->handle);
+		a->handle = NULL;
+		if (cs_quarantine_was_interrupted(a->slot, a->relid))
+		{
+			cs_quarantine_end(a->slot);
+			cs_quarantine_failed(a->slot);
+		}
+		cs_queue_flusher_wake(a->database);
+	}
+}
+
+/* A free place; NULL if there is none, or a table of this owner has one. */
+static Alone *
+place_for(Oid database, Oid owner)
+{
+	Alone	   *place = NULL;
+
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+	{
+		Alone	   *a = &alones[i];
+
+		if (a->handle == NULL)
+			place = a;
+		else if (a->owner == owner && a->database == database)
+			return NULL;
+	}
+	return place;
+}
+
+/* False: there is no room for a worker. */
+static bool
+start_alone(int slot)
+{
+	Oid			database;
+	Oid			relid;
+	Oid			owner;
+	Alone	   *place;
+
+	if (!cs_quarantine_is_asked(slot, &relid, &owner) ||
+		cs_slot_relation(slot, &database) != relid)
+		return true;
+	place = place_for(database, owner);
+	if (place == NULL)
+		return true;
+	place->handle = register_worker(database, "cs_alone_main", "flush of one table",
+									Int32GetDatum(slot));
+	if (place->handle == NULL)
+		return false;
+	place->slot = slot;
+	place->database = database;
+	place->relid = relid;
+	place->owner = owner;
+	cs_quarantine_taken(slot);
+	next_alone = slot + 1;
+	return true;
+}
+
+/* In turns, so that no table has to wait for ever.  False: try again later. */
+static bool
+start_alones(void)
+{
+	int			first = next_alone;
+
+	note_alone_ends();
+	for (int i = 0; i < cs_max_tables; i++)
+		if (!start_alone((first + i) % cs_max_tables))
+			return false;
+	return true;
+}
+
+/* ----- the process ----- */
+
+static void
+stop(SIGNAL_ARGS)
+{
+	cs_queue_set_stopping(true);
+	SignalHandlerForShutdownRequest(postgres_signal_arg);
+}
+
+static void
+unset_launcher(int code, Datum arg)
+{
+	cs_queue_set_launcher(-1);
+}
+
+static void
+set_up(void)
+{
+	cs_queue_set_stopping(false);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, stop);
+	BackgroundWorkerUnblockSignals();
+	cs_snapshot_boot();
+	BackgroundWorkerInitializeConnectionByOid(InvalidOid, InvalidOid, 0);
+	before_shmem_exit(unset_launcher, (Datum) 0);
+	cs_queue_flusher_forget_done();
+	cs_queue_set_launcher(cs_my_procno());
+}
+
+static void
+sleep_until(TimestampTz next)
+{
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+	long		timeout = -1;
+
+	if (next != FOREVER)
+	{
+		events |= WL_TIMEOUT;
+		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+	}
+	(void) WaitLatch(MyLatch, events, timeout, PG_WAIT_EXTENSION);
+}
+
+void
+cs_launcher_main(Datum arg)
+{
+	set_up();
+	for (;;)
+	{
+		TimestampTz next;
+		bool		all;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ShutdownRequestPending)
+			proc_exit(1);		/* to be restarted, unless the server stops */
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		next = start_flushers();
+		all = start_workers();
+		all &= start_alones();
+		if (!all)
+			next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
+		sleep_until(next);
+	}
+}
+
+/* ----- while libraries are preloaded ----- */
+
+static void
+object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
+{
+	if (prev_object_access_hook)
+		prev_object_access_hook(access, classId, objectId, subId, arg);
+	if (access == OAT_DROP && classId == DatabaseRelationId)
+		cs_queue_drop_database(objectId);
+}
+
+void
+cs_worker_init(void)
+{
+	BackgroundWorker launcher;
+
+	if (IsBinaryUpgrade)
+		return;
+	memset(&launcher, 0, sizeof(launcher));
+	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	launcher.bgw_restart_time = RESTART_SECONDS;
+	strlcpy(launcher.bgw_library_name, "cache_strategies", sizeof(launcher.bgw_library_name));
+	strlcpy(launcher.bgw_function_name, "cs_launcher_main", sizeof(launcher.bgw_function_name));
+	strlcpy(launcher.bgw_name, "cache_strategies launcher", BGW_MAXLEN);
+	strlcpy(launcher.bgw_type, "cache_strategies launcher", BGW_MAXLEN);
+	RegisterBackgroundWorker(&launcher);
+	prev_object_access_hook = object_access_hook;
+	object_access_hook = object_access;
+}

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * refresh.c
+ *		The worker of one database: reloads entries before they expire.
+ *
+ * Each request is a transaction of its own, under the table owner's name and
+ * with as little power as a security-restricted context leaves: the loader
+ * function is the owner's, and nobody in particular has asked.  A request that
+ * fails is logged and forgotten; the entry then expires as it would have
+ * without refresh-ahead.
+ *
+ * A loader function may take any time.  After cache_strategies.worker_timeout it
+ * is cancelled, and for a minute the requests of its table are left out, so that
+ * the others get their turn.
+ *
+ * The worker ends when there has been nothing to do for IDLE_MS.  CREATE
+ * DATABASE with this one as the template, ALTER DATABASE and so on wait five
+ * seconds for other sessions to go, so it has to be less.  DROP DATABASE sends
+ * SIGTERM (launcher.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "bgworker/worker.h"
+#include "guc.h"
+#include "rowcache/strategy.h"
+#include "store/counters.h"
+#include "store/queue.h"
+#include "xact/attempt.h"
+
+#define IDLE_MS		3000
+#define MAX_LEFT_OUT	32
+#define LEFT_OUT_MS	60000
+
+static MemoryContext scratch;	/* of a request */
+
+/* Something that may take long is under way and has to be interrupted. */
+static volatile sig_atomic_t busy = true;
+
+static void
+stop(SIGNAL_ARGS)
+{
+	if (busy)
+		die(postgres_signal_arg);
+	else
+		SignalHandlerForShutdownRequest(postgres_signal_arg);
+}
+
+/* ----- one request ----- */
+
+/* What the access is of may change until the table is locked. */
+static bool
+begin_access(CsAccess *access, CsBinding *binding)
+{
+	do
+	{
+		cs_access_begin(access, binding, GetActiveSnapshot());
+		if (access->bypass != CS_HIT)
+			return false;
+		binding = access->binding;
+		if (cs_access_lock(access))
+			return true;
+		binding = cs_binding_get(binding->relid);
+	} while (binding != NULL && binding->nkeys > 0);
+	return false;
+}
+
+static void
+reload_as_owner(CsBinding *binding, const CsRefresh *request)
+{
+	CsAccess	access;
+	CsAnswer	answer;
+	CsRowKey	rowkey;
+
+	if (!cs_binding_may_select(binding) || !begin_access(&access, binding) ||
+		!cs_key_decode(access.binding, request->key, request->keylen, &rowkey) ||
+		rowkey.key.hash != request->hash)
+		return;
+	memset(&answer, 0, sizeof(answer));
+	cs_access_load(&access, &rowkey, true, &answer);
+	if (answer.fill == CS_FILL_DONE)
+		cs_counters_add(access.binding->slot, CS_COUNT_REFRESH, 1);
+}
+
+static void
+reload(const CsRefresh *request)
+{
+	CsBinding  *binding = cs_binding_get(request->relation);
+	Oid			role;
+	int			security;
+
+	if (binding == NULL || binding->nkeys == 0 || binding->strategy == NULL ||
+		binding->options.refresh_ahead <= 0)
+		return;
+	GetUserIdAndSecContext(&role, &security);
+	SetUserIdAndSecContext(binding->owner, security |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	reload_as_owner(binding, request);
+	SetUserIdAndSecContext(role, security);
+}
+
+static void
+reload_request(void *arg)
+{
+	reload(arg);
+}
+
+/* ----- loaders that hang ----- */
+
+/* Tables whose requests are left out until then; process-local. */
+static struct
+{
+	Oid			relation;
+	TimestampTz until;
+}			left_out[MAX_LEFT_OUT];
+
+static bool
+is_left_out(Oid relation)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < MAX_LEFT_OUT; i++)
+		if (left_out[i].relation == relation && left_out[i].until > now)
+			return true;
+	return false;
+}
+
+/* In the place of the one that comes back first. */
+static void
+leave_out(Oid relation)
+{
+	int			first = 0;
+
+	for (int i = 1; i < MAX_LEFT_OUT; i++)
+		if (left_out[i].until < left_out[first].until)
+			first = i;
+	left_out[first].relation = relation;
+	left_out[first].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LEFT_OUT_MS);
+}
+
+/* False: it failed. */
+static bool
+try_request(CsRefresh *request)
+{
+	ErrorData  *error = cs_attempt_make(reload_request, request, cs_worker_timeout);
+
+	if (error == NULL)
+		return true;
+	if (cs_attempt_timed_out)
+		leave_out(request->relation);
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not refresh a cached row of the table with OID %u ahead of its expiry: %s",
+					request->relation, error->message),
+			 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint != NULL ? errhint("%s", error->hint) : 0,
+			 error->context != NULL ? errcontext_msg("%s", error->context) : 0));
+	return false;
+}
+
+/* ----- the process ----- */
+
+static void
+serve_all(Oid database)
+{
+	CsRefresh	request;
+
+	while (!ShutdownRequestPending && cs_queue_take(database, &request))
+	{
+		busy = true;
+		/* a signal just before found us idle */
+		if (ShutdownRequestPending)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		pgstat_report_activity(STATE_RUNNING, "refreshing cached rows");
+		MemoryContextReset(scratch);
+		if (!is_left_out(request.relation) && try_request(&request))
+			cs_queue_done(&request);
+		busy = false;
+	}
+	busy = false;
+	cs_counters_flush();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
+leave(int code, Datum arg)
+{
+	cs_queue_leave();
+}
+
+static void
+set_up(Oid database)
+{
+	pqsignal(SIGTERM, stop);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid,
+											  BGWORKER_BYPASS_ALLOWCONN);
+	busy = false;
+	before_shmem_exit(leave, (Datum) 0);
+	if (!cs_queue_serve(database))
+		proc_exit(0);
+	/* serializable transactions do not fill */
+	SetConfigOption("default_transaction_isolation", "read committed",
+					PGC_SUSET, PGC_S_OVERRIDE);
+	scratch = AllocSetContextCreate(TopMemoryContext, "cache_strategies worker",
+									ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(scratch);
+}
+
+void
+cs_refresh_main(Datum arg)
+{
+	Oid			database = DatumGetObjectId(arg);
+	int			events = WL_LATCH_SET;
+
+	set_up(database);
+	while (events & WL_LATCH_SET)
+	{
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ShutdownRequestPending)
+			break;
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		serve_all(database);
+		events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						   IDLE_MS, PG_WAIT_EXTENSION);
+	}
+	proc_exit(0);
+}

@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * module.c
+ *		Entry of the library.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "attach/alter.h"
+#include "attach/bindings_trigger.h"
+#include "bgworker/worker.h"
+#include "guc.h"
+#include "kv/cell.h"
+#include "kv/keylock.h"
+#include "kv/kv.h"
+#include "relation/binding.h"
+#include "relation/ddl.h"
+#include "relation/track.h"
+#include "rowcache/plan.h"
+#include "rowcache/progress.h"
+#include "rowcache/scan.h"
+#include "rowcache/strategy.h"
+#include "rowcache/untyped.h"
+#include "shmem.h"
+#include "store/clock.h"
+#include "store/counters.h"
+#include "store/flight.h"
+#include "store/keyhash.h"
+#include "store/queue.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "store/stripe.h"
+#include "writeback/deferred.h"
+#include "writeback/guard.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/quarantine.h"
+#include "writeback/state.h"
+#include "writeback/write_back.h"
+#include "xact/snapshot.h"
+#include "xact/txn.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/* A new one is a new file and its line here. */
+static const CsStrategy *const strategies[] = {
+	&cs_cache_aside,
+	&cs_read_through,
+	&cs_write_through,
+	&cs_write_around,
+	&cs_write_back,
+	NULL
+};
+
+/* What there is in shared memory. */
+static const CsShmemPart shmem_parts[] = {
+	{cs_store_shmem_request, NULL, cs_store_shmem_init},
+	{cs_slot_shmem_request, cs_slot_shmem_size, cs_slot_shmem_init},
+	{cs_queue_shmem_request, cs_queue_shmem_size, cs_queue_shmem_init},
+	{NULL, cs_clock_shmem_size, cs_clock_shmem_init},
+	{NULL, cs_keyhash_shmem_size, cs_keyhash_shmem_init},
+	{NULL, cs_stripe_shmem_size, cs_stripe_shmem_init},
+	{NULL, cs_flight_shmem_size, cs_flight_shmem_init},
+	{NULL, cs_snapshot_shmem_size, cs_snapshot_shmem_init},
+	{NULL, cs_counters_shmem_size, cs_counters_shmem_init},
+	{NULL, cs_progress_shmem_size, cs_progress_shmem_init},
+	{NULL, cs_quarantine_shmem_size, cs_quarantine_shmem_init},
+	{NULL, cs_deferred_shmem_size, cs_deferred_shmem_init},
+	{NULL, cs_journal_shmem_size, cs_journal_shmem_init},
+	{NULL, cs_state_shmem_size, cs_state_shmem_init},
+	{NULL, cs_cell_shmem_size, cs_cell_shmem_init},
+	{NULL, cs_keylock_shmem_size, cs_keylock_shmem_init},
+};
+
+/*
+ * Loaded later than at server start there is no shared memory, and the SQL
+ * functions say so.
+ */
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	cs_guc_define();
+	cs_shmem_hook(shmem_parts, lengthof(shmem_parts));
+	cs_slot_taken_hook = cs_state_reset;
+	cs_own_init();
+	cs_kv_init();
+	cs_space_init();
+	cs_txn_init();
+	cs_binding_init();
+	cs_ddl_init();
+	cs_track_init();
+	cs_strategy_init(strategies);
+	cs_txn_at_end(cs_counters_flush_if_due);
+	cs_worker_init();
+	cs_guard_init();
+	cs_alter_init();
+	cs_bindings_trigger_init();
+	cs_scan_init();
+	cs_plan_init();
+	cs_untyped_init();
+}

@@ -1,0 +1,566 @@
+/*-------------------------------------------------------------------------
+ *
+ * analysis.c
+ *		What a query reads, and whether its result may be kept: the walk over
+ *		rewritten queries.
+ *
+ * In a rewritten query views have become subqueries, and row-level security
+ * policies quals.  Partitions and children are not there yet.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/sysattr.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_ts_config_map.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "queryresult/analysis.h"
+#include "relation/catalog.h"
+
+static bool walk(Node *node, void *arg);
+
+void
+cs_analysis_refuse(const char *hint, const char *detail,...)
+{
+	va_list		args;
+	char		buf[1024];
+
+	va_start(args, detail);
+	vsnprintf(buf, sizeof(buf), detail, args);
+	va_end(args);
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the result of this query cannot be remembered"),
+			 errdetail_internal("%s", buf),
+			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+void
+cs_analysis_dropped_error(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("something that the query uses was changed or dropped concurrently"),
+			 errhint("Try again.")));
+}
+
+/* Which version of a catalogue's row this session knows. */
+void
+cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple)
+{
+	TransactionId xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+
+	cs_analysis_value(analysis, tuple->t_tableOid);
+	cs_analysis_value(analysis, tuple->t_self);
+	cs_analysis_value(analysis, xmin);
+}
+
+/* ----- errors in texts ----- */
+
+static void
+text_context(void *arg)
+{
+	CsTextContext *context = arg;
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(context->text);
+	}
+	if (context->function != NULL)
+		errcontext("SQL function \"%s\"", context->function);
+	else if (position <= 0)
+		errcontext("SQL statement \"%s\"", context->text);
+}
+
+void
+cs_analysis_push_text(CsTextContext *context, const char *text, const char *function)
+{
+	context->text = text;
+
+	context->function = function;
+	context->callback.callback = text_context;
+	context->callback.arg = context;
+	context->callback.previous = error_context_stack;
+	error_context_stack = &context->callback;
+}
+
+void
+cs_analysis_pop_text(CsTextContext *context)
+{
+	error_context_stack = context->callback.previous;
+}
+
+/* ----- relations ----- */
+
+static char *
+qualified_name(Oid relid)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *name = get_rel_name(relid);
+
+	if (schema == NULL || name == NULL)
+		return psprintf("with OID %u", relid);
+	return quote_qualified_identifier(schema, name);
+}
+
+/* Tables whose changes are told to us by triggers, one day at least. */
+static void
+check_table(Form_pg_class form, Oid relid)
+{
+	if (relid < FirstNormalObjectId)
+		cs_analysis_refuse(NULL, "It reads the system catalogue %s.", qualified_name(relid));
+	if (cs_catalog_is_own(relid))
+		cs_analysis_refuse(NULL, "It reads %s, one of cache_strategies' own tables.",
+						   qualified_name(relid));
+	switch (form->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			break;
+		case RELKIND_FOREIGN_TABLE:
+			cs_analysis_refuse(NULL, "It reads the foreign table %s.", qualified_name(relid));
+			break;
+		case RELKIND_MATVIEW:
+			cs_analysis_refuse("Its query can be remembered instead.",
+							   "It reads the materialized view %s.", qualified_name(relid));
+			break;
+		default:
+			cs_analysis_refuse(NULL, "It reads %s, which is not a table.", qualified_name(relid));
+	}
+	if (form->relpersistence == RELPERSISTENCE_TEMP)
+		cs_analysis_refuse(NULL, "It reads the temporary table %s.", qualified_name(relid));
+}
+
+static void
+note_table(CsAnalysis *analysis, Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	check_table(form, relid);
+	if (form->relrowsecurity)
+		analysis->secured = true;
+	analysis->tables = list_append_unique_oid(analysis->tables, relid);
+	analysis->relations = list_append_unique_oid(analysis->relations, relid);
+	ReleaseSysCache(tuple);
+}
+
+/* Changes of a partition are changes of the partitioned table; but what is it? */
+static void
+note_partitions(CsAnalysis *analysis, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			cs_analysis_refuse(NULL, "It reads the foreign table %s.",
+							   qualified_name(lfirst_oid(lc)));
+		analysis->relations = list_append_unique_oid(analysis->relations, lfirst_oid(lc));
+	}
+}
+
+void
+cs_analysis_table(CsAnalysis *analysis, Oid relid, bool children)
+{
+	note_table(analysis, relid);
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		note_partitions(analysis, relid);
+	else if (children && has_subclass(relid))
+	{
+		ListCell   *lc;
+
+		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+			note_table(analysis, lfirst_oid(lc));
+	}
+}
+
+static void
+note_view(CsAnalysis *analysis, Oid relid)
+{
+	analysis->views = list_append_unique_oid(analysis->views, relid);
+	analysis->relations = list_append_unique_oid(analysis->relations, relid);
+}
+
+static void
+check_sample(const TableSampleClause *sample)
+{
+	if (sample->repeatable == NULL)
+		cs_analysis_refuse("Add REPEATABLE.",
+						   "TABLESAMPLE takes another sample each time.");
+	if (sample->tsmhandler >= FirstNormalObjectId)
+		cs_analysis_refuse(NULL, "It uses the sampling method %s.",
+						   format_procedure(sample->tsmhandler));
+}
+
+static void
+note_rte(CsAnalysis *analysis, const RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			if (get_rel_relkind(rte->relid) == RELKIND_VIEW)
+				note_view(analysis, rte->relid);
+			else
+				cs_analysis_table(analysis, rte->relid, rte->inh);
+			if (rte->tablesample != NULL)
+				check_sample(rte->tablesample);
+			break;
+		case RTE_SUBQUERY:
+			if (OidIsValid(rte->relid))
+				note_view(analysis, rte->relid);
+			break;
+		case RTE_FUNCTION:
+			foreach(lc, rte->functions)
+			{
+				RangeTblFunction *function = lfirst_node(RangeTblFunction, lc);
+				ListCell   *type;
+
+				foreach(type, function->funccoltypes)
+					cs_analysis_type(analysis, lfirst_oid(type), true);
+			}
+			break;
+		case RTE_TABLEFUNC:
+			foreach(lc, rte->tablefunc->coltypes)
+				cs_analysis_type(analysis, lfirst_oid(lc), true);
+			break;
+		case RTE_NAMEDTUPLESTORE:
+			cs_analysis_refuse(NULL, "It reads the transition table %s.", rte->enrname);
+			break;
+		default:
+			break;
+	}
+}
+
+/* ----- expressions ----- */
+
+/* What these columns hold changes without any change of the row. */
+static void
+check_column(const Var *var)
+{
+	if (var->varattno == MaxTransactionIdAttributeNumber ||
+		var->varattno == MinCommandIdAttributeNumber ||
+		var->varattno == MaxCommandIdAttributeNumber)
+		cs_analysis_refuse(NULL, "It reads the system column %s.",
+						   var->varattno == MaxTransactionIdAttributeNumber ? "xmax" :
+						   var->varattno == MinCommandIdAttributeNumber ? "cmin" : "cmax");
+}
+
+static void
+note_row(CsAnalysis *analysis, int cache, Oid object)
+{
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+
+	if (HeapTupleIsValid(tuple))
+	{
+		cs_analysis_tuple(analysis, tuple);
+		ReleaseSysCache(tuple);
+	}
+}
+
+/* With its mappings, and the dictionaries that they name. */
+void
+cs_analysis_text_search(CsAnalysis *analysis, Oid config)
+{
+	CatCList   *list;
+
+	note_row(analysis, TSCONFIGOID, config);
+	list = SearchSysCacheList1(TSCONFIGMAP, ObjectIdGetDatum(config));
+	for (int i = 0; i < list->n_members; i++)
+	{
+		HeapTuple	tuple = &list->members[i]->tuple;
+
+		cs_analysis_tuple(analysis, tuple);
+		note_row(analysis, TSDICTOID, ((Form_pg_ts_config_map) GETSTRUCT(tuple))->mapdict);
+	}
+	ReleaseCatCacheList(list);
+}
+
+/*
+ * A constant of a type that stands for a name was looked up when the query was
+ * analysed.  Text search configurations are the ones that queries are full of,
+ * so for them the print says which one it was, and what it did.
+ */
+static void
+note_constant(CsAnalysis *analysis, const Const *constant)
+{
+	bool		is_config = constant->consttype == REGCONFIGOID;
+
+	if (!is_config && constant->consttype != REGDICTIONARYOID)
+		cs_analysis_type(analysis, constant->consttype, false);
+	else if (constant->constisnull)
+		return;
+	else if (is_config)
+		cs_analysis_text_search(analysis, DatumGetObjectId(constant->constvalue));
+	else
+		note_row(analysis, TSDICTOID, DatumGetObjectId(constant->constvalue));
+}
+
+static void
+check_value_function(const SQLValueFunction *function)
+{
+	const char *name = NULL;
+
+	switch (function->op)
+	{
+		case SVFOP_SESSION_USER:
+			name = "SESSION_USER";
+			break;
+		case SVFOP_CURRENT_CATALOG:
+			name = "CURRENT_CATALOG";
+			break;
+		case SVFOP_CURRENT_SCHEMA:
+			name = "CURRENT_SCHEMA";
+			break;
+		default:
+			break;
+	}
+	if (name != NULL)
+		cs_analysis_refuse(NULL, "%s depends on the session.", name);
+}
+
+/* What really compares, where an operator is said to. */
+static void
+note_order(CsAnalysis *analysis, Oid opfamily, Oid left, Oid right)
+{
+	Oid			function = get_opfamily_proc(opfamily, left, right, BTORDER_PROC);
+
+	if (OidIsValid(function))
+		cs_analysis_function(analysis, function, NULL);
+}
+
+/* The operators that grouping and sorting use are in no expression. */
+static void
+note_sorting(CsAnalysis *analysis, const SortGroupClause *clause)
+{
+	Oid			opfamily;
+	Oid			type;
+	CsOrderKind kind;
+
+	if (OidIsValid(clause->eqop))
+		cs_analysis_function(analysis, get_opcode(clause->eqop), NULL);
+	if (!OidIsValid(clause->sortop))
+		return;
+	cs_analysis_function(analysis, get_opcode(clause->sortop), NULL);
+	if (get_ordering_op_properties(clause->sortop, &opfamily, &type, &kind))
+		note_order(analysis, opfamily, type, type);
+}
+
+static void
+note_row_comparison(CsAnalysis *analysis, const RowCompareExpr *node)
+{
+	ListCell   *op;
+	ListCell   *opfamily;
+
+	forboth(op, node->opnos, opfamily, node->opfamilies)
+	{
+		int			strategy;
+		Oid			left;
+		Oid			right;
+
+		cs_analysis_function(analysis, get_opcode(lfirst_oid(op)), NULL);
+		get_op_opfamily_properties(lfirst_oid(op), lfirst_oid(opfamily), false,
+								   &strategy, &left, &right);
+		note_order(analysis, lfirst_oid(opfamily), left, right);
+	}
+}
+
+static void
+note_sortings(CsAnalysis *analysis, List *clauses)
+{
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+		note_sorting(analysis, lfirst_node(SortGroupClause, lc));
+}
+
+static void
+note_range(CsAnalysis *analysis, const WindowClause *window)
+{
+	if (OidIsValid(window->startInRangeFunc))
+		cs_analysis_function(analysis, window->startInRangeFunc, NULL);
+	if (OidIsValid(window->endInRangeFunc))
+		cs_analysis_function(analysis, window->endInRangeFunc, NULL);
+}
+
+static bool
+note_function(Oid function, void *arg)
+{
+	cs_analysis_function(arg, function, NULL);
+	return false;
+}
+
+/* What calls a function by its own expression; the executor asks for the right to. */
+static void
+note_call(CsAnalysis *analysis, Node *node, Oid function)
+{
+	cs_analysis_use(analysis, function, analysis->role);
+	cs_analysis_function(analysis, function, node);
+	cs_analysis_type(analysis, exprType(node), function < FirstNormalObjectId);
+}
+
+static void
+note_conversion(CsAnalysis *analysis, CoerceViaIO *node)
+{
+	cs_analysis_type(analysis, node->resulttype, true);
+	(void) check_functions_in_node((Node *) node, note_function, analysis);
+}
+
+/* A name that becomes a number depends on nothing but the row. */
+static bool
+is_number_of_name(const RelabelType *node)
+{
+	return node->resulttype == OIDOID && IsA(node->arg, Var) &&
+		cs_type_is_name(exprType((Node *) node->arg));
+}
+
+/* False: what is below the node is not to be looked at. */
+static bool
+note_node(CsAnalysis *analysis, Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_Var:
+			check_column((Var *) node);
+			cs_analysis_type(analysis, exprType(node), false);
+			break;
+		case T_Const:
+			note_constant(analysis, (Const *) node);
+			break;
+		case T_FuncExpr:
+			note_call(analysis, node, ((FuncExpr *) node)->funcid);
+			break;
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			set_opfuncid((OpExpr *) node);
+			note_call(analysis, node, ((OpExpr *) node)->opfuncid);
+			break;
+		case T_ScalarArrayOpExpr:
+			set_sa_opfuncid((ScalarArrayOpExpr *) node);
+			note_call(analysis, node, ((ScalarArrayOpExpr *) node)->opfuncid);
+			break;
+		case T_Aggref:
+			note_call(analysis, node, ((Aggref *) node)->aggfnoid);
+			break;
+		case T_WindowFunc:
+			note_call(analysis, node, ((WindowFunc *) node)->winfnoid);
+			break;
+		case T_RowCompareExpr:
+			note_row_comparison(analysis, (RowCompareExpr *) node);
+			break;
+		case T_CoerceViaIO:
+			note_conversion(analysis, (CoerceViaIO *) node);
+			break;
+		case T_CoerceToDomain:
+			cs_analysis_type(analysis, exprType(node), true);
+			break;
+		case T_SQLValueFunction:
+			check_value_function((SQLValueFunction *) node);
+			break;
+		case T_NextValueExpr:
+			cs_analysis_refuse(NULL, "It takes values from a sequence.");
+			break;
+		case T_RelabelType:
+			if (is_number_of_name((RelabelType *) node))
+				return false;
+			cs_analysis_type(analysis, exprType(node), false);
+			break;
+		case T_Param:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_FieldSelect:
+		case T_SubscriptingRef:
+		case T_ArrayExpr:
+		case T_RowExpr:
+		case T_MinMaxExpr:
+			cs_analysis_type(analysis, exprType(node), false);
+			break;
+		case T_SortGroupClause:
+			note_sorting(analysis, (SortGroupClause *) node);
+			break;
+		case T_WindowClause:
+			note_range(analysis, (WindowClause *) node);
+			break;
+		case T_SetOperationStmt:
+			note_sortings(analysis, ((SetOperationStmt *) node)->groupClauses);
+			break;
+		default:
+			if (cs_is_json_query(node))
+				cs_analysis_type(analysis, exprType(node), true);
+			break;
+	}
+	return true;
+}
+
+static bool
+walk(Node *node, void *arg)
+{
+	CsAnalysis *analysis = arg;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, Query))
+	{
+		cs_analysis_query(analysis, (Query *) node);
+		return false;
+	}
+	if (!note_node(analysis, node))
+		return false;
+	return expression_tree_walker(node, walk, arg);
+}
+
+void
+cs_analysis_expression(CsAnalysis *analysis, Node *node)
+{
+	(void) walk(node, analysis);
+}
+
+static void
+check_query(const Query *query)
+{
+	if (query->commandType != CMD_SELECT)
+		cs_analysis_refuse(NULL, "It does more than SELECT.");
+	if (query->hasModifyingCTE)
+		cs_analysis_refuse(NULL, "It changes data in WITH.");
+	if (query->rowMarks != NIL)
+		cs_analysis_refuse(NULL, "It locks rows (FOR UPDATE or FOR SHARE).");
+}
+
+void
+cs_analysis_query(CsAnalysis *analysis, Query *query)
+{
+	ListCell   *lc;
+
+	check_query(query);
+	analysis->queries = lappend(analysis->queries, query);
+	/* first, as what is said of relations says more */
+	foreach(lc, query->rtable)
+		note_rte(analysis, lfirst_node(RangeTblEntry, lc));
+	(void) query_tree_walker(query, walk, analysis, QTW_EXAMINE_SORTGROUP);
+}

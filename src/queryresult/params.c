@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * params.c
+ *		Values of a query's parameters: from text, for the executor, and as a
+ *		part of the key under which its result is kept.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "utils/builtins.h"
+
+#include "queryresult/query.h"
+
+static void
+count_error(const CsQuery *query, int n)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the query to remember has %d parameters, but \"params\" has %d elements",
+					query->nparams, n)));
+}
+
+void
+cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
+{
+	Datum	   *given;
+	bool	   *isnull;
+	int			n = 0;
+
+	if (texts != NULL)
+	{
+		if (ARR_NDIM(texts) > 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+					 errmsg("\"params\" must be a one-dimensional array")));
+		deconstruct_array(texts, TEXTOID, -1, false, TYPALIGN_INT, &given, &isnull, &n);
+	}
+	if (n != query->nparams)
+		count_error(query, n);
+	for (int i = 0; i < n; i++)
+	{
+		CsParam    *param = &query->params[i];
+		char	   *string = isnull[i] ? NULL : TextDatumGetCString(given[i]);
+
+		values[i] = InputFunctionCall(&param->input, string, param->ioparam, -1);
+		nulls[i] = isnull[i];
+	}
+}
+
+static void
+print_value(const CsParam *param, Datum value, StringInfo print)
+{
+	if (param->typbyval)
+		appendBinaryStringInfo(print, (const char *) &value, sizeof(value));
+	else if (param->typlen == -1)
+	{
+		struct varlena *flat = PG_DETOAST_DATUM(value);
+
+		appendBinaryStringInfo(print, (const char *) flat, VARSIZE(flat));
+	}
+	else if (param->typlen == -2)
+		appendBinaryStringInfo(print, DatumGetCString(value),
+							   strlen(DatumGetCString(value)) + 1);
+	else
+		appendBinaryStringInfo(print, DatumGetPointer(value), param->typlen);
+}
+
+void
+cs_query_print(const CsQuery *query, const Datum *values, const bool *nulls,
+			   StringInfo print)
+{
+	appendBinaryStringInfo(print, (const char *) query->digest, sizeof(query->digest));
+	for (int i = 0; i < query->nparams; i++)
+	{
+		appendStringInfoChar(print, nulls[i]);
+		if (!nulls[i])
+			print_value(&query->params[i], values[i], print);
+	}
+}
+
+ParamListInfo
+cs_query_params(const CsQuery *query, const Datum *values, const bool *nulls)
+{
+	ParamListInfo params = makeParamList(query->nparams);
+
+	for (int i = 0; i < query->nparams; i++)
+	{
+		ParamExternData *param = &params->params[i];
+
+		param->value = values[i];
+		param->isnull = nulls[i];
+		param->pflags = PARAM_FLAG_CONST;
+		param->ptype = query->params[i].type;
+	}
+	return params;
+}
+
+/* ----- prints ----- */
+
+void
+cs_query_digest(const StringInfo print, uint8 *digest)
+{
+	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
+
+	if (sha == NULL || pg_cryptohash_init(sha) < 0 ||
+		pg_cryptohash_update(sha, (const uint8 *) print->data, print->len) < 0 ||
+		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute a hash");
+	pg_cryptohash_free(sha);
+}
+
+/* No other print is as short. */
+void
+cs_query_shorten(StringInfo print)
+{
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+
+	cs_query_digest(print, digest);
+	resetStringInfo(print);
+	appendBinaryStringInfo(print, (const char *) digest, sizeof(digest));
+}

@@ -1,0 +1,673 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.c
+ *		Queries whose results may be kept, analysed once per session.
+ *
+ * A session keeps the analyses of the queries it has met last, each with a
+ * plan.  Whether an analysis still holds is told by invalidations: of the
+ * relations and types it has met one by one, of anything else in the catalogues
+ * that could change what the query means, or who may ask it, all together.  So
+ * a hit asks for no privilege: the analysis says that they are there, and a
+ * REVOKE outdates it.
+ *
+ * An analysis that is in use up the call stack is never freed, only taken out
+ * of the list; whoever has used it last frees it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
+#include "tsearch/ts_cache.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/syscache.h"
+
+#include "inval.h"
+#include "queryresult/analysis.h"
+#include "queryresult/names.h"
+#include "queryresult/query.h"
+
+#define MAX_QUERIES		128
+#define MAX_TEXTS		(256 * 1024)	/* bytes of text; plans take far more */
+#define MAX_TRIES		10		/* to analyse, if invalidations come in
+								 * between */
+
+static dlist_head queries = DLIST_STATIC_INIT(queries);
+static dlist_head retired = DLIST_STATIC_INIT(retired); /* in use, but not to be
+														 * found */
+static int	nqueries = 0;
+static Size ntexts = 0;
+
+/* ----- invalidations ----- */
+
+/*
+ * The last ones, for whoever is making an analysis and does not know yet what
+ * will concern him.
+ */
+#define N_LOGGED	256
+
+typedef enum CsChanged
+{
+	CS_CHANGED_ALL,
+	CS_CHANGED_RELATION,
+	CS_CHANGED_TYPE
+} CsChanged;
+
+static struct
+{
+	CsChanged	what;
+	uint32		which;			/* OID of the relation; hash of the type */
+}			logged[N_LOGGED];
+static uint64 nlogged = 0;
+
+static void
+log_change(CsChanged what, uint32 which)
+{
+	logged[nlogged % N_LOGGED].what = what;
+	logged[nlogged % N_LOGGED].which = which;
+	nlogged++;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+static bool
+is_member(uint32 which, const uint32 *set, int n)
+{
+	return n > 0 && bsearch(&which, set, n, sizeof(uint32), compare_numbers) != NULL;
+}
+
+static bool
+concerns(const CsQuery *query, CsChanged what, uint32 which)
+{
+	switch (what)
+	{
+		case CS_CHANGED_ALL:
+			return true;
+		case CS_CHANGED_RELATION:
+			return is_member(which, query->relations, query->nrelations);
+		case CS_CHANGED_TYPE:
+			return is_member(which, query->types, query->ntypes);
+	}
+	return true;
+}
+
+static void
+outdate(dlist_head *list, CsChanged what, uint32 which)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, list)
+	{
+		CsQuery    *query = dlist_container(CsQuery, node, iter.cur);
+
+		if (query->valid && concerns(query, what, which))
+			query->valid = false;
+	}
+}
+
+static void
+changed(CsChanged what, uint32 which)
+{
+	log_change(what, which);
+	if (what == CS_CHANGED_ALL)
+		cs_names_forget();
+	outdate(&queries, what, which);
+	outdate(&retired, what, which);
+}
+
+static void
+relation_changed(Oid relid)
+{
+	changed(OidIsValid(relid) ? CS_CHANGED_RELATION : CS_CHANGED_ALL, relid);
+}
+
+static void
+type_changed(uint32 hash)
+{
+	changed(hash != 0 ? CS_CHANGED_TYPE : CS_CHANGED_ALL, hash);
+}
+
+/* Something came up under a name, or went. */
+static void
+name_changed(uint32 hash)
+{
+#ifndef CS_MUTANT_REMEMBER_NAMES_UNNOTICED
+	if (cs_names_concern(hash))
+		changed(CS_CHANGED_ALL, 0);
+#endif
+}
+
+static void
+anything_changed(uint32 hash)
+{
+	changed(CS_CHANGED_ALL, 0);
+}
+
+/*
+ * At the first use, so that sessions without any pay for no invalidation, and take
+ * none of the places that there are for callbacks.
+ */
+static void
+listen(void)
+{
+	static bool done = false;
+	static const int any[] = {
+		/* what names, operators and casts stand for, and functions do */
+		PROCOID, OPEROID, NAMESPACEOID, CASTSOURCETARGET, COLLOID, TSCONFIGOID,
+		TSCONFIGMAP, TSDICTOID,
+		AMPROCNUM, AMOPOPID, ENUMOID,
+		/* who may what */
+		AUTHOID, AUTHMEMMEMROLE, DATABASEOID
+	};
+
+	if (done)
+		return;
+	done = true;
+	cs_inval_on_relation(relation_changed);
+	cs_inval_on_syscache(TYPEOID, type_changed);
+	cs_inval_on_syscache(RELNAMENSP, name_changed);
+	cs_inval_on_syscache(TYPENAMENSP, name_changed);
+	for (int i = 0; i < lengthof(any); i++)
+		cs_inval_on_syscache(any[i], anything_changed);
+}
+
+/* ----- keeping and forgetting ----- */
+
+static void
+discard(CsQuery *query)
+{
+	SPI_freeplan(query->plan);
+	MemoryContextDelete(query->context);
+}
+
+static void
+retire(CsQuery *query)
+{
+	dlist_delete(&query->node);
+	nqueries--;
+	ntexts -= query->asked.len;
+	if (query->users == 0)
+	{
+		discard(query);
+		return;
+	}
+	query->valid = false;
+	query->retired = true;
+	dlist_push_tail(&retired, &query->node);
+}
+
+/* One that nobody will find again goes after it was used. */
+static void
+keep(CsQuery *query)
+{
+	if (query->fleeting || query->asked.len > MAX_TEXTS)
+	{
+		query->retired = true;
+		dlist_push_tail(&retired, &query->node);
+		return;
+	}
+	while (nqueries >= MAX_QUERIES || ntexts + query->asked.len > MAX_TEXTS)
+		retire(dlist_tail_element(CsQuery, node, &queries));
+	dlist_push_head(&queries, &query->node);
+	nqueries++;
+	ntexts += query->asked.len;
+}
+
+void
+cs_query_done(CsQuery *query)
+{
+	Assert(query->users > 0);
+	if (--query->users > 0 || !query->retired)
+		return;
+	dlist_delete(&query->node);
+	discard(query);
+}
+
+/* ----- analysing ----- */
+
+static RawStmt *
+parse(const char *text)
+{
+	List	   *raw = pg_parse_query(text);
+	RawStmt    *statement;
+
+	if (raw == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the query to remember is empty")));
+	if (list_length(raw) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("only one query can be remembered at a time")));
+	statement = linitial_node(RawStmt, raw);
+	if (!IsA(statement->stmt, SelectStmt))
+		cs_analysis_refuse(NULL, "It is not a SELECT.");
+	for (SelectStmt *select = (SelectStmt *) statement->stmt; select != NULL;
+		 select = select->larg)
+		if (select->intoClause != NULL)
+			cs_analysis_refuse(NULL, "It makes a table (SELECT INTO).");
+	return statement;
+}
+
+/*
+ * Types of the parameters as they are used.  The plan is prepared with them,
+ * from the text once more: it keeps what it needs to be made again.
+ */
+static void
+make_plan(CsQuery *query, CsAnalysis *analysis)
+{
+	CsTextContext context;
+	RawStmt    *statement;
+	Oid		   *types = NULL;
+	int			ntypes = 0;
+
+	cs_analysis_push_text(&context, query->text, NULL);
+	statement = parse(query->text);
+	analysis->fleeting = cs_names_note(list_make1(statement));
+	(void) pg_analyze_and_rewrite_varparams(statement, query->text, &types, &ntypes, NULL);
+	cs_analysis_pop_text(&context);
+
+	query->plan = SPI_prepare(query->text, ntypes, types);
+	if (query->plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", query->text,
+			 SPI_result_code_string(SPI_result));
+	query->nparams = ntypes;
+	query->params = MemoryContextAllocZero(query->context, ntypes * sizeof(CsParam) + 1);
+	for (int i = 0; i < ntypes; i++)
+	{
+		CsParam    *param = &query->params[i];
+		Oid			input;
+
+		param->type = types[i];
+		getTypeInputInfo(types[i], &input, &param->ioparam);
+		get_typlenbyval(types[i], &param->typlen, &param->typbyval);
+		fmgr_info_cxt(input, &param->input, query->context);
+	}
+}
+
+static const CachedPlanSource *
+plan_source(SPIPlanPtr plan)
+{
+	return linitial(SPI_plan_get_plan_sources(plan));
+}
+
+/* Opaque functions check privileges that we do not know of: tell a REVOKE. */
+static void
+print_privileges(CsAnalysis *analysis, Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	int			natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+	char		may = pg_class_aclcheck(relid, analysis->role, ACL_SELECT) == ACLCHECK_OK;
+
+	ReleaseSysCache(tuple);
+	cs_analysis_value(analysis, may);
+	may = cs_namespace_aclcheck(get_rel_namespace(relid), analysis->role,
+								ACL_USAGE) == ACLCHECK_OK;
+	cs_analysis_value(analysis, may);
+	for (AttrNumber i = 1; i <= natts; i++)
+	{
+		if (!OidIsValid(get_atttype(relid, i)))
+			continue;			/* dropped */
+		may = pg_attribute_aclcheck(relid, i, analysis->role, ACL_SELECT) == ACLCHECK_OK;
+		cs_analysis_value(analysis, may);
+	}
+}
+
+static void
+note_reads(CsAnalysis *analysis, ArrayType *reads)
+{
+	Datum	   *relids;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(reads, REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT,
+					  &relids, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("\"reads\" must not contain NULL")));
+		LockRelationOid(DatumGetObjectId(relids[i]), AccessShareLock);
+		cs_analysis_value(analysis, relids[i]);
+		cs_analysis_table(analysis, DatumGetObjectId(relids[i]), true);
+		print_privileges(analysis, DatumGetObjectId(relids[i]));
+	}
+}
+
+/* What the result depends on from the start. */
+static void
+print_circumstances(CsAnalysis *analysis, const CsQuery *query)
+{
+	List	   *path = fetch_search_path(false);
+	ListCell   *lc;
+
+#ifndef CS_MUTANT_REMEMBER_ROLE_NOT_IN_KEY
+	char	   *role = GetUserNameFromId(query->role, false);
+
+	cs_analysis_value(analysis, query->role);
+	/* CURRENT_USER is a name */
+	cs_analysis_string(analysis, role);
+#endif
+	cs_analysis_value(analysis, query->asked.rowtype);
+	cs_settings_print(&query->settings, &analysis->print);
+	/* the one that to_tsvector() and its like find without being told */
+	cs_analysis_text_search(analysis, getTSCurrentConfig(false));
+	foreach(lc, path)
+		cs_analysis_value(analysis, lfirst_oid(lc));
+}
+
+static void
+analyse(CsQuery *query, CsAnalysis *analysis)
+{
+	ListCell   *lc;
+
+	print_circumstances(analysis, query);
+	make_plan(query, analysis);
+	query->trees = plan_source(query->plan)->query_list;
+	foreach(lc, query->trees)
+	{
+		char	   *tree = nodeToString(lfirst(lc));
+
+		cs_analysis_string(analysis, tree);
+		pfree(tree);
+		cs_analysis_query(analysis, lfirst_node(Query, lc));
+	}
+	cs_analysis_type(analysis, query->asked.rowtype, true);
+	if (query->asked.reads != NULL)
+		note_reads(analysis, query->asked.reads);
+}
+
+static bool
+is_permitted(const CsAnalysis *analysis)
+{
+	ListCell   *lc;
+
+#ifdef CS_MUTANT_REMEMBER_NO_PRIVILEGE_CHECK
+	return true;
+#endif
+	foreach(lc, analysis->queries)
+		if (!cs_query_is_permitted(lfirst_node(Query, lc)))
+		return false;
+	foreach(lc, analysis->uses)
+	{
+		const CsUse *use = lfirst(lc);
+
+		if (cs_proc_aclcheck(use->function, use->role, ACL_EXECUTE) != ACLCHECK_OK)
+			return false;
+	}
+	return true;
+}
+
+static Oid *
+sorted(MemoryContext context, const List *list, int *n)
+{
+	Oid		   *result = MemoryContextAlloc(context, list_length(list) * sizeof(Oid) + 1);
+	ListCell   *lc;
+
+	*n = 0;
+	foreach(lc, list)
+		result[(*n)++] = lfirst_oid(lc);
+	qsort(result, *n, sizeof(Oid), compare_numbers);
+	return result;
+}
+
+static void
+take_over(CsQuery *query, const CsAnalysis *analysis)
+{
+	query->tables = sorted(query->context, analysis->tables, &query->ntables);
+	query->views = sorted(query->context, analysis->views, &query->nviews);
+	query->relations = sorted(query->context, analysis->relations, &query->nrelations);
+	query->types = sorted(query->context, analysis->types, &query->ntypes);
+	for (int i = 0; i < query->ntypes; i++)
+		query->types[i] = GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(query->types[i]));
+	qsort(query->types, query->ntypes, sizeof(uint32), compare_numbers);
+	query->opaque = analysis->opaque;
+	query->fleeting = analysis->fleeting;
+#ifndef CS_MUTANT_REMEMBER_RLS_IGNORED
+	query->secured = analysis->secured;
+#endif
+	query->permitted = is_permitted(analysis);
+	cs_query_digest((StringInfo) &analysis->print, query->digest);
+}
+
+static CsQuery *
+make_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "cache_strategies query",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CsQuery    *query = palloc0(sizeof(CsQuery));
+
+	query->context = context;
+	query->hash = hash;
+	query->role = GetUserId();
+	query->text = pnstrdup(asked->text, asked->len);
+	query->asked = *asked;
+	query->asked.text = query->text;
+	if (asked->reads != NULL)
+	{
+		query->asked.reads = palloc(VARSIZE(asked->reads));
+		memcpy(query->asked.reads, asked->reads, VARSIZE(asked->reads));
+	}
+	cs_settings_copy(&query->settings, settings);
+	query->path = cs_search_path_get(context);
+	MemoryContextSwitchTo(old);
+	return query;
+}
+
+/* Has anything come in since that concerns it? */
+static bool
+is_spoiled(const CsQuery *query, uint64 since)
+{
+	if (nlogged - since > N_LOGGED)
+		return true;
+	for (; since < nlogged; since++)
+		if (concerns(query, logged[since % N_LOGGED].what, logged[since % N_LOGGED].which))
+			return true;
+	return false;
+}
+
+static CsQuery *
+analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
+{
+	CsQuery    *query = make_query(asked, settings, hash);
+	CsAnalysis	analysis = {.role = query->role,.reads_given = asked->reads != NULL};
+	uint64		since = nlogged;
+
+	/* all that is made on the way is gone with SPI_finish() */
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	initStringInfo(&analysis.print);
+	analyse(query, &analysis);
+	take_over(query, &analysis);
+	query->valid = !is_spoiled(query, since);
+	if (SPI_keepplan(query->plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	SPI_finish();
+	MemoryContextSetParent(query->context, CacheMemoryContext);
+	return query;
+}
+
+void
+cs_query_changed_error(MemoryContext context, bool changed)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+#ifdef CS_MUTANT_DROPPED_IS_INTERNAL
+	changed = false;
+#endif
+	if (error->sqlerrcode != ERRCODE_INTERNAL_ERROR || !changed)
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("something that the query uses was changed or dropped concurrently"),
+			 errdetail_internal("%s.", error->message),
+			 errhint("Try again.")));
+}
+
+static CsQuery *
+analyse_watching(const CsAsked *asked, const CsSettings *settings, uint32 hash)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint64		since = nlogged;
+	CsQuery    *volatile query = NULL;
+
+	PG_TRY();
+	{
+		query = analyse_once(asked, settings, hash);
+	}
+	PG_CATCH();
+	{
+		cs_query_changed_error(context, nlogged != since);
+	}
+	PG_END_TRY();
+	return query;
+}
+
+static CsQuery *
+analyse_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
+{
+	for (int i = 0;; i++)
+	{
+		CsQuery    *query = analyse_watching(asked, settings, hash);
+
+		if (query->valid || i == MAX_TRIES)
+		{
+			keep(query);
+			return query;
+		}
+		discard(query);
+	}
+}
+
+/* ----- finding ----- */
+
+static bool
+is_asked(const CsQuery *query, const CsAsked *asked, uint32 hash, Oid role)
+{
+	const ArrayType *reads = query->asked.reads;
+
+	if (query->hash != hash || query->role != role ||
+		query->asked.rowtype != asked->rowtype || query->asked.len != asked->len ||
+		memcmp(query->text, asked->text, asked->len) != 0)
+		return false;
+	if (reads == NULL || asked->reads == NULL)
+		return reads == asked->reads;
+	return VARSIZE(reads) == VARSIZE(asked->reads) &&
+		memcmp(reads, asked->reads, VARSIZE(reads)) == 0;
+}
+
+static CsQuery *
+find_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
+{
+	Oid			role = GetUserId();
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &queries)
+	{
+		CsQuery    *query = dlist_container(CsQuery, node, iter.cur);
+
+		if (!is_asked(query, asked, hash, role) ||
+			!cs_settings_equal(&query->settings, settings))
+			continue;
+		if (query->valid && cs_search_path_matches(query->path))
+		{
+			dlist_move_head(&queries, &query->node);
+			return query;
+		}
+		retire(query);
+		break;
+	}
+	return NULL;
+}
+
+/*
+ * Views are locked even if the answer will be in the cache: the lock waits for
+ * whoever is changing one, as the SELECT would.  Tables have their watches.
+ */
+static bool
+lock_views(CsQuery *query)
+{
+#ifndef CS_MUTANT_REMEMBER_VIEWS_UNLOCKED
+	for (int i = 0; i < query->nviews; i++)
+		LockRelationOid(query->views[i], AccessShareLock);
+#endif
+	return query->nviews == 0 || query->valid;
+}
+
+CsQuery *
+cs_query_get(const CsAsked *asked)
+{
+	CsSettings	settings;
+	CsQuery    *query;
+	/*
+	 * not seeded: it saves comparing texts in this session's own list, and is
+	 * no place in any table
+	 */
+	uint32		hash = hash_bytes((const unsigned char *) asked->text, asked->len);
+
+	listen();
+	AcceptInvalidationMessages();
+	cs_settings_now(&settings);
+	do
+	{
+		query = find_query(asked, &settings, hash);
+		if (query == NULL)
+		{
+			query = analyse_query(asked, &settings, hash);
+			break;
+		}
+	} while (!lock_views(query));
+	query->users++;
+	return query;
+}
+
+/* ----- using ----- */
+
+bool
+cs_query_stands(const CsQuery *query)
+{
+	return query->valid && plan_source(query->plan)->query_list == query->trees;
+}
+
+/*
+ * The plan takes the same locks when it is run.  Taken here, before anyone looks
+ * at the tables' watches, they bring in what has been redefined.
+ */
+bool
+cs_query_lock(CsQuery *query)
+{
+	for (int i = 0; i < query->ntables; i++)
+		LockRelationOid(query->tables[i], AccessShareLock);
+	(void) lock_views(query);
+	(void) CachedPlanGetTargetList((CachedPlanSource *) plan_source(query->plan), NULL);
+	return cs_query_stands(query);
+}

@@ -1,0 +1,120 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.h
+ *		A query whose result may be kept, as one role asks it under one
+ *		search path and with the same settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_QUERY_H
+#define CS_QUERY_H
+
+#include "access/tupdesc.h"
+#include "catalog/namespace.h"
+#include "common/sha2.h"
+#include "executor/spi.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "nodes/params.h"
+#include "utils/array.h"
+
+#include "compat.h"
+#include "queryresult/settings.h"
+
+/* What a caller says of it. */
+typedef struct CsAsked
+{
+	const char *text;
+	Size		len;
+	Oid			rowtype;		/* of the result; invalid: jsonb */
+	ArrayType  *reads;			/* NULL: not said */
+} CsAsked;
+
+/* How $n is read. */
+typedef struct CsParam
+{
+	Oid			type;
+	Oid			ioparam;
+	int16		typlen;
+	bool		typbyval;
+	FmgrInfo	input;
+} CsParam;
+
+typedef struct CsQuery
+{
+	dlist_node	node;			/* the latest used first */
+	MemoryContext context;
+	int			users;			/* up the call stack */
+	bool		valid;			/* nothing it depends on has been redefined */
+	bool		retired;		/* not to be found any more */
+
+	/* what it was analysed for */
+	uint32		hash;
+	Oid			role;
+	char	   *text;
+	CsAsked		asked;
+	CsSettings	settings;
+	CsSearchPath *path;
+
+	/* how it is run */
+	SPIPlanPtr	plan;
+	const List *trees;			/* the plan's queries that were analysed */
+	int			nparams;
+	CsParam    *params;
+
+	/* what it depends on */
+	int			ntables;
+	Oid		   *tables;			/* to be watched; in ascending order, as below */
+	int			nviews;
+	Oid		   *views;
+	int			nrelations;
+	Oid		   *relations;
+	int			ntypes;
+	uint32	   *types;			/* hashes of their entries in the system cache */
+	bool		fleeting;		/* its literals depend on the time */
+	bool		opaque;			/* runs code that finds tables by name itself */
+	bool		secured;		/* row-level security: run it each time */
+	bool		oversized;		/* its last result was too large to be kept */
+	int			outrun;			/* results in a row that changes came before */
+	bool		permitted;		/* the role may do all that it does */
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of all else */
+} CsQuery;
+
+/* The query, analysed; an error if its result cannot be kept.  It stays until cs_query_done(). */
+extern CsQuery *cs_query_get(const CsAsked *asked);
+extern void cs_query_done(CsQuery *query);
+
+/*
+ * Lock what it reads, as a SELECT would.  False: it has been redefined, in which
+ * case it may still be run, but its result must not be kept.
+ */
+extern bool cs_query_lock(CsQuery *query);
+
+/*
+ * Throw the present error on.  A type, a function or an operator can be dropped while
+ * it is being looked at, as no query locks them: if something has changed meanwhile, an
+ * internal error says no more than that.
+ */
+cs_noreturn extern void cs_query_changed_error(MemoryContext context, bool changed);
+
+/* The same, asked again. */
+extern bool cs_query_stands(const CsQuery *query);
+
+/* The values of its parameters, from their texts (NULL: none were given). */
+extern void cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls);
+
+/* The same for the executor. */
+extern ParamListInfo cs_query_params(const CsQuery *query, const Datum *values,
+									 const bool *nulls);
+
+/* Bytes that are the same only for the same query and values. */
+extern void cs_query_print(const CsQuery *query, const Datum *values, const bool *nulls,
+						   StringInfo print);
+
+extern void cs_query_digest(const StringInfo print, uint8 *digest);
+
+/* A long one is replaced by its hash. */
+#define CS_LONGEST_PRINT	256
+extern void cs_query_shorten(StringInfo print);
+
+#endif							/* CS_QUERY_H */

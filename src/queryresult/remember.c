@@ -1,0 +1,693 @@
+/*-------------------------------------------------------------------------
+ *
+ * remember.c
+ *		Results of queries, kept until a table that they were computed from
+ *		changes.
+ *
+ * The rules, with S for the caller's snapshot and F for a fresh one:
+ *
+ *		token	a watch on every table, and the versions of the tags; then W, the
+ *				newest xid that has changed any of the tables
+ *		miss	token, then F, then compute under F.  What was computed is the
+ *				answer if S shows the tables as F does: if S sees whatever F
+ *				sees; or all of that up to W, and the watches still stood when F
+ *				had been taken.  Otherwise compute under S, and keep nothing
+ *		keep	under the partition lock: the watches stand, and no prepared
+ *				transaction can be involved
+ *		hit		the watches stand, the tags hold, and S sees whatever F saw, up
+ *				to W
+ *
+ * Why a hit is exact: were there a transaction that has changed one of the tables
+ * and is seen by only one of S and F, it would be seen by S, and then it marked
+ * the table before S was taken; or by F, and then it is not newer than W, which S
+ * would see, or else it marked the table after the token.  Either way the watch
+ * has fallen.
+ *
+ * The role, its privileges, and what the query means are in the key (query.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "common/hashfn.h"
+#include "common/pg_prng.h"
+#include "executor/spi.h"
+#include "portability/instr_time.h"
+#include "storage/ipc.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "guc.h"
+#include "kv/kv.h"
+#include "queryresult/remember.h"
+#include "store/clock.h"
+#include "store/counters.h"
+#include "store/flight.h"
+#include "store/slot.h"
+#include "testpoint.h"
+#include "xact/snapshot.h"
+#include "xact/txn.h"
+
+/* What a call is about. */
+typedef struct Call
+{
+	CsQuery    *query;
+	const CsTerms *terms;
+	CsOutput   *output;
+	Datum	   *values;			/* of the parameters */
+	bool	   *nulls;
+	Snapshot	snapshot;		/* S */
+	CsSpace		space;
+	CsKvKey		key;			/* of the entry */
+} Call;
+
+/* ----- running the query ----- */
+
+/* With the caller's privileges, as his own SELECT. */
+static void
+run(Call *call, Snapshot snapshot)
+{
+	SPIExecuteOptions options = {
+		.params = cs_query_params(call->query, call->values, call->nulls),
+		.read_only = true,
+		.dest = cs_output_receiver(call->output)
+	};
+	MemoryContext context = CurrentMemoryContext;
+	volatile int rc = 0;
+
+	PushActiveSnapshot(snapshot);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	PG_TRY();
+	{
+		rc = SPI_execute_plan_extended(call->query->plan, &options);
+	}
+	PG_CATCH();
+	{
+		cs_query_changed_error(context, !cs_query_stands(call->query));
+	}
+	PG_END_TRY();
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", call->query->text,
+			 SPI_result_code_string(rc));
+	SPI_finish();
+	PopActiveSnapshot();
+	cs_output_end(call->output);
+}
+
+/* Without looking for what is kept, or keeping it. */
+static void
+run_plainly(Call *call)
+{
+	cs_counters_add(call->space.slot, CS_COUNT_BYPASS, 1);
+	run(call, call->snapshot);
+}
+
+/* ----- may what is kept be used at all? ----- */
+
+static bool
+is_own(const CsQuery *query)
+{
+#ifdef CS_MUTANT_REMEMBER_OWN_IGNORED
+	return false;
+#endif
+	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return false;
+	for (int i = 0; i < query->ntables; i++)
+		if (cs_track_is_own(query->tables[i]))
+			return true;
+	return false;
+}
+
+/* The session's temporary tables may be what opaque functions find. */
+static bool
+is_shadowed(const CsQuery *query)
+{
+	Oid			schema;
+	Oid			toast;
+
+#ifdef CS_MUTANT_REMEMBER_TEMPORARY_IGNORED
+	return false;
+#endif
+	if (!query->opaque)
+		return false;
+	GetTempNamespaceState(&schema, &toast);
+	return OidIsValid(schema);
+}
+
+static bool
+is_bypassed(const Call *call)
+{
+	return !cs_enabled || IsolationIsSerializable() || RecoveryInProgress() ||
+		call->snapshot->snapshot_type != SNAPSHOT_MVCC ||
+		call->snapshot->takenDuringRecovery ||
+		call->query->secured || !call->query->permitted ||
+		call->space.slot < 0 || is_shadowed(call->query) || is_own(call->query);
+}
+
+/* ----- hits ----- */
+
+typedef enum Finding
+{
+	FOUND_NOTHING,
+	FOUND_OTHER,				/* a result that holds, but not for S */
+	FOUND_DUE,					/* one that may be used while somebody
+								 * computes it anew */
+	FOUND
+} Finding;
+
+static bool
+accept_entry(const CsMeta *meta, void *arg)
+{
+	const Call *call = arg;
+
+	return meta->epoch == call->space.epoch && meta->wxid == 0 &&
+		(meta->expires == 0 || meta->expires > cs_clock_now());
+}
+
+/* All watches stand, and are those of the query as it is now. */
+static bool
+watches_stand(const CsQuery *query, const CsWatch *watches, int nwatches)
+{
+	if (nwatches != query->ntables)
+		return false;
+	for (int i = 0; i < nwatches; i++)
+		if (watches[i].relid != query->tables[i] || !cs_track_stands(&watches[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_visible(const Call *call, const CsSeen *seen, uint64 newest)
+{
+#ifdef CS_MUTANT_REMEMBER_SNAPSHOT_IGNORED
+	return true;
+#endif
+	return cs_snapshot_sees_up_to(call->snapshot, seen, newest);
+}
+
+/*
+ * The closer to its end, and the longer it takes to compute, the more often.  Of
+ * many callers one, on average, comes in time.
+ */
+static bool
+is_early(const Call *call, const CsKept *kept, int64 left)
+{
+	double		lead;
+
+	if (call->terms->beta <= 0)
+		return false;
+	lead = -kept->cost * call->terms->beta *
+		log(1.0 - pg_prng_double(&pg_global_prng_state));
+	return lead >= left;
+}
+
+static bool
+is_due(const Call *call, const CsKept *kept)
+{
+	int64		left;
+
+	if (kept->due == 0)
+		return false;
+	left = kept->due - cs_clock_now();
+	return left <= 0 || is_early(call, kept, left);
+}
+
+static Finding
+find(const Call *call, CsKept *kept)
+{
+	CsFound		found;
+
+	if (cs_store_lookup(&call->key.key, accept_entry, (void *) call,
+						&found) != CS_LOOKUP_HIT)
+		return FOUND_NOTHING;
+	cs_kept_decode(found.value, kept);
+#ifndef CS_MUTANT_REMEMBER_NO_WATCH_CHECK
+	if (!watches_stand(call->query, kept->watches, kept->nwatches))
+		return FOUND_NOTHING;
+#endif
+	if (!cs_kv_tags_hold(&call->space, kept->tags, kept->ntags))
+		return FOUND_NOTHING;
+	if (!is_visible(call, kept->seen, kept->newest))
+		return FOUND_OTHER;
+	return is_due(call, kept) ? FOUND_DUE : FOUND;
+}
+
+static void
+answer(Call *call, const CsKept *kept)
+{
+	cs_counters_add(call->space.slot, CS_COUNT_HIT, 1);
+	cs_output_replay(call->output, kept);
+}
+
+/* ----- computing ----- */
+
+static void
+untracked_error(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *qualified;
+
+	if (name == NULL || schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	qualified = quote_qualified_identifier(schema, name);
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the result of this query cannot be remembered"),
+			 errdetail("It reads table %s, whose changes are not tracked.", qualified),
+			 errhint("Its owner can use cache.track('%s').", qualified)));
+}
+
+/* False: a change is under way, and what is computed now could not be kept. */
+static bool
+watch_tables(const CsQuery *query, CsWatch *watches)
+{
+	for (int i = 0; i < query->ntables; i++)
+	{
+		CsTracking	tracking = cs_track_watch(query->tables[i], &watches[i]);
+
+		if (tracking == CS_TRACKING_UNTRACKED)
+			untracked_error(query->tables[i]);
+		if (tracking != CS_TRACKING_YES)
+			return false;
+	}
+	return true;
+}
+
+/* The user's key is a tag too, for cs_forget(). */
+static bool
+get_tags(const Call *call, CsKvTag *tags)
+{
+	const CsTerms *terms = call->terms;
+
+	if (!cs_kv_tag_try(&call->space, CS_KV_NAME, VARDATA_ANY(terms->key),
+					   VARSIZE_ANY_EXHDR(terms->key), &tags[0]))
+		return false;
+	for (int i = 0; i < terms->ntags; i++)
+		if (!cs_kv_tag_try(&call->space, CS_KV_TAG, VARDATA_ANY(terms->tags[i]),
+						   VARSIZE_ANY_EXHDR(terms->tags[i]), &tags[i + 1]))
+			return false;
+	return true;
+}
+
+/*
+ * No change of the tables that F may show is newer, apart from those that have
+ * made a watch fall.  Of transactions prepared before the server started nobody
+ * knows what they changed.
+ */
+static uint64
+newest_change(const CsKept *kept)
+{
+	uint64		newest = 0;
+
+	for (int i = 0; i < kept->nwatches; i++)
+	{
+		newest = Max(newest, cs_track_last_xid(&kept->watches[i]));
+		newest = Max(newest, cs_track_px(&kept->watches[i]));
+	}
+	if (kept->nwatches > 0)
+		newest = Max(newest, cs_snapshot_boot_xid() - 1);
+	return newest;
+}
+
+/*
+ * False: the result could not be kept, or not now.  Taken before F, and nothing
+ * in it may be looked up again later.
+ */
+static bool
+take_token(Call *call, CsKept *kept)
+{
+	cs_snapshot_boot();
+	if (IsInParallelMode() || cs_snapshot_boot_xid() == 0 ||
+		!cs_space_may(call->terms->space, CS_SPACE_WRITE))
+		return false;
+	kept->nwatches = call->query->ntables;
+	kept->watches = palloc(kept->nwatches * sizeof(CsWatch) + 1);
+	kept->ntags = call->terms->ntags + 1;
+	kept->tags = palloc(kept->ntags * sizeof(CsKvTag));
+	if (!watch_tables(call->query, kept->watches) || !get_tags(call, kept->tags))
+		return false;
+	kept->newest = newest_change(kept);
+	/* watching and reading catalogues may have brought in anything */
+	return cs_query_stands(call->query);
+}
+
+/* F must be newer than the token. */
+static Snapshot
+fresh_snapshot(const Call *call)
+{
+#ifdef CS_MUTANT_REMEMBER_STATEMENT_SNAPSHOT
+	return RegisterSnapshot(call->snapshot);
+#else
+	return RegisterSnapshot(GetLatestSnapshot());
+#endif
+}
+
+typedef struct KeepCheck
+{
+	const Call *call;
+	const CsKept *kept;
+	Snapshot	fresh;
+} KeepCheck;
+
+/* Under the partition lock. */
+static bool
+may_keep(void *arg)
+{
+	const KeepCheck *check = arg;
+	const CsKept *kept = check->kept;
+	uint64		px = 0;
+
+	pg_memory_barrier();
+#ifndef CS_MUTANT_REMEMBER_NO_TOKEN_CHECK
+	if (!watches_stand(check->call->query, kept->watches, kept->nwatches))
+		return false;
+#endif
+#ifndef CS_MUTANT_REMEMBER_NO_PX
+	for (int i = 0; i < kept->nwatches; i++)
+		px = Max(px, cs_track_px(&kept->watches[i]));
+#endif
+	return cs_slot_epoch(cs_slot_peek(check->call->space.slot)) == check->call->space.epoch &&
+		(kept->nwatches == 0 || cs_snapshot_may_fill(check->fresh, px));
+}
+
+static int64
+lifetime(const Call *call)
+{
+	return call->terms->has_ttl ? call->terms->ttl : call->space.ttl;
+}
+
+static void
+keep(Call *call, CsKept *kept, Snapshot fresh)
+{
+	KeepCheck	check = {call, kept, fresh};
+	CsMeta		meta = {.epoch = call->space.epoch};
+	CsInstall	installed = CS_INSTALL_TOO_LARGE;
+	int64		ttl = lifetime(call);
+	int64		grace = call->terms->grace;
+	Size		len;
+	char	   *value;
+
+#ifdef CS_MUTANT_REMEMBER_TAGS_LATE
+	(void) get_tags(call, kept->tags);
+#endif
+	/* functions that the query called may have changed anything */
+	if (is_own(call->query) || !cs_query_stands(call->query))
+		return;
+	if (call->output->data != NULL)
+	{
+		kept->data = call->output->data;
+		kept->len = call->output->len;
+		kept->due = cs_clock_after(ttl);
+		if (kept->due != 0)
+			meta.expires = cs_clock_after(ttl > PG_INT64_MAX - grace ? PG_INT64_MAX : ttl + grace);
+		value = cs_kept_encode(kept, &len);
+		CS_TEST_POINT("remember_before_install");
+		installed = cs_store_install(&call->key.key, &meta, value, len,
+									 (Size) call->space.max_memory, may_keep, &check);
+		pfree(value);
+	}
+	call->query->oversized = installed == CS_INSTALL_TOO_LARGE;
+	call->query->outrun = installed == CS_INSTALL_REFUSED ? call->query->outrun + 1 : 0;
+	cs_counters_add(call->space.slot,
+					installed == CS_INSTALL_DONE ? CS_COUNT_PUBLISH :
+					installed == CS_INSTALL_REFUSED ? CS_COUNT_REFUSED : CS_COUNT_NO_ROOM, 1);
+}
+
+/*
+ * S shows the tables as F does.  A change that F shows and that is newer than
+ * the token was marked before F was taken.
+ */
+static bool
+shows_the_same(const Call *call, const CsKept *kept)
+{
+#ifdef CS_MUTANT_REMEMBER_SNAPSHOT_IGNORED
+	return true;
+#endif
+	if (cs_snapshot_sees_all(call->snapshot, kept->seen))
+		return true;
+	pg_memory_barrier();
+	return watches_stand(call->query, kept->watches, kept->nwatches) &&
+		cs_snapshot_sees_up_to(call->snapshot, kept->seen, kept->newest);
+}
+
+/* With the token taken. */
+static void
+compute_and_keep(Call *call, CsKept *kept)
+{
+	Snapshot	fresh;
+	instr_time	begin;
+	instr_time	end;
+
+	CS_TEST_POINT("remember_token");
+	fresh = fresh_snapshot(call);
+	CS_TEST_POINT("remember_snapshot");
+	kept->seen = cs_snapshot_seen(fresh);
+	if (shows_the_same(call, kept))
+	{
+		INSTR_TIME_SET_CURRENT(begin);
+		run(call, fresh);
+		INSTR_TIME_SET_CURRENT(end);
+		INSTR_TIME_SUBTRACT(end, begin);
+		kept->cost = (int64) INSTR_TIME_GET_MICROSEC(end);
+		keep(call, kept, fresh);
+	}
+	else
+		run(call, call->snapshot);
+	UnregisterSnapshot(fresh);
+}
+
+static void
+compute(Call *call)
+{
+	CsKept		kept = {0};
+
+	cs_counters_add(call->space.slot, CS_COUNT_MISS, 1);
+	if (cs_query_lock(call->query) && take_token(call, &kept))
+		compute_and_keep(call, &kept);
+	else
+		run(call, call->snapshot);
+}
+
+/* ----- single flight ----- */
+
+/* Flights of the same key whose result was not kept, before one is done with it. */
+#define MAX_FLIGHTS		2
+
+static void
+land(int code, Datum arg)
+{
+	cs_flight_land(true);
+}
+
+/* Has somebody computed it since we found the old one, or none? */
+static bool
+is_newer(Finding finding, const CsKept *kept, const CsKept *old)
+{
+	return (finding == FOUND || finding == FOUND_DUE) &&
+		(old == NULL || kept->due != old->due);
+}
+
+/* We lead the flight: compute it, unless somebody has just done so. */
+static void
+lead(Call *call, const CsKept *old)
+{
+	CsKept		kept;
+
+	PG_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
+	{
+		CS_TEST_POINT("remember_lead");
+		if (is_newer(find(call, &kept), &kept, old))
+			answer(call, &kept);
+		else
+			compute(call);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
+	cs_flight_land(false);
+}
+
+static CsFlight
+start_flight(const Call *call)
+{
+#ifdef CS_MUTANT_REMEMBER_NO_SINGLE_FLIGHT
+	return CS_FLIGHT_ALONE;
+#endif
+	return cs_flight_start(call->key.key.hash);
+}
+
+/*
+ * Wait for the one who computes it; then it may be there.  If he waits for a
+ * lock, ours may be what he waits for, and if not, we wait for the same before
+ * we compute it.
+ */
+static Finding
+follow(Call *call, CsKept *kept, CsLanding *landing)
+{
+	cs_counters_add(call->space.slot, CS_COUNT_WAIT, 1);
+	*landing = cs_flight_wait(-1);
+	if (*landing == CS_LANDING_LATE)
+		(void) cs_query_lock(call->query);
+	return find(call, kept);
+}
+
+/* Is a result likely to be kept? */
+static bool
+is_worth_waiting(const CsQuery *query)
+{
+	return !query->oversized && query->outrun < MAX_FLIGHTS;
+}
+
+/* There is nothing that can be used.  False: it is not for S, now that it is there. */
+static bool
+compute_once(Call *call)
+{
+	int			nflights = 0;
+
+	while (nflights < MAX_FLIGHTS && is_worth_waiting(call->query))
+	{
+		CsFlight	flight = start_flight(call);
+		CsLanding	landing;
+		Finding		finding;
+		CsKept		kept;
+
+		if (flight == CS_FLIGHT_LEAD)
+		{
+			lead(call, NULL);
+			return true;
+		}
+		if (flight == CS_FLIGHT_ALONE)
+			break;
+		finding = follow(call, &kept, &landing);
+		if (finding == FOUND_OTHER)
+			return false;
+		if (finding != FOUND_NOTHING)
+		{
+			answer(call, &kept);
+			return true;
+		}
+		if (landing == CS_LANDING_LATE)
+			break;
+		if (landing == CS_LANDING_DONE)
+			nflights++;
+	}
+	compute(call);
+	return true;
+}
+
+/* What cannot be kept now is not worth waiting for. */
+static bool
+could_be_kept(Call *call)
+{
+	CsKept		kept = {0};
+
+	return take_token(call, &kept);
+}
+
+/* It may be used, but it is time to compute it anew, if nobody else does. */
+static void
+compute_anew(Call *call, const CsKept *kept)
+{
+	if (could_be_kept(call) && start_flight(call) == CS_FLIGHT_LEAD)
+		lead(call, kept);
+	else
+		answer(call, kept);
+}
+
+static void
+find_or_compute(Call *call)
+{
+	CsKept		kept;
+
+	switch (find(call, &kept))
+	{
+		case FOUND:
+			call->query->outrun = 0;
+			answer(call, &kept);
+			return;
+		case FOUND_DUE:
+			compute_anew(call, &kept);
+			return;
+		case FOUND_NOTHING:
+			if (could_be_kept(call) && compute_once(call))
+				return;
+			break;
+		case FOUND_OTHER:
+			break;
+	}
+	run_plainly(call);
+}
+
+/* ----- all of it ----- */
+
+static void
+make_key(Call *call)
+{
+	const text *key = call->terms->key;
+	uint32		len = VARSIZE_ANY_EXHDR(key);
+	StringInfoData print;
+
+	initStringInfo(&print);
+	cs_query_print(call->query, call->values, call->nulls, &print);
+	appendBinaryStringInfo(&print, (const char *) &len, sizeof(len));
+	appendBinaryStringInfo(&print, VARDATA_ANY(key), len);
+	if (print.len > CS_LONGEST_PRINT)
+		cs_query_shorten(&print);
+	cs_kv_key(&call->key, &call->space, CS_KV_RESULT, print.data, print.len);
+}
+
+static void
+call_query(Call *call, ArrayType *params)
+{
+	call->values = palloc(call->query->nparams * sizeof(Datum) + 1);
+	call->nulls = palloc(call->query->nparams * sizeof(bool) + 1);
+	cs_query_bind(call->query, params, call->values, call->nulls);
+	call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
+	/* it gets what it needs when somebody who may write asks */
+	if (call->space.slot < 0 && cs_space_may(call->terms->space, CS_SPACE_WRITE))
+		call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
+	call->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() :
+									  GetTransactionSnapshot());
+	if (is_bypassed(call))
+		run_plainly(call);
+	else
+	{
+		make_key(call);
+		find_or_compute(call);
+	}
+	UnregisterSnapshot(call->snapshot);
+}
+
+void
+cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
+			CsOutput *output)
+{
+	Call		call = {.terms = terms,.output = output};
+
+	call.query = cs_query_get(asked);
+	PG_TRY();
+	{
+		call_query(&call, params);
+	}
+	PG_FINALLY();
+	{
+		cs_query_done(call.query);
+	}
+	PG_END_TRY();
+}
+
+bool
+cs_forget(const text *key, const text *space)
+{
+	return cs_kv_invalidate_tag(cs_space_get(space, CS_SPACE_WRITE), CS_KV_NAME,
+								VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), false);
+}

@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * types.c
+ *		What a query reads, and whether its result may be kept: types.
+ *
+ * The text of a value depends on its type's definition: on the labels of an
+ * enum, the column names of a composite type, the output function of a type of
+ * a user's own.  So does how values compare, and a domain's constraints decide
+ * whether there is a result at all.
+ *
+ * Types whose values stand for names in the catalogues are refused: their text
+ * changes when somebody renames something.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_range.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "parser/parse_coerce.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "queryresult/analysis.h"
+
+bool
+cs_type_is_name(Oid type)
+{
+	switch (type)
+	{
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGTYPEOID:
+		case REGROLEOID:
+		case REGNAMESPACEOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case ACLITEMOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Labels as enum_out() will find them. */
+static void
+note_enum(CsAnalysis *analysis, Oid type)
+{
+	CatCList   *list = SearchSysCacheList1(ENUMTYPOIDNAME, ObjectIdGetDatum(type));
+
+	for (int i = 0; i < list->n_members; i++)
+	{
+		Oid			label = ((Form_pg_enum) GETSTRUCT(&list->members[i]->tuple))->oid;
+		HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(label));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		cs_analysis_tuple(analysis, tuple);
+		ReleaseSysCache(tuple);
+	}
+	ReleaseCatCacheList(list);
+}
+
+/*
+ * Looking the columns up opens the relation, and has to wait while another session
+ * drops or alters it.  So it is locked first, and then looked for.
+ */
+TupleDesc
+cs_type_columns(Oid type)
+{
+	Oid			relid = get_typ_typrelid(type);
+	TupleDesc	tupdesc;
+
+	if (!OidIsValid(relid))
+		return lookup_rowtype_tupdesc(type, -1);
+	LockRelationOid(relid, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		cs_analysis_dropped_error();
+	tupdesc = lookup_rowtype_tupdesc(type, -1);
+	UnlockRelationOid(relid, AccessShareLock);
+	return tupdesc;
+}
+
+static void
+note_composite(CsAnalysis *analysis, Oid type, bool made)
+{
+	TupleDesc	tupdesc = cs_type_columns(type);
+
+	analysis->relations = list_append_unique_oid(analysis->relations, get_typ_typrelid(type));
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		cs_analysis_value(analysis, att->atttypid);
+		cs_analysis_value(analysis, att->atttypmod);
+		cs_analysis_value(analysis, att->attcollation);
+		cs_analysis_value(analysis, att->attisdropped);
+		cs_analysis_string(analysis, NameStr(att->attname));
+		if (!att->attisdropped)
+			cs_analysis_type(analysis, att->atttypid, made);
+	}
+	ReleaseTupleDesc(tupdesc);
+}
+
+static void
+note_constraints(CsAnalysis *analysis, Oid type, bool made)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "cache_strategies domain",
+												  ALLOCSET_SMALL_SIZES);
+	DomainConstraintRef *ref = MemoryContextAlloc(context, sizeof(DomainConstraintRef));
+	ListCell   *lc;
+
+	InitDomainConstraintRef(type, ref, context, false);
+	foreach(lc, ref->constraints)
+	{
+		DomainConstraintState *constraint = lfirst(lc);
+		char	   *tree = nodeToString(constraint->check_expr);
+
+		cs_analysis_value(analysis, constraint->constrainttype);
+		cs_analysis_string(analysis, tree);
+		pfree(tree);
+		if (made)
+			cs_analysis_expression(analysis, copyObject((Node *) constraint->check_expr));
+	}
+	/* lets go of the constraints */
+	MemoryContextDelete(context);
+}
+
+/* Ranges are made and compared with these functions, whoever does it. */
+static void
+note_range(CsAnalysis *analysis, Oid type, bool made)
+{
+	HeapTuple	tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
+	TypeCacheEntry *entry;
+	Form_pg_range form;
+
+	if (!HeapTupleIsValid(tuple))
+		cs_analysis_dropped_error();
+	form = (Form_pg_range) GETSTRUCT(tuple);
+	cs_analysis_tuple(analysis, tuple);
+	cs_analysis_type(analysis, form->rngsubtype, made);
+	entry = lookup_type_cache(type, TYPECACHE_RANGE_INFO);
+	cs_analysis_function(analysis, entry->rng_cmp_proc_finfo.fn_oid, NULL);
+	if (OidIsValid(form->rngcanonical))
+		cs_analysis_function(analysis, form->rngcanonical, NULL);
+	ReleaseSysCache(tuple);
+}
+
+/* How values of a user's own type are written and compared. */
+static void
+note_support(CsAnalysis *analysis, Oid type, Form_pg_type form)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC |
+											  TYPECACHE_HASH_PROC);
+	Oid			cast;
+
+	cs_analysis_function(analysis, form->typoutput, NULL);
+	if (OidIsValid(entry->eq_opr))
+		cs_analysis_function(analysis, get_opcode(entry->eq_opr), NULL);
+	if (OidIsValid(entry->cmp_proc))
+		cs_analysis_function(analysis, entry->cmp_proc, NULL);
+	if (OidIsValid(entry->hash_proc))
+		cs_analysis_function(analysis, entry->hash_proc, NULL);
+	/* to_json() and the like ask for this one */
+	if (find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &cast) == COERCION_PATH_FUNC)
+		cs_analysis_function(analysis, cast, NULL);
+}
+
+static void
+note_definition(CsAnalysis *analysis, Oid type, bool made)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Form_pg_type form;
+
+	if (!HeapTupleIsValid(tuple))
+		cs_analysis_dropped_error();
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	if (type >= FirstNormalObjectId)
+	{
+		cs_analysis_tuple(analysis, tuple);
+		note_support(analysis, type, form);
+	}
+	switch (form->typtype)
+	{
+		case TYPTYPE_ENUM:
+			note_enum(analysis, type);
+			break;
+		case TYPTYPE_COMPOSITE:
+			note_composite(analysis, type, made);
+			break;
+		case TYPTYPE_DOMAIN:
+			note_constraints(analysis, type, made);
+			cs_analysis_type(analysis, form->typbasetype, made);
+			break;
+		case TYPTYPE_RANGE:
+			note_range(analysis, type, made);
+			break;
+		case TYPTYPE_MULTIRANGE:
+			cs_analysis_type(analysis, get_multirange_range(type), made);
+			break;
+		default:
+			break;
+	}
+	if (OidIsValid(form->typelem))
+		cs_analysis_type(analysis, form->typelem, made);
+	ReleaseSysCache(tuple);
+}
+
+void
+cs_analysis_type(CsAnalysis *analysis, Oid type, bool made)
+{
+	if (!OidIsValid(type) || list_member_oid(made ? analysis->made : analysis->types, type))
+		return;
+	check_stack_depth();
+	if (cs_type_is_name(type))
+		cs_analysis_refuse(NULL, "It uses the type %s, whose values are written as names that can change.",
+						   format_type_be(type));
+	analysis->types = list_append_unique_oid(analysis->types, type);
+	if (made)
+		analysis->made = lappend_oid(analysis->made, type);
+	note_definition(analysis, type, made);
+}

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * cast.c
+ *		Calling the function of a cast, for whoever gives us a value.
+ *
+ * A cast's function is any user's, and takes one, two or three arguments.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "relation/cast.h"
+
+void
+cs_cast_prepare(Oid function, FmgrInfo *flinfo, MemoryContext context)
+{
+#ifndef CS_MUTANT_CAST_UNCHECKED
+	AclResult	result = cs_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+#endif
+	InvokeFunctionExecuteHook(function);
+	fmgr_info_cxt(function, flinfo, context);
+}
+
+/* The type modifier, and whether the cast is explicit, if it wants to know. */
+Datum
+cs_cast_call(FmgrInfo *flinfo, Oid collation, Datum value, bool is_explicit)
+{
+	switch (flinfo->fn_nargs)
+	{
+		case 1:
+			return FunctionCall1Coll(flinfo, collation, value);
+		case 2:
+			return FunctionCall2Coll(flinfo, collation, value, Int32GetDatum(-1));
+	}
+	return FunctionCall3Coll(flinfo, collation, value, Int32GetDatum(-1),
+							 BoolGetDatum(is_explicit));
+}

@@ -1,0 +1,130 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog.c
+ *		The extension's own tables: changing them for whoever asks; and its
+ *		functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "relation/catalog.h"
+
+Oid
+cs_catalog_relid(const char *table)
+{
+	Oid			schema = InvalidOid;
+
+	if (OidIsValid(get_extension_oid("cache_strategies", true)))
+		schema = get_namespace_oid("cache", true);
+	return OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
+}
+
+bool
+cs_catalog_is_own(Oid relid)
+{
+	Oid			extension = getExtensionOfObject(RelationRelationId, relid);
+
+	return OidIsValid(extension) && extension == get_extension_oid("cache_strategies", true);
+}
+
+bool
+cs_catalog_lists(const char *table, Oid relid)
+{
+	Oid			schema = get_namespace_oid("cache", true);
+	Oid			catalog = OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
+	AttrNumber	attnum;
+	Relation	rel;
+	Oid			index = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	if (!OidIsValid(catalog))
+		return false;
+	attnum = get_attnum(catalog, "relation");
+	/* DROP EXTENSION may have been waited for */
+	rel = try_table_open(catalog, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	/* where it is the primary key, it is the first column */
+	list_free(RelationGetIndexList(rel));
+	if (attnum == 1)
+		index = rel->rd_pkindex;
+	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+void
+cs_catalog_arg(CsCatalogQuery *query, Oid type, Datum value, bool isnull)
+{
+	Assert(query->nargs < lengthof(query->types));
+	query->types[query->nargs] = type;
+	query->values[query->nargs] = value;
+	query->nulls[query->nargs++] = isnull ? 'n' : ' ';
+}
+
+uint64
+cs_catalog_change(const char *table, CsCatalogQuery *query)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(cs_catalog_relid(table)));
+	Oid			owner;
+	Oid			role;
+	int			security;
+	int			rc;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table cache.%s does not exist", table)));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+
+	GetUserIdAndSecContext(&role, &security);
+	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+	rc = SPI_execute_with_args(query->text, query->nargs, query->types, query->values,
+							   query->nulls, false, 0);
+	SetUserIdAndSecContext(role, security);
+	if (rc < 0)
+		elog(ERROR, "could not change cache.%s: %s", table, SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+bool
+cs_catalog_is_function(Oid function, const char *symbol)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		result = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == ClanguageId)
+	{
+		bool		isnull;
+		Datum		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+
+		result = !isnull && strcmp(TextDatumGetCString(source), symbol) == 0;
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}

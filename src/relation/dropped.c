@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * dropped.c
+ *		The event trigger that takes dropped tables out of the extension's own
+ *		ones.
+ *
+ * It is fired by every command that drops anything.  So that commands which have
+ * nothing to do with the cache do not pay for it, each table is looked up while it
+ * is being dropped, and the trigger does nothing in a transaction that has not
+ * dropped one that is listed.  Without the library preloaded no table has been
+ * looked up, and the trigger goes through all that was dropped.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "relation/binding.h"
+#include "relation/catalog.h"
+#include "relation/dropped.h"
+#include "shmem.h"
+
+PG_FUNCTION_INFO_V1(cs_tables_dropped);
+
+/* The transaction that has dropped one, until another one does. */
+static LocalTransactionId listed = InvalidLocalTransactionId;
+
+/*
+ * What has to do with flushing is there for tables that are attached, and is taken
+ * away when they are detached; all but the dead letters.
+ */
+bool
+cs_dropped_note(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	bool		attached;
+
+	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
+		get_rel_persistence(relid) == RELPERSISTENCE_TEMP ||
+		!OidIsValid(cs_binding_catalog()))
+		return false;
+	attached = cs_catalog_lists("binding_store", relid);
+#ifndef CS_MUTANT_DROP_UNNOTICED
+	if (attached || cs_catalog_lists("tracked", relid) ||
+		cs_catalog_lists("dead_letter_store", relid))
+		listed = cs_my_lxid();
+#endif
+	return attached;
+}
+
+/*
+ * Nothing is reset: between the drop of a listed table and this trigger, another
+ * event trigger may drop something else, for which this one is fired first.
+ */
+Datum
+cs_tables_dropped(PG_FUNCTION_ARGS)
+{
+	static const char *const tables[] = {
+		"binding_store", "tracked", "flush_state", "dead_letter_store"
+	};
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be called as an event trigger",
+						"cache.tables_dropped")));
+	if (cs_shmem_ready() && listed != cs_my_lxid())
+		PG_RETURN_NULL();
+	SPI_connect();
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		CsCatalogQuery query = {
+			.text = psprintf("DELETE FROM cache.%s t "
+							 "USING pg_catalog.pg_event_trigger_dropped_objects() d "
+							 "WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass "
+							 "AND d.objsubid OPERATOR(pg_catalog.=) 0 "
+							 "AND d.objid OPERATOR(pg_catalog.=) t.relation", tables[i])
+		};
+
+		cs_catalog_change(tables[i], &query);
+	}
+	SPI_finish();
+	PG_RETURN_NULL();
+}

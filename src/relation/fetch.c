@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * fetch.c
+ *		Rows of a plain table by primary key, straight from its index.
+ *
+ * A load by query spends most of its time on starting and ending the executor.
+ * Where the query could be nothing but an index scan of one table by all of its
+ * primary key, this is that scan: the same access methods under the same
+ * snapshot, so what a query would see, lock or count (predicate locks,
+ * statistics) is seen, locked and counted here too.
+ *
+ * What needs more than that is left to a query: partitions and children,
+ * row-level security, columns computed when read, a role that may not read the
+ * whole row with its xmin, an index that some snapshots must not use.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "relation/fetch.h"
+
+static bool
+is_plain_table(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_RELATION &&
+		!rel->rd_rel->relhassubclass &&
+		!rel->rd_rel->relrowsecurity &&
+		!cs_has_virtual_columns(RelationGetDescr(rel));
+}
+
+/* As the planner asks whether it may use an index, and that it is ours. */
+static bool
+is_usable(const CsBinding *binding, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (form == NULL || index->rd_rel->relam != BTREE_AM_OID ||
+		form->indrelid != binding->relid || !form->indisprimary ||
+		!form->indisvalid || form->indnkeyatts != binding->nkeys)
+		return false;
+	if (form->indcheckxmin &&
+		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
+							   TransactionXmin))
+		return false;
+	for (int i = 0; i < binding->nkeys; i++)
+		if (form->indkey.values[i] != binding->keys[i].attnum)
+			return false;
+	return true;
+}
+
+static void
+set_keys(CsBinding *binding, const CsRowKey *rowkey, ScanKeyData *skey)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		ScanKeyEntryInitializeWithInfo(&skey[i], 0, i + 1, BTEqualStrategyNumber,
+									   InvalidOid, binding->keys[i].collation,
+									   &binding->keys[i].eqproc, rowkey->value[i]);
+}
+
+/* A row that is older than some of its columns gets them, as in a query. */
+static void
+take_row(Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
+{
+	bool		copied;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+
+	loaded->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	loaded->has_xmin = true;
+	if (HeapTupleHeaderGetNatts(tuple->t_data) < tupdesc->natts)
+		tuple = heap_expand_tuple(tuple, tupdesc);
+	loaded->row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, tupdesc));
+}
+
+static void
+scan_for_rows(CsBinding *binding, Relation rel, Relation index,
+			  const CsRowKey *const *keys, int n, Snapshot snapshot, CsLoaded *loaded)
+{
+	ScanKeyData skey[INDEX_MAX_KEYS];
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan = cs_index_beginscan(rel, index, snapshot, binding->nkeys);
+
+	for (int i = 0; i < n; i++)
+	{
+		set_keys(binding, keys[i], skey);
+		index_rescan(scan, skey, binding->nkeys, NULL, 0);
+		if (index_getnext_slot(scan, ForwardScanDirection, slot))
+			take_row(rel, slot, &loaded[i]);
+		ExecClearTuple(slot);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Locks are kept until the transaction ends, as a query keeps them. */
+bool
+cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
+			  Snapshot snapshot, CsLoaded *loaded)
+{
+	Relation	rel;
+	Relation	index;
+	bool		fits = false;
+
+	if (!OidIsValid(binding->key_index))
+		return false;
+	rel = try_relation_open(binding->relid, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	index = is_plain_table(rel) ?
+		try_relation_open(binding->key_index, AccessShareLock) : NULL;
+	if (index != NULL)
+	{
+		fits = is_usable(binding, index);
+		if (fits)
+		{
+			/* active, for what has to be fetched out of line */
+			PushActiveSnapshot(snapshot);
+			scan_for_rows(binding, rel, index, keys, n, snapshot, loaded);
+			PopActiveSnapshot();
+		}
+		relation_close(index, NoLock);
+	}
+	relation_close(rel, NoLock);
+	return fits;
+}

@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * tracked.c
+ *		Which tables are tracked: cache.tracked, and their triggers.
+ *
+ * A table counts as tracked when its triggers note every change, whoever made
+ * them; track.c looks at nothing else.  cache.tracked has the tables for which
+ * cache.track() made them.  An attached table has triggers of its own, and gets
+ * from here what these do not see: rows that are inserted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/partition.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "relation/catalog.h"
+#include "relation/track.h"
+#include "relation/tracked.h"
+#include "relation/triggers.h"
+
+bool
+cs_tracked_is_listed(Oid relid)
+{
+	return OidIsValid(cs_binding_catalog()) && cs_catalog_lists("tracked", relid);
+}
+
+static bool
+is_wanted(Oid relid)
+{
+	CsOptions	options;
+
+	return cs_tracked_is_listed(relid) || cs_binding_read_options(relid, &options);
+}
+
+bool
+cs_tracked_is_wanted(Oid relid)
+{
+	ListCell   *lc;
+
+	if (is_wanted(relid))
+		return true;
+	if (!get_rel_relispartition(relid))
+		return false;
+	foreach(lc, get_partition_ancestors(relid))
+	{
+		if (is_wanted(lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+/* Changes made through a parent do not fire the statement triggers of a child. */
+static bool
+needs_row_triggers(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ||
+		cs_relation_has_parents(relid) || cs_relation_has_children(relid);
+}
+
+void
+cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
+{
+	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												   get_rel_name(relid));
+
+	cs_triggers_untrack(relid, table);
+#ifdef CS_MUTANT_INSERTS_NOT_ADDED
+	if (binding != NULL)
+		return;
+#endif
+	/* clones of a parent's are left, and do */
+	if ((binding != NULL ? !binding->needs.on_insert : cs_tracked_is_listed(relid)) &&
+		!cs_triggers_track_is_there(relid))
+		cs_triggers_track(relid, table, needs_row_triggers(relid), binding != NULL);
+}
+
+void
+cs_track_create(Oid relid)
+{
+	CsCatalogQuery query = {.text = "INSERT INTO cache.tracked VALUES ($1) ON CONFLICT DO NOTHING"};
+
+	SPI_connect();
+	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	cs_catalog_change("tracked", &query);
+	cs_tracked_renew_triggers(relid, cs_binding_get(relid));
+	SPI_finish();
+}
+
+bool
+cs_tracked_forget(Oid relid)
+{
+	CsCatalogQuery query = {.text = "DELETE FROM cache.tracked WHERE relation OPERATOR(pg_catalog.=) $1"};
+
+	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	return cs_catalog_change("tracked", &query) > 0;
+}
+
+bool
+cs_track_drop(Oid relid)
+{
+	bool		found;
+
+	SPI_connect();
+	found = cs_tracked_forget(relid);
+	if (found)
+		cs_tracked_renew_triggers(relid, cs_binding_get(relid));
+	SPI_finish();
+	return found;
+}

@@ -1,0 +1,322 @@
+/*-------------------------------------------------------------------------
+ *
+ * tree.c
+ *		A table with its partitions: which there are, and locks on them.
+ *
+ * A plain table is a tree without parts.  Children of plain inheritance are
+ * tables of their own.
+ *
+ * The locks conflict with all DDL that changes which triggers fire or how rows
+ * are seen: RowExclusiveLock on the table and each partition, and
+ * ShareUpdateExclusiveLock on each partitioned table, which is all that ATTACH
+ * and DETACH take there.  They are held for a moment and never waited for;
+ * having them means that no such DDL is under way, prepared or not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/twophase.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/resowner.h"
+
+#include "compat.h"
+#include "relation/tree.h"
+#include "xact/txn.h"
+
+static int
+compare_oids(const void *a, const void *b)
+{
+	Oid			x = *(const Oid *) a;
+	Oid			y = *(const Oid *) b;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+void
+cs_tree_list(CsTree *tree, Relation rel)
+{
+	List	   *all;
+	ListCell   *lc;
+
+	memset(tree, 0, sizeof(*tree));
+	tree->relid = RelationGetRelid(rel);
+	tree->partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	if (!tree->partitioned)
+		return;
+	all = find_all_inheritors(tree->relid, NoLock, NULL);
+	tree->parts = palloc(list_length(all) * sizeof(Oid));
+	tree->nodes = palloc(list_length(all) * sizeof(Oid));
+	foreach(lc, all)
+	{
+		if (lfirst_oid(lc) != tree->relid)
+			tree->parts[tree->nparts++] = lfirst_oid(lc);
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+			tree->nodes[tree->nnodes++] = lfirst_oid(lc);
+		(void) find_inheritance_children_extended(lfirst_oid(lc), false, NoLock,
+												  &tree->detaching, NULL);
+	}
+	qsort(tree->parts, tree->nparts, sizeof(Oid), compare_oids);
+}
+
+bool
+cs_tree_has(const CsTree *tree, Oid relid)
+{
+	return tree->relid == relid ||
+		(tree->nparts > 0 &&
+		 bsearch(&relid, tree->parts, tree->nparts, sizeof(Oid), compare_oids) != NULL);
+}
+
+/* ----- locks ----- */
+
+bool
+cs_relation_is_locked(Oid relid, LOCKMODE least)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	for (LOCKMODE mode = least; mode <= AccessExclusiveLock; mode++)
+		if (cs_lock_held(&tag, mode))
+			return true;
+	return false;
+}
+
+bool
+cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
+{
+	if (cs_relation_is_locked(tree->relid, least))
+		return true;
+	for (int i = 0; i < tree->nparts; i++)
+		if (cs_relation_is_locked(tree->parts[i], least))
+			return true;
+	return false;
+}
+
+/* Tables that are known to be locked for reading, each in its place. */
+#define MAX_HELD	16
+
+static struct
+{
+	Oid			relid;
+	uint64		era;			/* cs_txn_lock_era */
+}			held[MAX_HELD];
+
+void
+cs_relation_note_held(Oid relid)
+{
+	held[relid % MAX_HELD].relid = relid;
+	held[relid % MAX_HELD].era = cs_txn_lock_era;
+}
+
+/*
+ * As LockRelationOid() does it, but not on behalf of CurrentResourceOwner: that
+ * can be a cursor's, which goes before what was read through it.
+ */
+bool
+cs_relation_hold(Oid relid)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	LOCKTAG		tag;
+	LOCALLOCK  *local;
+	LockAcquireResult result;
+
+	if (held[relid % MAX_HELD].relid == relid &&
+		held[relid % MAX_HELD].era == cs_txn_lock_era)
+		return true;
+#ifdef CS_MUTANT_READ_UNLOCKED
+	return true;
+#endif
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	result = cs_lock_take(&tag, AccessShareLock, &local);
+	CurrentResourceOwner = owner;
+	if (result != LOCKACQUIRE_ALREADY_CLEAR)
+	{
+		AcceptInvalidationMessages();
+		MarkLockClear(local);
+	}
+	cs_relation_note_held(relid);
+	return result != LOCKACQUIRE_OK;
+}
+
+void
+cs_relation_release(Oid relid)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (held[relid % MAX_HELD].relid == relid)
+		held[relid % MAX_HELD].era = 0;
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	UnlockRelationOid(relid, AccessShareLock);
+	CurrentResourceOwner = owner;
+}
+
+bool
+cs_relation_try_lock(Oid relid, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+	LOCALLOCK  *local;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	return cs_lock_try(&tag, mode, &local) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * The n-th lock that is needed.  ATTACH and DETACH take no more than
+ * ShareUpdateExclusiveLock on the parent, so that is for those that can be one.
+ */
+static Oid
+lock_needed(const CsTree *tree, int n, LOCKMODE *mode)
+{
+#ifdef CS_MUTANT_ACTIVATE_WITHOUT_LOCKS
+	*mode = AccessShareLock;
+	return n == 0 ? tree->relid : n <= tree->nparts ? tree->parts[n - 1]
+		: tree->nodes[n - 1 - tree->nparts];
+#endif
+	*mode = RowExclusiveLock;
+	if (n == 0)
+		return tree->relid;
+	if (n <= tree->nparts)
+		return tree->parts[n - 1];
+#ifndef CS_MUTANT_WEAK_PARTITION_LOCK
+	*mode = ShareUpdateExclusiveLock;
+#endif
+	return tree->nodes[n - 1 - tree->nparts];
+}
+
+void
+cs_tree_unlock(const CsTree *tree, int n)
+{
+	while (n-- > 0)
+	{
+		LOCKMODE	mode;
+		Oid			relid = lock_needed(tree, n, &mode);
+
+		UnlockRelationOid(relid, mode);
+	}
+}
+
+int
+cs_tree_lock(const CsTree *tree)
+{
+	int			total = 1 + tree->nparts + tree->nnodes;
+
+	for (int n = 0; n < total; n++)
+	{
+		LOCKMODE	mode;
+		Oid			relid = lock_needed(tree, n, &mode);
+
+		if (!cs_relation_try_lock(relid, mode))
+		{
+			cs_tree_unlock(tree, n);
+			return 0;
+		}
+	}
+	return total;
+}
+
+/* ----- inheritance ----- */
+
+/*
+ * In the catalogue as it is now: what relcache and syscache say may be older
+ * than a marked and ended change, and a table can get a child under a lock that
+ * does not conflict with ours.
+ */
+static bool
+is_inherited(Oid relid, AttrNumber column, Oid index)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+bool
+cs_relation_has_children(Oid relid)
+{
+#ifdef CS_MUTANT_CHILDREN_FROM_CACHE
+	return find_inheritance_children(relid, NoLock) != NIL;
+#endif
+	return is_inherited(relid, Anum_pg_inherits_inhparent, InheritsParentIndexId);
+}
+
+/* A change made through a parent fires the parent's statement triggers only. */
+bool
+cs_relation_has_parents(Oid relid)
+{
+#ifdef CS_MUTANT_PARENTS_IGNORED
+	return false;
+#endif
+	return is_inherited(relid, Anum_pg_inherits_inhrelid, InheritsRelidSeqnoIndexId);
+}
+
+/* ----- writers ----- */
+
+static bool
+is_written(Oid relid)
+{
+	LOCKTAG		tag;
+	int			n;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	(void) GetLockConflicts(&tag, ShareLock, &n);
+	return n > 0;
+}
+
+bool
+cs_tree_has_writers(const CsTree *tree)
+{
+#ifdef CS_MUTANT_WRITERS_UNNOTICED
+	return false;
+#endif
+	if (!cs_relation_is_locked(tree->relid, ShareRowExclusiveLock) &&
+		cs_tree_is_locked(tree, RowExclusiveLock))
+		return true;
+	if (is_written(tree->relid))
+		return true;
+	for (int i = 0; i < tree->nparts; i++)
+		if (is_written(tree->parts[i]))
+			return true;
+	return false;
+}
+
+/*
+ * A prepared transaction may be giving a plain table a child: under a lock that
+ * does not conflict with ours, and it will end without a callback.
+ */
+bool
+cs_relation_is_prepared(Oid relid)
+{
+	LOCKTAG		tag;
+	VirtualTransactionId *holders;
+	int			n;
+
+#ifdef CS_MUTANT_PREPARED_UNNOTICED
+	return false;
+#endif
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	holders = GetLockConflicts(&tag, ShareUpdateExclusiveLock, &n);
+	for (int i = 0; i < n; i++)
+	{
+		bool		more;
+
+		if (VirtualTransactionIdIsRecoveredPreparedXact(holders[i]) ||
+			TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holders[i], &more)))
+			return true;
+	}
+	return false;
+}

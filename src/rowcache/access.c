@@ -1,0 +1,558 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *		From binding, key and snapshot to a row or its absence.
+ *
+ * Knows nothing of SQL functions.  The rules, with S for the caller's snapshot
+ * and F for a fresh one (proof and guards in src/README.md):
+ *
+ *		own		this transaction may have changed the table: the table under
+ *				S, and nothing is filled
+ *		hit		the entry is of the slot's epoch, and the version it holds is
+ *				visible in S
+ *		miss	token, then F, then load under F.  What was loaded is the
+ *				answer if S shows it too; else the table under S
+ *		fill	under the partition lock: the token still stands, and no
+ *				prepared transaction can be involved
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "relation/loader.h"
+#include "relation/rowvalue.h"
+#include "relation/triggers.h"
+#include "rowcache/access.h"
+#include "store/clock.h"
+#include "store/counters.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "store/stripe.h"
+#include "testpoint.h"
+#include "xact/snapshot.h"
+#include "xact/txn.h"
+
+/* Who is writing to a table is not asked more often. */
+#define SETTLE_MS	10
+
+const char *
+cs_access_reason_text(CsReason reason)
+{
+	switch (reason)
+	{
+		case CS_HIT:
+			return "the cached row is the one this snapshot sees";
+		case CS_HIT_ABSENT:
+			return "the cached absence is what this snapshot sees";
+		case CS_MISS_COLD:
+			return "not in the cache";
+		case CS_MISS_EXPIRED:
+			return "the entry has expired";
+		case CS_MISS_EPOCH:
+			return "the table was changed as a whole since the entry was made";
+		case CS_BYPASS_TOO_NEW:
+			return "the entry is newer than this snapshot";
+		case CS_BYPASS_FLUX:
+			return "a transaction that changes it is about to commit";
+		case CS_BYPASS_OWN:
+			return "this transaction has changed the table";
+		case CS_BYPASS_TRIGGERS:
+			return "the table's triggers are not in force, or DDL is under way";
+		case CS_BYPASS_SERIALIZABLE:
+			return "serializable transactions always read the table";
+		case CS_BYPASS_RECOVERY:
+			return "the server is in recovery";
+		case CS_BYPASS_RLS:
+			return "row-level security applies to the current role";
+		case CS_BYPASS_PARALLEL:
+			return "a parallel query is running";
+		case CS_BYPASS_SNAPSHOT:
+			return "the snapshot is not an ordinary one";
+		case CS_BYPASS_KEY:
+			return "the key is too long to be kept";
+		case CS_BYPASS_HASH:
+			return "another key that has the same hash is cached";
+		case CS_BYPASS_SLOT:
+			return cs_slot_denial_text(CS_SLOT_ALL_USED);
+		case CS_BYPASS_SHARE:
+			return cs_slot_denial_text(CS_SLOT_SHARE_USED);
+		case CS_BYPASS_DISABLED:
+			return "cache_strategies.enabled is off";
+		case CS_BYPASS_SIZE:
+			return "the row is too large to be kept";
+	}
+	return "";
+}
+
+/* ----- may the cache be used at all? ----- */
+
+/* Changes of ours that no snapshot shows to others, nor the pending list yet. */
+static bool
+is_own(const CsBinding *binding)
+{
+	if (cs_txn_has_table(binding->slot))
+		return true;
+	return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+		cs_tree_is_locked(&binding->tree, RowExclusiveLock);
+}
+
+/* The binding describes the table as it is in the slot's present epoch. */
+static bool
+is_current(const CsBinding *binding)
+{
+	uint64		word = cs_slot_peek(binding->slot);
+
+	return cs_slot_is(word, CS_SLOT_ACTIVE) &&
+		cs_slot_epoch(word) == binding->epoch;
+}
+
+static bool
+catch_up(CsAccess *access)
+{
+	/* a second round when activating has made the binding known as old */
+	for (int i = 0; i < 3 && !is_current(access->binding); i++)
+	{
+		uint64		word = cs_slot_read(access->binding->slot);
+
+		if (!cs_slot_is(word, CS_SLOT_ACTIVE) &&
+			!cs_triggers_activate(access->binding))
+		{
+			/* the invalidations just absorbed may have brought a new binding */
+			CsBinding  *newer = cs_binding_require(access->binding->relid);
+
+			if (newer == access->binding)
+				return false;
+			access->binding = newer;
+			continue;
+		}
+		access->binding = cs_binding_refresh(access->binding);
+		if (access->binding->slot < 0)
+			return false;
+	}
+	return is_current(access->binding);
+}
+
+static CsReason
+find_bypass(CsAccess *access)
+{
+	CsBinding  *binding = access->binding;
+	Snapshot	snapshot = access->snapshot;
+
+	if (binding->rls &&
+		check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
+	{
+		access->plain = true;
+		return CS_BYPASS_RLS;
+	}
+	if (!cs_enabled)
+		return CS_BYPASS_DISABLED;
+	if (binding->slot < 0)
+		return binding->denial == CS_SLOT_SHARE_USED ? CS_BYPASS_SHARE : CS_BYPASS_SLOT;
+	if (IsolationIsSerializable())
+		return CS_BYPASS_SERIALIZABLE;
+	if (RecoveryInProgress())
+		return CS_BYPASS_RECOVERY;
+	if (snapshot->snapshot_type != SNAPSHOT_MVCC || snapshot->takenDuringRecovery)
+		return CS_BYPASS_SNAPSHOT;
+#ifndef CS_MUTANT_NO_OWN_ON_HIT
+	if (is_own(binding))
+		return CS_BYPASS_OWN;
+#endif
+	if (!is_current(binding))
+	{
+		if (IsInParallelMode())
+			return CS_BYPASS_PARALLEL;
+		if (!catch_up(access))
+			return CS_BYPASS_TRIGGERS;
+	}
+	return CS_HIT;
+}
+
+/* What was found out about a binding does not hold for a newer one. */
+void
+cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
+{
+	access->binding = binding;
+	access->snapshot = snapshot;
+	do
+	{
+		if (access->binding->retired)
+			access->binding = cs_binding_require(access->binding->relid);
+		binding = access->binding;
+		cs_binding_check_select(binding);
+		access->plain = false;
+		access->bypass = find_bypass(access);
+	} while (access->binding != binding || binding->retired);
+}
+
+/* ----- hits ----- */
+
+typedef struct Acceptance
+{
+	const CsAccess *access;
+	CsReason	reason;			/* why not */
+} Acceptance;
+
+static bool
+accept_entry(const CsMeta *meta, void *arg)
+{
+	Acceptance *acceptance = arg;
+	const CsAccess *access = acceptance->access;
+
+#ifndef CS_MUTANT_NO_EPOCH_CHECK
+	if (meta->epoch != access->binding->epoch)
+	{
+		acceptance->reason = CS_MISS_EPOCH;
+		return false;
+	}
+#endif
+	if (meta->expires != 0 && meta->expires <= cs_clock_now())
+	{
+		acceptance->reason = CS_MISS_EXPIRED;
+		return false;
+	}
+#ifndef CS_MUTANT_HIT_IGNORES_W
+	if ((meta->flags & CS_ENTRY_SNAPSHOT) == 0 &&
+		!cs_snapshot_sees(access->snapshot, meta->wxid))
+	{
+		acceptance->reason = CS_BYPASS_TOO_NEW;
+		return false;
+	}
+#endif
+	return true;
+}
+
+/* Take the copied entry apart and see whether it answers after all. */
+static CsReason
+use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
+		  CsAnswer *answer)
+{
+	CsRowParts	parts;
+
+	if (!cs_rowvalue_decode(access->binding, found->meta.flags, found->value,
+							found->len, &parts))
+		return CS_MISS_EPOCH;
+#ifndef CS_MUTANT_ABSENCE_UNCHECKED
+	if (parts.seen != NULL && !cs_snapshot_sees_all(access->snapshot, parts.seen))
+		return CS_BYPASS_TOO_NEW;
+#endif
+	if (parts.row != NULL && !cs_key_equal(access->binding, rowkey, parts.row))
+		return CS_BYPASS_HASH;
+	answer->row = parts.row;
+	answer->expires = found->meta.expires;
+	answer->bytes = found->len;
+	return parts.row != NULL ? CS_HIT : CS_HIT_ABSENT;
+}
+
+bool
+cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	Acceptance	acceptance = {access, CS_MISS_COLD};
+	CsFound		found;
+
+	memset(answer, 0, sizeof(*answer));
+	answer->reason = access->bypass;
+#ifdef CS_MUTANT_NO_OWN_ON_FILL
+	if (access->bypass == CS_BYPASS_OWN)
+	{
+		access->bypass = CS_HIT;
+		return false;
+	}
+#endif
+	if (access->bypass != CS_HIT)
+		return false;
+	if (rowkey->key.len > CS_MAX_KEY_LEN)
+	{
+		answer->reason = access->bypass = CS_BYPASS_KEY;
+		return false;
+	}
+	switch (cs_store_lookup(&rowkey->key, accept_entry, &acceptance, &found))
+	{
+		case CS_LOOKUP_HIT:
+			answer->reason = use_entry(access, rowkey, &found, answer);
+			break;
+		case CS_LOOKUP_REFUSED:
+			answer->reason = acceptance.reason;
+			break;
+		case CS_LOOKUP_MISS:
+			answer->reason = CS_MISS_COLD;
+			break;
+	}
+	if (cs_is_bypass(answer->reason))
+		access->bypass = answer->reason;
+	return cs_is_hit(answer->reason);
+}
+
+/* ----- misses ----- */
+
+bool
+cs_access_lock(CsAccess *access)
+{
+	bool		locked = cs_binding_lock(access->binding);
+
+	AcceptInvalidationMessages();
+	return locked && !access->binding->retired;
+}
+
+void
+cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsLoaded	loaded;
+
+	cs_loader_load(access->binding, rowkey, access->snapshot, access->plain, &loaded);
+	answer->row = loaded.row;
+}
+
+/* False: a change is under way, and what is loaded now could not be kept. */
+bool
+cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
+{
+	const CsBinding *binding = access->binding;
+
+	cs_snapshot_boot();
+	token->slot = binding->slot;
+	token->stripe = cs_stripe_of(hash);
+	token->slot_word = cs_slot_read(token->slot);
+	token->stripe_word = cs_stripe_read(token->stripe);
+	return cs_slot_is(token->slot_word, CS_SLOT_ACTIVE) &&
+		cs_slot_epoch(token->slot_word) == binding->epoch &&
+#ifndef CS_MUTANT_TOKEN_IGNORES_SLOT_FLUX
+		cs_slot_flux(token->slot_word) == 0 &&
+#endif
+#ifndef CS_MUTANT_TOKEN_IGNORES_FLUX
+		cs_stripe_flux(token->stripe_word) == 0 &&
+#endif
+		true;
+}
+
+/*
+ * F must be newer than the token.  The caller's own snapshot may be older, and
+ * a row loaded under it could be outdated already.
+ */
+Snapshot
+cs_access_fresh_snapshot(const CsAccess *access)
+{
+#ifdef CS_MUTANT_STATEMENT_SNAPSHOT
+	return RegisterSnapshot(access->snapshot);
+#else
+	return RegisterSnapshot(GetLatestSnapshot());
+#endif
+}
+
+/* Does the caller's snapshot show the row that was loaded under F? */
+bool
+cs_access_shows(const CsAccess *access, TransactionId xmin)
+{
+#ifdef CS_MUTANT_LOADED_UNCHECKED
+	return true;
+#endif
+	return cs_snapshot_sees(access->snapshot, cs_snapshot_row_xid(xmin)) &&
+		!TransactionIdIsCurrentTransactionId(xmin);
+}
+
+typedef struct FillCheck
+{
+	const CsToken *token;
+	Snapshot	fresh;
+} FillCheck;
+
+/* Under the partition lock. */
+static bool
+token_stands(void *arg)
+{
+	const FillCheck *check = arg;
+	const CsToken *token = check->token;
+	uint64		px = Max(cs_stripe_px(token->stripe), cs_slot_px(token->slot));
+
+	/* a slot that is young no longer is in another epoch */
+	pg_read_barrier();
+	return
+#ifndef CS_MUTANT_TOKEN_UNCHECKED
+		cs_stripe_read(token->stripe) == token->stripe_word &&
+#endif
+		cs_slot_same(cs_slot_read(token->slot), token->slot_word) &&
+		cs_snapshot_may_fill(check->fresh, px);
+}
+
+/* Is there, or may there be, a change of our own in what was loaded? */
+static bool
+may_be_own(const CsBinding *binding, const TransactionId *xmin)
+{
+#ifdef CS_MUTANT_NO_OWN_ON_FILL
+	return false;
+#endif
+	/* making the key, or loading, may have run code that changed the table */
+	if (is_own(binding) ||
+		(xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin)))
+		return true;
+
+	/*
+	 * a loader function may have read what we have changed, or what only we
+	 * have
+	 */
+	return xmin == NULL && binding->options.loader != NULL &&
+		(TransactionIdIsValid(GetTopTransactionIdIfAny()) || cs_loader_read_temporary());
+}
+
+CsFillWait
+cs_access_wait(const CsAccess *access, const CsRowKey *rowkey, Snapshot fresh,
+			   TransactionId *xid)
+{
+	uint64		xmin = cs_snapshot_widen(fresh->xmin);
+	int			slot = access->binding->slot;
+
+	*xid = fresh->xmin;
+	if (cs_snapshot_waits_for(fresh) != 0)
+	{
+		*xid = (TransactionId) cs_snapshot_waits_for(fresh);
+		return CS_WAIT_BOOT;
+	}
+	if (xmin <= cs_slot_young(slot))
+		return CS_WAIT_YOUNG;
+	if (xmin <= Max(cs_slot_px(slot), cs_stripe_px(cs_stripe_of(rowkey->key.hash))))
+		return CS_WAIT_PREPARED;
+	return CS_WAIT_NONE;
+}
+
+/* If it is for its being young that it was refused, it need not be next time. */
+static void
+settle_slot(const CsBinding *binding, Snapshot fresh)
+{
+	static TimestampTz last = 0;
+	TimestampTz now;
+
+	if (cs_snapshot_widen(fresh->xmin) > cs_slot_young(binding->slot))
+		return;
+	now = GetCurrentTimestamp();
+	if (now - last < SETTLE_MS * INT64CONST(1000))
+		return;
+	last = now;
+	cs_binding_settle_slot(binding);
+}
+
+/*
+ * Keep what was loaded under 'fresh'.  Without xmin (an absence, or the result
+ * of a loader function) the entry carries what 'fresh' saw.  The row is replaced
+ * by the flat one that is kept, so that nobody has to flatten it again.
+ */
+CsFill
+cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
+			   Snapshot fresh, HeapTupleHeader *row, const TransactionId *xmin)
+{
+	CsBinding  *binding = access->binding;
+	FillCheck	check = {token, fresh};
+	CsMeta		meta = {.epoch = binding->epoch};
+	CsSeen	   *seen = NULL;
+	CsRowValue	value;
+	CsInstall	installed;
+
+	if (may_be_own(binding, xmin))
+		return CS_FILL_REFUSED;
+	if (*row == NULL)
+	{
+		if (binding->options.negative_ttl <= 0 || binding->hashed)
+			return CS_FILL_NOT_TRIED;
+		meta.flags |= CS_ENTRY_ABSENT;
+	}
+	else
+	{
+		HeapTupleHeader flat = cs_rowvalue_flatten(binding, *row);
+
+		if (flat == NULL)
+			return CS_FILL_NO_ROOM;
+		*row = flat;
+	}
+	if (xmin != NULL)
+		meta.wxid = cs_snapshot_row_xid(*xmin);
+	else
+	{
+		meta.flags |= CS_ENTRY_SNAPSHOT;
+		seen = cs_snapshot_seen(fresh);
+	}
+	meta.expires = cs_rowvalue_expiry(binding, *row == NULL);
+	cs_rowvalue_encode(binding, *row, seen, &value);
+
+	CS_TEST_POINT("before_install");
+	installed = cs_store_install(&rowkey->key, &meta, value.data, value.len,
+								 (Size) binding->options.max_memory,
+								 token_stands, &check);
+	pfree(value.data);
+	if (installed == CS_INSTALL_DONE)
+		return CS_FILL_DONE;
+	if (installed == CS_INSTALL_REFUSED)
+		settle_slot(binding, fresh);
+	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
+}
+
+bool
+cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
+			   Size *size)
+{
+	HeapTupleHeader flat = cs_rowvalue_flatten(binding, row);
+	int64		limit = binding->options.max_memory;
+
+	*size = HeapTupleHeaderGetDatumLength(flat != NULL ? flat : row);
+	return flat != NULL && *size + rowkey->key.len <= cs_store_max_value() &&
+		(limit == 0 || *size + rowkey->key.len <= (Size) limit);
+}
+
+void
+cs_access_count_fill(const CsBinding *binding, CsFill fill)
+{
+	if (fill == CS_FILL_DONE)
+		cs_counters_add(binding->slot, CS_COUNT_FILL, 1);
+	else if (fill == CS_FILL_REFUSED)
+		cs_counters_add(binding->slot, CS_COUNT_REFUSED, 1);
+	else if (fill == CS_FILL_NO_ROOM)
+		cs_counters_add(binding->slot, CS_COUNT_NO_ROOM, 1);
+}
+
+void
+cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *answer)
+{
+	CsToken		token;
+	CsLoaded	loaded;
+	Snapshot	fresh;
+	bool		shown;
+
+	if (access->bypass == CS_HIT && IsInParallelMode())
+		answer->reason = access->bypass = CS_BYPASS_PARALLEL;
+	if (access->bypass == CS_HIT && !cs_access_token(access, rowkey->key.hash, &token))
+		answer->reason = access->bypass = CS_BYPASS_FLUX;
+	if (access->bypass != CS_HIT)
+	{
+		cs_access_table(access, rowkey, answer);
+		return;
+	}
+
+	CS_TEST_POINT("after_token");
+	fresh = cs_access_fresh_snapshot(access);
+	CS_TEST_POINT("after_snapshot");
+	cs_loader_load(access->binding, rowkey, fresh, access->plain, &loaded);
+	if (loaded.has_xmin)
+		shown = cs_access_shows(access, loaded.xmin);
+	else
+		shown = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
+	if (fill)
+	{
+		answer->fill = cs_access_fill(access, rowkey, &token, fresh, &loaded.row,
+									  loaded.has_xmin ? &loaded.xmin : NULL);
+		cs_access_count_fill(access->binding, answer->fill);
+	}
+	UnregisterSnapshot(fresh);
+	if (shown)
+		answer->row = loaded.row;
+	else
+		cs_access_table(access, rowkey, answer);
+}

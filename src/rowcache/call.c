@@ -1,0 +1,333 @@
+/*-------------------------------------------------------------------------
+ *
+ * call.c
+ *		What the SQL functions have in common.
+ *
+ * A function is called many times by one expression; what does not change
+ * between the calls (table, binding, how each argument becomes a key value) is
+ * kept in fn_extra and checked by one comparison.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+
+#include "relation/identity.h"
+#include "relation/tree.h"
+#include "rowcache/call.h"
+#include "rowcache/strategy.h"
+#include "store/clock.h"
+#include "store/queue.h"
+#include "testpoint.h"
+
+/* InvalidOid if it is no row type at all; asked by each statement. */
+static Oid
+relation_of(Oid rowtype)
+{
+	return OidIsValid(rowtype) ? lookup_type_cache(rowtype, 0)->typrelid : InvalidOid;
+}
+
+/* A name in the place of the row type is a frequent mistake. */
+static const char *
+name_given(FunctionCallInfo fcinfo, Oid type)
+{
+	if (PG_ARGISNULL(0))
+		return NULL;
+	if (type == TEXTOID || type == VARCHAROID)
+		return text_to_cstring(PG_GETARG_TEXT_PP(0));
+	if (type == REGCLASSOID)
+		return DatumGetCString(DirectFunctionCall1(regclassout, PG_GETARG_DATUM(0)));
+	return NULL;
+}
+
+cs_noreturn static void
+row_type_error(FunctionCallInfo fcinfo, Oid type)
+{
+	const char *name = name_given(fcinfo, type);
+	bool		is_row = type == RECORDOID || (name != NULL && name[0] == '(');
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("the first argument must be of a table's row type, not %s",
+					OidIsValid(type) ? format_type_be(type) : "unknown"),
+			 is_row ? errhint("Cast it to the row type: ROW(...)::table_name.") :
+			 name != NULL ? errhint("Write it as NULL::%s.", name) :
+			 errhint("Write it as NULL::table_name.")));
+}
+
+Oid
+cs_call_relation(FunctionCallInfo fcinfo)
+{
+	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			relid = relation_of(rowtype);
+
+	if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
+		row_type_error(fcinfo, rowtype);
+	return relid;
+}
+
+Snapshot
+cs_call_snapshot(void)
+{
+	return ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
+}
+
+static void
+prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
+{
+	CsBinding  *binding = call->binding;
+	Oid			element = InvalidOid;
+
+	if (first_key < 0)
+		return;
+	call->variadic = get_fn_expr_variadic(fcinfo->flinfo);
+	if (call->variadic)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first_key);
+
+		element = get_base_element_type(type);
+		if (!OidIsValid(element))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("VARIADIC key must be an array, not %s",
+							format_type_be(type))));
+		call->nargs = binding->nkeys;	/* counted when it is there */
+	}
+	else
+		call->nargs = PG_NARGS() - first_key;
+	if (call->nargs != binding->nkeys)
+		cs_key_count_error(binding, call->nargs);
+	call->foreign = false;
+	for (int i = 0; i < call->nargs; i++)
+	{
+		cs_key_arg_prepare(binding, i,
+						   call->variadic ? element :
+						   get_fn_expr_argtype(fcinfo->flinfo, first_key + i),
+						   call->variadic, &call->args[i], fcinfo->flinfo->fn_mcxt);
+		call->foreign |= call->args[i].foreign;
+	}
+}
+
+static void
+rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
+{
+	uint64		generation = cs_binding_generation;
+
+	call->generation = 0;
+	call->binding = binding;
+	prepare_args(call, fcinfo, first_key);
+	CS_TEST_POINT("after_prepare");
+	/* reading catalogues may have brought in that the table has changed */
+	call->generation = binding->retired ? 0 : generation;
+}
+
+/* ----- a table that changes before it is locked ----- */
+
+/* Not one that a view or a function has stored: those keep to the table. */
+static bool
+is_written_by_name(FunctionCallInfo fcinfo)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+
+	return call != NULL && exprLocation(call) >= 0;
+}
+
+static bool
+has_row(FunctionCallInfo fcinfo, int first_key)
+{
+	return first_key < 0 && !PG_ARGISNULL(0);
+}
+
+/*
+ * The plan that calls us may have been found valid before this transaction had a
+ * lock on the table, and the table may have changed before it got one.  Where the
+ * plan has the table as a relation (rowcache/plan.c) it is locked already; what is
+ * left are expressions of PL/pgSQL, SQL functions that were inlined, and stored
+ * expressions.  Go on with the table that the plan would have if it were made
+ * anew, provided that it suits the expression as it is.
+ */
+static void
+follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
+{
+	Oid			planned = call->relid;
+	CsIdentity	identity = cs_identity_compare(planned);
+
+#ifdef CS_MUTANT_CHANGED_UNNOTICED
+	return;
+#endif
+	if (identity == CS_IDENTITY_SAME || identity == CS_IDENTITY_UNKNOWN)
+		return;
+	if (is_written_by_name(fcinfo) && cs_identity_successor(planned) != planned)
+	{
+		/* who waits for this one may have the other */
+		cs_relation_release(planned);
+		call->relid = cs_identity_successor(planned);
+		if (OidIsValid(call->relid))
+			(void) cs_relation_hold(call->relid);
+	}
+	if (has_row(fcinfo, first_key) || !OidIsValid(call->relid) ||
+		(is_written_by_name(fcinfo) && cs_identity_successor(planned) != call->relid) ||
+		!cs_identity_is_like(call->relid, planned))
+		cs_identity_error(planned);
+}
+
+/* ----- calls ----- */
+
+static CsCall *
+new_call(FunctionCallInfo fcinfo)
+{
+	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	CsCall	   *call = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(CsCall));
+
+	memset(call, 0, offsetof(CsCall, args));
+	call->relid = relation_of(rowtype);
+	if (!OidIsValid(call->relid))
+		call->relid = cs_call_relation(fcinfo);
+	return call;
+}
+
+static void
+bind(CsCall *call, FunctionCallInfo fcinfo, int first_key)
+{
+	do
+		rebind(call, fcinfo, first_key, cs_strategy_require(call->relid));
+	while (!cs_binding_lock(call->binding));
+}
+
+CsCall *
+cs_call_begin(FunctionCallInfo fcinfo, int first_key)
+{
+	CsCall	   *call = fcinfo->flinfo->fn_extra;
+
+	/* by the type as the plan knows it, before any news */
+	if (call == NULL)
+		call = new_call(fcinfo);
+	/* what the locks of a SELECT would do: see a REVOKE that has just ended */
+	AcceptInvalidationMessages();
+	cs_binding_check_slots();
+	if (call->generation == cs_binding_generation && cs_binding_is_locked(call->binding))
+		return call;
+	if (!cs_relation_hold(call->relid))
+		follow_name(call, fcinfo, first_key);
+	/* what is attached is a table; if it is not, that may be why */
+	if (fcinfo->flinfo->fn_extra == NULL && cs_binding_get(call->relid) == NULL)
+		(void) cs_call_relation(fcinfo);
+	fcinfo->flinfo->fn_extra = call;
+	bind(call, fcinfo, first_key);
+	return call;
+}
+
+void
+cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsAccess *access)
+{
+	cs_access_begin(access, call->binding, cs_call_snapshot());
+	if (access->binding != call->binding)
+		rebind(call, fcinfo, first_key, access->binding);
+}
+
+/* The values in the array; false if one is NULL. */
+static bool
+take_array(CsCall *call, Datum given, Datum **values)
+{
+	ArrayType  *array = DatumGetArrayTypeP(given);
+	bool	   *nulls;
+	int			n;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
+	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
+					  values, &nulls, &n);
+	if (n != call->binding->nkeys)
+		cs_key_count_error(call->binding, n);
+	for (int i = 0; i < n; i++)
+		if (nulls[i])
+			return false;
+	return true;
+}
+
+bool
+cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowkey)
+{
+	Datum		given[INDEX_MAX_KEYS];
+	Datum	   *values = given;
+
+	if (call->variadic)
+	{
+		if (PG_ARGISNULL(first_key) ||
+			!take_array(call, PG_GETARG_DATUM(first_key), &values))
+			return false;
+	}
+	else
+	{
+		for (int i = 0; i < call->nargs; i++)
+		{
+			if (PG_ARGISNULL(first_key + i))
+				return false;
+			given[i] = PG_GETARG_DATUM(first_key + i);
+		}
+	}
+	return cs_key_from_args(call->binding, call->args, values, cs_call_snapshot(), rowkey);
+}
+
+void
+cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+
+#ifndef CS_MUTANT_SHAPE_EXPECTED
+	if (rsinfo->setDesc != NULL)
+		FreeTupleDesc(rsinfo->setDesc);
+	rsinfo->setDesc = CreateTupleDescCopy(tupdesc);
+#endif
+	MemoryContextSwitchTo(old);
+}
+
+bool
+cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
+{
+	HeapTupleData tuple;
+
+	tuple = cs_row_tuple(row);
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		rowkey->value[i] = heap_getattr(&tuple, binding->keys[i].attnum,
+										binding->tupdesc, &isnull);
+		if (isnull)
+			return false;
+	}
+	cs_key_make(binding, rowkey);
+	return true;
+}
+
+void
+cs_call_refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey,
+					   const CsAnswer *answer)
+{
+	const CsOptions *options = &binding->options;
+	int64		left;
+
+	if (options->refresh_ahead <= 0 || answer->expires == 0 || answer->row == NULL)
+		return;
+	left = answer->expires - cs_clock_now();
+	if (left < options->ttl * options->refresh_ahead)
+		cs_queue_put(MyDatabaseId, binding->relid, &rowkey->key);
+}

@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.c
+ *		How far a running cache.warm() is.
+ *
+ * Shared: one place for each process that can run one, found by the number of
+ * its PGPROC.  Only that process writes there, and all fields are protected by
+ * the place's spinlock; it is held for the copying of a few words.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "rowcache/progress.h"
+#include "shmem.h"
+
+PG_FUNCTION_INFO_V1(cs_warm_progress);
+
+typedef struct Progress
+{
+	int			pid;			/* 0: nothing is running */
+	Oid			database;
+	Oid			role;
+	Oid			relation;
+	char		phase[32];
+	int64		total;
+	int64		done;
+	int64		filled;
+	TimestampTz started;
+} Progress;
+
+typedef struct CsSharedProgress
+{
+	slock_t		mutex;			/* protects all of it */
+	Progress	progress;
+} CsSharedProgress;
+
+static CsSharedProgress *places;
+
+/* Ordinary backends come first among the PGPROCs. */
+static int
+n_places(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
+}
+
+Size
+cs_progress_shmem_size(void)
+{
+	return mul_size(n_places(), sizeof(CsSharedProgress));
+}
+
+void
+cs_progress_shmem_init(void)
+{
+	bool		found;
+
+	places = ShmemInitStruct("cache_strategies progress", cs_progress_shmem_size(),
+							 &found);
+	if (found)
+		return;
+	memset(places, 0, cs_progress_shmem_size());
+	for (int i = 0; i < n_places(); i++)
+		SpinLockInit(&places[i].mutex);
+}
+
+/* ----- the one who works ----- */
+
+static CsSharedProgress *
+my_place(void)
+{
+	int			n = cs_my_procno();
+
+	Assert(n >= 0 && n < n_places());
+	return &places[n];
+}
+
+static void
+set_progress(const Progress *progress)
+{
+	CsSharedProgress *place = my_place();
+
+	SpinLockAcquire(&place->mutex);
+	place->progress = *progress;
+	SpinLockRelease(&place->mutex);
+}
+
+void
+cs_progress_start(Oid relation, const char *phase, int64 total)
+{
+	Progress	progress = {
+		.pid = MyProcPid,
+		.database = MyDatabaseId,
+		.role = GetSessionUserId(),
+		.relation = relation,
+		.total = total,
+		.started = GetCurrentTimestamp()
+	};
+
+	strlcpy(progress.phase, phase, sizeof(progress.phase));
+	set_progress(&progress);
+}
+
+/* Nobody else writes to it, so it may be read without the lock here. */
+void
+cs_progress_phase(const char *phase)
+{
+	Progress	progress = my_place()->progress;
+
+	strlcpy(progress.phase, phase, sizeof(progress.phase));
+	set_progress(&progress);
+}
+
+void
+cs_progress_advance(int64 rows, int64 filled)
+{
+	Progress	progress = my_place()->progress;
+
+	progress.done += rows;
+	progress.filled += filled;
+	set_progress(&progress);
+}
+
+void
+cs_progress_end(void)
+{
+	Progress	nothing = {0};
+
+	set_progress(&nothing);
+}
+
+/* ----- those who watch ----- */
+
+enum
+{
+	Anum_pid,
+	Anum_relation,
+	Anum_phase,
+	Anum_rows_total,
+	Anum_rows_done,
+	Anum_rows_filled,
+	Anum_started,
+	Natts_progress
+};
+
+/* As the pg_stat_progress views: of others' sessions no more than the pid. */
+static bool
+may_see(Oid role)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		has_privs_of_role(GetUserId(), role);
+}
+
+static void
+put_row(ReturnSetInfo *rsinfo, const Progress *progress)
+{
+	Datum		values[Natts_progress] = {0};
+	bool		nulls[Natts_progress];
+
+	memset(nulls, !may_see(progress->role), sizeof(nulls));
+	nulls[Anum_pid] = false;
+	values[Anum_pid] = Int32GetDatum(progress->pid);
+	values[Anum_relation] = ObjectIdGetDatum(progress->relation);
+	values[Anum_phase] = CStringGetTextDatum(progress->phase);
+	values[Anum_rows_total] = Int64GetDatum(progress->total);
+	if (progress->total == 0)
+		nulls[Anum_rows_total] = true;
+	values[Anum_rows_done] = Int64GetDatum(progress->done);
+	values[Anum_rows_filled] = Int64GetDatum(progress->filled);
+	values[Anum_started] = TimestampTzGetDatum(progress->started);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+Datum
+cs_warm_progress(PG_FUNCTION_ARGS)
+{
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < n_places(); i++)
+	{
+		Progress	progress;
+
+		SpinLockAcquire(&places[i].mutex);
+		progress = places[i].progress;
+		SpinLockRelease(&places[i].mutex);
+		if (progress.pid != 0 && progress.database == MyDatabaseId)
+			put_row((ReturnSetInfo *) fcinfo->resultinfo, &progress);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ *
+ * read.c
+ *		cache.read(), and its three parts for those who want them singly:
+ *		cache.lookup() and cache.fill().
+ *
+ * A lookup that misses notes a lease in the session: the token of a fill to
+ * come.  cache.fill() redeems it.  The row that it is given is compared with
+ * the table's, read under a snapshot newer than the lease, so that a fill can
+ * never put into the cache what the table does not hold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "relation/loader.h"
+#include "rowcache/call.h"
+#include "rowcache/strategy.h"
+#include "shmem.h"
+#include "store/counters.h"
+#include "xact/txn.h"
+
+PG_FUNCTION_INFO_V1(cs_read);
+PG_FUNCTION_INFO_V1(cs_read_without_key);
+PG_FUNCTION_INFO_V1(cs_lookup);
+PG_FUNCTION_INFO_V1(cs_fill);
+
+/* ----- read ----- */
+
+/*
+ * The key comes first: making it may run anybody's code, and whether the cache can
+ * be used is to be said of what there is afterwards.  False: no row can have it.
+ */
+static bool
+begin_access(CsCall *call, FunctionCallInfo fcinfo, CsAccess *access, CsRowKey *rowkey)
+{
+	bool		made;
+
+	if (call->foreign)
+		cs_binding_check_select(call->binding);
+	made = cs_call_key(call, fcinfo, 1, rowkey);
+	cs_access_begin(access, call->binding, cs_call_snapshot());
+	return made;
+}
+
+/* False: the key is one that no row can have. */
+static bool
+read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
+{
+	CsAccess	access;
+	CsRowKey	rowkey;
+
+	for (;;)
+	{
+		CsCall	   *call = cs_call_begin(fcinfo, 1);
+
+		if (!begin_access(call, fcinfo, &access, &rowkey))
+			return false;
+		if (access.binding == call->binding && cs_strategy_read(&access, &rowkey, answer))
+			break;
+		call->generation = 0;	/* the table has changed: once more */
+	}
+	if (answer->reason == CS_HIT)
+		cs_call_refresh_if_due(access.binding, &rowkey, answer);
+	return true;
+}
+
+Datum
+cs_read(PG_FUNCTION_ARGS)
+{
+	CsAnswer	answer;
+
+	cs_shmem_require();
+	if (!read_row(fcinfo, &answer) || answer.row == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_HEAPTUPLEHEADER(answer.row);
+}
+
+/* Who forgets the key, or knows a cache whose read() wants nothing else. */
+Datum
+cs_read_without_key(PG_FUNCTION_ARGS)
+{
+	cs_shmem_require();
+	if (get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cache.read() needs a table's row type and a key"),
+				 errhint("Write it as cache.read(NULL::table_name, key). To get the value of a key use cache.get().")));
+	cs_key_count_error(cs_strategy_require(cs_call_relation(fcinfo)), 0);
+}
+
+/* ----- lookup and fill ----- */
+
+/* By hand there is no more than the cached row, which is not all there is. */
+static void
+refuse_by_hand(const CsBinding *binding)
+{
+	if (cs_strategy_of(binding)->read == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" is attached with %s", binding->name,
+					binding->options.strategy),
+			 errhint("Use cache.read().")));
+}
+
+#define MAX_LEASES	1024		/* of a session; the oldest goes */
+
+typedef struct Lease
+{
+	Oid			relid;			/* InvalidOid: free */
+	uint64		hash;
+	uint64		epoch;
+	CsToken		token;
+} Lease;
+
+static Lease *leases;
+static int	next_lease = 0;
+
+static Lease *
+find_lease(Oid relid, uint64 hash)
+{
+	for (int i = 0; leases != NULL && i < MAX_LEASES; i++)
+		if (leases[i].relid == relid && leases[i].hash == hash)
+			return &leases[i];
+	return NULL;
+}
+
+static void
+note_lease(const CsAccess *access, uint64 hash)
+{
+	CsToken		token;
+	Lease	   *lease = find_lease(access->binding->relid, hash);
+
+	if (!cs_access_token(access, hash, &token))
+		return;
+	if (leases == NULL)
+		leases = MemoryContextAllocZero(TopMemoryContext, MAX_LEASES * sizeof(Lease));
+	if (lease == NULL)
+	{
+		lease = &leases[next_lease];
+		next_lease = (next_lease + 1) % MAX_LEASES;
+	}
+	lease->relid = access->binding->relid;
+	lease->hash = hash;
+	lease->epoch = access->binding->epoch;
+	lease->token = token;
+}
+
+Datum
+cs_lookup(PG_FUNCTION_ARGS)
+{
+	CsCall	   *call;
+	CsAccess	access;
+	CsRowKey	rowkey;
+	CsAnswer	answer;
+
+	cs_shmem_require();
+	for (;;)
+	{
+		call = cs_call_begin(fcinfo, 1);
+		refuse_by_hand(call->binding);
+		if (!begin_access(call, fcinfo, &access, &rowkey))
+			PG_RETURN_NULL();
+		if (access.binding == call->binding)
+			break;
+		call->generation = 0;
+	}
+	cs_txn_note_use();
+	cs_access_lookup(&access, &rowkey, &answer);
+	cs_strategy_count(access.binding, answer.reason);
+	if (answer.row != NULL)
+		PG_RETURN_HEAPTUPLEHEADER(answer.row);
+	if (access.bypass == CS_HIT && !cs_is_hit(answer.reason))
+		note_lease(&access, rowkey.key.hash);
+	PG_RETURN_NULL();
+}
+
+/* Is this row, to the last bit, what the table holds under 'fresh'? */
+static bool
+is_tables_row(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row,
+			  Snapshot fresh, CsLoaded *loaded)
+{
+	cs_loader_load(access->binding, rowkey, fresh, false, loaded);
+	return loaded->row != NULL &&
+		DatumGetBool(OidFunctionCall2(F_RECORD_IMAGE_EQ, HeapTupleHeaderGetDatum(row),
+									  HeapTupleHeaderGetDatum(loaded->row)));
+}
+
+static bool
+redeem(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row)
+{
+	Lease	   *lease = find_lease(access->binding->relid, rowkey->key.hash);
+	CsToken		token;
+	CsLoaded	loaded;
+	Snapshot	fresh;
+	bool		filled = false;
+
+	if (lease == NULL)
+		return false;
+	token = lease->token;
+	lease->relid = InvalidOid;
+	if (access->bypass != CS_HIT || IsInParallelMode() ||
+		lease->epoch != access->binding->epoch ||
+		token.slot != access->binding->slot || !cs_access_lock(access))
+		return false;
+	fresh = cs_access_fresh_snapshot(access);
+	if (is_tables_row(access, rowkey, row, fresh, &loaded))
+		filled = cs_access_fill(access, rowkey, &token, fresh, &loaded.row,
+								loaded.has_xmin ? &loaded.xmin : NULL) == CS_FILL_DONE;
+	UnregisterSnapshot(fresh);
+	return filled;
+}
+
+Datum
+cs_fill(PG_FUNCTION_ARGS)
+{
+	CsCall	   *call;
+	CsAccess	access;
+	CsRowKey	rowkey;
+	HeapTupleHeader row;
+	bool		filled;
+
+	cs_shmem_require();
+	call = cs_call_begin(fcinfo, -1);
+	refuse_by_hand(call->binding);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the row to fill must not be NULL")));
+	row = PG_GETARG_HEAPTUPLEHEADER(0);
+	cs_call_access(call, fcinfo, -1, &access);
+	if (!cs_call_row_key(access.binding, row, &rowkey))
+		PG_RETURN_BOOL(false);
+	cs_txn_note_use();
+	filled = redeem(&access, &rowkey, row);
+	cs_counters_add(access.binding->slot,
+					filled ? CS_COUNT_FILL : CS_COUNT_REFUSED, 1);
+	PG_RETURN_BOOL(filled);
+}

@@ -1,0 +1,534 @@
+/*-------------------------------------------------------------------------
+ *
+ * read_many.c
+ *		cache.read_many(): the rows of many keys in one pass.
+ *
+ * Each key is answered exactly as cache.read() would answer it.  The keys are
+ * taken in batches; of each, those that miss are loaded with one query:
+ *
+ *		missed	no usable entry: tokens for all, then one fresh snapshot,
+ *				then the query; what it finds is kept
+ *		direct	not to be answered or not to be kept by the cache, or found
+ *				under the fresh snapshot to be newer than the caller's: one
+ *				more query, under the caller's snapshot
+ *
+ * Until something has to be loaded nothing is locked, and a change of the
+ * table's shape is noticed at the first lock.  All starts anew then, so that
+ * the rows returned are all of one shape.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
+
+#include "relation/loader.h"
+#include "rowcache/call.h"
+#include "rowcache/strategy.h"
+#include "shmem.h"
+#include "testpoint.h"
+#include "xact/snapshot.h"
+#include "xact/txn.h"
+
+PG_FUNCTION_INFO_V1(cs_read_many);
+
+#define BATCH_KEYS	1024
+
+/* How an element of the array becomes a key. */
+typedef struct KeyReader
+{
+	MemoryContext context;
+	bool		records;		/* an element is a row of the key's values */
+	bool		literals;		/* or the text of one */
+	FmgrInfo	record_in;
+	int32		literal_typmod; /* of such a row */
+	Oid			rowtype;		/* what tupdesc is of */
+	int32		rowtypmod;
+	TupleDesc	tupdesc;		/* of the record last seen; NULL: none yet */
+	bool		prepared;		/* attnum and args are for it, and the table */
+	AttrNumber	attnum[INDEX_MAX_KEYS]; /* of the values in it */
+	CsKeyArg	args[INDEX_MAX_KEYS];
+} KeyReader;
+
+typedef struct Many
+{
+	FunctionCallInfo fcinfo;
+	Oid			element_type;	/* unknown: cstrings, of a literal */
+	Datum	   *elements;
+	bool	   *nulls;
+	int			nelements;
+	Tuplestorestate *rows;
+	MemoryContext batch_context;	/* reset after each batch */
+
+	CsAccess	access;
+	CsReason	bypass;			/* of the access, before any key */
+	bool		singly;			/* the rows cannot be loaded with one query */
+	KeyReader	reader;
+} Many;
+
+/* All arrays but these keys' are lists of numbers of keys. */
+typedef struct Batch
+{
+	int			n;
+	CsRowKey   *keys;			/* point into themselves: stay in place */
+	HeapTupleHeader *rows;		/* the answers; NULL: none */
+	CsReason   *reasons;
+	int		   *missed;
+	int			nmissed;
+	CsToken    *tokens;			/* of the missed */
+	int		   *direct;
+	int			ndirect;
+} Batch;
+
+/* ----- keys from the array ----- */
+
+cs_noreturn static void
+not_a_row_error(const CsBinding *binding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("each key of table \"%s\" must be a row of %d values",
+					binding->name, binding->nkeys),
+			 errdetail("The primary key is (%s).", cs_key_names(binding)),
+			 errhint("Write the keys as ARRAY[ROW(...), ROW(...)].")));
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == UNKNOWNOID || type == TEXTOID || type == VARCHAROID;
+}
+
+/* A row type for the texts of rows. */
+static void
+begin_literals(KeyReader *reader, const CsBinding *binding)
+{
+	TupleDesc	tupdesc = CreateTemplateTupleDesc(binding->nkeys);
+
+	for (int i = 0; i < binding->nkeys; i++)
+		TupleDescInitEntry(tupdesc, i + 1, NameStr(binding->keys[i].name),
+						   cs_key_literal_type(&binding->keys[i]), -1, 0);
+	reader->literal_typmod = BlessTupleDesc(tupdesc)->tdtypmod;
+	fmgr_info_cxt(F_RECORD_IN, &reader->record_in, reader->context);
+}
+
+static void
+begin_keys(Many *many)
+{
+	const CsBinding *binding = many->access.binding;
+	KeyReader  *reader = &many->reader;
+
+	reader->prepared = false;
+	reader->literals = binding->nkeys > 1 && is_text(many->element_type);
+	reader->records = reader->literals ||
+		(type_is_rowtype(many->element_type) &&
+		 !(binding->nkeys == 1 && type_is_rowtype(binding->keys[0].type)));
+	if (reader->literals)
+		begin_literals(reader, binding);
+	if (reader->records)
+		return;
+	if (binding->nkeys > 1)
+		not_a_row_error(binding);
+	cs_key_arg_prepare(binding, 0, many->element_type, true, &reader->args[0],
+					   reader->context);
+}
+
+/* Records of an array may differ in type, but hardly ever do. */
+static void
+prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 typmod)
+{
+	MemoryContext old;
+	int			n = 0;
+	bool		known = reader->tupdesc != NULL && reader->rowtype == rowtype &&
+		reader->rowtypmod == typmod;
+
+	if (known && reader->prepared)
+		return;
+	/* as it was when the array was taken, whatever casts do to the type */
+	if (!known)
+	{
+		old = MemoryContextSwitchTo(reader->context);
+		reader->tupdesc = lookup_rowtype_tupdesc_copy(rowtype, typmod);
+		MemoryContextSwitchTo(old);
+	}
+	reader->rowtype = rowtype;
+	reader->rowtypmod = typmod;
+	for (int i = 0; i < reader->tupdesc->natts; i++)
+	{
+		if (TupleDescAttr(reader->tupdesc, i)->attisdropped)
+			continue;
+		if (n < binding->nkeys)
+			reader->attnum[n] = i + 1;
+		n++;
+	}
+	if (n != binding->nkeys)
+		cs_key_count_error(binding, n);
+	for (int i = 0; i < n; i++)
+		cs_key_arg_prepare(binding, i,
+						   TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
+						   false, &reader->args[i], reader->context);
+	reader->prepared = true;
+}
+
+static HeapTupleHeader
+take_record(Many *many, Datum element)
+{
+	KeyReader  *reader = &many->reader;
+	char	   *literal;
+
+	if (!reader->literals)
+		return DatumGetHeapTupleHeader(element);
+	literal = many->element_type == UNKNOWNOID ? DatumGetCString(element) :
+		TextDatumGetCString(element);
+	if (literal[strspn(literal, " \t\r\n")] != '(')
+		not_a_row_error(many->access.binding);
+	return DatumGetHeapTupleHeader(InputFunctionCall(&reader->record_in, literal, RECORDOID,
+													 reader->literal_typmod));
+}
+
+static bool
+key_from_record(Many *many, Datum element, CsRowKey *rowkey)
+{
+	const CsBinding *binding = many->access.binding;
+	KeyReader  *reader = &many->reader;
+	HeapTupleHeader record = take_record(many, element);
+	HeapTupleData tuple;
+	Datum		given[INDEX_MAX_KEYS];
+
+	prepare_record(reader, binding, HeapTupleHeaderGetTypeId(record),
+				   HeapTupleHeaderGetTypMod(record));
+	tuple = cs_row_tuple(record);
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		given[i] = heap_getattr(&tuple, reader->attnum[i], reader->tupdesc, &isnull);
+		if (isnull)
+			return false;
+	}
+	return cs_key_from_args(binding, reader->args, given, many->access.snapshot, rowkey);
+}
+
+/* False: no row can have this key. */
+static bool
+make_key(Many *many, int element, CsRowKey *rowkey)
+{
+	Datum		given = many->elements[element];
+
+	if (many->nulls[element])
+		return false;
+	if (many->reader.records)
+		return key_from_record(many, given, rowkey);
+	return cs_key_from_args(many->access.binding, many->reader.args, &given,
+							many->access.snapshot, rowkey);
+}
+
+static Batch *
+make_batch(Many *many, int first, int n)
+{
+	Batch	   *batch = palloc0(sizeof(Batch));
+
+	batch->keys = palloc(n * sizeof(CsRowKey));
+	batch->rows = palloc0(n * sizeof(HeapTupleHeader));
+	batch->reasons = palloc0(n * sizeof(CsReason));
+	batch->missed = palloc(n * sizeof(int));
+	batch->tokens = palloc(n * sizeof(CsToken));
+	batch->direct = palloc(n * sizeof(int));
+	for (int i = 0; i < n; i++)
+		if (make_key(many, first + i, &batch->keys[batch->n]))
+			batch->n++;
+	return batch;
+}
+
+/* ----- answers ----- */
+
+static void
+look_up(Many *many, Batch *batch)
+{
+	CsAccess   *access = &many->access;
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		CsAnswer	answer;
+
+		access->bypass = many->bypass;
+		if (cs_access_lookup(access, &batch->keys[i], &answer))
+		{
+			batch->rows[i] = answer.row;
+			cs_call_refresh_if_due(access->binding, &batch->keys[i], &answer);
+		}
+		else if (access->bypass == CS_HIT)
+			batch->missed[batch->nmissed++] = i;
+		else
+			batch->direct[batch->ndirect++] = i;
+		batch->reasons[i] = answer.reason;
+	}
+	access->bypass = many->bypass;
+}
+
+/* Take tokens, and sort out what could not be kept. */
+static void
+take_tokens(Many *many, Batch *batch)
+{
+	const CsStrategy *strategy = cs_strategy_of(many->access.binding);
+	int			n = 0;
+
+	for (int j = 0; j < batch->nmissed; j++)
+	{
+		int			i = batch->missed[j];
+		const CsRowKey *key = &batch->keys[i];
+		bool		keep = true;
+
+		if (strategy->admits != NULL && !strategy->admits(key))
+			keep = false;
+		else if (IsInParallelMode())
+		{
+			batch->reasons[i] = CS_BYPASS_PARALLEL;
+			keep = false;
+		}
+		else if (!cs_access_token(&many->access, key->key.hash, &batch->tokens[n]))
+		{
+			batch->reasons[i] = CS_BYPASS_FLUX;
+			keep = false;
+		}
+		if (keep)
+			batch->missed[n++] = i;
+		else
+			batch->direct[batch->ndirect++] = i;
+	}
+	batch->nmissed = n;
+}
+
+static CsLoaded *
+load(Many *many, Batch *batch, const int *which, int n, Snapshot snapshot)
+{
+	CsRowKey  **keys = palloc(n * sizeof(CsRowKey *));
+	CsLoaded   *loaded = palloc(n * sizeof(CsLoaded));
+
+	for (int j = 0; j < n; j++)
+		keys[j] = &batch->keys[which[j]];
+	cs_loader_load_many(many->access.binding, keys, n, snapshot, loaded);
+	pfree(keys);
+	return loaded;
+}
+
+static void
+load_missed(Many *many, Batch *batch)
+{
+	CsAccess   *access = &many->access;
+	CsLoaded   *loaded;
+	Snapshot	fresh;
+	bool		shows_absences;
+
+	if (batch->nmissed == 0)
+		return;
+	CS_TEST_POINT("after_token");
+	fresh = cs_access_fresh_snapshot(access);
+	CS_TEST_POINT("after_snapshot");
+	loaded = load(many, batch, batch->missed, batch->nmissed, fresh);
+	shows_absences = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
+	for (int j = 0; j < batch->nmissed; j++)
+	{
+		int			i = batch->missed[j];
+		CsLoaded   *l = &loaded[j];
+
+		cs_access_count_fill(access->binding,
+							 cs_access_fill(access, &batch->keys[i], &batch->tokens[j],
+											fresh, &l->row, l->has_xmin ? &l->xmin : NULL));
+		if (l->has_xmin ? cs_access_shows(access, l->xmin) : shows_absences)
+			batch->rows[i] = l->row;
+		else
+			batch->direct[batch->ndirect++] = i;
+	}
+	UnregisterSnapshot(fresh);
+}
+
+static void
+load_direct(Many *many, Batch *batch)
+{
+	CsLoaded   *loaded;
+
+	if (batch->ndirect == 0)
+		return;
+	loaded = load(many, batch, batch->direct, batch->ndirect, many->access.snapshot);
+	for (int j = 0; j < batch->ndirect; j++)
+		batch->rows[batch->direct[j]] = loaded[j].row;
+}
+
+/* False: the table has changed, begin again. */
+static bool
+answer_together(Many *many, Batch *batch)
+{
+	look_up(many, batch);
+	if (batch->nmissed + batch->ndirect > 0)
+	{
+		if (!cs_access_lock(&many->access))
+			return false;
+		take_tokens(many, batch);
+		load_missed(many, batch);
+		load_direct(many, batch);
+	}
+	for (int i = 0; i < batch->n; i++)
+		cs_strategy_count(many->access.binding, batch->reasons[i]);
+	return true;
+}
+
+static bool
+answer_singly(Many *many, Batch *batch)
+{
+	for (int i = 0; i < batch->n; i++)
+	{
+		CsAnswer	answer;
+
+		many->access.bypass = many->bypass;
+		if (!cs_strategy_read(&many->access, &batch->keys[i], &answer))
+			return false;
+		batch->rows[i] = answer.row;
+		if (answer.reason == CS_HIT)
+			cs_call_refresh_if_due(many->access.binding, &batch->keys[i], &answer);
+	}
+	return true;
+}
+
+/* ----- all of it ----- */
+
+static void
+begin_pass(Many *many)
+{
+	CsCall	   *call = cs_call_begin(many->fcinfo, -1);
+	CsAccess   *access = &many->access;
+
+	cs_call_access(call, many->fcinfo, -1, access);
+	cs_txn_note_use();
+	many->bypass = access->bypass;
+	many->singly = (access->binding->options.loader != NULL && !access->plain) ||
+		!cs_loader_can_batch(access->binding) ||
+		cs_strategy_of(access->binding)->read != NULL;
+	begin_keys(many);
+}
+
+static bool
+read_batch(Many *many, int first, int n)
+{
+	Batch	   *batch = make_batch(many, first, n);
+	CsBinding  *binding = many->access.binding;
+
+	/* casts may have run anything */
+	cs_access_begin(&many->access, binding, cs_call_snapshot());
+	if (many->access.binding != binding)
+		return false;
+	many->bypass = many->access.bypass;
+	if (!(many->singly ? answer_singly : answer_together) (many, batch))
+		return false;
+	for (int i = 0; i < batch->n; i++)
+	{
+		HeapTupleData tuple;
+
+		if (batch->rows[i] == NULL)
+			continue;
+		tuple = cs_row_tuple(batch->rows[i]);
+		tuplestore_puttuple(many->rows, &tuple);
+	}
+	return true;
+}
+
+static bool
+read_all(Many *many)
+{
+	bool		ok = true;
+
+	begin_pass(many);
+	for (int first = 0; ok && first < many->nelements; first += BATCH_KEYS)
+	{
+		MemoryContext old = MemoryContextSwitchTo(many->batch_context);
+
+		CHECK_FOR_INTERRUPTS();
+		ok = read_batch(many, first, Min(BATCH_KEYS, many->nelements - first));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(many->batch_context);
+	}
+	return ok;
+}
+
+/* What an untyped literal says becomes clear with the table's key. */
+static void
+take_literal(Many *many, char *literal)
+{
+	ArrayType  *array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, literal,
+																TEXTOID, -1));
+
+	many->element_type = UNKNOWNOID;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  &many->elements, &many->nulls, &many->nelements);
+	for (int i = 0; i < many->nelements; i++)
+		if (!many->nulls[i])
+			many->elements[i] = CStringGetDatum(TextDatumGetCString(many->elements[i]));
+}
+
+static void
+take_array(Many *many, Oid type, Datum given)
+{
+	ArrayType  *array;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	if (!OidIsValid(get_base_element_type(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("keys must be an array, not %s", format_type_be(type)),
+				 errhint("Write the keys as ARRAY[...], or use cache.read() for a single one.")));
+	array = DatumGetArrayTypeP(given);
+	many->element_type = ARR_ELEMTYPE(array);
+	get_typlenbyvalalign(many->element_type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, many->element_type, typlen, typbyval, typalign,
+					  &many->elements, &many->nulls, &many->nelements);
+}
+
+static void
+begin_many(Many *many, FunctionCallInfo fcinfo)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+
+	memset(many, 0, sizeof(*many));
+	many->fcinfo = fcinfo;
+	many->rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
+	if (type == UNKNOWNOID)
+		take_literal(many, DatumGetCString(PG_GETARG_DATUM(1)));
+	else
+		take_array(many, type, PG_GETARG_DATUM(1));
+	many->reader.context = CurrentMemoryContext;
+	many->batch_context = AllocSetContextCreate(CurrentMemoryContext,
+												"cache_strategies batch",
+												ALLOCSET_DEFAULT_SIZES);
+}
+
+Datum
+cs_read_many(PG_FUNCTION_ARGS)
+{
+	Many		many;
+
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (PG_ARGISNULL(1))
+		return (Datum) 0;
+	begin_many(&many, fcinfo);
+	while (!read_all(&many))
+		tuplestore_clear(many.rows);
+	cs_call_set_shape(fcinfo, many.access.binding->tupdesc);
+	MemoryContextDelete(many.batch_context);
+	return (Datum) 0;
+}

@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * trigger.c
+ *		The trigger functions: what was changed goes to the strategy of every
+ *		cached table that holds the row.
+ *
+ * A partition's rows belong to each table above it that is attached.
+ *
+ * Without the library preloaded there is no cache in this server that could
+ * become wrong, so the triggers then do nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "relation/track.h"
+#include "rowcache/strategy.h"
+#include "rowcache/trigger.h"
+#include "shmem.h"
+#include "xact/txn.h"
+
+PG_FUNCTION_INFO_V1(cs_row_changed);
+PG_FUNCTION_INFO_V1(cs_rows_changed);
+PG_FUNCTION_INFO_V1(cs_table_changed);
+
+TriggerData *
+cs_trigger_data(FunctionCallInfo fcinfo, const char *name)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be called as a trigger", name)));
+	return (TriggerData *) fcinfo->context;
+}
+
+static void
+make_key(const CsTarget *target, TupleTableSlot *slot, CsRowKey *rowkey)
+{
+	const CsBinding *binding = target->binding;
+
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		AttrNumber	attnum = binding->keys[i].attnum;
+		bool		isnull;
+
+		if (target->map != NULL)
+			attnum = target->map->attnums[attnum - 1];
+		rowkey->value[i] = slot_getattr(slot, attnum, &isnull);
+	}
+	cs_key_make(binding, rowkey);
+}
+
+static void
+report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
+	   const Bitmapset *updated, bool superseded)
+{
+	CsBinding  *binding = target->binding;
+	CsRowKey	oldkey;
+	CsRowKey	newkey;
+	CsChange	change = {
+		.oldslot = old,
+		.newslot = new,
+		.updated = updated,
+		.map = target->map,
+		.superseded = superseded
+	};
+
+	/* cancels of deferred writes are needed for each key all the same */
+	if (cs_txn_is_whole(binding->slot) && !cs_binding_defers(binding))
+		return;
+	if (old != NULL)
+	{
+		make_key(target, old, &oldkey);
+		change.old = &oldkey;
+	}
+	if (new != NULL)
+	{
+		make_key(target, new, &newkey);
+		change.new = &newkey;
+	}
+	/* never stand in the way of a write because of an unknown strategy */
+	if (binding->strategy != NULL)
+		binding->strategy->changed(binding, &change);
+	else
+		cs_strategy_invalidate(binding, &change);
+}
+
+/* Has this transaction changed the row again since? */
+static bool
+is_superseded(TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	HeapTupleHeader header = tuple->t_data;
+	bool		result;
+
+#ifdef CS_MUTANT_PUBLISH_SUPERSEDED
+	return false;
+#endif
+	result = (header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
+	if (should_free)
+		heap_freetuple(tuple);
+	return result;
+}
+
+Datum
+cs_row_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = cs_trigger_data(fcinfo, "cache.row_changed");
+	TupleTableSlot *old = NULL;
+	TupleTableSlot *new = NULL;
+	bool		superseded;
+	CsTarget   *targets;
+	int			n;
+
+	if (!cs_shmem_ready())
+		return PointerGetDatum(NULL);
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		!TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be fired after a row is changed",
+						"cache.row_changed")));
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		new = trigdata->tg_trigslot;
+	else
+		old = trigdata->tg_trigslot;
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		new = trigdata->tg_newslot;
+
+	targets = cs_binding_targets(trigdata->tg_relation, &n);
+	superseded = new != NULL && n > 0 && is_superseded(new);
+	for (int i = 0; i < n; i++)
+		report(&targets[i], old, new, trigdata->tg_updatedcols, superseded);
+	cs_track_note(trigdata->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+/* A statement that has found no row may have been the first of its transaction. */
+static void
+note_change(const TriggerData *trigdata)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		cs_track_note(trigdata->tg_relation);
+}
+
+/* Every row of a transition table, as old or as new. */
+static void
+report_table(Tuplestorestate *rows, Relation rel, bool is_old,
+			 const CsTarget *targets, int n)
+{
+	TupleTableSlot *slot;
+
+	if (rows == NULL)
+		return;
+	/* other triggers read the same tuplestore */
+	tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
+	tuplestore_rescan(rows);
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
+	while (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		bool		more = false;
+
+		for (int i = 0; i < n; i++)
+		{
+			report(&targets[i], is_old ? slot : NULL, is_old ? NULL : slot, NULL, true);
+			more |= !cs_txn_is_whole(targets[i].binding->slot);
+		}
+		if (!more)
+			break;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+Datum
+cs_rows_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = cs_trigger_data(fcinfo, "cache.rows_changed");
+	CsTarget   *targets;
+	int			n;
+
+	if (!cs_shmem_ready())
+		return PointerGetDatum(NULL);
+	if (!TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event) ||
+		!TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be fired after a statement",
+						"cache.rows_changed")));
+	targets = cs_binding_targets(trigdata->tg_relation, &n);
+	report_table(trigdata->tg_oldtable, trigdata->tg_relation, true, targets, n);
+	report_table(trigdata->tg_newtable, trigdata->tg_relation, false, targets, n);
+	note_change(trigdata);
+	return PointerGetDatum(NULL);
+}
+
+Datum
+cs_table_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = cs_trigger_data(fcinfo, "cache.table_changed");
+
+	if (!cs_shmem_ready())
+		return PointerGetDatum(NULL);
+	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be fired after a change",
+						"cache.table_changed")));
+	note_change(trigdata);
+	return PointerGetDatum(NULL);
+}

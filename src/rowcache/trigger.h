@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * trigger.h
+ *		The trigger functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_TRIGGER_H
+#define CS_TRIGGER_H
+
+#include "commands/trigger.h"
+
+/* The call's trigger data; an error if the function was called otherwise. */
+extern TriggerData *cs_trigger_data(FunctionCallInfo fcinfo, const char *name);
+
+#endif							/* CS_TRIGGER_H */

@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_through.c
+ *		Write through: a changed row is in the cache as soon as it is
+ *		committed.
+ *
+ * Row triggers hand over the new row; it is published by the COMMIT callback,
+ * if nobody else has changed a key of its stripe meanwhile.  A deleted row
+ * leaves a cached absence when absences are kept.
+ *
+ * The order in which triggers fire is not always the order of the changes: a
+ * user's trigger may change the row again before ours has seen the first
+ * change.  Such a superseded row is not handed over, and an absence only if
+ * the row was not touched before in the transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "relation/rowvalue.h"
+#include "rowcache/strategy.h"
+#include "xact/txn.h"
+
+static void
+needs(const CsBinding *binding, CsTriggerNeeds *needs)
+{
+	needs->on_insert = true;
+	needs->by_statement = false;
+}
+
+static void
+publish(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
+{
+	CsPublish	what = {
+		.key = rowkey->key.data,
+		.keylen = rowkey->key.len,
+		.flags = row == NULL ? CS_ENTRY_ABSENT : 0,
+		.expires = cs_rowvalue_expiry(binding, row == NULL),
+		.quota = (Size) binding->options.max_memory
+	};
+	CsRowValue	value;
+
+	if (rowkey->key.len > CS_MAX_KEY_LEN)
+	{
+		cs_txn_touch(binding->slot, rowkey->key.hash);
+		return;
+	}
+	cs_rowvalue_encode(binding, row, NULL, &value);
+	what.value = value.data;
+	what.len = value.len;
+	cs_txn_publish(binding->slot, rowkey->key.hash, &what);
+	pfree(value.data);
+}
+
+static void
+publish_absence(const CsBinding *binding, const CsRowKey *rowkey)
+{
+	bool		first = !cs_txn_has_key(binding->slot, rowkey->key.hash);
+
+	if (first && binding->options.negative_ttl > 0 && !binding->hashed &&
+		binding->options.loader == NULL)
+		publish(binding, rowkey, NULL);
+	else
+		cs_txn_touch(binding->slot, rowkey->key.hash);
+}
+
+static void
+publish_row(const CsBinding *binding, const CsChange *change)
+{
+	HeapTupleHeader row = NULL;
+
+	if (change->superseded)
+	{
+		cs_txn_touch_only(binding->slot, change->new->key.hash);
+		return;
+	}
+
+	/*
+	 * the trigger's tuple lacks virtual columns, and a loader has its own
+	 * idea
+	 */
+	if (!cs_has_virtual_columns(binding->tupdesc) && binding->options.loader == NULL)
+		row = cs_rowvalue_from_slot(binding, change->newslot, change->map);
+	if (row != NULL)
+		publish(binding, change->new, row);
+	else
+		cs_txn_touch(binding->slot, change->new->key.hash);
+}
+
+static void
+changed(const CsBinding *binding, const CsChange *change)
+{
+	if (binding->slot < 0)
+	{
+		cs_strategy_invalidate(binding, change);
+		return;
+	}
+	if (change->old != NULL &&
+		(change->new == NULL || change->old->key.hash != change->new->key.hash))
+		publish_absence(binding, change->old);
+	if (change->new != NULL)
+		publish_row(binding, change);
+}
+
+const CsStrategy cs_write_through = {
+	.name = "write_through",
+	.needs = needs,
+	.miss = cs_strategy_load_once,
+	.changed = changed
+};

@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * spaces.c
+ *		The function behind cache.space_stats.
+ *
+ * Names and sizes of spaces are for those who may read them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "kv/space.h"
+#include "shmem.h"
+#include "store/counters.h"
+#include "store/store.h"
+
+PG_FUNCTION_INFO_V1(cs_space_counters);
+
+/* Columns of cache.space_counters() */
+enum
+{
+	SPACE_NAME,
+	SPACE_OWNER,
+	SPACE_ENTRIES,
+	SPACE_BYTES,
+	SPACE_MAX_MEMORY,
+	SPACE_TTL,
+	SPACE_HITS,
+	SPACE_MISSES,
+	SPACE_SETS,
+	SPACE_EVICTIONS,
+	N_SPACE
+};
+
+static Datum
+span(int64 usecs)
+{
+	Interval   *result = palloc0(sizeof(Interval));
+
+	result->day = (int32) Min(usecs / USECS_PER_DAY, PG_INT32_MAX);
+	result->time = usecs % USECS_PER_DAY;
+	return IntervalPGetDatum(result);
+}
+
+static void
+put_space(ReturnSetInfo *result, const CsSpace *space)
+{
+	Datum		values[N_SPACE];
+	bool		nulls[N_SPACE] = {0};
+	uint64		counts[CS_N_COUNTS] = {0};
+	CsUsage		usage = {0};
+
+	if (space->slot >= 0)
+	{
+		cs_store_usage((uint32) space->slot, &usage);
+		cs_counters_read(space->slot, counts);
+	}
+	values[SPACE_NAME] = CStringGetTextDatum(space->own ? "(private)" : space->name);
+	values[SPACE_OWNER] = ObjectIdGetDatum(space->owner);
+	values[SPACE_ENTRIES] = Int64GetDatum((int64) usage.entries);
+	values[SPACE_BYTES] = Int64GetDatum((int64) usage.bytes);
+	values[SPACE_MAX_MEMORY] = Int64GetDatum(space->max_memory);
+	nulls[SPACE_MAX_MEMORY] = space->max_memory == 0;
+	values[SPACE_TTL] = span(space->ttl);
+	nulls[SPACE_TTL] = space->ttl == 0;
+	values[SPACE_HITS] = Int64GetDatum((int64) counts[CS_COUNT_HIT]);
+	values[SPACE_MISSES] = Int64GetDatum((int64) counts[CS_COUNT_MISS]);
+	values[SPACE_SETS] = Int64GetDatum((int64) counts[CS_COUNT_PUBLISH]);
+	values[SPACE_EVICTIONS] = Int64GetDatum((int64) usage.evictions);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+cs_space_counters(PG_FUNCTION_ARGS)
+{
+	ListCell   *lc;
+
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, 0);
+	cs_counters_flush();
+	foreach(lc, cs_space_list(has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS)))
+		put_space((ReturnSetInfo *) fcinfo->resultinfo, lfirst(lc));
+	PG_RETURN_NULL();
+}

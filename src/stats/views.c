@@ -1,0 +1,185 @@
+/*-------------------------------------------------------------------------
+ *
+ * views.c
+ *		The functions behind cache.stats and cache.table_stats: sizes and
+ *		counts, no contents, so anyone may look.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+#include "guc.h"
+#include "shmem.h"
+#include "store/counters.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "xact/snapshot.h"
+
+PG_FUNCTION_INFO_V1(cs_store_info_row);
+PG_FUNCTION_INFO_V1(cs_table_counters);
+PG_FUNCTION_INFO_V1(cs_stats_reset);
+
+/* Columns of cache.store_info() */
+enum
+{
+	INFO_MEMORY,
+	INFO_VALUE_MEMORY,
+	INFO_PARTITIONS,
+	INFO_MAX_VALUE,
+	INFO_ENTRIES,
+	INFO_BYTES,
+	INFO_EVICTIONS,
+	INFO_TABLES,
+	INFO_SLOTS_USED,
+	INFO_SLOTS_TOTAL,
+	INFO_FILLS_WAIT_FOR,
+	N_INFO
+};
+
+/* Columns of cache.table_counters(). */
+enum
+{
+	TABLE_RELATION,
+	TABLE_STATE,
+	TABLE_ENTRIES,
+	TABLE_BYTES,
+	TABLE_EVICTIONS,
+	TABLE_COUNTS,
+	TABLE_FILLS_WAIT_FOR = TABLE_COUNTS + CS_N_COUNTS,
+	N_TABLE
+};
+
+/* The slots of one database, or of all. */
+static int *
+list_slots(Oid database, int *n)
+{
+	int		   *slots = palloc(cs_max_tables * sizeof(int));
+
+	*n = cs_slot_list(database, slots);
+	return slots;
+}
+
+static Snapshot
+snapshot_of_now(void)
+{
+	cs_snapshot_boot();
+	return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
+}
+
+/*
+ * Nothing is filled while a transaction of this database is pending that was
+ * prepared before the server's start; false if that is not so.
+ */
+static bool
+fills_wait(uint64 *xid)
+{
+	*xid = cs_snapshot_waits_for(snapshot_of_now());
+	return *xid != 0;
+}
+
+Datum
+cs_store_info_row(PG_FUNCTION_ARGS)
+{
+	Datum		values[N_INFO];
+	bool		nulls[N_INFO] = {0};
+	TupleDesc	tupdesc;
+	CsStoreInfo info;
+	uint64		waits_for;
+	int			ntables;
+
+	cs_shmem_require();
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	cs_store_info(&info);
+	pfree(list_slots(InvalidOid, &ntables));
+	values[INFO_MEMORY] = Int64GetDatum((int64) info.memory);
+	values[INFO_VALUE_MEMORY] = Int64GetDatum((int64) info.value_memory);
+	values[INFO_PARTITIONS] = Int32GetDatum(info.partitions);
+	values[INFO_MAX_VALUE] = Int64GetDatum((int64) cs_store_max_value());
+	values[INFO_ENTRIES] = Int64GetDatum((int64) info.usage.entries);
+	values[INFO_BYTES] = Int64GetDatum((int64) info.usage.bytes);
+	values[INFO_EVICTIONS] = Int64GetDatum((int64) info.usage.evictions);
+	values[INFO_TABLES] = Int32GetDatum(ntables);
+	values[INFO_SLOTS_USED] = Int32GetDatum(cs_slot_used());
+	values[INFO_SLOTS_TOTAL] = Int32GetDatum(cs_max_tables);
+	nulls[INFO_FILLS_WAIT_FOR] = !fills_wait(&waits_for);
+	values[INFO_FILLS_WAIT_FOR] =
+		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}
+
+static void
+put_slot(ReturnSetInfo *result, int slot, Snapshot now)
+{
+	Datum		values[N_TABLE];
+	bool		nulls[N_TABLE] = {0};
+	uint64		counts[CS_N_COUNTS];
+	CsUsage		usage;
+	uint64		waits_for;
+	Oid			database;
+	Oid			relation = cs_slot_relation(slot, &database);
+	bool		active = cs_slot_is(cs_slot_peek(slot), CS_SLOT_ACTIVE);
+
+	if (!OidIsValid(relation) || database != MyDatabaseId)
+		return;					/* given back meanwhile */
+	cs_store_usage((uint32) slot, &usage);
+	cs_counters_read(slot, counts);
+	values[TABLE_RELATION] = ObjectIdGetDatum(relation);
+	values[TABLE_STATE] = CStringGetTextDatum(active ? "active" : "unknown");
+	values[TABLE_ENTRIES] = Int64GetDatum((int64) usage.entries);
+	values[TABLE_BYTES] = Int64GetDatum((int64) usage.bytes);
+	values[TABLE_EVICTIONS] = Int64GetDatum((int64) usage.evictions);
+	for (int c = 0; c < CS_N_COUNTS; c++)
+		values[TABLE_COUNTS + c] = Int64GetDatum((int64) counts[c]);
+	waits_for = cs_snapshot_waits_for(now);
+	if (waits_for == 0 && cs_snapshot_widen(now->xmin) <= cs_slot_px(slot))
+		waits_for = cs_snapshot_widen(now->xmin);
+	values[TABLE_FILLS_WAIT_FOR] =
+		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));
+	nulls[TABLE_FILLS_WAIT_FOR] = waits_for == 0 || RecoveryInProgress();
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+cs_table_counters(PG_FUNCTION_ARGS)
+{
+	int		   *slots;
+	int			n;
+	Snapshot	now;
+
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, 0);
+	cs_counters_flush();
+	now = snapshot_of_now();
+	slots = list_slots(MyDatabaseId, &n);
+	for (int i = 0; i < n; i++)
+		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i], now);
+	PG_RETURN_NULL();
+}
+
+/* What other sessions have counted and not yet added up comes after. */
+Datum
+cs_stats_reset(PG_FUNCTION_ARGS)
+{
+	cs_shmem_require();
+	cs_counters_flush();
+	for (int slot = 0; slot < cs_max_tables; slot++)
+	{
+		CsSlotKind	kind;
+		Oid			database;
+
+		if (OidIsValid(cs_slot_name(slot, &database, &kind)) && database == MyDatabaseId)
+			cs_counters_reset(slot);
+	}
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * counters.c
+ *		What happened, counted per table.
+ *
+ * A session counts in its own memory and adds to shared memory now and then:
+ * at the end of a transaction when FLUSH_MS have passed, when another table
+ * wants the place, at exit, and before it reads the counters itself.  So a
+ * hit writes no shared cache line.
+ *
+ * Shared: one row of atomic counters per slot, and one more for reads that
+ * belong to no slot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "store/counters.h"
+
+#define FLUSH_MS	100
+#define N_PLACES	64
+
+typedef struct CsSharedCounts
+{
+	pg_atomic_uint64 count[CS_N_COUNTS];
+} CsSharedCounts;
+
+typedef struct Place
+{
+	bool		used;
+	int			slot;
+	uint64		count[CS_N_COUNTS];
+} Place;
+
+static CsSharedCounts *shared;
+static Place places[N_PLACES];
+static bool waiting = false;
+static TimestampTz last_flush = 0;
+static bool exit_registered = false;
+
+Size
+cs_counters_shmem_size(void)
+{
+	return mul_size(cs_max_tables + 1, sizeof(CsSharedCounts));
+}
+
+void
+cs_counters_shmem_init(void)
+{
+	bool		found;
+
+	shared = ShmemInitStruct("cache_strategies counters",
+							 cs_counters_shmem_size(), &found);
+	if (found)
+		return;
+	for (int i = 0; i <= cs_max_tables; i++)
+		for (int c = 0; c < CS_N_COUNTS; c++)
+			pg_atomic_init_u64(&shared[i].count[c], 0);
+}
+
+static CsSharedCounts *
+shared_counts(int slot)
+{
+	return &shared[slot >= 0 ? slot : cs_max_tables];
+}
+
+static void
+flush_place(Place *place)
+{
+	CsSharedCounts *counts = shared_counts(place->slot);
+
+	for (int c = 0; c < CS_N_COUNTS; c++)
+		if (place->count[c] != 0)
+			pg_atomic_fetch_add_u64(&counts->count[c], place->count[c]);
+	memset(place, 0, sizeof(*place));
+}
+
+static void
+flush_at_exit(int code, Datum arg)
+{
+	cs_counters_flush();
+}
+
+void
+cs_counters_add(int slot, CsCount what, uint64 n)
+{
+	Place	   *place = &places[(slot + 1) % N_PLACES];
+
+	if (place->used && place->slot != slot)
+		flush_place(place);
+	place->used = true;
+	place->slot = slot;
+	place->count[what] += n;
+	waiting = true;
+}
+
+void
+cs_counters_flush(void)
+{
+	for (int i = 0; i < N_PLACES; i++)
+		if (places[i].used)
+			flush_place(&places[i]);
+	waiting = false;
+}
+
+void
+cs_counters_flush_if_due(bool committed)
+{
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+
+	if (!waiting)
+		return;
+	if (!exit_registered)
+	{
+		before_shmem_exit(flush_at_exit, (Datum) 0);
+		exit_registered = true;
+	}
+	if (now - last_flush >= FLUSH_MS * INT64CONST(1000))
+	{
+		cs_counters_flush();
+		last_flush = now;
+	}
+}
+
+void
+cs_counters_read(int slot, uint64 *counts)
+{
+	for (int c = 0; c < CS_N_COUNTS; c++)
+		counts[c] = pg_atomic_read_u64(&shared_counts(slot)->count[c]);
+}
+
+void
+cs_counters_reset(int slot)
+{
+	for (int c = 0; c < CS_N_COUNTS; c++)
+		pg_atomic_write_u64(&shared_counts(slot)->count[c], 0);
+}

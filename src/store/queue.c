@@ -1,0 +1,604 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue.c
+ *		Requests to reload entries before they expire, and who serves which
+ *		database.
+ *
+ * Shared: cache_strategies.refresh_queue places for requests, each in one of
+ * two lists, the waiting (oldest first) and the free; the processes that serve
+ * the requests of a database; and the flush workers, as many as there can be
+ * background workers.  All of that is protected by the queue lock.  The number
+ * waiting is atomic besides, so that a full queue costs a hit no lock.
+ *
+ * A flush worker that ends as it had nothing to do leaves its place behind,
+ * marked as done, for the launcher to tell that from a failure.
+ *
+ * The filter keeps a key that is read often from being asked for at every hit.
+ * It is an array of atomic words, chosen by key hash, each with a part of the
+ * hash and the second in which it was asked for.  A word is set when the
+ * request is queued and cleared when the key was reloaded; if that never
+ * happens, the key can be asked for again after RETRY_SECONDS.  Keys that
+ * share a word only lose or repeat a request now and then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "port/pg_bitutils.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "store/lock.h"
+#include "store/queue.h"
+
+#define RETRY_SECONDS	10
+
+typedef struct CsSharedRequest
+{
+	CsRefresh	request;
+	int			next;			/* in its list; -1: the last */
+} CsSharedRequest;
+
+typedef struct CsSharedServer
+{
+	Oid			database;		/* InvalidOid: free */
+	int			procno;
+	pid_t		pid;
+} CsSharedServer;
+
+typedef struct CsSharedFlusher
+{
+	Oid			database;		/* InvalidOid: free */
+	int			procno;
+	pid_t		pid;			/* 0: it has ended, with nothing to do */
+	bool		serving;
+	volatile bool dropped;		/* the database is; read by its signal handler */
+} CsSharedFlusher;
+
+typedef struct CsSharedAlone
+{
+	Oid			database;
+	pid_t		pid;			/* 0: free */
+} CsSharedAlone;
+
+/* The queue lock protects everything but lock and the atomics. */
+typedef struct CsSharedQueue
+{
+	LWLock	   *lock;			/* set once */
+	pg_atomic_uint32 launcher;	/* its procno + 1; 0: there is none */
+	pg_atomic_uint32 stopping;	/* the launcher was told to end */
+	pg_atomic_uint32 nwaiting;	/* changed under the lock, read without */
+	int			first;			/* waiting; -1: none */
+	int			last;
+	int			free;			/* -1: none */
+	CsSharedServer servers[CS_QUEUE_SERVERS];
+	CsSharedAlone alone[CS_QUEUE_ALONE];
+	CsSharedRequest requests[FLEXIBLE_ARRAY_MEMBER];
+} CsSharedQueue;
+
+static CsSharedQueue *queue;
+static CsSharedFlusher *flushers;
+static pg_atomic_uint64 *filter;
+static CsSharedFlusher *my_flusher; /* of this process */
+static Oid	my_database = InvalidOid;	/* that this process serves */
+
+/* ----- setting up ----- */
+
+static Size
+queue_size(void)
+{
+	return MAXALIGN(add_size(offsetof(CsSharedQueue, requests),
+							 mul_size(cs_refresh_queue, sizeof(CsSharedRequest))));
+}
+
+static Size
+flushers_size(void)
+{
+	return MAXALIGN(mul_size(max_worker_processes, sizeof(CsSharedFlusher)));
+}
+
+static uint32
+filter_words(void)
+{
+	return pg_nextpower2_32(Max(cs_refresh_queue, 1)) * 4;
+}
+
+Size
+cs_queue_shmem_size(void)
+{
+	return add_size(add_size(queue_size(), flushers_size()),
+					mul_size(filter_words(), sizeof(pg_atomic_uint64)));
+}
+
+void
+cs_queue_shmem_request(void)
+{
+	RequestNamedLWLockTranche("cache_strategies_queue", 1);
+}
+
+void
+cs_queue_shmem_init(void)
+{
+	bool		found;
+
+	queue = ShmemInitStruct("cache_strategies queue", cs_queue_shmem_size(), &found);
+	flushers = (CsSharedFlusher *) ((char *) queue + queue_size());
+	filter = (pg_atomic_uint64 *) ((char *) flushers + flushers_size());
+	if (found)
+		return;
+	memset(queue, 0, queue_size() + flushers_size());
+	queue->lock = &GetNamedLWLockTranche("cache_strategies_queue")->lock;
+	pg_atomic_init_u32(&queue->launcher, 0);
+	pg_atomic_init_u32(&queue->stopping, 0);
+	pg_atomic_init_u32(&queue->nwaiting, 0);
+	queue->first = queue->last = queue->free = -1;
+	for (int i = cs_refresh_queue - 1; i >= 0; i--)
+	{
+		queue->requests[i].next = queue->free;
+		queue->free = i;
+	}
+	for (uint32 i = 0; i < filter_words(); i++)
+		pg_atomic_init_u64(&filter[i], 0);
+}
+
+static void
+lock_queue(LWLockMode mode)
+{
+	cs_lock_acquire(queue->lock, CS_RANK_QUEUE, mode);
+}
+
+static void
+unlock_queue(void)
+{
+	cs_lock_release(queue->lock, CS_RANK_QUEUE);
+}
+
+/* ----- the filter ----- */
+
+static uint64
+filter_tag(uint64 hash)
+{
+	return hash & ~UINT64CONST(0xffffffff);
+}
+
+static pg_atomic_uint64 *
+filter_word(uint64 hash)
+{
+	return &filter[hash & (filter_words() - 1)];
+}
+
+static uint32
+now_seconds(void)
+{
+	return (uint32) (GetCurrentTimestamp() / USECS_PER_SEC);
+}
+
+static bool
+is_asked_for(uint64 hash, uint32 now)
+{
+	uint64		word = pg_atomic_read_u64(filter_word(hash));
+
+	return word != 0 && filter_tag(word) == filter_tag(hash) &&
+		now - (uint32) word < RETRY_SECONDS;
+}
+
+void
+cs_queue_done(const CsRefresh *request)
+{
+	pg_atomic_uint64 *word = filter_word(request->hash);
+	uint64		old = pg_atomic_read_u64(word);
+
+	if (filter_tag(old) == filter_tag(request->hash))
+		pg_atomic_compare_exchange_u64(word, &old, 0);
+}
+
+/* ----- who serves ----- */
+
+static CsSharedServer *
+server_of(Oid database)
+{
+	for (int i = 0; i < CS_QUEUE_SERVERS; i++)
+		if (queue->servers[i].database == database)
+			return &queue->servers[i];
+	return NULL;
+}
+
+bool
+cs_queue_serve(Oid database)
+{
+	CsSharedServer *server;
+	bool		taken = false;
+
+	lock_queue(LW_EXCLUSIVE);
+	server = server_of(InvalidOid);
+	if (server != NULL && server_of(database) == NULL)
+	{
+		server->database = database;
+		server->procno = cs_my_procno();
+		server->pid = MyProcPid;
+		my_database = database;
+		taken = true;
+	}
+	unlock_queue();
+	return taken;
+}
+
+void
+cs_queue_leave(void)
+{
+	if (!OidIsValid(my_database))
+		return;
+	lock_queue(LW_EXCLUSIVE);
+	server_of(my_database)->database = InvalidOid;
+	unlock_queue();
+	my_database = InvalidOid;
+}
+
+void
+cs_queue_set_launcher(int procno)
+{
+	pg_atomic_write_u32(&queue->launcher, (uint32) (procno + 1));
+}
+
+void
+cs_queue_wake_launcher(void)
+{
+	uint32		launcher = pg_atomic_read_u32(&queue->launcher);
+
+	if (launcher != 0)
+		SetLatch(&GetPGProcByNumber(launcher - 1)->procLatch);
+}
+
+void
+cs_queue_set_stopping(bool stopping)
+{
+	pg_atomic_write_u32(&queue->stopping, stopping);
+}
+
+bool
+cs_queue_is_stopping(void)
+{
+	return pg_atomic_read_u32(&queue->stopping) != 0;
+}
+
+/* Under the lock: whom does a request of this database concern?  -1: nobody. */
+static int
+whom_to_wake(Oid database)
+{
+	CsSharedServer *server = server_of(database);
+
+	if (server != NULL)
+		return server->procno;
+	return (int) pg_atomic_read_u32(&queue->launcher) - 1;
+}
+
+/* ----- flush workers ----- */
+
+/* Under the lock. */
+static CsSharedFlusher *
+flusher_of(Oid database)
+{
+	for (int i = 0; i < max_worker_processes; i++)
+		if (flushers[i].database == database)
+			return &flushers[i];
+	return NULL;
+}
+
+/*
+ * Under the lock.  There are as many places as processes that can have one, so
+ * at worst it is that of a worker that has ended, which is then taken to have
+ * failed and looks once more.
+ */
+static CsSharedFlusher *
+free_flusher(void)
+{
+	CsSharedFlusher *flusher = flusher_of(InvalidOid);
+
+	for (int i = 0; flusher == NULL && i < max_worker_processes; i++)
+		if (flushers[i].pid == 0)
+			flusher = &flushers[i];
+	return flusher;
+}
+
+bool
+cs_queue_flusher_enter(Oid database)
+{
+	CsSharedFlusher *flusher;
+
+	lock_queue(LW_EXCLUSIVE);
+	flusher = flusher_of(database);
+	if (flusher == NULL)
+		flusher = free_flusher();
+	else if (flusher->pid != 0)
+		flusher = NULL;
+	if (flusher != NULL)
+	{
+		flusher->database = database;
+		flusher->procno = cs_my_procno();
+		flusher->pid = MyProcPid;
+		flusher->serving = false;
+		flusher->dropped = false;
+		my_flusher = flusher;
+	}
+	unlock_queue();
+	return flusher != NULL;
+}
+
+void
+cs_queue_flusher_serve(void)
+{
+	if (my_flusher->serving)
+		return;
+	lock_queue(LW_EXCLUSIVE);
+	my_flusher->serving = true;
+	unlock_queue();
+	cs_queue_wake_launcher();
+}
+
+void
+cs_queue_flusher_leave(bool done)
+{
+	CsSharedFlusher *flusher = my_flusher;
+
+	if (flusher == NULL)
+		return;
+	my_flusher = NULL;			/* the signal handler looks at it */
+	lock_queue(LW_EXCLUSIVE);
+	flusher->pid = 0;
+	if (!done)
+		flusher->database = InvalidOid;
+	unlock_queue();
+	cs_queue_wake_launcher();
+}
+
+bool
+cs_queue_alone_enter(Oid database)
+{
+	bool		entered = false;
+
+	lock_queue(LW_EXCLUSIVE);
+	for (int i = 0; i < CS_QUEUE_ALONE && !entered; i++)
+	{
+		CsSharedAlone *place = &queue->alone[i];
+
+		if (place->pid != 0)
+			continue;
+		place->database = database;
+		place->pid = MyProcPid;
+		entered = true;
+	}
+	unlock_queue();
+	return entered;
+}
+
+void
+cs_queue_alone_leave(void)
+{
+	lock_queue(LW_EXCLUSIVE);
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+		if (queue->alone[i].pid == MyProcPid)
+			queue->alone[i].pid = 0;
+	unlock_queue();
+}
+
+bool
+cs_queue_flusher_is_dropped(void)
+{
+	CsSharedFlusher *flusher = my_flusher;
+
+	return flusher != NULL && flusher->dropped;
+}
+
+CsFlusherState
+cs_queue_flusher_state(Oid database)
+{
+	CsFlusherState state = CS_FLUSHER_NONE;
+	CsSharedFlusher *flusher;
+
+	lock_queue(LW_SHARED);
+	flusher = flusher_of(database);
+	if (flusher != NULL && flusher->pid != 0)
+		state = flusher->serving ? CS_FLUSHER_SERVING : CS_FLUSHER_STARTING;
+	unlock_queue();
+	return state;
+}
+
+void
+cs_queue_flusher_wake(Oid database)
+{
+	CsSharedFlusher *flusher;
+	int			procno = -1;
+
+	lock_queue(LW_SHARED);
+	flusher = flusher_of(database);
+	if (flusher != NULL && flusher->pid != 0)
+		procno = flusher->procno;
+	unlock_queue();
+	if (procno >= 0)
+		SetLatch(&GetPGProcByNumber(procno)->procLatch);
+}
+
+bool
+cs_queue_flusher_take_done(Oid database)
+{
+	CsSharedFlusher *flusher;
+	bool		done;
+
+	lock_queue(LW_EXCLUSIVE);
+	flusher = flusher_of(database);
+	done = flusher != NULL && flusher->pid == 0;
+	if (done)
+		flusher->database = InvalidOid;
+	unlock_queue();
+	return done;
+}
+
+/* Those of an earlier launcher, which nobody is going to ask for. */
+void
+cs_queue_flusher_forget_done(void)
+{
+	lock_queue(LW_EXCLUSIVE);
+	for (int i = 0; i < max_worker_processes; i++)
+		if (flushers[i].pid == 0)
+			flushers[i].database = InvalidOid;
+	unlock_queue();
+}
+
+/* ----- requests ----- */
+
+/* Under the lock, and there is a free place. */
+static void
+append(Oid database, Oid relation, const CsKey *key)
+{
+	int			place = queue->free;
+	CsSharedRequest *r = &queue->requests[place];
+
+	queue->free = r->next;
+	r->request.database = database;
+	r->request.relation = relation;
+	r->request.hash = key->hash;
+	r->request.keylen = key->len;
+	memcpy(r->request.key, key->data, key->len);
+	r->next = -1;
+	if (queue->last >= 0)
+		queue->requests[queue->last].next = place;
+	else
+		queue->first = place;
+	queue->last = place;
+	pg_atomic_write_u32(&queue->nwaiting, pg_atomic_read_u32(&queue->nwaiting) + 1);
+}
+
+/* Under the lock: take out the one that comes after 'before' (-1: the first). */
+static void
+take_out(int place, int before)
+{
+	CsSharedRequest *r = &queue->requests[place];
+
+	if (before >= 0)
+		queue->requests[before].next = r->next;
+	else
+		queue->first = r->next;
+	if (queue->last == place)
+		queue->last = before;
+	r->next = queue->free;
+	queue->free = place;
+	pg_atomic_write_u32(&queue->nwaiting, pg_atomic_read_u32(&queue->nwaiting) - 1);
+}
+
+void
+cs_queue_put(Oid database, Oid relation, const CsKey *key)
+{
+	uint32		now;
+	int			wake = -1;
+
+	if (key->len > CS_QUEUE_KEY_LEN ||
+		pg_atomic_read_u32(&queue->nwaiting) >= cs_refresh_queue)
+		return;
+	now = now_seconds();
+	if (is_asked_for(key->hash, now))
+		return;
+	lock_queue(LW_EXCLUSIVE);
+	if (queue->free >= 0 && !is_asked_for(key->hash, now))
+	{
+		append(database, relation, key);
+		pg_atomic_write_u64(filter_word(key->hash), filter_tag(key->hash) | now);
+		wake = whom_to_wake(database);
+	}
+	unlock_queue();
+	if (wake >= 0)
+		SetLatch(&GetPGProcByNumber(wake)->procLatch);
+}
+
+bool
+cs_queue_take(Oid database, CsRefresh *request)
+{
+	int			before = -1;
+	int			place;
+
+	if (pg_atomic_read_u32(&queue->nwaiting) == 0)
+		return false;
+	lock_queue(LW_EXCLUSIVE);
+	for (place = queue->first; place >= 0; place = queue->requests[place].next)
+	{
+		if (queue->requests[place].request.database == database)
+			break;
+		before = place;
+	}
+	if (place >= 0)
+	{
+		*request = queue->requests[place].request;
+		take_out(place, before);
+	}
+	unlock_queue();
+	return place >= 0;
+}
+
+static bool
+is_listed(const Oid *databases, int n, Oid database)
+{
+	for (int i = 0; i < n; i++)
+		if (databases[i] == database)
+			return true;
+	return false;
+}
+
+int
+cs_queue_databases(Oid *databases, int max)
+{
+	int			n = 0;
+
+	lock_queue(LW_SHARED);
+	for (int i = queue->first; i >= 0 && n < max; i = queue->requests[i].next)
+	{
+		Oid			database = queue->requests[i].request.database;
+
+		if (!is_listed(databases, n, database) && server_of(database) == NULL)
+			databases[n++] = database;
+	}
+	unlock_queue();
+	return n;
+}
+
+/*
+ * A process of the lists is alive, as it leaves its list when it exits: the
+ * signal cannot reach anybody else.
+ */
+void
+cs_queue_drop_database(Oid database)
+{
+	CsSharedServer *server;
+	CsSharedFlusher *flusher;
+	int			before = -1;
+	int			next;
+
+	lock_queue(LW_EXCLUSIVE);
+	for (int place = queue->first; place >= 0; place = next)
+	{
+		next = queue->requests[place].next;
+		if (queue->requests[place].request.database == database)
+			take_out(place, before);
+		else
+			before = place;
+	}
+	server = server_of(database);
+	if (server != NULL)
+		kill(server->pid, SIGTERM);
+	flusher = flusher_of(database);
+	if (flusher != NULL && flusher->pid != 0)
+	{
+		flusher->dropped = true;
+		kill(flusher->pid, SIGTERM);
+	}
+	for (int i = 0; i < CS_QUEUE_ALONE; i++)
+		if (queue->alone[i].pid != 0 && queue->alone[i].database == database)
+			kill(queue->alone[i].pid, SIGTERM);
+	unlock_queue();
+}

@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * testpoint.c
+ *		Named places where a test can hold a session up.  See testpoint.h.
+ *
+ * A point may lie in a COMMIT callback, where nothing may throw: the lock is a
+ * session lock, so neither the transaction's state nor its end matters to it,
+ * and interrupts are held there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "testpoint.h"
+
+#ifdef CS_TEST_POINTS
+
+#include "common/hashfn.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#include "guc.h"
+
+#define DELAY_ONE_IN	8
+
+static bool
+is_listed(const char *name)
+{
+	const char *p = cs_test_points;
+	Size		len = strlen(name);
+
+	while (p != NULL && (p = strstr(p, name)) != NULL)
+	{
+		bool		starts = (p == cs_test_points || p[-1] == ',');
+
+		if (starts && (p[len] == '\0' || p[len] == ','))
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+static void
+dawdle_sometimes(void)
+{
+	if (cs_test_delay > 0 && pg_prng_uint32(&pg_global_prng_state) % DELAY_ONE_IN == 0)
+		pg_usleep(pg_prng_uint32(&pg_global_prng_state) % cs_test_delay);
+}
+
+void
+cs_testpoint_dawdle(const char *name)
+{
+	if (is_listed(name))
+		pg_usleep(cs_test_delay);
+	else
+		dawdle_sometimes();
+}
+
+void
+cs_testpoint_reach(const char *name)
+{
+	LOCKTAG		tag;
+	int64		key;
+
+	dawdle_sometimes();
+	if (!is_listed(name))
+		return;
+	key = (int32) DatumGetUInt32(hash_any((const unsigned char *) name,
+										  strlen(name)));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 1);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	LockRelease(&tag, ExclusiveLock, true);
+}
+
+#endif							/* CS_TEST_POINTS */

@@ -1,0 +1,689 @@
+/*-------------------------------------------------------------------------
+ *
+ * apply.c
+ *		Writing deltas to their table: set-based, in key order, as the table's
+ *		owner.
+ *
+ * The items are sorted by key and grouped by what is to be written: a whole
+ * row or not, which columns, by which rules.  A group is written by one
+ * statement (statement.c) per so many keys, each in a subtransaction.  When it
+ * fails, what the SQLSTATE says decides:
+ *
+ *	- it may pass by itself: thrown;
+ *	- else the keys are halved, and each half is written by itself, until
+ *	  single keys are left, which become dead letters.  One such key among n
+ *	  costs 2 log2(n) statements;
+ *	- but if it is about the table (a missing privilege, a changed column) and
+ *	  no other key can be written either, it is thrown.
+ *
+ * As the owner, in a security-restricted operation, nothing may be left to a
+ * deferred trigger, which would run as somebody else.  So constraints are set
+ * IMMEDIATE before, still as the caller: that also runs what the caller's own
+ * statements have deferred, and must not lend it the owner's rights.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/bitmapset.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/typcache.h"
+
+#include "relation/owner.h"
+#include "writeback/apply.h"
+#include "writeback/combine.h"
+#include "writeback/deadletter.h"
+#include "writeback/own.h"
+#include "writeback/statement.h"
+
+/* One cs_apply(). */
+typedef struct Apply
+{
+	CsBinding  *binding;
+	int			statement_rows;
+	CsApplyMode mode;
+	CsRefused	refused;
+	void	   *refused_arg;
+	FmgrInfo   *compare[INDEX_MAX_KEYS];
+	bool		progress;		/* some row of the group was written */
+	List	   *suspects;		/* Suspect */
+} Apply;
+
+/* A row with an error that may be one of the table. */
+typedef struct Suspect
+{
+	CsApplyItem *item;
+	ErrorData  *error;
+} Suspect;
+
+/* With so many, and nothing written, it is. */
+#define MAX_SUSPECTS	100
+
+/* Items that one statement can write. */
+typedef struct Alike
+{
+	bool		whole;
+	Bitmapset  *columns;		/* cs_statement_columns(); empty: nothing */
+} Alike;
+
+/* What is executing, for the table's triggers. */
+typedef struct Writing
+{
+	Oid			relid;			/* InvalidOid: nothing */
+	int			depth;			/* of triggers, outside the statement */
+} Writing;
+
+static Writing writing;
+
+/* ----- for triggers ----- */
+
+int
+cs_apply_trigger_depth(void)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	return DatumGetInt32(pg_trigger_depth(fcinfo));
+}
+
+/*
+ * Not so in a trigger of a statement that a user's trigger executes, which is
+ * one level deeper.  'relid' is the cached table, even if a partition's trigger
+ * asks.
+ */
+bool
+cs_apply_is_writing(Oid relid)
+{
+	return OidIsValid(relid) && writing.relid == relid &&
+		cs_apply_trigger_depth() == writing.depth + 1;
+}
+
+bool
+cs_apply_is_under_way(Oid relid)
+{
+	return OidIsValid(relid) && writing.relid == relid;
+}
+
+/* ----- errors ----- */
+
+bool
+cs_apply_is_transient(int sqlerrcode)
+{
+	switch (sqlerrcode)
+	{
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_OBJECT_IN_USE:
+		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
+			return true;
+	}
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return true;
+	}
+	return false;
+}
+
+/* Will every row fail alike, until the owner has mended something? */
+static bool
+is_about_table(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+			return true;
+	}
+	return false;
+}
+
+/* ----- order ----- */
+
+/* The primary key's order, or row locks would not be taken in that of others. */
+static void
+find_comparisons(Apply *apply)
+{
+	for (int i = 0; i < apply->binding->nkeys; i++)
+	{
+		Oid			type = apply->binding->keys[i].type;
+		TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO);
+
+		if (!OidIsValid(entry->cmp_proc))
+			elog(ERROR, "type %u of a key column cannot be compared", type);
+		apply->compare[i] = &entry->cmp_proc_finfo;
+	}
+}
+
+static int
+compare_keys(const Apply *apply, const Datum *a, const Datum *b)
+{
+	for (int i = 0; i < apply->binding->nkeys; i++)
+	{
+		int			cmp = DatumGetInt32(FunctionCall2Coll(apply->compare[i],
+														  apply->binding->keys[i].collation,
+														  a[i], b[i]));
+
+		if (cmp != 0)
+			return cmp;
+	}
+	return 0;
+}
+
+static int
+compare_items(const void *a, const void *b, void *arg)
+{
+	return compare_keys(arg, ((const CsApplyItem *) a)->rowkey->value,
+						((const CsApplyItem *) b)->rowkey->value);
+}
+
+/* ----- one statement ----- */
+
+/* Execute for these items; the result is SPI's. */
+static CsStatement *
+run(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
+	CsApplyItem *const *items, int n)
+{
+	CsBinding  *binding = apply->binding;
+	CsStatement *statement = cs_statement_get(binding, kind, columns);
+	Datum	   *arrays = cs_statement_arrays(binding, statement, items, n);
+	Writing		outer = writing;
+
+	writing.relid = binding->relid;
+	writing.depth = cs_apply_trigger_depth();
+	cs_statement_run(binding, statement, arrays);
+	writing = outer;
+	return statement;
+}
+
+/* Run it; which of the items did it return? */
+static bool *
+run_and_find(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
+			 CsApplyItem *const *items, int n)
+{
+	bool	   *found = palloc0(n * sizeof(bool));
+
+	(void) run(apply, kind, columns, items, n);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int64		number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+														 SPI_tuptable->tupdesc, 1, &isnull));
+
+		found[number - 1] = true;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+/*
+ * An INSERT cannot return the number of what it has inserted.  Keys come back
+ * in the order in which they went in, without those that a trigger has
+ * suppressed.
+ */
+static void
+match_returned_keys(const Apply *apply, CsApplyItem **items, int n)
+{
+	const CsBinding *binding = apply->binding;
+	int			next = 0;
+
+	for (uint64 i = 0; i < SPI_processed && next < n; i++)
+	{
+		Datum		key[INDEX_MAX_KEYS];
+		bool		isnull;
+		int			at = next;
+
+		for (int k = 0; k < binding->nkeys; k++)
+			key[k] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, k + 1,
+								   &isnull);
+		while (at < n && compare_keys(apply, items[at]->rowkey->value, key) != 0)
+			at++;
+		/* else a trigger has changed it */
+		if (at < n)
+		{
+			items[at]->outcome = CS_APPLIED;
+			next = at + 1;
+		}
+	}
+}
+
+static void
+insert_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
+{
+	CsStatement *statement = run(apply, CS_STATEMENT_INSERT, group->columns, items, n);
+	bool		all = SPI_processed == (uint64) n || statement->leaves_alone;
+
+	for (int i = 0; i < n; i++)
+		items[i]->outcome = all ? CS_APPLIED : CS_APPLIED_GONE;
+	if (!all)
+		match_returned_keys(apply, items, n);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Under one snapshot for the whole transaction, a row can be there although the
+ * UPDATE has not seen it.  What is deferred for it must not count as void.
+ */
+static void
+check_unseen(Apply *apply, CsApplyItem **items, int n)
+{
+	CsApplyItem **gone = palloc(n * sizeof(CsApplyItem *));
+	bool	   *present;
+	int			ngone = 0;
+
+	for (int i = 0; i < n; i++)
+		if (items[i]->outcome == CS_APPLIED_GONE)
+			gone[ngone++] = items[i];
+	if (ngone == 0)
+		return;
+	present = run_and_find(apply, CS_STATEMENT_PRESENT, NULL, gone, ngone);
+	for (int i = 0; i < ngone; i++)
+		if (present[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not write to a row of table \"%s\" that is newer than the transaction's snapshot",
+							apply->binding->name),
+					 errhint("Try again, or flush in a READ COMMITTED transaction.")));
+}
+
+static void
+update_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
+{
+	bool	   *found = run_and_find(apply, CS_STATEMENT_UPDATE, group->columns, items, n);
+
+	for (int i = 0; i < n; i++)
+		items[i]->outcome = found[i] ? CS_APPLIED : CS_APPLIED_GONE;
+	if (IsolationUsesXactSnapshot())
+		check_unseen(apply, items, n);
+}
+
+static void
+write_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
+{
+	if (group->whole)
+		insert_items(apply, group, items, n);
+	else
+		update_items(apply, group, items, n);
+}
+
+/*
+ * Only what can be locked at once, and new rows.  Whether a row that was not
+ * locked is there is asked afterwards: one that comes or goes in between is
+ * held by somebody, or there is nothing to write to.
+ */
+static void
+write_unlocked(Apply *apply, const Alike *group, CsApplyItem **items, int n)
+{
+	bool	   *held = run_and_find(apply, CS_STATEMENT_LOCK, NULL, items, n);
+	CsApplyItem **mine = palloc(n * sizeof(CsApplyItem *));
+	CsApplyItem **others = palloc(n * sizeof(CsApplyItem *));
+	bool	   *present = NULL;
+	int			nothers = 0;
+	int			nmine = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!held[i])
+			others[nothers++] = items[i];
+	if (nothers > 0)
+		present = run_and_find(apply, CS_STATEMENT_PRESENT, NULL, others, nothers);
+	nothers = 0;
+	for (int i = 0; i < n; i++)
+	{
+		bool		there = held[i] || present[nothers++];
+
+		if (held[i] || (group->whole && !there))
+			mine[nmine++] = items[i];
+		else
+			items[i]->outcome = there ? CS_APPLIED_LOCKED : CS_APPLIED_GONE;
+	}
+	if (nmine > 0)
+		write_items(apply, group, mine, nmine);
+}
+
+/* ----- subtransactions ----- */
+
+/* False, with nothing done: it failed. */
+static bool
+try_items(Apply *apply, const Alike *group, CsApplyItem **items, int n,
+		  ErrorData **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Writing		outer = writing;
+
+	*error = NULL;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		if (apply->mode == CS_APPLY_SKIP)
+			write_unlocked(apply, group, items, n);
+		else
+			write_items(apply, group, items, n);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		*error = CopyErrorData();
+		FlushErrorState();
+		writing = outer;
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return *error == NULL;
+}
+
+/* A lock that could not be had is nothing to wait for again, row by row. */
+static bool
+is_skippable(const Apply *apply, const ErrorData *error)
+{
+	return apply->mode == CS_APPLY_SKIP &&
+		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+static void
+refuse(Apply *apply, CsApplyItem *item, const ErrorData *error)
+{
+	item->outcome = CS_APPLIED_DEAD;
+	apply->refused(apply->binding, item, error, apply->refused_arg);
+}
+
+/*
+ * An error that says something of the table, a privilege that is missing say,
+ * is true of every row, and passes when somebody mends it.  But a trigger may
+ * raise the same for single rows.  So they are put aside, and are refused if
+ * any other row went through.
+ */
+static void
+suspect(Apply *apply, CsApplyItem *item, ErrorData *error)
+{
+	Suspect    *new = palloc(sizeof(Suspect));
+
+	if (!apply->progress && list_length(apply->suspects) >= MAX_SUSPECTS)
+		ReThrowError(error);
+	new->item = item;
+	new->error = error;
+	apply->suspects = lappend(apply->suspects, new);
+}
+
+static void
+judge_suspects(Apply *apply)
+{
+	ListCell   *lc;
+
+	foreach(lc, apply->suspects)
+	{
+		Suspect    *s = lfirst(lc);
+
+		if (!apply->progress)
+			ReThrowError(s->error);
+		refuse(apply, s->item, s->error);
+	}
+	apply->suspects = NIL;
+}
+
+static void
+apply_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
+{
+	ErrorData  *error;
+
+	CHECK_FOR_INTERRUPTS();
+	if (try_items(apply, group, items, n, &error))
+	{
+		apply->progress = true;
+		return;
+	}
+	if (!is_skippable(apply, error) && cs_apply_is_transient(error->sqlerrcode))
+		ReThrowError(error);
+	if (n > 1)
+	{
+		FreeErrorData(error);
+		apply_items(apply, group, items, n / 2);
+		apply_items(apply, group, items + n / 2, n - n / 2);
+	}
+	else if (is_skippable(apply, error))
+		items[0]->outcome = CS_APPLIED_LOCKED;
+	else if (is_about_table(error->sqlerrcode))
+		suspect(apply, items[0], error);
+	else
+		refuse(apply, items[0], error);
+}
+
+/* ----- groups ----- */
+
+static int
+find_group(List **groups, bool whole, Bitmapset *columns)
+{
+	Alike	   *group;
+	ListCell   *lc;
+
+	foreach(lc, *groups)
+	{
+		group = lfirst(lc);
+		if (group->whole == whole && bms_equal(group->columns, columns))
+		{
+			bms_free(columns);
+			return foreach_current_index(lc);
+		}
+	}
+	group = palloc(sizeof(Alike));
+	group->whole = whole;
+	group->columns = columns;
+	*groups = lappend(*groups, group);
+	return list_length(*groups) - 1;
+}
+
+static void
+apply_group(Apply *apply, const Alike *group, CsApplyItem **items, int n)
+{
+	/* all of its columns have been dropped since */
+	if (bms_is_empty(group->columns) && !group->whole)
+	{
+		for (int i = 0; i < n; i++)
+			items[i]->outcome = CS_APPLIED;
+		return;
+	}
+	apply->progress = false;
+	for (int done = 0; done < n; done += apply->statement_rows)
+		apply_items(apply, group, items + done, Min(apply->statement_rows, n - done));
+	judge_suspects(apply);
+}
+
+/*
+ * What no statement can write: a change of a column that has been given a type
+ * since which its rule does not fit, or a sum that could not be added up.
+ */
+static bool
+is_unwritable(const Apply *apply, const CsApplyItem *item, ErrorData *error)
+{
+	for (int i = 0; i < item->delta->n; i++)
+	{
+		const CsColumnDelta *change = &item->delta->columns[i];
+		Form_pg_attribute att = cs_merge_attribute(apply->binding, change->attnum);
+		CsMergeColumn space;
+
+		if (att == NULL || change->rule == CS_RULE_REPLACE)
+			continue;
+		error->elevel = ERROR;
+		error->sqlerrcode = ERRCODE_DATATYPE_MISMATCH;
+		error->message = "the type of a column does not fit the merge rule of this deferred write";
+		if (!cs_merge_resolve(&space, change->rule, getBaseType(att->atttypid)))
+			return true;
+		error->sqlerrcode = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+		error->message = "the sum of what is deferred for a column is out of range";
+		if (cs_sum_is_unwieldy(change))
+			return true;
+	}
+	return false;
+}
+
+static void
+apply_sorted(Apply *apply, CsApplyItem *items, int n)
+{
+	int		   *group_of = palloc_extended(n * sizeof(int), MCXT_ALLOC_HUGE);
+	CsApplyItem **members = palloc_extended(n * sizeof(CsApplyItem *), MCXT_ALLOC_HUGE);
+	List	   *groups = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; i < n; i++)
+	{
+		ErrorData	error = {0};
+
+		group_of[i] = -1;
+		if (is_unwritable(apply, &items[i], &error))
+			refuse(apply, &items[i], &error);
+		else
+			group_of[i] = find_group(&groups, items[i].delta->whole,
+									 cs_statement_columns(apply->binding, items[i].delta));
+	}
+	foreach(lc, groups)
+	{
+		int			nmembers = 0;
+
+		for (int i = 0; i < n; i++)
+			if (group_of[i] == foreach_current_index(lc))
+				members[nmembers++] = &items[i];
+		apply_group(apply, lfirst(lc), members, nmembers);
+	}
+}
+
+/* One after the other, as they are: several may be of one key. */
+static void
+apply_in_order(Apply *apply, CsApplyItem *items, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		CsApplyItem *item = &items[i];
+		ErrorData	error = {0};
+		Alike		group = {.whole = item->delta->whole};
+
+		/* nothing overtakes what is left out */
+		item->outcome = CS_APPLIED_LOCKED;
+		if (i > 0 && items[i - 1].rowkey == item->rowkey &&
+			items[i - 1].outcome == CS_APPLIED_LOCKED)
+			continue;
+		item->outcome = CS_APPLIED;
+		if (is_unwritable(apply, item, &error))
+		{
+			refuse(apply, item, &error);
+			continue;
+		}
+		group.columns = cs_statement_columns(apply->binding, item->delta);
+		if (bms_is_empty(group.columns) && !group.whole)
+			continue;
+		apply_items(apply, &group, &item, 1);
+		judge_suspects(apply);
+	}
+}
+
+/* ----- entry ----- */
+
+static void
+check_rules(const CsBinding *binding)
+{
+	if (binding->rules)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("deferred writes cannot be written to table \"%s\", which has rules",
+						binding->name),
+				 errhint("Drop the rules, which may write elsewhere.")));
+}
+
+static void
+set_constraints_immediate(void)
+{
+	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+
+	AfterTriggerSetState(all);
+}
+
+static void
+apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
+{
+	CsBinding  *binding = apply->binding;
+	MemoryContext context;
+	MemoryContext old;
+	CsAsOwner	saved;
+
+	if (n == 0)
+		return;
+	check_rules(binding);
+	context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies apply",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	set_constraints_immediate();
+	cs_owner_begin(&saved, binding->owner);
+	cs_pinned_apply(binding->pinned, binding->name);
+	cs_own_direct++;
+	PG_TRY();
+	{
+		find_comparisons(apply);
+		if (in_order)
+			apply_in_order(apply, items, n);
+		else
+		{
+			qsort_arg(items, n, sizeof(CsApplyItem), compare_items, apply);
+			apply_sorted(apply, items, n);
+		}
+	}
+	PG_FINALLY();
+	{
+		cs_own_direct--;
+	}
+	PG_END_TRY();
+	cs_owner_end(&saved);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+void
+cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
+			CsApplyMode mode, CsRefused refused, void *arg)
+{
+	Apply		apply = {
+		.binding = binding,
+		.statement_rows = Max(statement_rows, 1),
+		.mode = mode,
+		.refused = refused,
+		.refused_arg = arg
+	};
+
+	apply_as_owner(&apply, items, n, false);
+}
+
+void
+cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n, CsApplyMode mode, bool progress)
+{
+	Apply		apply = {
+		.binding = binding,
+		.statement_rows = 1,
+		.mode = mode,
+		.refused = cs_deadletter_store,
+		.progress = progress
+	};
+
+	apply_as_owner(&apply, items, n, true);
+}
+
+void
+cs_apply(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
+		 CsApplyMode mode)
+{
+	cs_apply_or(binding, items, n, statement_rows, mode, cs_deadletter_store, NULL);
+}

@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * combine.h
+ *		What the files that make up deltas know of each other: how two values
+ *		of a column become one, and values of one type those of another.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_COMBINE_H
+#define CS_COMBINE_H
+
+#include "utils/numeric.h"
+#include "writeback/delta.h"
+
+/* How a value is made fit for a column; looked up when first needed. */
+typedef struct CsCast
+{
+	bool		known;
+	Oid			type;			/* of the column, domains looked through */
+	int32		typmod;
+	bool		by_text;		/* its typmod is applied by the input function */
+	FmgrInfo	length;			/* fn_oid is InvalidOid: there is no typmod */
+} CsCast;
+
+/* A column of a domain type. */
+typedef struct CsDomain
+{
+	AttrNumber	attnum;
+	Oid			type;
+	bool		by_text;		/* domain_check() does not take its base type */
+	void	   *state;			/* domain_check()'s */
+} CsDomain;
+
+/* All that deltas keep with a binding: the merge rules and what goes with them. */
+typedef struct CsMergeState
+{
+	CsMerge		merge;			/* must be first */
+	CsCast	   *casts;			/* one for each column of the table */
+	bool		checks_known;	/* the rest: what rows are checked for */
+	bool		is_partition;
+	int			ndomains;
+	CsDomain   *domains;
+} CsMergeState;
+
+extern CsMergeState *cs_merge_state(CsBinding *binding);
+
+/*
+ * Fill in what a rule needs for values of a type (not a domain); false if it
+ * does not fit.
+ */
+extern bool cs_merge_resolve(CsMergeColumn *column, CsRule rule, Oid type);
+
+/* The same for a change of a column, whatever has become of its rule or type. */
+extern const CsMergeColumn *cs_merge_resolve_change(CsBinding *binding,
+													const CsColumnDelta *change,
+													CsMergeColumn *space);
+
+/* The column, NULL if the table does not have it any more. */
+static inline Form_pg_attribute
+cs_merge_attribute(const CsBinding *binding, AttrNumber attnum)
+{
+	Form_pg_attribute att;
+
+	if (attnum < 1 || attnum > binding->tupdesc->natts)
+		return NULL;
+	att = TupleDescAttr(binding->tupdesc, attnum - 1);
+	return att->attisdropped ? NULL : att;
+}
+
+extern const char *cs_merge_rule_name(CsRule rule);
+
+/*
+ * value becomes what it is after the change.  It is the value of a row; rule
+ * and stamp stay.
+ */
+extern void cs_combine(const CsBinding *binding, const CsMergeColumn *column,
+					   CsColumnDelta *value, const CsColumnDelta *change);
+
+/*
+ * The same where value is a change that comes before, or what a column was set
+ * to.  Changes of CS_RULE_ADD go together without an error, whatever comes of it.
+ */
+extern void cs_combine_fold(const CsBinding *binding, const CsMergeColumn *column,
+							CsColumnDelta *value, const CsColumnDelta *change);
+
+/* ----- types; what a type's owner has written is run as the table's ----- */
+
+/* Between numbers as by SQL's assignment, with the same errors; else by text. */
+extern Datum cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to);
+
+/* The same through the type's text, which applies a typmod. */
+extern Datum cs_combine_through_text(const CsBinding *binding, Datum value, Oid from,
+									 Oid to, int32 typmod);
+
+/* A length function, with its value and the column's typmod. */
+extern Datum cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value,
+							   int32 typmod);
+
+/*
+ * To and from text that means the same in every session.  An error in between
+ * needs no cleaning up.
+ */
+extern char *cs_combine_to_text(const CsBinding *binding, Oid type, Datum value);
+extern Datum cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod,
+								  char *text);
+
+/* Can a value of it still be read?  If not, its text cannot be had. */
+extern bool cs_combine_type_exists(Oid type);
+
+/*
+ * Does it hold rows?  Their type can be altered, and with it what the bytes and
+ * the text of a value mean that is not in a table.
+ */
+extern bool cs_combine_holds_rows(Oid type);
+
+/* ----- sums (sum.c) ----- */
+
+/* What is added to a column of this type; InvalidOid: nothing can be. */
+extern Oid	cs_sum_delta_type(Oid type);
+
+/* Neither infinite nor NaN? */
+extern bool cs_sum_is_finite(Oid type, Datum value);
+
+/* So close to the ends of its type that changes may go beyond them together? */
+extern bool cs_sum_is_near_end(Oid type, Datum value);
+
+extern int64 cs_sum_to_integer(Numeric number, bool *overflow);
+
+/*
+ * acc becomes acc + change, which is of CS_RULE_ADD.  acc may also be a value,
+ * that of a row or one that was set.  Does not fail.
+ */
+extern void cs_sum_fold(CsColumnDelta *acc, const CsColumnDelta *change);
+
+/* A sum that cannot be added to a row: the text of its addends. */
+extern bool cs_sum_is_unwieldy(const CsColumnDelta *change);
+
+/*
+ * What has to be added to get from one value of the column to the other.  False:
+ * there is nothing that does so exactly, to the last digit that is shown.
+ */
+extern bool cs_sum_difference(const CsMergeColumn *column, Datum new, Datum old,
+							  CsColumnDelta *change);
+
+/* Does this change get from one value to the other, exactly? */
+extern bool cs_sum_is_exact(const CsMergeColumn *column, Datum from,
+							const CsColumnDelta *change, Datum to);
+
+#endif							/* CS_COMBINE_H */

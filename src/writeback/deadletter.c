@@ -1,0 +1,514 @@
+/*-------------------------------------------------------------------------
+ *
+ * deadletter.c
+ *		Deltas that their table refuses: cache.dead_letter_store, and what its
+ *		owner does about them, cache.requeue() and cache.discard().
+ *
+ * A dead letter is a delta in the portable form, with the error that its table
+ * has answered.  It is written in the transaction that could not apply it, so
+ * either both are gone or the delta is in one place only.  The table of them
+ * belongs to the extension's owner, as whom it is read and written; what
+ * touches the cached table, or types that its owner may have made, is done as
+ * the owner of that table.
+ *
+ * cache.requeue() holds the lock of a dead letter's row while it is applied,
+ * so that no two sessions deliver it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "relation/owned.h"
+#include "relation/owner.h"
+#include "rowcache/strategy.h"
+#include "shmem.h"
+#include "writeback/deadletter.h"
+#include "writeback/statement.h"
+
+PG_FUNCTION_INFO_V1(cs_requeue);
+PG_FUNCTION_INFO_V1(cs_discard);
+
+/* A statement on the store. */
+typedef struct Command
+{
+	const char *text;
+	int			nargs;
+	Oid			types[7];
+	Datum		values[7];
+	char		nulls[8];
+} Command;
+
+/* What the user has asked for, restricted to what is his. */
+typedef struct Chosen
+{
+	Datum		relations;		/* oid[] */
+	bool		any_id;
+	int64		id;
+	bool		all;			/* neither a table nor a dead letter was named */
+} Chosen;
+
+/* One that is to be delivered. */
+typedef struct Letter
+{
+	int64		id;
+	Oid			relid;
+} Letter;
+
+/* Why it was not. */
+typedef struct Failure
+{
+	MemoryContext context;		/* of the message */
+	int			sqlerrcode;
+	char	   *message;
+} Failure;
+
+/* ----- the store ----- */
+
+static Oid
+store_owner(void)
+{
+	Oid			relid = get_relname_relid("dead_letter_store",
+										  get_namespace_oid("cache", false));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table cache.dead_letter_store does not exist"),
+				 errhint("It is part of the extension: ALTER EXTENSION cache_strategies UPDATE.")));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static void
+add_arg(Command *command, Oid type, Datum value, bool isnull)
+{
+	command->types[command->nargs] = type;
+	command->values[command->nargs] = value;
+	command->nulls[command->nargs++] = isnull ? 'n' : ' ';
+}
+
+/* SPI must be connected; returns the number of rows. */
+static uint64
+run(const Command *command, int expected)
+{
+	CsAsOwner	saved;
+	int			rc;
+
+	cs_owner_begin(&saved, store_owner());
+	rc = SPI_execute_with_args(command->text, command->nargs, (Oid *) command->types,
+							   (Datum *) command->values, command->nulls, false, 0);
+	cs_owner_end(&saved);
+	if (rc != expected)
+		elog(ERROR, "could not execute \"%s\": %s", command->text,
+			 SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+static void
+connect_spi(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+static Datum
+result_column(uint64 row, int column)
+{
+	bool		isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+}
+
+/* Two texts: what went wrong. */
+static void
+add_error(Command *command, int sqlerrcode, const char *message)
+{
+	add_arg(command, TEXTOID, CStringGetTextDatum(unpack_sql_state(sqlerrcode)), false);
+	add_arg(command, TEXTOID, CStringGetTextDatum(message != NULL ? message : ""), false);
+}
+
+static void
+store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
+	  const ErrorData *error)
+{
+	Command		command = {
+		"INSERT INTO cache.dead_letter_store (relation, written_for, change, content, "
+		"sqlstate, message, attempts, first_time, last_time) "
+		"VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7)"
+	};
+
+	connect_spi();
+	add_arg(&command, REGCLASSOID, ObjectIdGetDatum(binding->relid), false);
+	add_arg(&command, OIDOID, ObjectIdGetDatum(written_for), false);
+	add_arg(&command, BYTEAOID, PointerGetDatum(portable), false);
+	add_arg(&command, JSONBOID, JsonbPGetDatum(content), false);
+	add_error(&command, error->sqlerrcode, error->message);
+	add_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
+	(void) run(&command, SPI_OK_INSERT);
+	SPI_finish();
+}
+
+/*
+ * As text, for people and for other times.  Where a value has no text, as an output
+ * function fails, it is as it was in memory, and nobody can deliver that.
+ */
+static bool
+try_text(CsBinding *binding, const CsApplyItem *item, bytea **portable, Jsonb **content)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		*portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+		*content = cs_delta_to_jsonb(binding, item->rowkey, item->delta);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+void
+cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
+					const ErrorData *error, void *arg)
+{
+	bytea	   *portable;
+	Jsonb	   *content;
+
+	if (try_text(binding, item, &portable, &content))
+		store(binding, binding->relid, portable, content, error);
+	else
+		cs_deadletter_store_unread(binding, binding->relid,
+								   cs_delta_to_raw(item->rowkey, item->delta), error);
+}
+
+void
+cs_deadletter_store_unread(CsBinding *binding, Oid written_for, bytea *portable,
+						   const ErrorData *error)
+{
+	store(binding, written_for, portable,
+		  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), error);
+}
+
+/* ----- whose they are ----- */
+
+static bool
+exists(Oid relid)
+{
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+/* Those of a table that is gone are for superusers. */
+static bool
+is_owner(Oid relid)
+{
+	return cs_owned_is(relid) || superuser();
+}
+
+static void
+check_owner(Oid relid)
+{
+	if (!is_owner(relid))
+		(void) cs_owned_check(relid);
+}
+
+/* The tables of which there are dead letters, as far as they are the caller's. */
+static Datum
+owned_relations(void)
+{
+	Command		command = {"SELECT DISTINCT relation FROM cache.dead_letter_store"};
+	uint64		n = run(&command, SPI_OK_SELECT);
+	Datum	   *owned = palloc(Max(n, 1) * sizeof(Datum));
+	int			nowned = 0;
+
+	for (uint64 i = 0; i < n; i++)
+		if (is_owner(DatumGetObjectId(result_column(i, 1))))
+			owned[nowned++] = result_column(i, 1);
+	return PointerGetDatum(construct_array(owned, nowned, OIDOID, sizeof(Oid), true,
+										   TYPALIGN_INT));
+}
+
+/* From the arguments (relation, id), either or both NULL. */
+static void
+choose(FunctionCallInfo fcinfo, Chosen *chosen)
+{
+	Datum		relation = PG_GETARG_DATUM(0);
+
+	chosen->all = PG_ARGISNULL(0) && PG_ARGISNULL(1);
+	chosen->any_id = PG_ARGISNULL(1);
+	chosen->id = chosen->any_id ? 0 : PG_GETARG_INT64(1);
+	if (PG_ARGISNULL(0))
+	{
+		chosen->relations = owned_relations();
+		return;
+	}
+	check_owner(PG_GETARG_OID(0));
+	chosen->relations = PointerGetDatum(construct_array(&relation, 1, OIDOID, sizeof(Oid),
+														true, TYPALIGN_INT));
+}
+
+static void
+add_chosen(Command *command, const Chosen *chosen)
+{
+	add_arg(command, OIDARRAYOID, chosen->relations, false);
+	add_arg(command, INT8OID, Int64GetDatum(chosen->id), chosen->any_id);
+}
+
+/* ----- requeue ----- */
+
+static void
+fail(Failure *failure, int sqlerrcode, const char *message)
+{
+	failure->sqlerrcode = sqlerrcode;
+	failure->message = MemoryContextStrdup(failure->context, message != NULL ? message : "");
+}
+
+/* A CsRefused. */
+static void
+keep_error(CsBinding *binding, const CsApplyItem *item, const ErrorData *error, void *arg)
+{
+	fail(arg, error->sqlerrcode, error->message);
+}
+
+static bool
+decode(CsBinding *binding, bytea *change, CsRowKey *rowkey, CsDelta *delta)
+{
+	CsAsOwner	saved;
+	bool		complete;
+
+	memset(delta, 0, sizeof(*delta));
+	cs_owner_begin(&saved, binding->owner);
+	complete = cs_delta_from_portable(binding, change, rowkey, delta);
+	cs_owner_end(&saved);
+	return complete;
+}
+
+/* Is it in the table now?  If not, why. */
+static bool
+deliver(const Letter *letter, bytea *change, Failure *failure)
+{
+	CsBinding  *binding;
+	CsRowKey	rowkey;
+	CsDelta		delta;
+	CsApplyItem item = {.rowkey = &rowkey,.delta = &delta};
+
+	LockRelationOid(letter->relid, RowExclusiveLock);
+	binding = cs_strategy_require(letter->relid);
+	if (!decode(binding, change, &rowkey, &delta))
+	{
+		fail(failure, ERRCODE_UNDEFINED_COLUMN,
+			 "a column of its primary key does not exist any more");
+		return false;
+	}
+	cs_apply_or(binding, &item, 1, 1, CS_APPLY_WAIT, keep_error, failure);
+	if (item.outcome == CS_APPLIED_GONE)
+		fail(failure, ERRCODE_NO_DATA_FOUND,
+			 psprintf("the row does not exist in table \"%s\"", binding->name));
+	return item.outcome == CS_APPLIED;
+}
+
+/*
+ * The same in a subtransaction.  What may pass by itself is the user's to try
+ * again; any other error is the dead letter's.
+ */
+static bool
+try_deliver(const Letter *letter, bytea *change, Failure *failure)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile caught = NULL;
+	volatile bool delivered = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		delivered = deliver(letter, change, failure);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		caught = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (caught == NULL)
+		return delivered;
+	if (cs_apply_is_transient(caught->sqlerrcode))
+		ReThrowError(caught);
+	fail(failure, caught->sqlerrcode, caught->message);
+	FreeErrorData(caught);
+	return false;
+}
+
+static void
+remove_letter(int64 id)
+{
+	Command		command = {"DELETE FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1"};
+
+	add_arg(&command, INT8OID, Int64GetDatum(id), false);
+	(void) run(&command, SPI_OK_DELETE);
+}
+
+static void
+count_attempt(int64 id, const Failure *failure)
+{
+	Command		command = {
+		"UPDATE cache.dead_letter_store SET attempts = attempts OPERATOR(pg_catalog.+) 1, "
+		"sqlstate = $2, message = $3, last_time = $4 WHERE id OPERATOR(pg_catalog.=) $1"
+	};
+
+	add_arg(&command, INT8OID, Int64GetDatum(id), false);
+	add_error(&command, failure->sqlerrcode, failure->message);
+	add_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
+	(void) run(&command, SPI_OK_UPDATE);
+}
+
+/* False: not delivered, or no longer there. */
+static bool
+requeue_letter(const Letter *letter)
+{
+	Command		command = {
+		"SELECT change FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE"
+	};
+	Failure		failure = {0};
+	bool		delivered = false;
+
+	connect_spi();
+	failure.context = CurrentMemoryContext;
+	add_arg(&command, INT8OID, Int64GetDatum(letter->id), false);
+	if (run(&command, SPI_OK_SELECT) > 0)
+	{
+		bytea	   *change = DatumGetByteaPCopy(result_column(0, 1));
+
+		delivered = try_deliver(letter, change, &failure);
+		if (delivered)
+			remove_letter(letter->id);
+		else
+			count_attempt(letter->id, &failure);
+	}
+	SPI_finish();
+	return delivered;
+}
+
+/* In the order in which they came; those of tables that are gone stay. */
+static Letter *
+find_letters(const Chosen *chosen, uint64 *n)
+{
+	Command		command = {
+		"SELECT id, relation FROM cache.dead_letter_store "
+		"WHERE relation OPERATOR(pg_catalog.=) ANY ($1) "
+		"AND ($2 IS NULL OR id OPERATOR(pg_catalog.=) $2) ORDER BY relation, id"
+	};
+	Letter	   *letters;
+
+	add_chosen(&command, chosen);
+	*n = run(&command, SPI_OK_SELECT);
+	letters = palloc_extended(Max(*n, 1) * sizeof(Letter), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < *n; i++)
+	{
+		letters[i].id = DatumGetInt64(result_column(i, 1));
+		letters[i].relid = DatumGetObjectId(result_column(i, 2));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return letters;
+}
+
+/* Unless he names it, nobody is to stumble over a table that was detached. */
+static bool
+is_deliverable(const Letter *letter, const Chosen *chosen)
+{
+	return !chosen->all ||
+		(exists(letter->relid) && cs_binding_get(letter->relid) != NULL);
+}
+
+Datum
+cs_requeue(PG_FUNCTION_ARGS)
+{
+	Chosen		chosen;
+	Letter	   *letters;
+	uint64		n;
+	int64		delivered = 0;
+
+	cs_shmem_require();
+	PreventCommandIfReadOnly("cache.requeue()");
+	connect_spi();
+	choose(fcinfo, &chosen);
+	letters = find_letters(&chosen, &n);
+	for (uint64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_deliverable(&letters[i], &chosen) && requeue_letter(&letters[i]))
+			delivered++;
+	}
+	SPI_finish();
+	PG_RETURN_INT64(delivered);
+}
+
+/* ----- discard ----- */
+
+Datum
+cs_discard(PG_FUNCTION_ARGS)
+{
+	Command		command = {
+		"DELETE FROM cache.dead_letter_store "
+		"WHERE relation OPERATOR(pg_catalog.=) ANY ($1) "
+		"AND ($2 IS NULL OR id OPERATOR(pg_catalog.=) $2)"
+	};
+	Chosen		chosen;
+	uint64		n;
+
+	cs_shmem_require();
+	connect_spi();
+	choose(fcinfo, &chosen);
+	add_chosen(&command, &chosen);
+	n = run(&command, SPI_OK_DELETE);
+	SPI_finish();
+	PG_RETURN_INT64((int64) n);
+}

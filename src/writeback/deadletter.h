@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * deadletter.h
+ *		Deltas that their table refuses: cache.dead_letter_store.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_DEADLETTER_H
+#define CS_DEADLETTER_H
+
+#include "writeback/apply.h"
+
+/*
+ * What becomes of a delta that its table refuses.  Called after the refused
+ * statement was undone, as the table's owner, in the transaction of the apply.
+ */
+typedef void (*CsRefused) (CsBinding *binding, const CsApplyItem *item,
+						   const ErrorData *error, void *arg);
+
+/* A CsRefused: the delta is in cache.dead_letters from now on. */
+extern void cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
+								const ErrorData *error, void *arg);
+
+/* One that cannot even be read, as the table has changed. */
+extern void cs_deadletter_store_unread(CsBinding *binding, Oid written_for,
+									   bytea *portable, const ErrorData *error);
+
+/* cs_apply(), with something else than that. */
+extern void cs_apply_or(CsBinding *binding, CsApplyItem *items, int n,
+						int statement_rows, CsApplyMode mode,
+						CsRefused refused, void *arg);
+
+#endif							/* CS_DEADLETTER_H */

@@ -1,0 +1,688 @@
+/*-------------------------------------------------------------------------
+ *
+ * defer.c
+ *		Triggers of tables attached with write_back: which changes made by
+ *		plain SQL are deferred, and how the others meet those that were.
+ *
+ * An UPDATE that sets only columns with a merge rule is deferred: the trigger
+ * keeps what it does to the row and has the row itself left alone.  Everything
+ * else goes to the table, and so does an UPDATE that no delta stands for exactly.
+ * Either is done to the row as it is with all that is deferred for it
+ * (recheck.c).  The trigger's name has it fire after the user's
+ * BEFORE triggers, so that it sees the row as it would be written.
+ *
+ * The executor has the row locked when a BEFORE trigger is fired, and no flush
+ * can write it until the transaction ends.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/datum.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "rowcache/strategy.h"
+#include "shmem.h"
+#include "writeback/apply.h"
+#include "writeback/combine.h"
+#include "writeback/deferred.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/recheck.h"
+#include "writeback/state.h"
+#include "writeback/write_back.h"
+#include "xact/txn.h"
+
+PG_FUNCTION_INFO_V1(cs_row_deferred);
+PG_FUNCTION_INFO_V1(cs_table_truncated);
+
+static CsBinding *
+deferring_binding(Relation rel)
+{
+	CsBinding  *binding = cs_binding_get(RelationGetRelid(rel));
+
+	return binding != NULL && binding->nkeys > 0 && cs_binding_defers(binding) ? binding : NULL;
+}
+
+/* ----- what kind of change is it? ----- */
+
+/* The columns that the statement sets, as attribute numbers of the table. */
+static Bitmapset *
+updated_columns(TriggerData *trigdata)
+{
+	Bitmapset  *columns = NULL;
+	int			i = -1;
+
+	while ((i = bms_next_member(trigdata->tg_updatedcols, i)) >= 0)
+	{
+		AttrNumber	attnum = i + FirstLowInvalidHeapAttributeNumber;
+
+		if (attnum > 0 &&
+			TupleDescAttr(RelationGetDescr(trigdata->tg_relation), attnum - 1)->attgenerated == '\0')
+			columns = bms_add_member(columns, attnum);
+	}
+	return columns;
+}
+
+static bool
+same_value(TriggerData *trigdata, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(trigdata->tg_relation), attnum - 1);
+	bool		oldnull;
+	bool		newnull;
+	Datum		old = slot_getattr(trigdata->tg_trigslot, attnum, &oldnull);
+	Datum		new = slot_getattr(trigdata->tg_newslot, attnum, &newnull);
+
+	return oldnull == newnull &&
+		(oldnull || datum_image_eq(old, new, att->attbyval, att->attlen));
+}
+
+/* Other triggers may have changed what the statement did not name. */
+static bool
+others_are_same(TriggerData *trigdata, const Bitmapset *columns)
+{
+	TupleDesc	tupdesc = RelationGetDescr(trigdata->tg_relation);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		if (!att->attisdropped && att->attgenerated == '\0' &&
+			!bms_is_member(att->attnum, columns) && !same_value(trigdata, att->attnum))
+			return false;
+	}
+	return true;
+}
+
+/* Does the update change what decides which partition the row is in? */
+static bool
+may_leave_partition(TriggerData *trigdata)
+{
+	Bitmapset  *columns = NULL;
+	int			i = -1;
+
+#ifdef CS_MUTANT_MOVED_UNNOTICED
+	return false;
+#endif
+	if (!trigdata->tg_relation->rd_rel->relispartition)
+		return false;
+	pull_varattnos((Node *) RelationGetPartitionQual(trigdata->tg_relation), 1, &columns);
+	while ((i = bms_next_member(columns, i)) >= 0)
+		if (!same_value(trigdata, i + FirstLowInvalidHeapAttributeNumber))
+			return true;
+	return false;
+}
+
+/* ----- rows ----- */
+
+static void
+row_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
+	}
+	cs_key_make(binding, rowkey);
+}
+
+/* The composite datum that functions taking rows expect. */
+static HeapTupleHeader
+slot_row(const CsBinding *binding, TupleTableSlot *slot)
+{
+	HeapTupleHeader row;
+	HeapTuple	tuple;
+
+	slot_getallattrs(slot);
+	tuple = heap_form_tuple(binding->tupdesc, slot->tts_values, slot->tts_isnull);
+	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
+	heap_freetuple(tuple);
+	return row;
+}
+
+/* ----- a key that is new to the table ----- */
+
+/* True: leave it out. */
+static bool
+refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
+{
+	CsRowKey	rowkey;
+	CsOver		over;
+
+	if (binding->slot < 0)
+		return false;
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		(void) slot_getattr(slot, binding->keys[i].attnum, &isnull);
+		if (isnull)
+			return false;
+	}
+	row_key(binding, slot, &rowkey);
+	cs_write_back_over(binding, &rowkey, NULL, &over);
+	/* what the table itself has is for the executor to find */
+	if (over.row == NULL || cs_write_back_in_table(binding, &rowkey))
+		return false;
+	if (!cs_own_is_upserting(binding->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("duplicate key value violates the primary key of table \"%s\"",
+						binding->name),
+				 errdetail("A row with this key has been written with cache.write() and not been flushed yet."),
+				 errhint("cache.flush() brings it into the table.")));
+	cs_own_meet_deferred();
+	return true;
+}
+
+/* ----- UPDATE: deferring it ----- */
+
+/* An UPDATE of a row, and what there is to know of it. */
+typedef struct Update
+{
+	CsBinding  *binding;
+	TriggerData *trigdata;
+	CsRowKey	rowkey;
+	CsOver		over;
+	CsOutcome	outcome;
+} Update;
+
+typedef enum Verdict
+{
+	VERDICT_DEFERRED,			/* the row is to be left alone */
+	VERDICT_TABLE,				/* the new row goes to the table */
+	VERDICT_AGAIN				/* look at the row anew */
+} Verdict;
+
+/* A part does not count for as long as its transaction's commit takes. */
+#define MAX_WAITS		200
+#define WAIT_US			500
+
+static bool
+may_defer(CsBinding *binding, TriggerData *trigdata)
+{
+	const CsMerge *merge = cs_merge_get(binding);
+	Bitmapset  *columns = updated_columns(trigdata);
+
+	/* a foreign key's action has to be done when the key is checked */
+	return cs_own_direct == 0 && !InNoForceRLSOperation() &&
+		SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
+		!bms_is_empty(columns) && bms_is_subset(columns, merge->attnums) &&
+		others_are_same(trigdata, columns) && !may_leave_partition(trigdata) &&
+		cs_write_back_begin(binding);
+}
+
+static bool
+is_unchanged(const Update *update, const CsMergeColumn *column)
+{
+	const CsOutcome *outcome = &update->outcome;
+	int			i = column->attnum - 1;
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(update->trigdata->tg_relation), i);
+
+	if (outcome->nulls[i] || outcome->nownulls[i])
+		return outcome->nulls[i] && outcome->nownulls[i];
+	return datum_image_eq(outcome->values[i], outcome->now[i], att->attbyval, att->attlen);
+}
+
+static bool
+is_added(const Update *update, AttrNumber attnum)
+{
+	return bms_is_member(attnum, update->outcome.added);
+}
+
+/*
+ * What the update does to one column, as the row is now; false: no delta can say
+ * that.  'nothing': it has no effect.
+ */
+static bool
+column_delta(const Update *update, const CsMergeColumn *column, CsColumnDelta *delta,
+			 bool *nothing)
+{
+	const CsOutcome *outcome = &update->outcome;
+	int			i = column->attnum - 1;
+
+	memset(delta, 0, sizeof(*delta));
+	delta->attnum = column->attnum;
+	delta->rule = column->rule;
+	delta->type = column->type;
+	delta->isnull = outcome->nulls[i];
+	delta->value = outcome->values[i];
+	if (bms_is_member(column->attnum, outcome->open))
+	{
+		*nothing = outcome->change[i] == 0;
+		delta->type = INT8OID;
+		delta->isnull = false;
+		delta->value = Int64GetDatum(outcome->change[i]);
+		return true;
+	}
+	*nothing = column->rule != CS_RULE_REPLACE && is_unchanged(update, column);
+	if (column->rule == CS_RULE_REPLACE || *nothing)
+		return true;
+	if (outcome->nulls[i])
+		return false;
+	if (column->rule != CS_RULE_ADD)
+		return true;
+	return !outcome->nownulls[i] &&
+		cs_sum_difference(column, outcome->values[i], outcome->now[i], delta);
+}
+
+static bool
+row_delta(const Update *update, CsDelta *delta)
+{
+	const CsMerge *merge = cs_merge_get(update->binding);
+
+	memset(delta, 0, sizeof(*delta));
+	delta->columns = palloc0(Max(merge->n, 1) * sizeof(CsColumnDelta));
+	for (int i = 0; i < merge->n; i++)
+	{
+		bool		nothing;
+
+		if (!bms_is_member(merge->columns[i].attnum, update->outcome.set))
+			continue;
+		if (!column_delta(update, &merge->columns[i], &delta->columns[delta->n], &nothing))
+			return false;
+		if (!nothing)
+			delta->n++;
+	}
+	return true;
+}
+
+/* Does the delta set a column that is added to, rather than add to it? */
+static bool
+sets_added(const Update *update, const CsDelta *delta)
+{
+	for (int i = 0; i < delta->n; i++)
+		if (delta->columns[i].rule == CS_RULE_ADD &&
+			!is_added(update, delta->columns[i].attnum))
+			return true;
+	return false;
+}
+
+/*
+ * Deltas are added up before they are added to the row.  What comes of that has
+ * to be a sum; and exactly what the update sets a column to, if that does not
+ * depend on what it was.
+ */
+static bool
+adds_up(const Update *update, const CsDelta *delta)
+{
+	TriggerData *trigdata = update->trigdata;
+	CsDelta		all = update->over.deferred;
+	bool		sure = true;
+
+	/* what is added to integers is a sum, and what is set is no matter here */
+	for (int i = 0; i < delta->n && sure; i++)
+		sure = delta->columns[i].rule != CS_RULE_ADD ||
+			bms_is_member(delta->columns[i].attnum, update->outcome.open);
+	if (sure)
+		return true;
+	cs_delta_fold(update->binding, &all, delta);
+	for (int i = 0; i < all.n; i++)
+	{
+		const CsColumnDelta *change = &all.columns[i];
+		const CsMergeColumn *column = cs_merge_column(cs_merge_get(update->binding),
+													  change->attnum);
+		bool		isnull;
+		Datum		old;
+
+		if (cs_sum_is_unwieldy(change))
+			return false;
+		if (column == NULL || column->rule != CS_RULE_ADD ||
+			!bms_is_member(change->attnum, update->outcome.set) ||
+			is_added(update, change->attnum) || is_unchanged(update, column))
+			continue;
+		old = slot_getattr(trigdata->tg_trigslot, change->attnum, &isnull);
+		if (isnull || change->rule != CS_RULE_ADD ||
+			!cs_sum_is_exact(column, old, change, update->outcome.values[change->attnum - 1]))
+			return false;
+	}
+	return true;
+}
+
+static Verdict
+defer(Update *update)
+{
+	CsDelta		delta;
+	bool		sets;
+
+	if (!row_delta(update, &delta))
+		return VERDICT_TABLE;
+	if (delta.n == 0)
+		return VERDICT_DEFERRED;
+	sets = sets_added(update, &delta);
+	if ((sets && update->over.deferred.whole) || !adds_up(update, &delta) ||
+		cs_own_is_large(&delta))
+		return VERDICT_TABLE;
+	if (cs_write_back_defer(update->binding, &update->rowkey, update->over.row,
+							&delta) == NULL)
+		return VERDICT_AGAIN;
+	cs_own_set_updated(&update->rowkey.key);
+	if (sets)
+		cs_own_set_sets(&update->rowkey.key);
+	return VERDICT_DEFERRED;
+}
+
+/* ----- UPDATE: the table's row ----- */
+
+static bool
+key_is_same(const CsBinding *binding, TriggerData *trigdata)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+		if (!same_value(trigdata, binding->keys[i].attnum))
+			return false;
+	return true;
+}
+
+/*
+ * Can what is deferred for the row stay beside it?  Not if the update sets what
+ * would then be added to, or be compared with NULL.
+ */
+static bool
+may_stay(const Update *update)
+{
+	const CsMerge *merge = cs_merge_get(update->binding);
+	const CsDelta *deferred = &update->over.deferred;
+
+	if (deferred->whole)
+		return false;
+	for (int i = 0; i < deferred->n; i++)
+	{
+		const CsColumnDelta *change = &deferred->columns[i];
+		AttrNumber	attnum = change->attnum;
+
+		if (change->rule == CS_RULE_REPLACE || !bms_is_member(attnum, update->outcome.set) ||
+			attnum > RelationGetDescr(update->trigdata->tg_relation)->natts)
+			continue;
+		if (change->rule == CS_RULE_ADD ? !is_added(update, attnum)
+			: update->outcome.nulls[attnum - 1] || cs_merge_column(merge, attnum) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What was deferred for the row goes into it now: because it goes on under
+ * another key or in another partition, or because what the UPDATE sets would be
+ * covered by it.  That is, as if it had been flushed just before.
+ */
+static Verdict
+take_along(Update *update, bool moves, HeapTuple *tuple)
+{
+#ifndef CS_MUTANT_AWAITED_IGNORED
+	if (update->over.awaited)
+		return VERDICT_AGAIN;
+#endif
+	cs_recheck_complete(update->binding, &update->outcome);
+	cs_own_expect(update->binding, &update->rowkey, update->over.arrival, moves);
+	*tuple = heap_form_tuple(RelationGetDescr(update->trigdata->tg_relation),
+							 update->outcome.values, update->outcome.nulls);
+	return VERDICT_TABLE;
+}
+
+/* What the UPDATE has computed from the row as the table has it, from the row as it is. */
+static HeapTuple
+set_outcome(const Update *update)
+{
+	TriggerData *trigdata = update->trigdata;
+	TupleDesc	tupdesc = RelationGetDescr(trigdata->tg_relation);
+	TupleTableSlot *new = trigdata->tg_newslot;
+	Datum	   *values;
+	bool	   *nulls;
+
+	if (!update->outcome.depends)
+		return trigdata->tg_newtuple;
+	values = palloc(tupdesc->natts * sizeof(Datum));
+	nulls = palloc(tupdesc->natts * sizeof(bool));
+	slot_getallattrs(new);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		bool		theirs = bms_is_member(i + 1, update->outcome.set) &&
+		!is_added(update, i + 1);
+
+		values[i] = theirs ? update->outcome.values[i] : new->tts_values[i];
+		nulls[i] = theirs ? update->outcome.nulls[i] : new->tts_isnull[i];
+	}
+	return heap_form_tuple(tupdesc, values, nulls);
+}
+
+/* Constraints hold for the row with what is deferred for it. */
+static void
+check_together(const Update *update, HeapTuple tuple)
+{
+	CsBinding  *binding = update->binding;
+	HeapTupleHeader row;
+	CsOver		over;
+
+	if (!cs_merge_get(binding)->constrained)
+		return;
+	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
+	(void) cs_write_back_lock(binding, &update->rowkey, row);
+	cs_write_back_over(binding, &update->rowkey, row, &over);
+	cs_delta_check_row(binding, over.row, update->outcome.set, true);
+}
+
+static Verdict
+settle(Update *update, HeapTuple *tuple)
+{
+	bool		same = key_is_same(update->binding, update->trigdata);
+	bool		moves = !same || may_leave_partition(update->trigdata);
+
+	if (!same)
+		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
+#ifndef CS_MUTANT_NEVER_TAKEN_ALONG
+	if (moves || !may_stay(update))
+		return take_along(update, moves, tuple);
+#endif
+	*tuple = set_outcome(update);
+	check_together(update, *tuple);
+	return VERDICT_TABLE;
+}
+
+/* ----- UPDATE: both ----- */
+
+/* False: it depends on a part that does not count yet. */
+static bool
+look(Update *update)
+{
+	const CsMerge *merge = cs_merge_get(update->binding);
+
+	cs_write_back_over(update->binding, &update->rowkey,
+					   slot_row(update->binding, update->trigdata->tg_trigslot),
+					   &update->over);
+	cs_recheck_update(update->trigdata, update->binding,
+					  update->over.row == update->over.base ? NULL : update->over.row,
+					  &update->outcome);
+#ifdef CS_MUTANT_BEHIND_IGNORED
+	return true;
+#endif
+	if (update->over.behind == 0)
+		return true;
+	if (update->outcome.depends)
+		return false;
+	for (int i = 0; i < merge->n; i++)
+		if (merge->columns[i].rule == CS_RULE_ADD &&
+			bms_is_member(merge->columns[i].attnum, update->outcome.set) &&
+			!is_added(update, merge->columns[i].attnum))
+			return false;
+	return true;
+}
+
+/*
+ * Until the transaction that had the row before us has made its part count.  Any
+ * other one may be waiting for us, and is waited for only so long.
+ */
+static void
+wait_for_parts(const Update *update, int *waits)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (update->over.behind != 0)
+	{
+		XactLockTableWait((TransactionId) update->over.behind, NULL, NULL, XLTW_None);
+		return;
+	}
+	if (++*waits > MAX_WAITS)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
+						update->binding->name),
+				 errhint("The transaction might succeed if retried.")));
+	pg_usleep(WAIT_US);
+}
+
+static HeapTuple
+handle_update(CsBinding *binding, TriggerData *trigdata)
+{
+	bool		deferrable = may_defer(binding, trigdata);
+	Update		update = {.trigdata = trigdata};
+	HeapTuple	tuple = NULL;
+	int			waits = 0;
+
+	if (binding->retired)
+	{
+		/* the lock has brought in that the table has changed */
+		binding = deferring_binding(trigdata->tg_relation);
+		if (binding == NULL)
+			return trigdata->tg_newtuple;
+		deferrable = may_defer(binding, trigdata) && !binding->retired;
+	}
+	if (binding->slot < 0)
+		return trigdata->tg_newtuple;
+	update.binding = binding;
+	row_key(binding, trigdata->tg_trigslot, &update.rowkey);
+	if (update.rowkey.key.len > CS_MAX_KEY_LEN)
+		deferrable = false;
+	if (deferrable && cs_own_is_updated(&update.rowkey.key))
+		return NULL;
+	for (;;)
+	{
+		Verdict		verdict;
+
+		if (!look(&update))
+		{
+			wait_for_parts(&update, &waits);
+			continue;
+		}
+		if (update.outcome.gone)
+			return NULL;
+		verdict = deferrable ? defer(&update) : VERDICT_TABLE;
+		if (verdict == VERDICT_DEFERRED)
+			return NULL;
+		if (verdict == VERDICT_AGAIN)
+			continue;
+		if (settle(&update, &tuple) == VERDICT_TABLE)
+			return tuple;
+		wait_for_parts(&update, &waits);
+	}
+}
+
+/* ----- DELETE ----- */
+
+static HeapTuple
+handle_delete(CsBinding *binding, TriggerData *trigdata)
+{
+	CsRowKey	rowkey;
+	CsOver		over;
+
+	if (binding->slot < 0)
+		return trigdata->tg_trigtuple;
+	row_key(binding, trigdata->tg_trigslot, &rowkey);
+	cs_write_back_over(binding, &rowkey, slot_row(binding, trigdata->tg_trigslot), &over);
+	if (over.row != over.base && over.row != NULL && !cs_recheck_delete(trigdata, over.row))
+		return NULL;
+	return trigdata->tg_trigtuple;
+}
+
+/* ----- the triggers ----- */
+
+/*
+ * The server was started without the library, and the journal has what was
+ * deferred before: a change now would be overtaken by it later.
+ */
+static void
+refuse_unloaded(Relation rel)
+{
+	static LocalTransactionId looked = InvalidLocalTransactionId;
+	static Oid	looked_at = InvalidOid;
+
+	if (cs_shmem_ready() ||
+		(looked == cs_my_lxid() && looked_at == RelationGetRelid(rel)))
+		return;
+	if (cs_journal_has_pending(RelationGetRelid(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has deferred writes that are not in it yet",
+						RelationGetRelationName(rel)),
+				 errhint("Add cache_strategies to shared_preload_libraries and restart the server.")));
+	looked = cs_my_lxid();
+	looked_at = RelationGetRelid(rel);
+}
+
+static HeapTuple
+handle_row(CsBinding *binding, TriggerData *trigdata)
+{
+	cs_write_back_wait_replayed(binding);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		return handle_update(binding, trigdata);
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		return handle_delete(binding, trigdata);
+	return refuse_duplicate(binding, trigdata->tg_trigslot) ? NULL : trigdata->tg_trigtuple;
+}
+
+Datum
+cs_row_deferred(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	CsBinding  *binding;
+	HeapTuple	unchanged;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be fired before a row is changed",
+						"cache.row_deferred")));
+	unchanged = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event)
+		? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	refuse_unloaded(trigdata->tg_relation);
+	if (!cs_shmem_ready() || cs_apply_is_writing(RelationGetRelid(trigdata->tg_relation)))
+		return PointerGetDatum(unchanged);
+	binding = deferring_binding(trigdata->tg_relation);
+	if (binding == NULL)
+		return PointerGetDatum(unchanged);
+	return PointerGetDatum(handle_row(binding, trigdata));
+}
+
+Datum
+cs_table_truncated(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	CsBinding  *binding;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s must be fired by TRUNCATE", "cache.table_truncated")));
+	refuse_unloaded(trigdata->tg_relation);
+	if (!cs_shmem_ready())
+		return PointerGetDatum(NULL);
+	binding = deferring_binding(trigdata->tg_relation);
+	if (binding != NULL && binding->slot >= 0)
+	{
+		cs_write_back_wait_replayed(binding);
+		cs_own_truncate(binding);
+	}
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,809 @@
+/*-------------------------------------------------------------------------
+ *
+ * flush.c
+ *		Flushing: deferred writes on their way to their table.
+ *
+ * The same code for the worker, for cache.flush() and for cache.detach(), in
+ * whatever transaction they run.  One flush of a table at a time: a
+ * heavyweight lock, held to the end of the transaction, so that it is given
+ * back after the COMMIT callback has taken the flushed parts away.
+ *
+ *		1	end the era and wait for its writers; all that is below the boundary
+ *			is then committed or gone, and nothing can turn up there any more
+ *		2	take what there is, each key's as one part
+ *		3	write it to the table (apply.c)
+ *		4	say of each key that its part is written, by this transaction, unless
+ *			somebody who held the row's lock before us has cancelled it
+ *		5	durable: move flush_state to the boundary
+ *
+ * 3 and 5 are one transaction, so what the journal has is written exactly
+ * once.  Rows are changed directly under the row lock, and 3 has it, so 4 sees
+ * every cancel that came before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "relation/owner.h"
+#include "relation/triggers.h"
+#include "testpoint.h"
+#include "writeback/apply.h"
+#include "writeback/deadletter.h"
+#include "writeback/deferred.h"
+#include "writeback/flush.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/state.h"
+#include "writeback/statement.h"
+#include "xact/snapshot.h"
+
+/* The fourth field of advisory lock tags; users have 1 and 2. */
+#define LOCK_FLUSH		0xc5
+
+/* A flush that meets a cancel begins again so often. */
+#define MAX_ATTEMPTS	5
+
+/* After so long (us), and longer each time. */
+#define ATTEMPT_SLEEP	50
+
+typedef struct Batch
+{
+	int			n;
+	int			max;
+	CsApplyItem *items;			/* cookie: index into ids */
+	uint64	   *ids;
+	uint64		folded;			/* deltas that were taken */
+} Batch;
+
+/* Why the attempt failed. */
+static bool met_cancel;
+static bool was_taking;			/* what is deferred for some key cannot be
+								 * made one */
+
+/* ----- taking ----- */
+
+static void
+add_item(Batch *batch, CsRowKey *rowkey, CsDelta *delta, uint64 id)
+{
+	CsApplyItem *item;
+
+	if (batch->n == batch->max)
+	{
+		batch->max = Max(64, batch->max * 2);
+		batch->items = batch->items == NULL
+			? palloc_extended(batch->max * sizeof(CsApplyItem), MCXT_ALLOC_HUGE)
+			: repalloc_huge(batch->items, batch->max * sizeof(CsApplyItem));
+		batch->ids = batch->ids == NULL
+			? palloc_extended(batch->max * sizeof(uint64), MCXT_ALLOC_HUGE)
+			: repalloc_huge(batch->ids, batch->max * sizeof(uint64));
+	}
+	item = &batch->items[batch->n];
+	item->rowkey = rowkey;
+	item->delta = delta;
+	item->cookie = batch->n;
+	item->outcome = CS_APPLIED;
+	batch->ids[batch->n++] = id;
+}
+
+static void
+take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
+{
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *delta = palloc0(sizeof(CsDelta));
+	uint64		id = 0;
+	uint32		folded;
+
+	if (!cs_key_decode(binding, key->data, key->len, rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
+	if (!cs_deferred_take(binding, &rowkey->key, boundary, &id, delta, &folded))
+	{
+		pfree(rowkey);
+		pfree(delta);
+		return;
+	}
+	batch->folded += folded;
+	add_item(batch, rowkey, delta, id);
+}
+
+/* Its parts, each by itself. */
+static void
+take_key_apart(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *apart)
+{
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *deltas;
+	uint64	   *ids;
+	uint32		folded;
+	int			n;
+
+	if (!cs_key_decode(binding, key->data, key->len, rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
+	n = cs_deferred_take_apart(binding, &rowkey->key, boundary, &ids, &deltas, &folded);
+	for (int i = 0; i < n; i++)
+		add_item(apart, rowkey, &deltas[i], ids[i]);
+	apart->folded += folded;
+}
+
+/* False, and nothing done: there was an error that will not pass. */
+static bool
+try_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		take_key(binding, key, boundary, batch);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+/*
+ * The keys first: taking changes the entries under the scan.  'careful': each key
+ * in a subtransaction; those that fail are taken apart.
+ */
+static void
+take_all(CsBinding *binding, uint64 boundary, bool careful, Batch *batch, Batch *apart)
+{
+	MemoryContext copies = AllocSetContextCreate(CurrentMemoryContext,
+												 "cache_strategies scan",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = CurrentMemoryContext;
+	List	   *keys = NIL;
+	ListCell   *lc;
+	CsDirtyScan scan;
+
+	memset(batch, 0, sizeof(*batch));
+	memset(apart, 0, sizeof(*apart));
+	cs_store_scan_begin(&scan, binding->slot);
+	for (;;)
+	{
+		CsKey		key;
+		CsFound		found;
+		CsKey	   *copy;
+		bool		more;
+
+		MemoryContextSwitchTo(copies);
+		more = cs_store_scan_next(&scan, &key, &found);
+		MemoryContextSwitchTo(old);
+		if (!more)
+			break;
+		copy = palloc(sizeof(CsKey));
+		*copy = key;
+		copy->data = memcpy(palloc(Max(key.len, 1)), key.data, key.len);
+		keys = lappend(keys, copy);
+		MemoryContextReset(copies);
+	}
+	MemoryContextDelete(copies);
+	was_taking = true;
+	foreach(lc, keys)
+	{
+		if (!careful)
+			take_key(binding, lfirst(lc), boundary, batch);
+		else if (!try_key(binding, lfirst(lc), boundary, batch))
+			take_key_apart(binding, lfirst(lc), boundary, apart);
+		CHECK_FOR_INTERRUPTS();
+	}
+	was_taking = false;
+}
+
+/* ----- marking ----- */
+
+/* What the journal is to have; NULL, and an error: a value has no text. */
+static bytea *
+try_portable(CsBinding *binding, const CsApplyItem *item, ErrorData **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	bytea	   *volatile portable = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		*error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient((*error)->sqlerrcode))
+			ReThrowError(*error);
+		portable = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return portable;
+}
+
+/*
+ * A row that somebody holds: its delta stays.  What the journal has of it is
+ * about to count as flushed, so it is written anew, to come before all that is
+ * not.  False: that cannot be, and it is a dead letter now.
+ */
+static bool
+carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
+{
+	bytea	   *portable;
+	ErrorData  *error;
+	CsAsOwner	saved;
+
+	if (!binding->options.durable)
+		return true;
+#ifdef CS_MUTANT_CARRY_UNGUARDED
+	portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+#else
+	portable = try_portable(binding, item, &error);
+#endif
+	if (portable != NULL)
+	{
+		cs_journal_write(binding->relid, boundary, portable);
+		return true;
+	}
+	cs_owner_begin(&saved, binding->owner);
+	cs_deadletter_store(binding, item, error, NULL);
+	cs_owner_end(&saved);
+	item->outcome = CS_APPLIED_DEAD;
+	return false;
+}
+
+static uint64
+mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
+{
+	uint64		xid = cs_snapshot_widen(GetCurrentTransactionId());
+	uint64		rows = 0;
+	uint64		gone = 0;
+	uint64		dead = 0;
+
+	CS_TEST_POINT("flush_applied");
+	for (int i = 0; i < batch->n; i++)
+	{
+		CsApplyItem *item = &batch->items[i];
+		uint64		id = batch->ids[item->cookie];
+
+		if (item->outcome == CS_APPLIED_LOCKED && carry(binding, item, boundary))
+			continue;
+		if (cs_deferred_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
+			cs_own_wrote(binding, &item->rowkey->key, id);
+		else if (item->outcome != CS_APPLIED_GONE)
+		{
+			met_cancel = true;
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("a deferred write of table \"%s\" was overtaken by a direct one",
+							binding->name)));
+		}
+		rows += item->outcome == CS_APPLIED;
+		gone += item->outcome == CS_APPLIED_GONE;
+		dead += item->outcome == CS_APPLIED_DEAD;
+	}
+	cs_state_add(binding->slot, CS_FLUSH_ROWS, rows);
+	cs_state_add(binding->slot, CS_FLUSH_COALESCED, batch->folded - batch->n);
+	cs_state_add(binding->slot, CS_FLUSH_GONE, gone);
+	cs_state_add(binding->slot, CS_FLUSH_DEAD, dead);
+	cs_state_add(binding->slot, CS_FLUSH_FLUSHES, batch->n > 0);
+	return rows;
+}
+
+/* ----- flushes that are under way in this session ----- */
+
+typedef struct Flushing
+{
+	Oid			relid;
+	struct Flushing *outer;
+} Flushing;
+
+static Flushing *flushing = NULL;	/* the innermost */
+
+void
+cs_flush_require_idle(Oid relid)
+{
+	char	   *name;
+
+#ifdef CS_MUTANT_FLUSH_REENTERED
+	return;
+#endif
+	for (Flushing *f = flushing; f != NULL; f = f->outer)
+	{
+		if (f->relid != relid)
+			continue;
+		name = get_rel_name(relid);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("deferred writes of table \"%s\" are being flushed by this session",
+						name != NULL ? name : "?"),
+				 errhint("A trigger that fires during a flush must not flush, attach or detach the table.")));
+	}
+}
+
+/* ----- one flush ----- */
+
+static void
+flush_tag(LOCKTAG *tag, Oid relid)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, relid, 0, LOCK_FLUSH);
+}
+
+void
+cs_flush_hold(Oid relid)
+{
+	LOCKTAG		tag;
+
+	cs_flush_require_idle(relid);
+	flush_tag(&tag, relid);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/*
+ * The table's lock and the one against other flushes.  Whoever detaches the
+ * table has a lock on it when he flushes, and one who has flushed may detach it
+ * next, so neither lock is kept while the other has to be waited for.
+ */
+static void
+lock_both(Oid relid)
+{
+	LOCKTAG		tag;
+
+	flush_tag(&tag, relid);
+	for (;;)
+	{
+		LockRelationOid(relid, RowExclusiveLock);
+		if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+			return;
+		UnlockRelationOid(relid, RowExclusiveLock);
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		if (ConditionalLockRelationOid(relid, RowExclusiveLock))
+			return;
+		(void) LockRelease(&tag, ExclusiveLock, false);
+	}
+}
+
+/* NULL: it was dropped while it was waited for, with what was deferred for it. */
+static CsBinding *
+lock_for_flush(Oid relid)
+{
+	CsBinding  *binding;
+
+	lock_both(relid);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return NULL;
+	binding = cs_binding_require(relid);
+	/* a restored table has its rows before its triggers, and the journal too */
+	if (!cs_relation_is_locked(relid, ShareRowExclusiveLock))
+		cs_triggers_require(binding);
+	return binding;
+}
+
+static uint64
+attempt(CsBinding *binding, bool skip_locked, bool careful)
+{
+	uint64		boundary = cs_journal_switch();
+	CsApplyMode mode = skip_locked ? CS_APPLY_SKIP : CS_APPLY_WAIT;
+	Batch		batch;
+	Batch		apart;
+	CsAsOwner	saved;
+	uint64		rows;
+
+	CS_TEST_POINT("flush_boundary");
+	cs_owner_begin(&saved, binding->owner);
+	take_all(binding, boundary, careful, &batch, &apart);
+	cs_owner_end(&saved);
+	if (batch.n == 0 && apart.n == 0 && !binding->options.durable)
+		return 0;
+	CS_TEST_POINT("flush_taken");
+	if (batch.n > 0)
+		cs_apply(binding, batch.items, batch.n, binding->options.flush_batch, mode);
+	rows = mark_written(binding, &batch, boundary);
+	if (apart.n > 0)
+	{
+		cs_apply_apart(binding, apart.items, apart.n, mode, rows > 0);
+		rows += mark_written(binding, &apart, boundary);
+	}
+	if (binding->options.durable)
+	{
+#ifdef CS_MUTANT_JOURNAL_MARK_APART
+		static uint64 before = 0;
+
+		if (before != 0)
+			cs_journal_set_flushed(binding->relid, before);
+		before = boundary;
+#else
+		cs_journal_set_flushed(binding->relid, boundary);
+#endif
+	}
+	return rows;
+}
+
+/*
+ * The attempt in a subtransaction; false: it met a cancel, or has to be careful,
+ * and is undone.
+ */
+static bool
+try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext mine = AllocSetContextCreate(context, "cache_strategies flush",
+											   ALLOCSET_DEFAULT_SIZES);
+	volatile bool again = false;
+	ErrorData  *volatile error = NULL;
+
+	met_cancel = false;
+	was_taking = false;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(mine);
+	PG_TRY();
+	{
+		*rows = attempt(binding, skip_locked, *careful);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		again = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+#ifndef CS_MUTANT_NOT_TAKEN_APART
+	if (again && was_taking && !*careful && !cs_apply_is_transient(error->sqlerrcode))
+		*careful = true;
+	else
+#endif
+	if (again && !met_cancel)
+		ReThrowError(error);
+	MemoryContextDelete(mine);
+	return !again;
+}
+
+/* A row that is newer than the snapshot would seem to be gone. */
+void
+cs_flush_require_level(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("deferred writes can only be flushed at isolation level READ COMMITTED")));
+}
+
+static uint64
+flush_table(Oid relid, bool skip_locked)
+{
+	CsBinding  *binding;
+	uint64		rows = 0;
+	bool		careful = false;
+
+	cs_flush_require_level();
+	binding = lock_for_flush(relid);
+	if (binding == NULL || binding->slot < 0)
+		return 0;
+	if (cs_own_has_cancels(binding->slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot flush table \"%s\" because this transaction has changed rows of it",
+						binding->name),
+				 errhint("Commit them first.")));
+	for (int i = 1;; i++)
+	{
+		if (try_flush(binding, skip_locked, &careful, &rows))
+			return rows;
+		CHECK_FOR_INTERRUPTS();
+		cs_state_add(binding->slot, CS_FLUSH_RETRIES, 1);
+		if (i == MAX_ATTEMPTS)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("deferred writes of table \"%s\" were overtaken by direct ones %d times",
+							binding->name, MAX_ATTEMPTS)));
+
+		/*
+		 * whoever cancelled has committed; his COMMIT callback is about to
+		 * run
+		 */
+		pg_usleep(ATTEMPT_SLEEP * i);
+		binding = cs_binding_require(relid);
+	}
+}
+
+/* ----- after a crash ----- */
+
+typedef struct Replayed
+{
+	CsKey		name;
+	CsRowKey   *rowkey;
+	CsDelta    *delta;
+	char		status;			/* of simplehash */
+} Replayed;
+
+#define SH_PREFIX		cs_replay
+#define SH_ELEMENT_TYPE Replayed
+#define SH_KEY_TYPE		CsKey
+#define SH_KEY			name
+#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
+#define SH_EQUAL(tb, a, b) \
+	((a).hash == (b).hash && (a).len == (b).len && \
+	 memcmp((a).data, (b).data, (a).len) == 0)
+#define SH_SCOPE		static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct Replay
+{
+	CsBinding  *binding;
+	MemoryContext context;
+	cs_replay_hash *keys;
+	bool		careful;		/* each delta in a subtransaction of its own */
+} Replay;
+
+/* Into the current context. */
+static void
+read_one(Replay *replay, uint64 stamp, bytea *portable)
+{
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDelta    *delta = palloc0(sizeof(CsDelta));
+	Replayed   *known;
+	bool		found;
+
+	if (!cs_delta_from_portable(replay->binding, portable, rowkey, delta))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("a column of the key no longer exists")));
+	cs_delta_stamp(delta, stamp);
+	known = cs_replay_insert(replay->keys, rowkey->key, &found);
+	if (found)
+	{
+		cs_delta_fold(replay->binding, known->delta, delta);
+		return;
+	}
+	known->rowkey = rowkey;
+	known->delta = delta;
+}
+
+/* NULL: it went well. */
+static ErrorData *
+try_one(Replay *replay, uint64 stamp, bytea *portable)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		read_one(replay, stamp, portable);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+/* In stamp order. */
+static void
+replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
+{
+	Replay	   *replay = arg;
+	MemoryContext old = MemoryContextSwitchTo(replay->context);
+
+	if (!replay->careful)
+		read_one(replay, stamp, portable);
+	else
+	{
+		ErrorData  *error = try_one(replay, stamp, portable);
+
+		if (error != NULL && cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		if (error != NULL)
+		{
+			cs_deadletter_store_unread(replay->binding, written_for, portable, error);
+			cs_state_add(replay->binding->slot, CS_FLUSH_DEAD, 1);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* As the owner: input functions may run what the owner of a domain has written. */
+static uint64
+read_journal(Replay *replay)
+{
+	CsAsOwner	saved;
+	uint64		read;
+
+	MemoryContextReset(replay->context);
+	replay->keys = cs_replay_create(replay->context, 1024, NULL);
+	cs_owner_begin(&saved, replay->binding->owner);
+	read = cs_journal_read(replay->binding->relid, replay_one, replay);
+	cs_owner_end(&saved);
+	return read;
+}
+
+/*
+ * All of it in one subtransaction; if that fails, each delta in one, so that it
+ * alone becomes a dead letter.
+ */
+static uint64
+read_journal_or_less(Replay *replay)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile uint64 read = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		read = read_journal(replay);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (cs_apply_is_transient(error->sqlerrcode))
+			ReThrowError(error);
+		replay->careful = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return replay->careful ? read_journal(replay) : read;
+}
+
+static uint64
+apply_replayed(Replay *replay)
+{
+	CsApplyItem *items = palloc_extended(Max(replay->keys->members, 1) * sizeof(CsApplyItem),
+										 MCXT_ALLOC_HUGE);
+	cs_replay_iterator iter;
+	Replayed   *known;
+	uint64		rows = 0;
+	int			n = 0;
+
+	cs_replay_start_iterate(replay->keys, &iter);
+	while ((known = cs_replay_iterate(replay->keys, &iter)) != NULL)
+	{
+		if (cs_delta_is_empty(known->delta))
+			continue;
+		items[n].rowkey = known->rowkey;
+		items[n].delta = known->delta;
+		items[n++].cookie = 0;
+	}
+	cs_apply(replay->binding, items, n, replay->binding->options.flush_batch, CS_APPLY_WAIT);
+	for (int i = 0; i < n; i++)
+		rows += items[i].outcome == CS_APPLIED;
+	return rows;
+}
+
+static uint64
+replay_table(Oid relid)
+{
+	Replay		replay = {.binding = lock_for_flush(relid)};
+	uint64		read;
+	uint64		rows;
+
+	if (replay.binding == NULL)
+		return 0;
+	cs_journal_raise(cs_journal_last());
+	replay.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies replay",
+										   ALLOCSET_DEFAULT_SIZES);
+	read = read_journal_or_less(&replay);
+	rows = apply_replayed(&replay);
+	/* nobody defers while the gate is closed */
+	cs_journal_set_flushed(relid, cs_journal_boundary());
+	MemoryContextDelete(replay.context);
+	ereport(LOG,
+			(errmsg("replayed %llu deferred writes of table \"%s\" into %llu rows",
+					(unsigned long long) read, replay.binding->name,
+					(unsigned long long) rows)));
+	return rows;
+}
+
+/* ----- entry ----- */
+
+uint64
+cs_flush_table(Oid relid, bool skip_locked)
+{
+	Flushing	this = {relid, flushing};
+	uint64		rows;
+
+	cs_flush_require_idle(relid);
+	flushing = &this;
+	PG_TRY();
+	{
+		rows = flush_table(relid, skip_locked);
+	}
+	PG_FINALLY();
+	{
+		flushing = this.outer;
+	}
+	PG_END_TRY();
+	return rows;
+}
+
+uint64
+cs_flush_replay(Oid relid)
+{
+	Flushing	this = {relid, flushing};
+	uint64		rows;
+
+	cs_flush_require_idle(relid);
+	flushing = &this;
+	PG_TRY();
+	{
+		rows = replay_table(relid);
+	}
+	PG_FINALLY();
+	{
+		flushing = this.outer;
+	}
+	PG_END_TRY();
+	return rows;
+}
+
+void
+cs_flush_say_failed(Oid relid, const ErrorData *error)
+{
+	char	   *name = get_rel_name(relid);
+
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("deferred writes of table \"%s\" could not be flushed",
+					name != NULL ? name : "?"),
+			 error->detail != NULL ? errdetail_internal("%s: %s", error->message, error->detail) :
+			 errdetail_internal("%s", error->message),
+			 error->hint != NULL ? errhint("%s", error->hint) : 0));
+}

@@ -1,0 +1,435 @@
+/*-------------------------------------------------------------------------
+ *
+ * flush_sql.c
+ *		cache.flush() and cache.scan().
+ *
+ * A scan puts table and deferred writes together as a read of one row does:
+ * the deferred entries, a fresh snapshot, the entries again.  If something has
+ * left one of them in between, it begins again.  Entries that were not there
+ * the first time are left out: the scan shows the state as of its beginning,
+ * or a later one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "relation/attached.h"
+#include "relation/loader.h"
+#include "relation/owned.h"
+#include "rowcache/call.h"
+#include "rowcache/strategy.h"
+#include "shmem.h"
+#include "store/store.h"
+#include "writeback/deferred.h"
+#include "writeback/flush.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/state.h"
+#include "writeback/write_back.h"
+
+PG_FUNCTION_INFO_V1(cs_flush);
+PG_FUNCTION_INFO_V1(cs_scan);
+
+#define FETCH_ROWS	1000
+#define SHORT_MS	1000		/* to wait for one of many tables */
+
+/* ----- flush ----- */
+
+static uint64
+flush_one(CsBinding *binding, int patience)
+{
+#ifndef CS_MUTANT_REPLAY_REENTERED
+	cs_flush_require_idle(binding->relid);
+#endif
+	if (!cs_state_is_open(binding->slot))
+	{
+		cs_state_note_table(binding->slot, MyDatabaseId);
+		cs_state_wait_open(binding->slot, patience);
+	}
+	return cs_flush_table(binding->relid, false);
+}
+
+/*
+ * One of many: if it cannot be flushed, that is said, and the others are.  One
+ * that has not been replayed as that fails is not waited for.
+ */
+static uint64
+flush_or_warn(CsBinding *binding)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Oid			relid = binding->relid;
+	volatile uint64 rows = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		rows = flush_one(binding, SHORT_MS);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		cs_flush_say_failed(relid, error);
+		rows = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return rows;
+}
+
+static bool
+is_deferring(const CsBinding *binding)
+{
+	return binding != NULL && binding->nkeys > 0 && cs_binding_defers(binding) &&
+		binding->slot >= 0;
+}
+
+static uint64
+flush_owned(void)
+{
+	uint64		rows = 0;
+	ListCell   *lc;
+
+	cs_flush_require_level();
+	foreach(lc, cs_attached_deferring())
+	{
+		CsBinding  *binding;
+
+		/* one that is dropped meanwhile has nothing to be flushed */
+		if (!cs_owned_is(lfirst_oid(lc)))
+			continue;
+		binding = cs_binding_get(lfirst_oid(lc));
+		if (is_deferring(binding))
+			rows += flush_or_warn(binding);
+	}
+	return rows;
+}
+
+Datum
+cs_flush(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	CsBinding  *binding;
+	uint64		rows = 0;
+
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.flush()");
+	PreventCommandIfReadOnly("cache.flush()");
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(flush_owned());
+	relid = PG_GETARG_OID(0);
+	(void) cs_owned_check(relid);
+	binding = cs_strategy_require(relid);
+	if (is_deferring(binding))
+		rows = flush_one(binding, cs_worker_timeout);
+	/* dropped while the flush waited for it */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		cs_owned_missing_error(relid);
+	PG_RETURN_INT64(rows);
+}
+
+/* ----- scan: what is deferred ----- */
+
+typedef struct Pending
+{
+	CsKey		name;
+	uint64		gen;
+	bool		present;		/* the second time, too, and with this gen */
+	bool		shown;			/* with the table's row */
+	bool		own;			/* this transaction has deferred something */
+	CsDeferred	copy;
+	char		status;			/* of simplehash */
+} Pending;
+
+#define SH_PREFIX		cs_pendings
+#define SH_ELEMENT_TYPE Pending
+#define SH_KEY_TYPE		CsKey
+#define SH_KEY			name
+#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
+#define SH_EQUAL(tb, a, b) \
+	((a).hash == (b).hash && (a).len == (b).len && \
+	 memcmp((a).data, (b).data, (a).len) == 0)
+#define SH_SCOPE		static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct TableScan
+{
+	CsBinding  *binding;
+	cs_pendings_hash *pending;
+	Snapshot	fresh;
+	Tuplestorestate *rows;
+	MemoryContext context;		/* of one attempt */
+	MemoryContext row_context;
+} TableScan;
+
+/* The row's key of a deferred entry: made anew, as the hash is another. */
+static bool
+next_entry(TableScan *scan, CsDirtyScan *entries, CsRowKey *rowkey)
+{
+	CsKey		key;
+	CsFound		found;
+
+	if (!cs_store_scan_next(entries, &key, &found))
+		return false;
+	if (!cs_key_decode(scan->binding, key.data, key.len, rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", scan->binding->name);
+	return true;
+}
+
+static Pending *
+enter(TableScan *scan, const CsKey *key, bool *found)
+{
+	Pending    *pending = cs_pendings_lookup(scan->pending, *key);
+	CsKey		copy = *key;
+
+	*found = pending != NULL;
+	if (pending != NULL)
+		return pending;
+	copy.data = memcpy(palloc(Max(key->len, 1)), key->data, key->len);
+	pending = cs_pendings_insert(scan->pending, copy, found);
+	pending->gen = 0;
+	pending->present = pending->shown = pending->own = false;
+	*found = false;
+	return pending;
+}
+
+static void
+note_entries(TableScan *scan)
+{
+	CsDirtyScan entries;
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	void	   *at = NULL;
+	const CsKey *own;
+
+	cs_store_scan_begin(&entries, scan->binding->slot);
+	while (next_entry(scan, &entries, rowkey))
+	{
+		CsDeferred	copy;
+		bool		found;
+
+		if (cs_deferred_copy(scan->binding, &rowkey->key, &copy))
+			enter(scan, &rowkey->key, &found)->gen = copy.head.gen;
+	}
+	while ((own = cs_own_next(scan->binding->slot, &at)) != NULL)
+	{
+		bool		found;
+
+		enter(scan, own, &found)->own = true;
+	}
+}
+
+/* False: something has left an entry since. */
+static bool
+note_again(TableScan *scan)
+{
+	cs_pendings_iterator iter;
+	Pending    *pending;
+
+	cs_pendings_start_iterate(scan->pending, &iter);
+	while ((pending = cs_pendings_iterate(scan->pending, &iter)) != NULL)
+	{
+		if (pending->gen == 0)
+			continue;
+		if (!cs_deferred_copy(scan->binding, &pending->name, &pending->copy) ||
+			pending->copy.head.gen != pending->gen)
+			return false;
+		pending->present = true;
+	}
+	return true;
+}
+
+/* ----- scan: rows ----- */
+
+static HeapTupleHeader
+with_deferred(TableScan *scan, const Pending *pending, HeapTupleHeader row)
+{
+	CsDelta		sum;
+	CsDelta		own;
+
+	memset(&sum, 0, sizeof(sum));
+	if (pending->present && !cs_own_has_truncated(scan->binding->slot))
+		(void) cs_deferred_merge(scan->binding, &pending->copy, scan->fresh, &sum);
+	if (pending->own && cs_own_delta(scan->binding, &pending->name, &own))
+		cs_delta_fold(scan->binding, &sum, &own);
+	return cs_delta_is_empty(&sum) ? row : cs_delta_apply(scan->binding, row, &sum);
+}
+
+static void
+put_row(TableScan *scan, HeapTupleHeader row)
+{
+	HeapTupleData tuple;
+
+	if (row == NULL)
+		return;
+	tuple = cs_row_tuple(row);
+	tuplestore_puttuple(scan->rows, &tuple);
+}
+
+static void
+show_row(TableScan *scan, HeapTupleHeader row)
+{
+	CsRowKey	rowkey;
+	Pending    *pending = NULL;
+
+	if (scan->pending != NULL && cs_call_row_key(scan->binding, row, &rowkey))
+		pending = cs_pendings_lookup(scan->pending, rowkey.key);
+	if (pending != NULL)
+	{
+		pending->shown = true;
+		row = with_deferred(scan, pending, row);
+	}
+	put_row(scan, row);
+}
+
+static void
+show_table(TableScan *scan)
+{
+	char	   *alias;
+	char	   *from = cs_loader_from(scan->binding, &alias);
+	SPIPlanPtr	plan;
+	Portal		portal;
+	MemoryContext old;
+
+	SPI_connect();
+	plan = SPI_prepare(psprintf("SELECT %s %s", alias, from), 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a scan: %s", SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(scan->row_context);
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			bool		isnull;
+			Datum		row = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+											1, &isnull);
+
+			show_row(scan, DatumGetHeapTupleHeader(row));
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scan->row_context);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	if (!cs_loader_reads_table(plan, scan->binding))
+		cs_binding_renamed_error(scan->binding);
+	SPI_finish();
+}
+
+/* Rows that are not in the table yet. */
+static void
+show_rest(TableScan *scan)
+{
+	cs_pendings_iterator iter;
+	Pending    *pending;
+
+	cs_pendings_start_iterate(scan->pending, &iter);
+	while ((pending = cs_pendings_iterate(scan->pending, &iter)) != NULL)
+		if (!pending->shown)
+			put_row(scan, with_deferred(scan, pending, NULL));
+}
+
+/* False: begin again. */
+static bool
+scan_once(TableScan *scan)
+{
+	bool		done = true;
+
+	scan->pending = cs_pendings_create(scan->context, 256, NULL);
+	note_entries(scan);
+	scan->fresh = RegisterSnapshot(GetLatestSnapshot());
+	if (note_again(scan))
+	{
+		PushActiveSnapshot(scan->fresh);
+		show_table(scan);
+		PopActiveSnapshot();
+		show_rest(scan);
+	}
+	else
+		done = false;
+	UnregisterSnapshot(scan->fresh);
+	return done;
+}
+
+/* Under row-level security the table alone, as in a read. */
+static bool
+shows_deferred(CsBinding *binding)
+{
+	if (!cs_binding_defers(binding) || RecoveryInProgress() ||
+		(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED))
+		return false;
+	cs_write_back_wait_replayed(binding);
+	return is_deferring(binding);
+}
+
+Datum
+cs_scan(PG_FUNCTION_ARGS)
+{
+	CsCall	   *call;
+	TableScan	scan = {0};
+	Relation	rel;
+	MemoryContext old;
+
+	cs_shmem_require();
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	call = cs_call_begin(fcinfo, -1);
+	scan.binding = call->binding;
+	scan.rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
+	cs_binding_check_select(scan.binding);
+	/* what deferred values run is not to alter it meanwhile */
+	rel = table_open(scan.binding->relid, NoLock);
+	scan.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies scan",
+										 ALLOCSET_DEFAULT_SIZES);
+	scan.row_context = AllocSetContextCreate(scan.context, "cache_strategies scan rows",
+											 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scan.context);
+	if (!shows_deferred(scan.binding))
+		show_table(&scan);
+	else
+		while (!scan_once(&scan))
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextReset(scan.context);
+			scan.row_context = AllocSetContextCreate(scan.context, "cache_strategies scan rows",
+													 ALLOCSET_DEFAULT_SIZES);
+		}
+	MemoryContextSwitchTo(old);
+	cs_call_set_shape(fcinfo, scan.binding->tupdesc);
+	table_close(rel, NoLock);
+	return (Datum) 0;
+}

@@ -1,0 +1,389 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *		Statements that cannot be right for tables with deferred writes, and
+ *		drops that would lose some.
+ *
+ * The trigger that defers an UPDATE has the row left alone, so the executor
+ * goes on without it: nothing to RETURN, no WITH CHECK OPTION to check, and
+ * what ON CONFLICT DO UPDATE or MERGE made of the row comes from the table
+ * alone.  Such statements are refused when they begin, which costs all others
+ * a look at their kind, and those of their kind a look at the table's triggers.
+ *
+ * The same hooks see NOTIFY, which keys and values have to know of.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
+#include "tcop/utility.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "kv/commit.h"
+#include "relation/ddl.h"
+#include "relation/dropped.h"
+#include "relation/triggers.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "writeback/deferred.h"
+#include "writeback/delta.h"
+#include "writeback/guard.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/recheck.h"
+#include "writeback/state.h"
+#include "writeback/write_back.h"
+
+static ExecutorStart_hook_type prev_executor_start = NULL;
+static object_access_hook_type prev_object_access = NULL;
+static ProcessUtility_hook_type prev_process_utility = NULL;
+
+#define EXTENSION	"cache_strategies"
+
+/* ----- statements ----- */
+
+static bool
+any_deferrable(const CsMerge *merge, List *attnums)
+{
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+	{
+		if (bms_is_member(lfirst_int(lc), merge->attnums))
+			return true;
+	}
+	return false;
+}
+
+static bool
+all_deferrable(const CsMerge *merge, List *attnums)
+{
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+	{
+		if (!bms_is_member(lfirst_int(lc), merge->attnums))
+			return false;
+	}
+	return attnums != NIL;
+}
+
+static bool
+merges_deferrable(const CsMerge *merge, List *actions)
+{
+	ListCell   *lc;
+
+	foreach(lc, actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (action->commandType == CMD_UPDATE && any_deferrable(merge, action->updateColnos))
+			return true;
+	}
+	return false;
+}
+
+/* A view's check option, or the check of a policy. */
+static bool
+has_check(List *options, bool of_view)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		if ((lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK) == of_view)
+			return true;
+	}
+	return false;
+}
+
+/* Something that cannot be done, and what can be done instead. */
+typedef struct Fault
+{
+	const char *name;
+	const char *hint;
+} Fault;
+
+static const Fault on_conflict = {
+	"ON CONFLICT DO UPDATE",
+	"To add to a column of the row, or of a new one, use cache.increment(insert => ROW(...)::%s, ...); cache.write() writes a whole row, new or not."
+};
+static const Fault merge_into = {
+	"MERGE",
+	"Use UPDATE for rows that are there and INSERT ... ON CONFLICT DO NOTHING for others; cache.increment(insert => ROW(...)::%s, ...) does both for one row."
+};
+static const Fault returning = {
+	"RETURNING",
+	"Leave it out, and use cache.read(NULL::%s, key) after the UPDATE; cache.increment() returns the new value."
+};
+static const Fault check_option = {
+	"WITH CHECK OPTION",
+	"UPDATE table %s itself, or set a column without a merge rule as well."
+};
+
+/* What in this statement cannot be done with the n-th table; NULL: nothing. */
+static const Fault *
+find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
+{
+	List	   *updated;
+
+	if (plan->onConflictAction == ONCONFLICT_UPDATE &&
+		any_deferrable(merge, plan->onConflictCols))
+		return &on_conflict;
+	if (plan->operation == CMD_MERGE &&
+		merges_deferrable(merge, list_nth(plan->mergeActionLists, n)))
+		return &merge_into;
+	if (plan->operation != CMD_UPDATE)
+		return NULL;
+	updated = list_nth(plan->updateColnosLists, n);
+	if (!all_deferrable(merge, updated))
+		return NULL;
+	if (plan->returningLists != NIL)
+		return &returning;
+	if (plan->withCheckOptionLists != NIL &&
+		has_check(list_nth(plan->withCheckOptionLists, n), true))
+		return &check_option;
+	return NULL;
+}
+
+/* Only a table that has the trigger is asked for its binding. */
+static bool
+may_defer(Oid relid)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	bool		result = cs_triggers_may_defer(rel);
+
+	relation_close(rel, NoLock);
+	return result;
+}
+
+static void
+check_table(const ModifyTable *plan, int n, Oid relid)
+{
+	CsBinding  *binding = may_defer(relid) ? cs_binding_get(relid) : NULL;
+	const Fault *fault;
+
+	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
+		return;
+#ifndef CS_MUTANT_POLICY_OF_VIEW
+	/* of the role whose policies apply, which for a view is its owner */
+	if (plan->withCheckOptionLists != NIL &&
+		has_check(list_nth(plan->withCheckOptionLists, n), false))
+	{
+		cs_write_back_stop(binding);
+		return;
+	}
+#endif
+	if (binding->rls && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		return;
+	fault = find_fault(plan, n, cs_merge_get(binding));
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s cannot be used on columns of table \"%s\" whose writes are deferred",
+						fault->name, binding->name),
+				 errdetail("The table is attached with write_back and has merge rules for these columns."),
+				 errhint(fault->hint, cs_binding_qualified_name(binding))));
+}
+
+/* As find_fault(), without knowing the table. */
+static bool
+may_be_at_fault(const ModifyTable *plan)
+{
+	if (plan->operation == CMD_UPDATE)
+		return plan->returningLists != NIL || plan->withCheckOptionLists != NIL;
+	return plan->onConflictAction == ONCONFLICT_UPDATE || plan->operation == CMD_MERGE;
+}
+
+static void
+check_plan(const PlannedStmt *stmt, const Plan *plan)
+{
+	const ModifyTable *modify = (const ModifyTable *) plan;
+	ListCell   *lc;
+	int			n = 0;
+
+	if (plan == NULL || !IsA(plan, ModifyTable) || !may_be_at_fault(modify))
+		return;
+	foreach(lc, modify->resultRelations)
+		check_table(modify, n++, rt_fetch(lfirst_int(lc), stmt->rtable)->relid);
+}
+
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	const PlannedStmt *stmt = query->plannedstmt;
+
+	if ((query->operation != CMD_SELECT || stmt->hasModifyingCTE) && cs_own_direct == 0 &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+	{
+		ListCell   *lc;
+
+		check_plan(stmt, stmt->planTree);
+		foreach(lc, stmt->subplans)
+			check_plan(stmt, lfirst(lc));
+	}
+	if (prev_executor_start)
+		prev_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+	cs_recheck_started(query);
+}
+
+/* ----- drops ----- */
+
+/* Whoever drops it has locked it, so nothing is added. */
+static bool
+has_deferred(int slot, Oid relid)
+{
+	if (slot >= 0 && (cs_deferred_any(slot) || cs_own_has(slot)))
+		return true;
+	return cs_journal_has_pending(relid);
+}
+
+static void
+check_drop_table(Oid relid)
+{
+	CsOptions	options;
+
+	if (!cs_binding_read_options(relid, &options) ||
+		strcmp(options.strategy, "write_back") != 0 ||
+		!has_deferred(cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid), relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot drop table \"%s\" because it has deferred writes that have not been flushed",
+					get_rel_name(relid)),
+			 errhint("Use cache.flush() or cache.detach() first.")));
+}
+
+static bool
+any_dirty(void)
+{
+	int		   *slots = palloc(cs_max_tables * sizeof(int));
+	int			n = cs_slot_list(MyDatabaseId, slots);
+	bool		dirty = false;
+
+	for (int i = 0; i < n && !dirty; i++)
+		dirty = cs_deferred_any(slots[i]);
+	pfree(slots);
+	return dirty;
+}
+
+static void
+check_drop_extension(bool has_journal)
+{
+	if (!any_dirty() && !(has_journal && cs_journal_pending() != NIL))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot drop extension \"%s\" because there are deferred writes that have not been flushed",
+					EXTENSION),
+			 errhint("Use cache.flush() first.")));
+}
+
+/* The extension goes last, when its tables are gone. */
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access)
+		prev_object_access(access, class, object, sub, arg);
+	if (access == OAT_FUNCTION_EXECUTE && object == F_PG_NOTIFY)
+		cs_commit_note_notify();
+	if (access != OAT_DROP || sub != 0)
+		return;
+	if (class == RelationRelationId && cs_dropped_note(object))
+		check_drop_table(object);
+	else if (class == ExtensionRelationId && object == get_extension_oid(EXTENSION, true))
+		check_drop_extension(false);
+}
+
+static bool
+drops_us(Node *statement)
+{
+	DropStmt   *drop = (DropStmt *) statement;
+	ListCell   *lc;
+
+	if (!IsA(statement, DropStmt) ||
+		(drop->removeType != OBJECT_EXTENSION && drop->removeType != OBJECT_SCHEMA))
+		return false;
+	foreach(lc, drop->objects)
+	{
+		if (strcmp(strVal(lfirst(lc)),
+				   drop->removeType == OBJECT_EXTENSION ? EXTENSION : "cache") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Others get the usual error. */
+static bool
+may_drop_us(void)
+{
+	Oid			extension = get_extension_oid(EXTENSION, true);
+
+	return OidIsValid(extension) && cs_extension_ownercheck(extension, GetUserId());
+}
+
+static void
+process_utility(PlannedStmt *stmt, const char *query, bool read_only,
+				ProcessUtilityContext context, ParamListInfo params,
+				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (drops_us(stmt->utilityStmt) && may_drop_us())
+		check_drop_extension(true);
+	if (IsA(stmt->utilityStmt, NotifyStmt))
+		cs_commit_note_notify();
+	if (prev_process_utility)
+		prev_process_utility(stmt, query, read_only, context, params, environment,
+							 dest, completion);
+	else
+		standard_ProcessUtility(stmt, query, read_only, context, params, environment,
+								dest, completion);
+}
+
+/*
+ * The keys of deferred entries, and what the journal has of them, mean what the
+ * primary key was when they were made.
+ */
+static void
+check_key(Oid relid, int slot)
+{
+	CsBinding  *binding;
+
+	if (!cs_state_key_is_set(slot) || !cs_deferred_any(slot))
+		return;
+	binding = cs_binding_get(relid);
+	if (binding == NULL || !cs_binding_defers(binding) ||
+		cs_state_key_is(slot, cs_binding_key_shape(binding)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("cannot change the primary key of table \"%s\" because it has deferred writes that have not been flushed",
+					binding->name),
+			 errhint("Lock the table in ACCESS EXCLUSIVE MODE and use cache.flush() before, in the same transaction.")));
+}
+
+void
+cs_guard_init(void)
+{
+	cs_ddl_check_hook = check_key;
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+	prev_object_access = object_access_hook;
+	object_access_hook = object_access;
+	prev_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+}

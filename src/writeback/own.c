@@ -1,0 +1,490 @@
+/*-------------------------------------------------------------------------
+ *
+ * own.c
+ *		What the current transaction has deferred, cancelled and flushed.
+ *
+ * Private to the backend and to the transaction.  For each key a stack of
+ * deltas, one element for each subtransaction that changed it, holding all
+ * that the transaction has deferred up to there; a list per subtransaction, so
+ * that its end costs what it did and no more.  Beside that the tables that were
+ * truncated, and the parts that were written to their table.
+ *
+ * What becomes of it at the transaction's end is in owncommit.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "writeback/apply.h"
+#include "writeback/deferred.h"
+#include "writeback/journal.h"
+#include "writeback/ownlist.h"
+#include "writeback/state.h"
+#include "xact/txn.h"
+
+#define SH_PREFIX		cs_ownset
+#define SH_ELEMENT_TYPE CsOwnEntry
+#define SH_KEY_TYPE		CsKey
+#define SH_KEY			name
+#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
+#define SH_EQUAL(tb, a, b) \
+	((a).hash == (b).hash && (a).owner == (b).owner && (a).len == (b).len && \
+	 memcmp((a).data, (b).data, (a).len) == 0)
+#define SH_SCOPE		extern
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+int			cs_own_direct = 0;
+
+CsOwn		cs_own;
+
+/* ----- an upsert ----- */
+
+static struct
+{
+	Oid			relid;			/* InvalidOid: none */
+	int			depth;			/* of triggers, outside the statement */
+	bool		met;
+}			upsert;
+
+void
+cs_own_begin_upsert(Oid relid)
+{
+	upsert.relid = relid;
+	upsert.depth = cs_apply_trigger_depth();
+	upsert.met = false;
+}
+
+void
+cs_own_end_upsert(void)
+{
+	upsert.relid = InvalidOid;
+}
+
+bool
+cs_own_is_upserting(Oid relid)
+{
+	return OidIsValid(relid) && upsert.relid == relid &&
+		cs_apply_trigger_depth() == upsert.depth + 1;
+}
+
+void
+cs_own_meet_deferred(void)
+{
+	upsert.met = true;
+}
+
+bool
+cs_own_met_deferred(void)
+{
+	return upsert.met;
+}
+
+/* ----- what was done ----- */
+
+MemoryContext
+cs_own_context(void)
+{
+	if (cs_own.context == NULL)
+	{
+		cs_txn_note_use();
+		cs_own.context = AllocSetContextCreate(TopTransactionContext,
+											   "cache_strategies deferred writes",
+											   ALLOCSET_DEFAULT_SIZES);
+	}
+	return cs_own.context;
+}
+
+static CsOwnLevel *
+current_level(void)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+	CsOwnLevel *level = cs_own.levels;
+
+	if (level != NULL && level->subid == subid)
+		return level;
+	level = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnLevel));
+	level->subid = subid;
+	level->outer = cs_own.levels;
+	dlist_init(&level->values);
+	dlist_init(&level->truncates);
+	dlist_init(&level->flights);
+	cs_own.levels = level;
+	return level;
+}
+
+static CsKey
+copy_key(const CsKey *key)
+{
+	CsKey		copy = *key;
+	char	   *data = MemoryContextAlloc(cs_own_context(), Max(key->len, 1));
+
+	copy.data = memcpy(data, key->data, key->len);
+	return copy;
+}
+
+static CsOwnKey *
+find_key(const CsKey *key)
+{
+	CsOwnEntry *entry = cs_own.keys == NULL ? NULL : cs_ownset_lookup(cs_own.keys, *key);
+
+	return entry == NULL ? NULL : entry->key;
+}
+
+static CsOwnKey *
+enter_key(const CsBinding *binding, const CsKey *key)
+{
+	CsOwnKey   *own = find_key(key);
+	bool		found;
+
+	if (own != NULL)
+		return own;
+	if (cs_own.keys == NULL)
+		cs_own.keys = cs_ownset_create(cs_own_context(), 8, NULL);
+	own = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnKey));
+	own->key = copy_key(key);
+	own->relid = binding->relid;
+	own->durable = binding->options.durable;
+	own->batch = binding->options.flush_batch;
+	own->updated = InvalidCommandId;
+	own->moves = cs_state_moves(binding->slot);
+	cs_ownset_insert(cs_own.keys, own->key, &found)->key = own;
+	return own;
+}
+
+static void
+free_value(CsOwnValue *value)
+{
+	if (value->delta != NULL)
+		pfree(value->delta);
+	pfree(value);
+}
+
+/* The delta as of now, in this subtransaction. */
+static CsOwnValue *
+set_value(CsOwnKey *key, const CsDelta *delta)
+{
+	CsOwnValue *value = key->top;
+	MemoryContext old = MemoryContextSwitchTo(cs_own_context());
+	Size		len;
+	char	   *encoded = cs_delta_encode(delta, &len);
+
+	if (value == NULL || value->subid != GetCurrentSubTransactionId())
+	{
+		CsOwnLevel *level = current_level();
+
+		value = palloc0(sizeof(CsOwnValue));
+		value->key = key;
+		value->subid = level->subid;
+		value->below = key->top;
+		value->seen = key->top != NULL ? key->top->seen : CS_ANY_ARRIVAL;
+		value->moves = key->top != NULL && key->top->moves;
+		value->flags = key->top != NULL ? key->top->flags : 0;
+		dlist_push_head(&level->values, &value->node);
+		key->top = value;
+	}
+	else
+		pfree(value->delta);
+	value->delta = encoded;
+	value->len = len;
+	MemoryContextSwitchTo(old);
+	return value;
+}
+
+static CsOwnValue *
+add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
+{
+	CsOwnKey   *own;
+	CsDelta		sum;
+
+	if (key->len > CS_MAX_KEY_LEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("key of table \"%s\" is too long for deferred writes", binding->name)));
+	own = enter_key(binding, key);
+	memset(&sum, 0, sizeof(sum));
+	if (own->top != NULL)
+		cs_delta_decode(own->top->delta, own->top->len, &sum);
+	cs_delta_fold(binding, &sum, delta);
+	return set_value(own, &sum);
+}
+
+/* An entry holds what several transactions, and a flush under way, have. */
+bool
+cs_own_is_large(const CsDelta *delta)
+{
+	Size		len;
+	char	   *encoded = cs_delta_encode(delta, &len);
+
+	pfree(encoded);
+	return len > cs_store_max_value() / 8;
+}
+
+void
+cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
+{
+	if (cs_txn_is_late())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("writes of table \"%s\" cannot be deferred while the transaction is being committed",
+						binding->name)));
+	cs_own_wait_for_room(binding);
+#ifdef CS_MUTANT_STAMP_AT_STATEMENT
+	cs_own_context();
+	if (cs_own.stamp == 0)
+		cs_own.stamp = cs_stamp_draw();
+#endif
+	cs_state_set_key(binding->slot, cs_binding_key_shape(binding));
+	add_delta(binding, &rowkey->key, delta);
+}
+
+void
+cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
+			  int flags)
+{
+	CsDelta		delta = {.cancel = columns == NULL,.cancelled = columns};
+	CsDelta		own;
+
+	if (cs_txn_is_late())
+	{
+		CsDeferred	copy;
+
+		if (cs_deferred_copy(binding, &rowkey->key, &copy))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("row of table \"%s\" with deferred writes cannot be changed while the transaction is being committed",
+							binding->name)));
+		return;
+	}
+	/* a whole row that we have cancelled ourselves does not stand in the way */
+	if (cs_own_has_truncated(binding->slot) ||
+		(cs_own_delta(binding, &rowkey->key, &own) && own.cancel))
+		flags &= ~CS_RESERVE_NO_WHOLE;
+	add_delta(binding, &rowkey->key, &delta)->flags |= flags;
+}
+
+void
+cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, bool moves)
+{
+	CsDelta		nothing = {0};
+	CsOwnValue *value;
+
+	if (cs_txn_is_late())
+		return;
+	value = add_delta(binding, &rowkey->key, &nothing);
+	value->seen = arrival;
+	value->moves |= moves;
+	value->took_along = true;
+}
+
+bool
+cs_own_took_along(const CsKey *key)
+{
+	CsOwnKey   *own = find_key(key);
+	bool		took;
+
+	if (own == NULL || own->top == NULL)
+		return false;
+	took = own->top->took_along;
+	own->top->took_along = false;
+	return took;
+}
+
+void
+cs_own_set_sets(const CsKey *key)
+{
+	find_key(key)->top->flags |= CS_RESERVE_SETS;
+}
+
+bool
+cs_own_is_updated(const CsKey *key)
+{
+	CsOwnKey   *own = find_key(key);
+
+	return own != NULL && own->updated == GetActiveSnapshot()->curcid;
+}
+
+void
+cs_own_set_updated(const CsKey *key)
+{
+	find_key(key)->updated = GetActiveSnapshot()->curcid;
+}
+
+bool
+cs_own_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
+{
+	CsOwnKey   *own = find_key(key);
+
+	if (own == NULL || own->top == NULL)
+		return false;
+	cs_delta_decode(own->top->delta, own->top->len, delta);
+	return true;
+}
+
+bool
+cs_own_has_truncated(int slot)
+{
+	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	{
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &level->truncates)
+			if (dlist_container(CsOwnTruncate, node, iter.cur)->slot == slot)
+			return true;
+	}
+	return false;
+}
+
+/* Has it changed rows directly in a way that voids what others have deferred? */
+bool
+cs_own_has_cancels(int slot)
+{
+	void	   *at = NULL;
+	const CsKey *key;
+
+	if (cs_own_has_truncated(slot))
+		return true;
+	while ((key = cs_own_next(slot, &at)) != NULL)
+	{
+		CsDelta		delta;
+
+		if (cs_own_delta(NULL, key, &delta) && (delta.cancel || delta.cancelled != NULL))
+			return true;
+	}
+	return false;
+}
+
+/* Keys in no order; *at is the iterator. */
+const CsKey *
+cs_own_next(int slot, void **at)
+{
+	CsOwnEntry *entry;
+
+	if (cs_own.keys == NULL)
+		return NULL;
+	if (*at == NULL)
+	{
+		*at = palloc(sizeof(cs_ownset_iterator));
+		cs_ownset_start_iterate(cs_own.keys, *at);
+	}
+	while ((entry = cs_ownset_iterate(cs_own.keys, *at)) != NULL)
+		if (entry->key->key.owner == slot && entry->key->top != NULL)
+			return &entry->key->key;
+	return NULL;
+}
+
+bool
+cs_own_has(int slot)
+{
+	void	   *at = NULL;
+
+	return cs_own_next(slot, &at) != NULL;
+}
+
+/* What was deferred before goes with the rows. */
+void
+cs_own_truncate(CsBinding *binding)
+{
+	CsOwnTruncate *truncate = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnTruncate));
+	CsDelta		all = {.cancel = true};
+	void	   *at = NULL;
+	const CsKey *key;
+
+	truncate->slot = binding->slot;
+	truncate->relid = binding->relid;
+	truncate->durable = binding->options.durable;
+	dlist_push_head(&current_level()->truncates, &truncate->node);
+	while ((key = cs_own_next(binding->slot, &at)) != NULL)
+		add_delta(binding, key, &all);
+}
+
+void
+cs_own_wrote(CsBinding *binding, const CsKey *key, uint64 id)
+{
+	CsOwnFlight *flight = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnFlight));
+
+	flight->slot = binding->slot;
+	flight->key = copy_key(key);
+	flight->id = id;
+	dlist_push_head(&current_level()->flights, &flight->node);
+}
+
+/* ----- subtransactions ----- */
+
+static void
+move_list(dlist_head *from, dlist_head *to)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, from)
+	{
+		dlist_delete(iter.cur);
+		dlist_push_head(to, iter.cur);
+	}
+}
+
+/* The inner value is the outer subtransaction's now, and replaces its own. */
+static void
+hand_up(CsOwnValue *value, SubTransactionId parent)
+{
+	CsOwnValue *below = value->below;
+
+	value->subid = parent;
+	if (below == NULL || below->subid != parent)
+		return;
+	value->below = below->below;
+	value->took_along |= below->took_along;
+	dlist_delete(&below->node);
+	free_value(below);
+}
+
+void
+cs_own_subcommitted(SubTransactionId sub, SubTransactionId parent)
+{
+	CsOwnLevel *level = cs_own.levels;
+	CsOwnLevel *outer;
+	dlist_iter	iter;
+
+	if (level == NULL || level->subid != sub)
+		return;
+	outer = level->outer;
+	dlist_foreach(iter, &level->values)
+		hand_up(dlist_container(CsOwnValue, node, iter.cur), parent);
+	level->subid = parent;
+	if (outer == NULL || outer->subid != parent)
+		return;
+	move_list(&level->values, &outer->values);
+	move_list(&level->truncates, &outer->truncates);
+	move_list(&level->flights, &outer->flights);
+	cs_own.levels = outer;
+}
+
+void
+cs_own_subaborted(SubTransactionId sub)
+{
+	CsOwnLevel *level = cs_own.levels;
+	dlist_mutable_iter iter;
+
+	if (level == NULL || level->subid != sub)
+		return;
+	dlist_foreach_modify(iter, &level->values)
+	{
+		CsOwnValue *value = dlist_container(CsOwnValue, node, iter.cur);
+
+		if (value->key->top == value)
+			value->key->top = value->below;
+		free_value(value);
+	}
+	dlist_foreach_modify(iter, &level->flights)
+	{
+		CsOwnFlight *flight = dlist_container(CsOwnFlight, node, iter.cur);
+
+		cs_deferred_unwritten(&flight->key, flight->id);
+	}
+	cs_own.levels = level->outer;
+}

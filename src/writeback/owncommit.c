@@ -1,0 +1,635 @@
+/*-------------------------------------------------------------------------
+ *
+ * owncommit.c
+ *		What becomes of a transaction's deferred writes when it ends.
+ *
+ *		PRE_COMMIT	before the marks: a RESERVED part for every key with
+ *					changes; this can wait for room
+ *					after: the stamp, then the cancels, then the journal
+ *		COMMIT		flip the parts; take away those that were flushed
+ *		ABORT		the opposite
+ *
+ * Parts come before the stamp, so that whoever sees no part knows that those to
+ * come have later stamps than his own.  For the same reason cancels of keys
+ * with nothing deferred need no part, if the stamp is older than the look.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "store/slot.h"
+#include "testpoint.h"
+#include "writeback/deferred.h"
+#include "writeback/journal.h"
+#include "writeback/ownlist.h"
+#include "writeback/state.h"
+#include "xact/participant.h"
+
+/* A writer whose entry finds no room gives up after so many flushes. */
+#define MAX_WAITS		100
+#define WAIT_MS			1000
+
+/* Flushes after which a table may have more than its share. */
+#define MAX_FLUSHES		20
+
+/*
+ * How often an answer about an owner's share is used, and how long a writer waits
+ * for room in it while flushes of its table fail.
+ */
+#define OWNER_USES		64
+#define OWNER_PATIENCE_MS 20000
+
+/* ----- room ----- */
+
+/* Whoever's dirty entries they are that fill the store. */
+static void
+ask_all_to_flush(void)
+{
+	int		   *slots = palloc(cs_max_tables * sizeof(int));
+	int			n = cs_slot_list(InvalidOid, slots);
+
+	for (int i = 0; i < n; i++)
+	{
+		CsUsage		usage;
+
+		cs_store_usage(slots[i], &usage);
+		if (usage.dirty_entries == 0)
+			continue;
+		cs_state_ask_flush(slots[i]);
+		cs_state_wake(slots[i]);
+	}
+	pfree(slots);
+}
+
+/*
+ * Are the tables of this one's owner over their share?  To ask takes longer than
+ * to defer, so the answer is used for some time.
+ */
+static bool
+is_owner_over_share(const CsBinding *binding, bool now)
+{
+	static Oid	asked = InvalidOid; /* of the answer; process-local */
+	static int	uses = 0;
+	static bool over = false;
+
+#ifdef CS_MUTANT_OWNERS_UNLIMITED
+	return false;
+#endif
+	cs_state_set_owner(binding->slot, binding->owner);
+	if (now || asked != binding->owner || ++uses >= OWNER_USES)
+	{
+		CsOwnerShare share;
+
+		cs_state_owner_share(binding->slot, &share);
+		over = share.bytes > share.limit;
+		asked = binding->owner;
+		uses = 0;
+	}
+	return over;
+}
+
+cs_noreturn static void
+owner_share_error(const CsBinding *binding)
+{
+	CsOwnerShare share;
+
+	cs_state_owner_share(binding->slot, &share);
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("too much is deferred for the tables of role \"%s\"",
+					GetUserNameFromId(binding->owner, true)),
+			 errdetail("%zu kB are waiting to be flushed, and %zu kB are allowed.",
+					   share.bytes / 1024, share.limit / 1024),
+			 errhint("See cache.flush_status for tables that cannot be flushed, or increase cache_strategies.memory.")));
+}
+
+/*
+ * One table may have half of what there is for dirty entries, so that it cannot
+ * keep the others from deferring.
+ */
+static bool
+is_table_over_share(const CsBinding *binding)
+{
+	static Size all = 0;		/* the same as long as the server runs */
+	CsUsage		usage;
+	Size		share;
+
+	if (all == 0)
+	{
+		CsStoreInfo info;
+
+		cs_store_info(&info);
+		all = info.dirty_limit;
+	}
+	cs_store_usage(binding->slot, &usage);
+	share = all / 2;
+	if (binding->options.max_memory > 0)
+		share = Min(share, (Size) binding->options.max_memory);
+	return usage.dirty_bytes > share;
+}
+
+/* The last flush of the table has failed. */
+static bool
+is_failing(const CsBinding *binding)
+{
+	CsFlushInfo info;
+
+	cs_state_info(binding->slot, &info);
+	return info.error_code != 0;
+}
+
+static bool
+is_over_share(const CsBinding *binding, bool now)
+{
+	return is_table_over_share(binding) || is_owner_over_share(binding, now);
+}
+
+void
+cs_own_wait_for_room(CsBinding *binding)
+{
+	TimestampTz begin = 0;
+	int			waits = 0;
+	int			flushes = 0;
+
+	/* in a flush: nobody else may be there to make room */
+	if (cs_own_direct > 0)
+		return;
+	while (is_over_share(binding, waits > 0))
+	{
+		uint64		seen = cs_state_flushes_ended(binding->slot);
+
+		if (waits++ == 0)
+		{
+			cs_state_add(binding->slot, CS_FLUSH_WAITS, 1);
+			begin = GetCurrentTimestamp();
+		}
+		cs_state_ask_flush(binding->slot);
+		cs_state_wake(binding->slot);
+		if (!is_over_share(binding, true))
+			break;
+		cs_state_wait_flush(binding->slot, seen, WAIT_MS);
+		CHECK_FOR_INTERRUPTS();
+		/* the rows that cannot be flushed may be those that we hold */
+		if (cs_state_flushes_ended(binding->slot) != seen)
+			flushes++;
+		if (!is_owner_over_share(binding, true))
+		{
+			if (flushes >= MAX_FLUSHES)
+				break;
+		}
+		else if (is_failing(binding) &&
+				 TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), OWNER_PATIENCE_MS))
+			owner_share_error(binding);
+	}
+}
+
+cs_noreturn static void
+no_room_error(const CsBinding *binding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("the store has no room for the deferred writes of table \"%s\"",
+					binding->name),
+			 errdetail("The transaction defers more than can be kept until it ends."),
+			 errhint("Defer less in one transaction, or increase cache_strategies.memory.")));
+}
+
+/* ----- PRE_COMMIT ----- */
+
+static bool
+has_flights(void)
+{
+	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+		if (!dlist_is_empty(&level->flights))
+			return true;
+	return false;
+}
+
+static bool
+has_truncates(void)
+{
+	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+		if (!dlist_is_empty(&level->truncates))
+			return true;
+	return false;
+}
+
+static uint64
+own_xid(void)
+{
+	FullTransactionId xid = GetTopFullTransactionIdIfAny();
+
+	return U64FromFullTransactionId(xid);
+}
+
+cs_noreturn static void
+reserve_error(const CsBinding *binding, CsReserve result)
+{
+	if (result == CS_RESERVE_CHANGED)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
+						binding->name),
+				 errhint("The transaction might succeed if retried.")));
+	if (result == CS_RESERVE_WHOLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("duplicate key value violates the primary key of table \"%s\"",
+						binding->name),
+				 errdetail("A row with this key has been written with cache.write() and not been flushed yet.")));
+	if (result == CS_RESERVE_TOO_LARGE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("deferred write of table \"%s\" is too large for the store", binding->name),
+				 errdetail("At most %zu bytes can be kept.", cs_store_max_value())));
+	no_room_error(binding);
+}
+
+/* A slot with dirty entries is not given away; it may have been before. */
+static void
+check_slot(const CsOwnKey *own)
+{
+	if (cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, own->relid) != own->key.owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the table's place in the cache has changed"),
+				 errhint("The transaction might succeed if retried.")));
+}
+
+static void
+reserve(CsOwnKey *own, const CsDelta *delta, int flags)
+{
+	CsBinding  *binding = cs_binding_require(own->relid);
+	CsReserve	result;
+	uint64		id = cs_deferred_id();
+
+	flags |= own->top->flags;
+	/* nobody flushes while we do */
+	if (has_flights())
+		flags |= CS_RESERVE_FORCE;
+	for (int waits = 0;; waits++)
+	{
+		uint64		seen = cs_state_flushes_ended(binding->slot);
+
+		result = cs_deferred_reserve(binding, &own->key, delta, id, cs_own.stamp, own_xid(),
+									 flags, own->top->seen);
+		/* an entry that is too large is smaller after a flush */
+		if ((result != CS_RESERVE_FULL && result != CS_RESERVE_TOO_LARGE) ||
+			(flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
+			break;
+		if (waits == 0)
+			cs_state_add(binding->slot, CS_FLUSH_WAITS, 1);
+		ask_all_to_flush();
+		cs_state_wait_flush(binding->slot, seen, WAIT_MS / 10);
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (result == CS_RESERVE_DONE)
+	{
+		own->part = id;
+		check_slot(own);
+	}
+	else if (result != CS_RESERVE_NOTHING)
+		reserve_error(binding, result);
+}
+
+/* Calls 'what' for every key that has a delta, with the delta. */
+static void
+for_each_key(void (*what) (CsOwnKey *own, const CsDelta *delta))
+{
+	cs_ownset_iterator iter;
+	CsOwnEntry *entry;
+	MemoryContext mine;
+	MemoryContext old;
+
+	if (cs_own.keys == NULL)
+		return;
+	mine = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies key",
+								 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(mine);
+	cs_ownset_start_iterate(cs_own.keys, &iter);
+	while ((entry = cs_ownset_iterate(cs_own.keys, &iter)) != NULL)
+	{
+		CsDelta		delta;
+
+		if (entry->key->top == NULL)
+			continue;
+		cs_delta_decode(entry->key->top->delta, entry->key->top->len, &delta);
+		what(entry->key, &delta);
+		MemoryContextReset(mine);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(mine);
+}
+
+/* Nobody can have looked for our part in vain and given the row another key. */
+static void
+check_moves(const CsOwnKey *own, const CsDelta *delta)
+{
+	if (delta->whole || own->top->seen != CS_ANY_ARRIVAL ||
+		cs_state_moves(own->key.owner) == own->moves)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to a concurrent change of a key"),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+static void
+reserve_change(CsOwnKey *own, const CsDelta *delta)
+{
+	if (cs_delta_is_empty(delta))
+		return;
+	reserve(own, delta, 0);
+	check_moves(own, delta);
+}
+
+static void
+before_marks(void)
+{
+	if (cs_own.context == NULL)
+		return;
+	for_each_key(reserve_change);
+	CS_TEST_POINT("after_reserve");
+}
+
+/* Is our part still the last that came to the entry? */
+static void
+check_seen(CsOwnKey *own)
+{
+	CsBinding  *binding = cs_binding_require(own->relid);
+	CsDeferred	copy;
+
+	(void) cs_deferred_copy(binding, &own->key, &copy);
+	if (copy.head.arrival != own->part)
+		reserve_error(binding, CS_RESERVE_CHANGED);
+}
+
+/*
+ * Is there a whole row now, under what was the difference to another?  Stamps
+ * of those that are deferred from now on are larger than ours.
+ */
+static void
+check_sets(CsOwnKey *own)
+{
+	CsBinding  *binding = cs_binding_require(own->relid);
+	CsDeferred	copy;
+
+#ifdef CS_MUTANT_SETS_UNCHECKED
+	return;
+#endif
+	if (cs_deferred_copy(binding, &own->key, &copy) &&
+		cs_deferred_has_whole(binding, &copy, own->part))
+		reserve_error(binding, CS_RESERVE_CHANGED);
+}
+
+static void
+reserve_cancel(CsOwnKey *own, const CsDelta *delta)
+{
+	bool		cancels = delta->cancel || delta->cancelled != NULL;
+
+	if (own->part == 0 && cancels)
+		reserve(own, delta, CS_RESERVE_IF_PARTS | CS_RESERVE_FORCE);
+	else if (own->part != 0 && cancels)
+	{
+		if (own->top->seen != CS_ANY_ARRIVAL)
+			check_seen(own);
+		cs_deferred_set_stamp(&own->key, own->part, cs_own.stamp);
+	}
+	else if (own->part != 0 && (own->top->flags & CS_RESERVE_SETS) && !delta->whole)
+		check_sets(own);
+}
+
+/* A row whose key was changed: say so before anybody looks for parts. */
+static void
+begin_move(CsOwnKey *own, const CsDelta *delta)
+{
+	if (!own->top->moves || !delta->cancel)
+		return;
+	own->moving = true;
+	cs_state_begin_move(own->key.owner);
+}
+
+static void
+write_journal(CsOwnKey *own, const CsDelta *delta)
+{
+	CsBinding  *binding;
+	CsRowKey	rowkey;
+
+	if (own->part == 0 || !own->durable)
+		return;
+	binding = cs_binding_require(own->relid);
+	if (!cs_key_decode(binding, own->key.data, own->key.len, &rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
+	cs_journal_write(own->relid, cs_own.stamp, cs_delta_to_portable(binding, &rowkey, delta));
+}
+
+static void
+journal_truncates(void)
+{
+	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	{
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &level->truncates)
+		{
+			CsOwnTruncate *truncate = dlist_container(CsOwnTruncate, node, iter.cur);
+
+			if (truncate->durable)
+				cs_journal_write_truncate(truncate->relid, cs_own.stamp);
+		}
+	}
+}
+
+static void
+after_marks(void)
+{
+	if (cs_own.context == NULL || (cs_own.keys == NULL && !has_truncates()))
+		return;
+#ifndef CS_MUTANT_STAMP_AT_STATEMENT
+#ifdef CS_MUTANT_LOOK_BEFORE_STAMP
+	for_each_key(reserve_cancel);
+#endif
+	CS_TEST_POINT("before_stamp");
+	cs_own.stamp = cs_journal_enter();
+#endif
+	CS_TEST_POINT("after_stamp");
+	for_each_key(begin_move);
+#ifndef CS_MUTANT_LOOK_BEFORE_STAMP
+	for_each_key(reserve_cancel);
+#endif
+	journal_truncates();
+	for_each_key(write_journal);
+}
+
+static void
+refuse_change(CsOwnKey *own, const CsDelta *delta)
+{
+	CsBinding  *binding = cs_binding_require(own->relid);
+	CsDeferred	copy;
+
+	if (cs_delta_is_empty(delta) &&
+		(!cs_deferred_copy(binding, &own->key, &copy) || !cs_deferred_concerns(&copy, delta)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot PREPARE a transaction that has deferred writes of table \"%s\", or changed a row that has",
+					binding->name)));
+}
+
+static void
+prepare(void)
+{
+	if (cs_own.context == NULL)
+		return;
+	for_each_key(refuse_change);
+	if (has_truncates())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has truncated a table attached with write_back")));
+	if (has_flights())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has flushed deferred writes")));
+}
+
+/* ----- the end: nothing here throws or allocates ----- */
+
+static void
+forget(void)
+{
+	cs_own.context = NULL;		/* the memory goes with the transaction */
+	cs_own.keys = NULL;
+	cs_own.levels = NULL;
+	cs_own.stamp = 0;
+}
+
+static void
+tell_flusher(const CsOwnKey *own)
+{
+	CsUsage		usage;
+
+	cs_state_dirtied(own->key.owner, GetCurrentTimestamp());
+	cs_state_add(own->key.owner, CS_FLUSH_DEFERRED, 1);
+	cs_store_usage(own->key.owner, &usage);
+	if (usage.dirty_entries >= own->batch)
+		cs_state_wake(own->key.owner);
+}
+
+static void
+end_flights(bool committed)
+{
+	int			slot = -1;
+
+	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	{
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &level->flights)
+		{
+			CsOwnFlight *flight = dlist_container(CsOwnFlight, node, iter.cur);
+
+			if (committed)
+				cs_deferred_flushed(&flight->key, flight->id);
+			else
+				cs_deferred_unwritten(&flight->key, flight->id);
+			/* those of one table come one after the other */
+			if (committed && slot >= 0 && flight->slot != slot)
+				cs_state_flushed(slot, 0, NULL);
+			slot = flight->slot;
+		}
+	}
+	if (committed && slot >= 0)
+		cs_state_flushed(slot, 0, NULL);
+}
+
+static void
+end_parts(bool committed)
+{
+	cs_ownset_iterator iter;
+	CsOwnEntry *entry;
+
+	if (cs_own.keys == NULL)
+		return;
+	cs_ownset_start_iterate(cs_own.keys, &iter);
+	while ((entry = cs_ownset_iterate(cs_own.keys, &iter)) != NULL)
+	{
+		CsOwnKey   *own = entry->key;
+
+		if (own->moving)
+			cs_state_end_move(own->key.owner);
+		if (own->part == 0)
+			continue;
+		if (committed)
+		{
+			cs_deferred_commit(&own->key, own->part, cs_own.stamp);
+			tell_flusher(own);
+		}
+		else
+			cs_deferred_drop(&own->key, own->part);
+	}
+}
+
+static void
+committed(void)
+{
+	if (cs_own.context == NULL)
+		return;
+	CS_TEST_POINT("before_flip");
+	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	{
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &level->truncates)
+		{
+			int			slot = dlist_container(CsOwnTruncate, node, iter.cur)->slot;
+
+			cs_deferred_truncate(slot);
+			cs_state_ask_flush(slot);
+			cs_state_wake(slot);
+		}
+	}
+	CS_TEST_POINT("before_flushed");
+	end_flights(true);
+	end_parts(true);
+	cs_journal_leave();
+	forget();
+}
+
+static void
+aborted(void)
+{
+	if (cs_own.context != NULL)
+	{
+		end_flights(false);
+#ifndef CS_MUTANT_ABORT_KEEPS_PARTS
+		end_parts(false);
+#endif
+	}
+#ifndef CS_MUTANT_ABORT_KEEPS_ERA
+	cs_journal_leave();
+#endif
+	forget();
+}
+
+static const CsParticipant participant = {
+	.before_marks = before_marks,
+	.after_marks = after_marks,
+	.prepare = prepare,
+	.committed = committed,
+	.aborted = aborted,
+	.subcommitted = cs_own_subcommitted,
+	.subaborted = cs_own_subaborted
+};
+
+void
+cs_own_init(void)
+{
+	cs_txn_join(&participant);
+}

@@ -1,0 +1,747 @@
+/*-------------------------------------------------------------------------
+ *
+ * recheck.c
+ *		What an UPDATE makes of a row with what is deferred for it.
+ *
+ * An UPDATE finds its rows, and computes what it sets, by what the table has.
+ * What is deferred for a row is like a change that was committed after the
+ * statement's snapshot was taken.  PostgreSQL would look at such a row once more,
+ * and so do we, by the same means: the plan is evaluated with the
+ * row as it is now (EvalPlanQual()), which tells whether WHERE holds for it and
+ * what SET makes of it.
+ *
+ * That takes some microseconds, and is left out where the outcome is known:
+ * when the statement does not look at any column for which something is
+ * deferred, or adds to such a column without looking at anything else.
+ *
+ * A trigger does not know by which statement it was fired.  So the executions
+ * that might fire it are kept in a list, and the one is found by the slot that
+ * has the new row.  Of anything else (logical replication, ON CONFLICT DO
+ * UPDATE, MERGE) nothing is known: the new row counts as it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "catalog/pg_trigger.h"
+#include "executor/executor.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "relation/triggers.h"
+#include "writeback/combine.h"
+#include "writeback/own.h"
+#include "writeback/recheck.h"
+
+/* How the value that is set follows from the one that was there. */
+typedef enum Shift
+{
+	SHIFT_NOT,					/* not known to be one of these */
+	SHIFT_ROUNDED,				/* something is added, then it is rounded */
+	SHIFT_EXACT					/* something is added */
+} Shift;
+
+/* A column that a statement sets. */
+typedef struct Setting
+{
+	AttrNumber	attnum;
+	Node	   *value;			/* NULL: not known what it looks at */
+	Shift		shift;
+	Node	   *by;				/* what is added */
+} Setting;
+
+/* A result relation of an execution. */
+typedef struct Target
+{
+	ModifyTableState *mtstate;
+	ResultRelInfo *relinfo;
+	Index		rti;
+	Plan	   *plan;			/* that computes the rows */
+	bool		simple;			/* it scans the table and nothing else */
+	int			nsettings;
+	Setting    *settings;		/* in the order of the plan's columns */
+} Target;
+
+typedef struct Execution
+{
+	dlist_node	node;
+	QueryDesc  *query;
+	Target		target;			/* the last that was asked for */
+	MemoryContextCallback ended;
+} Execution;
+
+static dlist_head executions = DLIST_STATIC_INIT(executions);
+
+/* ----- which execution ----- */
+
+static void
+forget(void *arg)
+{
+	dlist_delete(&((Execution *) arg)->node);
+}
+
+static bool
+has_deferring_target(const EState *estate)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		const ResultRelInfo *relinfo = lfirst(lc);
+		const TriggerDesc *triggers = relinfo->ri_TrigDesc;
+
+		if (triggers == NULL ||
+			!(triggers->trig_update_before_row || triggers->trig_delete_before_row))
+			continue;
+		for (int i = 0; i < triggers->numtriggers; i++)
+			if (cs_triggers_is_settling(triggers->triggers[i].tgname))
+				return true;
+	}
+	return false;
+}
+
+void
+cs_recheck_started(QueryDesc *query)
+{
+	EState	   *estate = query->estate;
+	Execution  *execution;
+
+	if (!(query->operation == CMD_UPDATE || query->operation == CMD_DELETE ||
+		  query->plannedstmt->hasModifyingCTE) ||
+		!has_deferring_target(estate))
+		return;
+	execution = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Execution));
+	execution->query = query;
+	execution->ended.func = forget;
+	execution->ended.arg = execution;
+	dlist_push_head(&executions, &execution->node);
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->ended);
+}
+
+static bool
+find_in_node(PlanState *node, const TriggerData *trigdata, Target *target)
+{
+	ModifyTableState *mtstate = (ModifyTableState *) node;
+	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
+
+	if (node == NULL || !IsA(node, ModifyTableState) ||
+		mtstate->operation != (update ? CMD_UPDATE : CMD_DELETE))
+		return false;
+	for (int i = 0; i < mtstate->mt_nrels; i++)
+	{
+		ResultRelInfo *relinfo = &mtstate->resultRelInfo[i];
+
+		if (update ? relinfo->ri_newTupleSlot != trigdata->tg_newslot
+			: relinfo->ri_TrigOldSlot != trigdata->tg_trigslot)
+			continue;
+		target->mtstate = mtstate;
+		target->relinfo = relinfo;
+		return true;
+	}
+	return false;
+}
+
+static bool
+find_in_execution(const Execution *execution, const TriggerData *trigdata, Target *target)
+{
+	ListCell   *lc;
+
+	if (find_in_node(execution->query->planstate, trigdata, target))
+		return true;
+	foreach(lc, execution->query->estate->es_auxmodifytables)
+	{
+		if (find_in_node(lfirst(lc), trigdata, target))
+			return true;
+	}
+	return false;
+}
+
+/* ----- what it sets ----- */
+
+/* A join's columns are those of the plans below it. */
+static Node *
+resolve(const Plan *plan, Node *node)
+{
+	while (node != NULL && IsA(node, Var) && IS_SPECIAL_VARNO(((Var *) node)->varno))
+	{
+		const Var  *var = (Var *) node;
+		const TargetEntry *tle;
+
+		if (plan == NULL || var->varattno < 1)
+			return node;
+		if (var->varno == OUTER_VAR)
+			plan = outerPlan(plan);
+		else if (var->varno == INNER_VAR)
+			plan = innerPlan(plan);
+		else
+			return node;
+		if (plan == NULL || var->varattno > list_length(plan->targetlist))
+			return node;
+		tle = list_nth_node(TargetEntry, plan->targetlist, var->varattno - 1);
+		node = (Node *) tle->expr;
+	}
+	return node;
+}
+
+static bool
+looks_at(const Target *target, Node *node, const Bitmapset *columns)
+{
+	Bitmapset  *used = NULL;
+	int			attnum = -1;
+
+	if (node == NULL || IsA(node, Const) || IsA(node, Param))
+		return false;
+	pull_varattnos(node, target->rti, &used);
+	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used))
+		return true;
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+		if (bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, used))
+			return true;
+	return false;
+}
+
+static bool
+is_column(const Target *target, Node *node, AttrNumber attnum)
+{
+	const Var  *var = (Var *) resolve(target->plan, node);
+
+	return var != NULL && IsA(var, Var) && var->varno == target->rti &&
+		var->varattno == attnum && var->varlevelsup == 0;
+}
+
+typedef struct Adding
+{
+	Oid			function;
+	bool		commutes;		/* what is added may come first */
+	bool		exact;
+} Adding;
+
+static const Adding addings[] = {
+	{F_INT4PL, true, true}, {F_INT84PL, true, true}, {F_INT8PL, true, true},
+	{F_INT4MI, false, true}, {F_INT84MI, false, true}, {F_INT8MI, false, true},
+	{F_INT2PL, true, true}, {F_INT2MI, false, true},
+	{F_INT24PL, true, true}, {F_INT24MI, false, true},
+	{F_INT42PL, true, true}, {F_INT42MI, false, true},
+	{F_INT28PL, true, true}, {F_INT28MI, false, true},
+	{F_INT82PL, true, true}, {F_INT82MI, false, true},
+	{F_INT48PL, true, true}, {F_INT48MI, false, true},
+	{F_NUMERIC_ADD, true, true}, {F_NUMERIC_SUB, false, true},
+	{F_CASH_PL, true, true}, {F_CASH_MI, false, true},
+	{F_INTERVAL_PL, true, true}, {F_INTERVAL_MI, false, true},
+	{F_FLOAT4PL, true, false}, {F_FLOAT4MI, false, false},
+	{F_FLOAT8PL, true, false}, {F_FLOAT8MI, false, false},
+	{F_FLOAT48PL, true, false}, {F_FLOAT48MI, false, false},
+	{F_FLOAT84PL, true, false}, {F_FLOAT84MI, false, false},
+};
+
+static const Adding *
+find_adding(Oid function)
+{
+	for (int i = 0; i < lengthof(addings); i++)
+		if (addings[i].function == function)
+			return &addings[i];
+	return NULL;
+}
+
+/* Casts between integers change nothing or fail; all others may round. */
+static Node *
+strip_casts(Node *node, Shift *shift)
+{
+	for (;;)
+	{
+		if (IsA(node, CoerceToDomain))
+			node = (Node *) ((CoerceToDomain *) node)->arg;
+		else if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, FuncExpr) && ((FuncExpr *) node)->args != NIL &&
+				 ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
+		{
+			const FuncExpr *cast = (FuncExpr *) node;
+
+			if (cast->funcid != F_INT2_INT4 && cast->funcid != F_INT2_INT8 &&
+				cast->funcid != F_INT4_INT8 && cast->funcid != F_INT8_INT4 &&
+				cast->funcid != F_INT8_INT2 && cast->funcid != F_INT4_INT2)
+				*shift = SHIFT_ROUNDED;
+			node = linitial(cast->args);
+		}
+		else
+			return node;
+	}
+}
+
+/* "column + something", "column - something" */
+static void
+find_shift(const Target *target, Setting *setting)
+{
+	Shift		shift = SHIFT_EXACT;
+	Node	   *node = strip_casts(setting->value, &shift);
+	const OpExpr *op = (OpExpr *) node;
+	const Adding *adding;
+	Shift		ignored = SHIFT_EXACT;
+	Node	   *left;
+	Node	   *right;
+
+	if (!IsA(node, OpExpr) || list_length(op->args) != 2 ||
+		(adding = find_adding(op->opfuncid)) == NULL)
+		return;
+	left = strip_casts(linitial(op->args), &ignored);
+	right = strip_casts(lsecond(op->args), &ignored);
+	if (ignored != SHIFT_EXACT || !adding->exact)
+		shift = SHIFT_ROUNDED;
+	if (is_column(target, left, setting->attnum))
+		setting->by = right;
+	else if (adding->commutes && is_column(target, right, setting->attnum))
+		setting->by = left;
+	if (setting->by != NULL && !looks_at(target, setting->by, bms_make_singleton(setting->attnum)))
+		setting->shift = shift;
+}
+
+static bool
+is_simple(const Plan *plan, Index rti)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_IndexScan:
+		case T_BitmapHeapScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+			return ((const Scan *) plan)->scanrelid == rti;
+		default:
+			return false;
+	}
+}
+
+/* In the execution's context, as the next row will want it too. */
+static void
+describe(Execution *execution, Target *target)
+{
+	ModifyTableState *mtstate = target->mtstate;
+	List	   *columns = mtstate->operation == CMD_DELETE ? NIL :
+		cs_update_columns(mtstate, target->relinfo - mtstate->resultRelInfo);
+	MemoryContext old = MemoryContextSwitchTo(execution->query->estate->es_query_cxt);
+	ListCell   *tle;
+	ListCell   *attnum;
+
+	target->rti = target->relinfo->ri_RangeTableIndex;
+	target->plan = outerPlan(mtstate->ps.plan);
+	target->simple = is_simple(target->plan, target->rti);
+	target->settings = palloc0(Max(list_length(columns), 1) * sizeof(Setting));
+	forboth(tle, target->plan->targetlist, attnum, columns)
+	{
+		Setting    *setting = &target->settings[target->nsettings++];
+
+		setting->attnum = lfirst_int(attnum);
+		setting->value = resolve(target->plan, (Node *) lfirst_node(TargetEntry, tle)->expr);
+		find_shift(target, setting);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* NULL: by nothing that is known. */
+static const Target *
+find_target(const TriggerData *trigdata)
+{
+	dlist_iter	iter;
+
+	/* what foreign keys do is not up to the row, nor what we write ourselves */
+	if (cs_own_direct > 0 || InNoForceRLSOperation())
+		return NULL;
+	dlist_foreach(iter, &executions)
+	{
+		Execution  *execution = dlist_container(Execution, node, iter.cur);
+		Target		target = {NULL};
+
+		if (!find_in_execution(execution, trigdata, &target))
+			continue;
+		if (execution->target.relinfo != target.relinfo)
+		{
+			describe(execution, &target);
+			execution->target = target;
+		}
+		return &execution->target;
+	}
+	return NULL;
+}
+
+/* ----- does it look at what is deferred? ----- */
+
+/* Does it have to hold for one of these columns that the row is updated? */
+static bool
+finds_by(const Target *target, const Bitmapset *columns)
+{
+	const Plan *plan = target->plan;
+
+	if (looks_at(target, (Node *) plan->qual, columns))
+		return true;
+	switch (nodeTag(plan))
+	{
+		case T_IndexScan:
+			return looks_at(target, (Node *) ((const IndexScan *) plan)->indexqualorig, columns);
+		case T_BitmapHeapScan:
+			return looks_at(target, (Node *) ((const BitmapHeapScan *) plan)->bitmapqualorig,
+							columns);
+		default:
+			return false;
+	}
+}
+
+/*
+ * May the outcome be another with other values of these columns?  What is added to
+ * a column is known without them, but only where the column's rule is to add: what
+ * was deferred before it lost its rule goes into the row now.  A DELETE sets
+ * nothing, and has no rules (NULL).
+ */
+static bool
+needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *columns)
+{
+	if (!target->simple || finds_by(target, columns))
+		return true;
+	for (int i = 0; i < target->nsettings; i++)
+	{
+		const Setting *setting = &target->settings[i];
+		const CsMergeColumn *column = merge == NULL ? NULL :
+			cs_merge_column(merge, setting->attnum);
+		bool		shifts = setting->shift == SHIFT_EXACT;
+
+#ifndef CS_MUTANT_RULE_LOST
+		shifts = shifts && column != NULL && column->rule == CS_RULE_ADD;
+#endif
+		if (looks_at(target, shifts ? setting->by : setting->value, columns))
+			return true;
+	}
+	return false;
+}
+
+/* ----- evaluating it ----- */
+
+/* What the statement sets for the row; false: it would not update it. */
+static bool
+evaluate(const TriggerData *trigdata, const Target *target, HeapTuple row, Datum *values,
+		 bool *nulls)
+{
+	EPQState   *epqstate = &target->mtstate->mt_epqstate;
+	MemoryContext context;
+	TupleTableSlot *slot;
+	HeapTuple	tuple = heap_copytuple(row);
+
+	tuple->t_self = trigdata->tg_trigtuple->t_self;
+	tuple->t_tableOid = RelationGetRelid(trigdata->tg_relation);
+	/* it keeps things in the current context from one time to the next */
+	context = MemoryContextSwitchTo(target->mtstate->ps.state->es_query_cxt);
+	slot = EvalPlanQualSlot(epqstate, trigdata->tg_relation, target->rti);
+	ExecForceStoreHeapTuple(tuple, slot, false);
+	slot->tts_tableOid = tuple->t_tableOid;
+	slot = EvalPlanQual(epqstate, trigdata->tg_relation, target->rti, slot);
+	MemoryContextSwitchTo(context);
+	if (TupIsNull(slot))
+		return false;
+	for (int i = 0; i < target->nsettings; i++)
+	{
+		AttrNumber	attnum = target->settings[i].attnum;
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(trigdata->tg_relation), attnum - 1);
+		Datum		value = slot_getattr(slot, i + 1, &nulls[attnum - 1]);
+
+		if (!nulls[attnum - 1])
+			values[attnum - 1] = datumCopy(value, att->attbyval, att->attlen);
+	}
+	return true;
+}
+
+/* ----- the outcome ----- */
+
+/* The trigger's rows, and the one with what is deferred, taken apart. */
+typedef struct Rows
+{
+	TupleDesc	tupdesc;
+	Datum	   *old;			/* of the table */
+	bool	   *oldnulls;
+	Datum	   *new;			/* by the statement and triggers before ours */
+	bool	   *newnulls;
+	Datum	   *now;			/* old, with what is deferred */
+	bool	   *nownulls;
+} Rows;
+
+static bool
+is_same(const Rows *rows, int i, const Datum *a, const bool *anulls, const Datum *b,
+		const bool *bnulls)
+{
+	Form_pg_attribute att = TupleDescAttr(rows->tupdesc, i);
+
+	if (anulls[i] || bnulls[i])
+		return anulls[i] && bnulls[i];
+	return datum_image_eq(a[i], b[i], att->attbyval, att->attlen);
+}
+
+static void
+take_apart(const TriggerData *trigdata, HeapTuple row, Rows *rows)
+{
+	int			natts = RelationGetDescr(trigdata->tg_relation)->natts;
+
+	rows->tupdesc = RelationGetDescr(trigdata->tg_relation);
+	slot_getallattrs(trigdata->tg_trigslot);
+	rows->old = trigdata->tg_trigslot->tts_values;
+	rows->oldnulls = trigdata->tg_trigslot->tts_isnull;
+	slot_getallattrs(trigdata->tg_newslot);
+	rows->new = trigdata->tg_newslot->tts_values;
+	rows->newnulls = trigdata->tg_newslot->tts_isnull;
+	rows->now = rows->old;
+	rows->nownulls = rows->oldnulls;
+	if (row == NULL)
+		return;
+	rows->now = palloc(natts * sizeof(Datum));
+	rows->nownulls = palloc(natts * sizeof(bool));
+	heap_deform_tuple(row, rows->tupdesc, rows->now, rows->nownulls);
+}
+
+static bool
+is_present(const Rows *rows, int i)
+{
+	Form_pg_attribute att = TupleDescAttr(rows->tupdesc, i);
+
+	return !att->attisdropped && att->attgenerated == '\0';
+}
+
+static Bitmapset *
+differing_columns(const Rows *rows)
+{
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < rows->tupdesc->natts && rows->now != rows->old; i++)
+		if (is_present(rows, i) &&
+			!is_same(rows, i, rows->old, rows->oldnulls, rows->now, rows->nownulls))
+			columns = bms_add_member(columns, i + 1);
+	return columns;
+}
+
+static Bitmapset *
+set_columns(const TriggerData *trigdata, const Rows *rows)
+{
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < rows->tupdesc->natts; i++)
+		if (is_present(rows, i) &&
+			(bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber,
+						   trigdata->tg_updatedcols) ||
+			 !is_same(rows, i, rows->old, rows->oldnulls, rows->new, rows->newnulls)))
+			columns = bms_add_member(columns, i + 1);
+	return columns;
+}
+
+/* Whether the user's triggers have changed what the statement had set. */
+static bool
+has_other_triggers(const TriggerData *trigdata)
+{
+	const TriggerDesc *triggers = trigdata->tg_relation->trigdesc;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (TRIGGER_TYPE_MATCHES(triggers->triggers[i].tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE) &&
+			!cs_triggers_is_settling(triggers->triggers[i].tgname))
+			return true;
+	return false;
+}
+
+/*
+ * The value of a column as the new row has it, carried over to another row: what
+ * has been added to the one that it was made of is added to the other.
+ */
+static bool
+carry_over(const Rows *rows, int i, const CsMergeColumn *column, const Datum *from,
+		   const bool *fromnulls, const Datum *to, const bool *tonulls, CsOutcome *outcome)
+{
+	CsColumnDelta change = {.rule = CS_RULE_ADD};
+	CsColumnDelta value = {.rule = CS_RULE_REPLACE,.type = column->type,.value = to[i]};
+
+	if (fromnulls[i] || rows->newnulls[i] || tonulls[i] ||
+		!cs_sum_difference(column, rows->new[i], from[i], &change))
+		return false;
+	cs_combine(NULL, column, &value, &change);
+	outcome->values[i] = cs_combine_convert(NULL, value.value, value.type, column->type);
+	outcome->nulls[i] = false;
+	return true;
+}
+
+/*
+ * The same for an integer, which is what is mostly added to, and for which the
+ * value is rarely needed.
+ */
+static bool
+carry_integer(const Rows *rows, int i, const CsMergeColumn *column, CsOutcome *outcome)
+{
+	CsColumnDelta change;
+
+	if (rows->oldnulls[i] || rows->newnulls[i] || rows->nownulls[i] ||
+		!cs_sum_difference(column, rows->new[i], rows->old[i], &change))
+		return false;
+	if (outcome->change == NULL)
+		outcome->change = palloc(rows->tupdesc->natts * sizeof(int64));
+	outcome->change[i] = DatumGetInt64(change.value);
+	outcome->open = bms_add_member(outcome->open, i + 1);
+	return true;
+}
+
+void
+cs_recheck_complete(CsBinding *binding, CsOutcome *outcome)
+{
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(outcome->open, attnum)) >= 0)
+	{
+		const CsMergeColumn *column = cs_merge_column(cs_merge_get(binding), attnum);
+		int			i = attnum - 1;
+		CsColumnDelta change = {.rule = CS_RULE_ADD,.type = INT8OID,
+		.value = Int64GetDatum(outcome->change[i])};
+		CsColumnDelta value = {.rule = CS_RULE_REPLACE,.type = column->type,
+		.value = outcome->now[i]};
+
+		cs_combine(binding, column, &value, &change);
+		outcome->values[i] = cs_combine_convert(binding, value.value, value.type, column->type);
+		outcome->nulls[i] = false;
+	}
+	outcome->open = NULL;
+}
+
+/* Of a row for which nothing is deferred, or nothing that matters. */
+static void
+use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome *outcome)
+{
+	for (int i = 0; i < rows->tupdesc->natts; i++)
+	{
+		const CsMergeColumn *column = cs_merge_column(merge, i + 1);
+		bool		added = bms_is_member(i + 1, outcome->set) && column != NULL &&
+			column->rule == CS_RULE_ADD;
+
+		for (int s = 0; target != NULL && s < target->nsettings && added; s++)
+			if (target->settings[s].attnum == i + 1 &&
+				target->settings[s].shift == SHIFT_NOT)
+				added = false;
+		if (!bms_is_member(i + 1, outcome->set))
+		{
+			outcome->values[i] = rows->now[i];
+			outcome->nulls[i] = rows->nownulls[i];
+			continue;
+		}
+		if (added && (column->delta_type == INT8OID ? carry_integer(rows, i, column, outcome) :
+					  carry_over(rows, i, column, rows->old, rows->oldnulls, rows->now,
+								 rows->nownulls, outcome)))
+		{
+			outcome->added = bms_add_member(outcome->added, i + 1);
+			continue;
+		}
+		outcome->values[i] = rows->new[i];
+		outcome->nulls[i] = rows->newnulls[i];
+	}
+}
+
+/*
+ * What the statement itself sets is taken from the evaluation.  If a trigger has
+ * changed that, what counts is the new row, or what the trigger has added.
+ */
+static void
+use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *rows,
+			  const CsMerge *merge, const Datum *evaluated, const bool *nulls,
+			  CsOutcome *outcome)
+{
+	Datum	   *plain = palloc0(rows->tupdesc->natts * sizeof(Datum));
+	bool	   *plainnulls = palloc0(rows->tupdesc->natts * sizeof(bool));
+	bool		triggers = has_other_triggers(trigdata);
+
+	use_new(target, rows, merge, outcome);
+	if (triggers && !evaluate(trigdata, target, trigdata->tg_trigtuple, plain, plainnulls))
+		return;
+	for (int s = 0; s < target->nsettings; s++)
+	{
+		const Setting *setting = &target->settings[s];
+		int			i = setting->attnum - 1;
+		const CsMergeColumn *column = cs_merge_column(merge, setting->attnum);
+
+		if (!is_present(rows, i))
+			continue;
+		outcome->open = bms_del_member(outcome->open, setting->attnum);
+		if (!triggers || is_same(rows, i, plain, plainnulls, rows->new, rows->newnulls))
+		{
+			outcome->values[i] = evaluated[i];
+			outcome->nulls[i] = nulls[i];
+		}
+		else if (column == NULL || column->rule != CS_RULE_ADD ||
+				 !carry_over(rows, i, column, plain, plainnulls, evaluated, nulls, outcome))
+		{
+			outcome->values[i] = rows->new[i];
+			outcome->nulls[i] = rows->newnulls[i];
+			outcome->added = bms_del_member(outcome->added, setting->attnum);
+			continue;
+		}
+		if (setting->shift == SHIFT_NOT)
+			outcome->added = bms_del_member(outcome->added, i + 1);
+	}
+}
+
+void
+cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row,
+				  CsOutcome *outcome)
+{
+	const Target *target = find_target(trigdata);
+	const CsMerge *merge = cs_merge_get(binding);
+	int			natts = RelationGetDescr(trigdata->tg_relation)->natts;
+	HeapTupleData tuple;
+	Bitmapset  *differing;
+	Datum	   *evaluated;
+	bool	   *nulls;
+	Rows		rows;
+
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->values = palloc0(natts * sizeof(Datum));
+	outcome->nulls = palloc0(natts * sizeof(bool));
+	if (row != NULL)
+		tuple = cs_row_tuple(row);
+	take_apart(trigdata, row == NULL ? NULL : &tuple, &rows);
+	outcome->now = rows.now;
+	outcome->nownulls = rows.nownulls;
+	outcome->set = set_columns(trigdata, &rows);
+	differing = differing_columns(&rows);
+#ifdef CS_MUTANT_NO_RECHECK
+	target = NULL;
+#endif
+	outcome->depends = differing != NULL && target != NULL && needs_recheck(target, merge, differing);
+	if (!outcome->depends)
+	{
+		use_new(target, &rows, merge, outcome);
+		return;
+	}
+	evaluated = palloc0(natts * sizeof(Datum));
+	nulls = palloc0(natts * sizeof(bool));
+	if (evaluate(trigdata, target, &tuple, evaluated, nulls))
+		use_evaluated(trigdata, target, &rows, merge, evaluated, nulls, outcome);
+	else
+		outcome->gone = true;
+}
+
+bool
+cs_recheck_delete(TriggerData *trigdata, HeapTupleHeader row)
+{
+	const Target *target = find_target(trigdata);
+	HeapTupleData tuple = cs_row_tuple(row);
+	Bitmapset  *differing;
+	Rows		rows = {.tupdesc = RelationGetDescr(trigdata->tg_relation)};
+
+	slot_getallattrs(trigdata->tg_trigslot);
+	rows.old = trigdata->tg_trigslot->tts_values;
+	rows.oldnulls = trigdata->tg_trigslot->tts_isnull;
+	rows.now = palloc(rows.tupdesc->natts * sizeof(Datum));
+	rows.nownulls = palloc(rows.tupdesc->natts * sizeof(bool));
+	heap_deform_tuple(&tuple, rows.tupdesc, rows.now, rows.nownulls);
+	differing = differing_columns(&rows);
+	return target == NULL || differing == NULL || !needs_recheck(target, NULL, differing) ||
+		evaluate(trigdata, target, &tuple, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/*-------------------------------------------------------------------------
+ *
+ * sum.c
+ *		Adding under merge rule "add": deltas to deltas, which must not fail,
+ *		and what a delta says of an UPDATE, which must be exact.
+ *
+ * Deltas meet each other where an error is of no use: at a commit, in a read by
+ * another session, in a flush.  A sum that does not fit its type is
+ * kept all the same, integers as numeric and everything else as the text of its
+ * addends, and is refused when it meets its row.  A writer looks before it
+ * defers, so that this is left to changes that did not see each other.
+ *
+ * Infinity and NaN are no deltas at all: nothing can be added to them to get
+ * anywhere else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "utils/builtins.h"
+#include "utils/cash.h"
+#include "utils/datum.h"
+#include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "writeback/combine.h"
+
+/* A value that is this close to the ends of its type is watched (cs_sum_is_near_end). */
+#define MARGIN	1024
+
+/* ----- types ----- */
+
+static const struct
+{
+	Oid			type;
+	Oid			delta_type;
+}			addables[] = {
+	{INT2OID, INT8OID},
+	{INT4OID, INT8OID},
+	{INT8OID, INT8OID},
+	{NUMERICOID, NUMERICOID},
+	{FLOAT4OID, FLOAT4OID},
+	{FLOAT8OID, FLOAT8OID},
+	{CASHOID, CASHOID},
+	{INTERVALOID, INTERVALOID},
+};
+
+Oid
+cs_sum_delta_type(Oid type)
+{
+	for (int i = 0; i < lengthof(addables); i++)
+		if (addables[i].type == type)
+			return addables[i].delta_type;
+	return InvalidOid;
+}
+
+bool
+cs_sum_is_finite(Oid type, Datum value)
+{
+	switch (type)
+	{
+		case FLOAT4OID:
+			return isfinite(DatumGetFloat4(value));
+		case FLOAT8OID:
+			return isfinite(DatumGetFloat8(value));
+		case NUMERICOID:
+			return !numeric_is_nan(DatumGetNumeric(value)) &&
+				!numeric_is_inf(DatumGetNumeric(value));
+		case INTERVALOID:
+			return cs_interval_is_finite(DatumGetIntervalP(value));
+		default:
+			return true;
+	}
+}
+
+static bool
+is_beyond(float8 value, float8 end)
+{
+	return value > end / MARGIN || value < -end / MARGIN;
+}
+
+bool
+cs_sum_is_near_end(Oid type, Datum value)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value) > PG_INT16_MAX / 2 ||
+				DatumGetInt16(value) < PG_INT16_MIN / 2;
+		case INT4OID:
+			return DatumGetInt32(value) > PG_INT32_MAX / 2 ||
+				DatumGetInt32(value) < PG_INT32_MIN / 2;
+		case INT8OID:
+		case CASHOID:
+			return DatumGetInt64(value) > PG_INT64_MAX / 2 ||
+				DatumGetInt64(value) < PG_INT64_MIN / 2;
+		case FLOAT4OID:
+			return is_beyond(DatumGetFloat4(value), FLT_MAX);
+		case FLOAT8OID:
+			return is_beyond(DatumGetFloat8(value), DBL_MAX);
+		case INTERVALOID:
+			{
+				const Interval *interval = DatumGetIntervalP(value);
+
+				return is_beyond(interval->month, PG_INT32_MAX) ||
+					is_beyond(interval->day, PG_INT32_MAX) ||
+					is_beyond((float8) interval->time, (float8) PG_INT64_MAX);
+			}
+		default:
+			return false;
+	}
+}
+
+/* ----- that does not fail ----- */
+
+static bool
+add_intervals(const Interval *a, const Interval *b, bool subtract, Datum *sum)
+{
+	Interval   *result = palloc(sizeof(Interval));
+	bool		overflow;
+
+	if (!cs_interval_is_finite(a) || !cs_interval_is_finite(b))
+		return false;
+	if (subtract)
+		overflow = pg_sub_s32_overflow(a->month, b->month, &result->month) ||
+			pg_sub_s32_overflow(a->day, b->day, &result->day) ||
+			pg_sub_s64_overflow(a->time, b->time, &result->time);
+	else
+		overflow = pg_add_s32_overflow(a->month, b->month, &result->month) ||
+			pg_add_s32_overflow(a->day, b->day, &result->day) ||
+			pg_add_s64_overflow(a->time, b->time, &result->time);
+	*sum = IntervalPGetDatum(result);
+	return !overflow && cs_interval_is_finite(result);
+}
+
+static bool
+add_numerics(Numeric a, Numeric b, bool subtract, Datum *sum)
+{
+	bool		error = false;
+	Numeric		result = subtract ? numeric_sub_opt_error(a, b, &error)
+		: numeric_add_opt_error(a, b, &error);
+
+	*sum = NumericGetDatum(result);
+	return !error;
+}
+
+static bool
+add_money(int64 a, int64 b, bool subtract, Datum *sum)
+{
+	int64		result;
+
+	if (subtract ? pg_sub_s64_overflow(a, b, &result) : pg_add_s64_overflow(a, b, &result))
+		return false;
+	*sum = Int64GetDatum(result);
+	return true;
+}
+
+/* Both are of the delta type; false: what comes of it cannot be added on. */
+static bool
+try_sum(Oid type, Datum a, Datum b, bool subtract, Datum *sum)
+{
+	switch (type)
+	{
+		case INT8OID:
+		case CASHOID:
+			return add_money(DatumGetInt64(a), DatumGetInt64(b), subtract, sum);
+		case FLOAT4OID:
+			*sum = Float4GetDatum(subtract ? DatumGetFloat4(a) - DatumGetFloat4(b)
+								  : DatumGetFloat4(a) + DatumGetFloat4(b));
+			break;
+		case FLOAT8OID:
+			*sum = Float8GetDatum(subtract ? DatumGetFloat8(a) - DatumGetFloat8(b)
+								  : DatumGetFloat8(a) + DatumGetFloat8(b));
+			break;
+		case NUMERICOID:
+			if (!add_numerics(DatumGetNumeric(a), DatumGetNumeric(b), subtract, sum))
+				return false;
+			break;
+		case INTERVALOID:
+			return add_intervals(DatumGetIntervalP(a), DatumGetIntervalP(b), subtract, sum);
+		default:
+			elog(ERROR, "values of type %u cannot be added", type);
+	}
+	return cs_sum_is_finite(type, *sum);
+}
+
+int64
+cs_sum_to_integer(Numeric number, bool *overflow)
+{
+	Datum		value = NumericGetDatum(number);
+	Datum		least = NumericGetDatum(int64_to_numeric(PG_INT64_MIN));
+	Datum		largest = NumericGetDatum(int64_to_numeric(PG_INT64_MAX));
+
+	*overflow = !cs_sum_is_finite(NUMERICOID, value) ||
+		DatumGetBool(DirectFunctionCall2(numeric_lt, value, least)) ||
+		DatumGetBool(DirectFunctionCall2(numeric_gt, value, largest));
+	return *overflow ? 0 : DatumGetInt64(DirectFunctionCall1(numeric_int8, value));
+}
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/* ----- one delta after another ----- */
+
+/* These can be added as numeric whatever the other one is. */
+static bool
+is_number(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Built-in types: there is no code of an owner's, and no binding is needed. */
+static Datum
+convert(const CsColumnDelta *from, Oid to)
+{
+	return cs_combine_convert(NULL, from->value, from->type, to);
+}
+
+static char *
+as_text(const CsColumnDelta *delta)
+{
+	return cs_combine_to_text(NULL, delta->type, delta->value);
+}
+
+/* For the owner of the dead letter that it will be. */
+static void
+write_down(CsColumnDelta *acc, const CsColumnDelta *change)
+{
+	acc->value = CStringGetTextDatum(psprintf("%s + %s", as_text(acc), as_text(change)));
+	acc->type = TEXTOID;
+}
+
+bool
+cs_sum_is_unwieldy(const CsColumnDelta *change)
+{
+	return change->rule == CS_RULE_ADD && !change->isnull && change->type == TEXTOID;
+}
+
+static bool
+fold_as(Oid type, CsColumnDelta *acc, const CsColumnDelta *change)
+{
+	Datum		sum;
+
+	if (!try_sum(type, convert(acc, type), convert(change, type), false, &sum))
+		return false;
+	acc->type = type;
+	acc->value = sum;
+	return true;
+}
+
+/* A column may have been given another type in between. */
+void
+cs_sum_fold(CsColumnDelta *acc, const CsColumnDelta *change)
+{
+	Oid			a = cs_sum_delta_type(acc->type);
+	Oid			b = cs_sum_delta_type(change->type);
+
+	if (OidIsValid(a) && !cs_sum_is_finite(acc->type, acc->value))
+		return;
+	if (OidIsValid(a) && a == b && fold_as(a, acc, change))
+		return;
+	if (is_number(a) && is_number(b) && (a != b || a == INT8OID) &&
+		fold_as(NUMERICOID, acc, change))
+		return;
+	write_down(acc, change);
+}
+
+/* ----- exactly ----- */
+
+static bool
+is_image(Oid type, Datum a, Datum b)
+{
+	switch (type)
+	{
+		case INT8OID:
+		case CASHOID:
+			return DatumGetInt64(a) == DatumGetInt64(b);
+		case NUMERICOID:
+			return datum_image_eq(a, b, false, -1);
+		case INTERVALOID:
+			return datum_image_eq(a, b, false, sizeof(Interval));
+		case FLOAT4OID:
+			return datum_image_eq(a, b, true, sizeof(float4));
+		default:
+			return datum_image_eq(a, b, FLOAT8PASSBYVAL, sizeof(float8));
+	}
+}
+
+/* Smaller integers are added as the largest. */
+static Datum
+widen(const CsMergeColumn *column, Datum value)
+{
+	return cs_combine_convert(NULL, value, column->type, column->delta_type);
+}
+
+bool
+cs_sum_is_exact(const CsMergeColumn *column, Datum from, const CsColumnDelta *change, Datum to)
+{
+	Oid			type = column->delta_type;
+	Datum		sum;
+
+#ifdef CS_MUTANT_INEXACT_DIFFERENCE
+	return true;
+#endif
+	if (change->isnull || change->type != type)
+		return false;
+#ifdef CS_MUTANT_INEXACT_DIFFERENCE
+	return true;
+#endif
+	return try_sum(type, widen(column, from), change->value, false, &sum) &&
+		is_image(type, sum, widen(column, to));
+}
+
+bool
+cs_sum_difference(const CsMergeColumn *column, Datum new, Datum old, CsColumnDelta *change)
+{
+	Oid			type = column->delta_type;
+
+	change->type = type;
+	change->isnull = false;
+	/* here, what can be computed is exact */
+	if (is_integer(type))
+		return try_sum(type, widen(column, new), widen(column, old), true, &change->value);
+	return try_sum(type, widen(column, new), widen(column, old), true, &change->value) &&
+		cs_sum_is_exact(column, old, change, new);
+}

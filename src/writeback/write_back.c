@@ -1,0 +1,502 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_back.c
+ *		Write back: writes go to the cache, and later to the table.
+ *
+ * The table's row is cached as in read_through.  What is deferred lies beside
+ * it (writeback/deferred.c), and a read puts the two together.  It shows the latest
+ * state whatever the caller's snapshot: the table under a fresh snapshot, and
+ * what is deferred beyond that.  Both can change under the reader's eyes; a
+ * flush or a direct change that ends in between moves something from one to the
+ * other, which shows in the entry's gen, and the reader looks again.
+ *
+ * Plain SQL reaches the table, and meets what is deferred column by column:
+ *
+ *		add, max, min	the table's value and the deferred one combine anyhow
+ *		replace			the later one wins: a direct change cancels
+ *		insert, delete	what was deferred for the row before is void
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/sysattr.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "relation/triggers.h"
+#include "rowcache/strategy.h"
+#include "testpoint.h"
+#include "writeback/apply.h"
+#include "writeback/combine.h"
+#include "writeback/deferred.h"
+#include "writeback/flush.h"
+#include "writeback/journal.h"
+#include "writeback/own.h"
+#include "writeback/state.h"
+#include "writeback/write_back.h"
+#include "xact/txn.h"
+
+/* The fourth field of advisory lock tags; users have 1 and 2. */
+#define LOCK_KEY		0xc6
+
+/* More keys of a table than this are locked all at once. */
+#define MAX_KEY_LOCKS	64
+
+static void
+needs(const CsBinding *binding, CsTriggerNeeds *needs)
+{
+	needs->on_insert = true;
+	needs->by_statement = false;
+	needs->settling = true;
+}
+
+/* ----- reading ----- */
+
+/* Other sessions' changes and ours, cancels included, on top of the table's row. */
+static void
+put_together(CsBinding *binding, const CsRowKey *rowkey, const CsDeferred *deferred,
+			 Snapshot fresh, CsOver *over)
+{
+	CsDelta		own;
+
+	memset(&over->deferred, 0, sizeof(over->deferred));
+	if (deferred != NULL && !cs_own_has_truncated(binding->slot))
+		(void) cs_deferred_merge(binding, deferred, fresh, &over->deferred);
+	if (cs_own_delta(binding, &rowkey->key, &own))
+		cs_delta_fold(binding, &over->deferred, &own);
+	over->row = over->base;
+	if (!cs_delta_is_empty(&over->deferred))
+		over->row = cs_delta_apply(binding, over->base, &over->deferred);
+}
+
+/*
+ * A row that cannot be put together cannot be read before it has been flushed:
+ * then what is deferred for it becomes a dead letter.
+ */
+static void
+put_together_for_reader(CsBinding *binding, const CsRowKey *rowkey,
+						const CsDeferred *deferred, Snapshot fresh, CsOver *over)
+{
+	PG_TRY();
+	{
+		put_together(binding, rowkey, deferred, fresh, over);
+	}
+	PG_CATCH();
+	{
+		cs_state_ask_flush(binding->slot);
+		cs_state_wake(binding->slot);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+typedef enum Found
+{
+	FOUND,
+	FOUND_MOVED,				/* something went from here to there: once
+								 * more */
+	FOUND_RETIRED				/* the table has changed: begin again */
+} Found;
+
+static Found
+read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+{
+	CsBinding  *binding = access->binding;
+	CsDeferred	before;
+	CsDeferred	after;
+	bool		deferred = cs_deferred_copy(binding, &rowkey->key, &before);
+	Snapshot	fresh;
+	Found		found = FOUND;
+
+	CS_TEST_POINT("read_copied");
+	/* neither the latest nor the transaction's can be had in parallel mode */
+	fresh = RegisterSnapshot(IsInParallelMode() ? GetCatalogSnapshot(binding->relid)
+							 : GetLatestSnapshot());
+	cs_access_begin(access, access->binding, fresh);
+	if (!cs_strategy_read_base(access, rowkey, answer))
+		found = FOUND_RETIRED;
+	else if (deferred)
+	{
+		CS_TEST_POINT("read_loaded");
+#ifdef CS_MUTANT_READ_ONCE
+		after = before;
+#else
+		if (!cs_deferred_copy(access->binding, &rowkey->key, &after) ||
+			after.head.gen != before.head.gen)
+			found = FOUND_MOVED;
+#endif
+	}
+	if (found == FOUND)
+	{
+		over->base = answer->row;
+		if (deferred)
+			put_together_for_reader(access->binding, rowkey, &after, fresh, over);
+		else
+			put_together(access->binding, rowkey, NULL, fresh, over);
+		answer->row = over->row;
+	}
+	UnregisterSnapshot(fresh);
+	return found;
+}
+
+/* What is written now would be overtaken by what the journal has, some day. */
+static void
+refuse_without_slot(const CsBinding *binding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("table \"%s\" has deferred writes that are not in it yet, and no place in the cache",
+					binding->name),
+			 errdetail_internal("%s", cs_slot_denial_detail(binding->denial)),
+			 errhint("Raise cache_strategies.max_tables or max_tables_per_role, or detach tables.")));
+}
+
+void
+cs_write_back_wait_replayed(CsBinding *binding)
+{
+#ifdef CS_MUTANT_NO_READ_GATE
+	return;
+#endif
+	if ((binding->slot >= 0 && cs_state_is_open(binding->slot)) || RecoveryInProgress() ||
+		!binding->options.durable || !cs_journal_has_pending(binding->relid))
+		return;
+#ifndef CS_MUTANT_JOURNAL_WITHOUT_SLOT
+	if (binding->slot < 0)
+		refuse_without_slot(binding);
+#endif
+	if (binding->slot < 0)
+		return;
+	cs_flush_require_idle(binding->relid);
+	cs_state_note_table(binding->slot, MyDatabaseId);
+	cs_state_wait_open(binding->slot, cs_worker_timeout);
+}
+
+static bool
+read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+{
+	memset(over, 0, sizeof(*over));
+	if (!cs_strategy_read_base(access, rowkey, answer))
+		return false;
+	over->base = over->row = answer->row;
+	return true;
+}
+
+static bool
+read_latest_over(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+{
+	CsBinding  *binding = access->binding;
+
+	/* a role that may not see every row does not see what is deferred either */
+	if (access->bypass == CS_BYPASS_RLS)
+		return read_table_only(access, rowkey, answer, over);
+	cs_write_back_wait_replayed(binding);
+	if (binding->slot < 0)
+		return read_table_only(access, rowkey, answer, over);
+	for (;;)
+	{
+		switch (read_under(access, rowkey, answer, over))
+		{
+			case FOUND:
+				return true;
+			case FOUND_RETIRED:
+				return false;
+			case FOUND_MOVED:
+				break;
+		}
+		if (access->binding != binding || binding->retired)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static bool
+read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsOver		over;
+
+	return read_latest_over(access, rowkey, answer, &over);
+}
+
+bool
+cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsOver *over)
+{
+	CsAccess	access;
+	CsAnswer	answer;
+
+	cs_access_begin(&access, binding, GetActiveSnapshot());
+	return access.binding == binding && read_latest_over(&access, rowkey, &answer, over);
+}
+
+/*
+ * Nobody can write the row to the table while we have it locked; a flush that
+ * did before may not have taken its part away yet, but is seen to have ended.
+ */
+void
+cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
+				   CsOver *over)
+{
+	CsDeferred	deferred;
+	bool		some = cs_deferred_copy(binding, &rowkey->key, &deferred);
+	Snapshot	fresh = RegisterSnapshot(GetLatestSnapshot());
+
+	over->base = base;
+	put_together(binding, rowkey, some ? &deferred : NULL, fresh, over);
+	UnregisterSnapshot(fresh);
+	over->arrival = deferred.head.arrival;
+	over->awaited = some && cs_deferred_is_awaited(&deferred);
+	over->behind = over->awaited ? cs_deferred_behind(&deferred) : 0;
+}
+
+bool
+cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
+{
+	CsAccess	access;
+	CsAnswer	answer = {0};
+	Snapshot	fresh = RegisterSnapshot(GetLatestSnapshot());
+
+	cs_access_begin(&access, binding, fresh);
+	access.bypass = CS_BYPASS_OWN;
+	cs_access_table(&access, rowkey, &answer);
+	UnregisterSnapshot(fresh);
+	return answer.row != NULL;
+}
+
+/* ----- deferring ----- */
+
+/* Tables that a transaction does not defer for; process-local. */
+static LocalTransactionId stopped_in = InvalidLocalTransactionId;
+static List *stopped = NIL;		/* OIDs, in TopMemoryContext */
+
+void
+cs_write_back_stop(const CsBinding *binding)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (stopped_in != cs_my_lxid())
+	{
+		list_free(stopped);
+		stopped = NIL;
+		stopped_in = cs_my_lxid();
+	}
+	stopped = list_append_unique_oid(stopped, binding->relid);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+is_stopped(const CsBinding *binding)
+{
+	return stopped_in == cs_my_lxid() && list_member_oid(stopped, binding->relid);
+}
+
+bool
+cs_write_back_begin(CsBinding *binding)
+{
+	int			slot = binding->slot;
+
+	if (slot < 0 || is_stopped(binding) || RecoveryInProgress() || XactReadOnly || cs_txn_is_late() ||
+		(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED))
+		return false;
+	LockRelationOid(binding->relid, RowExclusiveLock);
+	AcceptInvalidationMessages();
+	if (binding->retired)
+		return true;
+#ifndef CS_MUTANT_DEFERRED_UNSETTLED
+	/* direct changes would not meet what is deferred */
+	if (!cs_triggers_settle(binding))
+		return false;
+#endif
+	if (!cs_state_is_open(slot))
+	{
+		/* attached or altered by us: it will not be opened */
+		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
+			return false;
+		cs_flush_require_idle(binding->relid);
+		cs_state_note_table(slot, MyDatabaseId);
+		cs_state_wait_open(slot, cs_worker_timeout);
+	}
+	return true;
+}
+
+static void
+lock_tag(LOCKTAG *tag, const CsBinding *binding, uint32 hash)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, binding->relid, hash, LOCK_KEY);
+}
+
+/* True: we had to lock, so what we know of the row may be outdated. */
+static bool
+lock_key(const CsBinding *binding, const CsKey *key)
+{
+	static LocalTransactionId counted;	/* transaction that 'count' is of */
+	static int	count;
+	uint32		hash = (uint32) key->hash | 1;
+	LOCKTAG		all;
+	LOCKTAG		tag;
+
+	lock_tag(&all, binding, 0);
+	lock_tag(&tag, binding, hash);
+	if (cs_lock_held(&all, ExclusiveLock) || cs_lock_held(&tag, ExclusiveLock))
+		return false;
+	if (counted != cs_my_lxid())
+		count = 0;
+	counted = cs_my_lxid();
+	if (++count > MAX_KEY_LOCKS)
+	{
+		(void) LockAcquire(&all, ExclusiveLock, false, false);
+		return true;
+	}
+	(void) LockAcquire(&all, RowExclusiveLock, false, false);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
+}
+
+/*
+ * Two that defer do not see each other's changes before they have committed.
+ * Together they may break what each alone does not: a constraint, or the range
+ * of an integer.
+ */
+bool
+cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
+{
+	const CsMerge *merge = cs_merge_get(binding);
+	bool		needed = merge->constrained;
+	HeapTupleData tuple;
+
+	if (!needed && row != NULL)
+	{
+		tuple = cs_row_tuple(row);
+		for (int i = 0; i < merge->n && !needed; i++)
+		{
+			bool		isnull;
+			Datum		value;
+
+			if (merge->columns[i].rule != CS_RULE_ADD)
+				continue;
+			value = heap_getattr(&tuple, merge->columns[i].attnum, binding->tupdesc, &isnull);
+			needed = !isnull && cs_sum_is_near_end(merge->columns[i].type, value);
+		}
+	}
+#ifdef CS_MUTANT_NO_KEY_LOCK
+	return false;
+#endif
+	return needed && lock_key(binding, &rowkey->key);
+}
+
+HeapTupleHeader
+cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
+					const CsDelta *delta)
+{
+	HeapTupleHeader result;
+
+	if (cs_write_back_lock(binding, rowkey, row))
+		return NULL;
+	result = cs_delta_apply(binding, row, delta);
+	if (cs_write_back_lock(binding, rowkey, result))
+		return NULL;
+	cs_delta_check_row(binding, result, cs_delta_columns(delta), false);
+	cs_own_defer(binding, rowkey, delta);
+	return result;
+}
+
+/* ----- direct changes ----- */
+
+static bool
+is_changed(const CsChange *change, Form_pg_attribute att)
+{
+	bool		oldnull;
+	bool		newnull;
+	Datum		old = slot_getattr(change->oldslot, att->attnum, &oldnull);
+	Datum		new = slot_getattr(change->newslot, att->attnum, &newnull);
+
+	return oldnull != newnull ||
+		(!oldnull && !datum_image_eq(old, new, att->attbyval, att->attlen));
+}
+
+static bool
+is_named(const CsChange *change, AttrNumber attnum)
+{
+	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, change->updated);
+}
+
+/*
+ * Columns that the later of two changes decides, and that this one set, if only
+ * to what the table had already, or that a trigger changed.  One that has no
+ * rule may have had one, by another name say, when a write was deferred.
+ */
+static Bitmapset *
+replaced_columns(CsBinding *binding, const CsChange *change)
+{
+	const CsMerge *merge = cs_merge_get(binding);
+	Bitmapset  *columns = NULL;
+	CsUsage		usage;
+
+	cs_store_usage(binding->slot, &usage);
+	for (int i = 0; i < binding->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(binding->tupdesc, i);
+		const CsMergeColumn *column = cs_merge_column(merge, att->attnum);
+
+		if (att->attisdropped ||
+			(column != NULL ? column->rule != CS_RULE_REPLACE : usage.dirty_entries == 0))
+			continue;
+		if (is_named(change, att->attnum) || is_changed(change, att))
+			columns = bms_add_member(columns, att->attnum);
+	}
+	return columns;
+}
+
+static void
+changed(const CsBinding *const_binding, const CsChange *change)
+{
+	CsBinding  *binding = (CsBinding *) const_binding;
+	Bitmapset  *columns;
+
+	cs_strategy_invalidate(binding, change);
+	if (binding->slot < 0 || cs_apply_is_writing(binding->relid))
+		return;
+#ifdef CS_MUTANT_NO_CANCEL
+	return;
+#endif
+	if (change->old == NULL || change->new == NULL ||
+		change->old->key.hash != change->new->key.hash)
+	{
+		if (change->old != NULL)
+		{
+			(void) cs_own_took_along(&change->old->key);
+			cs_own_cancel(binding, change->old, NULL, 0);
+		}
+		if (change->new != NULL)
+			cs_own_cancel(binding, change->new, NULL,
+						  cs_own_is_upserting(binding->relid) ? CS_RESERVE_NO_NEW_WHOLE
+						  : CS_RESERVE_NO_WHOLE);
+		return;
+	}
+	if (cs_own_took_along(&change->new->key))
+	{
+		cs_own_cancel(binding, change->new, NULL, 0);
+		return;
+	}
+	columns = replaced_columns(binding, change);
+	if (columns != NULL)
+		cs_own_cancel(binding, change->new, columns, CS_RESERVE_NO_NEW_WHOLE);
+}
+
+const CsStrategy cs_write_back = {
+	.name = "write_back",
+	.needs = needs,
+	.read = read_latest,
+	.miss = cs_strategy_load_once,
+	.changed = changed
+};

@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * writeplan.h
+ *		Statements of the functions that write by key: how they are kept, and
+ *		run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_WRITEPLAN_H
+#define CS_WRITEPLAN_H
+
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
+#include "relation/binding.h"
+
+/* What a statement returned. */
+typedef struct CsReturned
+{
+	bool		found;			/* it changed, or saw, a row */
+	bool		isnull;
+	Datum		value;			/* first column, in the caller's context */
+} CsReturned;
+
+/* CsPlan.kind */
+enum
+{
+	CS_PLAN_WRITE,
+	CS_PLAN_READ_BACK,
+	CS_PLAN_REMOVE,
+	CS_PLAN_INCREMENT,
+	CS_PLAN_UPSERT
+};
+
+/* NULL: there is none for these columns yet. */
+extern SPIPlanPtr cs_write_find_plan(const CsBinding *binding, int kind,
+									 const Bitmapset *columns);
+extern SPIPlanPtr cs_write_keep_plan(CsBinding *binding, int kind,
+									 const Bitmapset *columns, const char *query,
+									 int nargs, Oid *types);
+
+/* Between cs_write_connect() and SPI_finish(). */
+extern void cs_write_connect(const CsBinding *binding);
+extern void cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values,
+						 const char *nulls, AttrNumber added_to,
+						 CsReturned *returned);
+
+/* Quoted. */
+extern const char *cs_write_column_name(const CsBinding *binding, AttrNumber attnum);
+
+/* The primary key's columns, for ON CONFLICT. */
+extern void cs_write_append_arbiter(StringInfo buf, const CsBinding *binding);
+
+/* The columns of a row that a statement gives a value, as attribute numbers. */
+extern Bitmapset *cs_write_given_columns(const CsBinding *binding, const bool *nulls);
+
+#endif							/* CS_WRITEPLAN_H */

@@ -1,0 +1,250 @@
+/*-------------------------------------------------------------------------
+ *
+ * attempt.c
+ *		What the flush worker tries, and what it does when that fails.
+ *
+ * Whatever it does is a transaction of its own, so that an error undoes that
+ * and nothing else, and the process goes on.  The error is logged, but the same
+ * one only once in a while, as what has failed will often fail again; and it is
+ * tried again after a delay that grows.
+ *
+ * What has gone wrong is kept by whoever tries, one CsTrouble for each thing
+ * that can fail by itself: the troubles of one table do not delay another.
+ *
+ * The work runs what users have written: it may take any time, catch the
+ * cancellation that a limit brings, take session locks and change settings.
+ *
+ * Everything here is process-local, and no lock is held between attempts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "xact/attempt.h"
+#include "xact/txn.h"
+
+/*
+ * A flush worker waits for no lock longer than that.  It looks for deadlocks
+ * early, so that it is the worker that gives way and not those who wait for it.
+ */
+#define LOCK_TIMEOUT	"1s"
+#define DEADLOCK_TIMEOUT "100ms"
+
+#define MIN_DELAY_MS	100		/* after an error */
+#define MAX_DELAY_MS	30000
+#define LOG_AGAIN_MS	60000	/* the same error */
+
+#define INSIST_MS		2000	/* from the cancellation to the end */
+
+volatile sig_atomic_t cs_attempt_busy = false;
+volatile sig_atomic_t cs_attempt_timed_out = false;
+
+static TimeoutId cancellation = MAX_TIMEOUTS;
+static TimeoutId insistence;
+
+/* ----- limits ----- */
+
+/* As a request to cancel does; in a signal handler. */
+static void
+cancel_work(void)
+{
+	cs_attempt_timed_out = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+/* As SIGTERM does. */
+static void
+end_process(void)
+{
+	InterruptPending = true;
+	ProcDiePending = true;
+	SetLatch(MyLatch);
+}
+
+static void
+start_limit(int limit)
+{
+	EnableTimeoutParams timeouts[2] = {{0}};
+
+	if (cancellation == MAX_TIMEOUTS)
+	{
+		cancellation = RegisterTimeout(USER_TIMEOUT, cancel_work);
+		insistence = RegisterTimeout(USER_TIMEOUT, end_process);
+	}
+	cs_attempt_timed_out = false;
+	if (limit == 0)
+		return;
+	timeouts[0].id = cancellation;
+	timeouts[1].id = insistence;
+	timeouts[0].type = timeouts[1].type = TMPARAM_AFTER;
+	timeouts[0].delay_ms = limit;
+	timeouts[1].delay_ms = limit + INSIST_MS;
+	enable_timeouts(timeouts, 2);
+}
+
+static void
+end_limit(void)
+{
+	disable_timeout(cancellation, false);
+	disable_timeout(insistence, false);
+	QueryCancelPending = false;
+}
+
+/* What DISCARD would do away with, as far as a trigger can make it. */
+static void
+reset_session(void)
+{
+	LockReleaseAll(USER_LOCKMETHOD, true);
+	ResetAllOptions();
+}
+
+static void
+explain_timeout(ErrorData *error, int limit)
+{
+	if (!cs_attempt_timed_out || error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		return;
+	error->message = psprintf("it took longer than %d ms", limit);
+	error->hint = pstrdup("Look at the table's triggers and at locks on its rows, or increase cache_strategies.worker_timeout.");
+}
+
+/* ----- attempts ----- */
+
+ErrorData *
+cs_attempt_make(CsAttempt work, void *arg, int limit)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	cs_attempt_busy = true;
+	SetCurrentStatementStartTimestamp();
+	start_limit(limit);
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		cs_txn_note_use();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		work(arg);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+		end_limit();
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		end_limit();
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		explain_timeout(error, limit);
+		AbortCurrentTransaction();
+		FlushErrorState();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	reset_session();
+	cs_attempt_busy = false;
+	MemoryContextSwitchTo(caller);
+	return error;
+}
+
+/* Whatever is configured for the server or the database. */
+void
+cs_attempt_set_options(void)
+{
+	static const char *const options[][2] = {
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"lock_timeout", LOCK_TIMEOUT},
+		{"deadlock_timeout", DEADLOCK_TIMEOUT},
+		{"statement_timeout", "0"},
+		{"transaction_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"idle_session_timeout", "0"},
+	};
+	char		most[16];
+
+	for (int i = 0; i < lengthof(options); i++)
+		/* older versions do not have all of them */
+		if (GetConfigOption(options[i][0], true, false) != NULL)
+			SetConfigOption(options[i][0], options[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	/* a flush of many rows is not a change of the whole table */
+	snprintf(most, sizeof(most), "%d", INT_MAX);
+	SetConfigOption("cache_strategies.bulk_threshold", most, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+static void
+log_error(CsTrouble *t, const char *table, const ErrorData *error)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (error->sqlerrcode == t->code &&
+		!TimestampDifferenceExceeds(t->logged, now, LOG_AGAIN_MS))
+		return;
+	t->code = error->sqlerrcode;
+	t->logged = now;
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 table == NULL ? errmsg("could not look after deferred writes: %s", error->message) :
+			 errmsg("could not flush deferred writes of table \"%s\": %s", table, error->message),
+			 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint != NULL ? errhint("%s", error->hint) : 0,
+			 error->context != NULL ? errcontext_msg("%s", error->context) : 0));
+}
+
+/* Tables that fail together are not to be tried together for ever. */
+static void
+back_off(CsTrouble *t)
+{
+	double		part = 0.5 + 0.5 * pg_prng_double(&pg_global_prng_state);
+
+	t->delay = Min(Max(t->delay * 2, MIN_DELAY_MS), MAX_DELAY_MS);
+	t->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+												(int64) (t->delay * part));
+}
+
+void
+cs_attempt_failed(CsTrouble *t, const char *table, const ErrorData *error)
+{
+	log_error(t, table, error);
+	back_off(t);
+}
+
+void
+cs_attempt_went_well(CsTrouble *t)
+{
+	t->delay = 0;
+	t->not_before = 0;
+}
+
+bool
+cs_attempt_is_too_early(const CsTrouble *t)
+{
+	return t->not_before > GetCurrentTimestamp();
+}
+
+bool
+cs_attempt_common(CsAttempt work, CsTrouble *t)
+{
+	ErrorData  *error = cs_attempt_make(work, NULL, 0);
+
+	if (error == NULL)
+		cs_attempt_went_well(t);
+	else
+		cs_attempt_failed(t, NULL, error);
+	return error == NULL;
+}

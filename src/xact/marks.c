@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * marks.c
+ *		The stripes that the current transaction has marked.
+ *
+ * An array in the pending list's memory: sorted and without doubles what was
+ * known at PRE_COMMIT, then what came late.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "store/stripe.h"
+#include "xact/marks.h"
+#include "xact/pending.h"
+
+CsMarks		cs_marks;
+
+static int
+compare_marks(const void *a, const void *b)
+{
+	uint32		x = ((const CsMark *) a)->stripe;
+	uint32		y = ((const CsMark *) b)->stripe;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+void
+cs_marks_collect(void)
+{
+	CsMarks    *marks = &cs_marks;
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+	int			unique = 0;
+
+	if (cs_pending.keys == NULL)
+		return;
+	marks->max = cs_pending.keys->members + 16;
+	marks->mark = MemoryContextAllocHuge(cs_pending_context(),
+										 marks->max * sizeof(CsMark));
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+
+		if (!table->whole)
+			marks->mark[marks->nsorted++].stripe = cs_stripe_of(key->name.hash);
+	}
+	qsort(marks->mark, marks->nsorted, sizeof(CsMark), compare_marks);
+	for (int i = 0; i < marks->nsorted; i++)
+		if (i == 0 || marks->mark[i].stripe != marks->mark[unique - 1].stripe)
+			marks->mark[unique++] = marks->mark[i];
+	marks->nsorted = unique;
+}
+
+void
+cs_marks_set(void)
+{
+#ifndef CS_MUTANT_NO_MARK
+	for (cs_marks.n = 0; cs_marks.n < cs_marks.nsorted; cs_marks.n++)
+	{
+		CsMark	   *mark = &cs_marks.mark[cs_marks.n];
+
+		mark->version = cs_stripe_mark(mark->stripe);
+	}
+#endif
+}
+
+void
+cs_marks_add(uint32 stripe)
+{
+	CsMarks    *marks = &cs_marks;
+
+	if (marks->n >= marks->max)
+	{
+		marks->max = Max(64, marks->max * 2);
+		if (marks->mark == NULL)
+			marks->mark = MemoryContextAllocHuge(cs_pending_context(),
+												 marks->max * sizeof(CsMark));
+		else
+			marks->mark = repalloc_huge(marks->mark, marks->max * sizeof(CsMark));
+	}
+	marks->mark[marks->n].stripe = stripe;
+	marks->mark[marks->n].version = cs_stripe_mark(stripe);
+	marks->n++;
+}
+
+CsMark *
+cs_marks_find(uint32 stripe)
+{
+	CsMark		wanted = {.stripe = stripe};
+	CsMark	   *found = bsearch(&wanted, cs_marks.mark, cs_marks.nsorted, sizeof(CsMark),
+								compare_marks);
+
+	for (int i = cs_marks.nsorted; found == NULL && i < cs_marks.n; i++)
+		if (cs_marks.mark[i].stripe == stripe)
+			found = &cs_marks.mark[i];
+	return found;
+}

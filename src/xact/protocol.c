@@ -1,0 +1,636 @@
+/*-------------------------------------------------------------------------
+ *
+ * protocol.c
+ *		The commit protocol: marks before a change can be seen, takes them
+ *		away after.
+ *
+ *		PRE_COMMIT	mark every stripe and slot that was touched, THEN unlink
+ *					the entries; remember versions and epochs
+ *
+ * "Slot" is both its words: changes of any kind for each table that was touched,
+ * the other one for those that were touched as a whole.
+ *
+ *		COMMIT		publish what is still allowed to be, THEN unmark
+ *		ABORT		unmark
+ *		PREPARE		set px, THEN unmark
+ *
+ * The orders matter; src/README.md says why, and there is a build without
+ * each of them that the tests have to tell from this one.
+ *
+ * Everything that can fail happens at PRE_COMMIT, before the first mark or
+ * with the marks on record for ABORT to take back.  The COMMIT callback does
+ * not allocate, throw or look at catalogues.
+ *
+ * Other extensions' PRE_COMMIT callbacks may run SQL after ours: what arrives
+ * after our marks is marked at once ("late").
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "guc.h"
+#include "store/counters.h"
+#include "store/slot.h"
+#include "store/store.h"
+#include "store/stripe.h"
+#include "testpoint.h"
+#include "xact/marks.h"
+#include "xact/participant.h"
+#include "xact/pending.h"
+#include "xact/txn.h"
+
+typedef enum Phase
+{
+	PHASE_OPEN,					/* user code may still run */
+	PHASE_MARKED,				/* PRE_COMMIT is done */
+	PHASE_PREPARED				/* PRE_PREPARE is done */
+} Phase;
+
+/* Late keys beyond this many mark their whole table. */
+#define MAX_LATE	1024
+
+CsResolveHook cs_txn_resolve_hook = NULL;
+uint64		cs_txn_lock_era = 1;
+
+static const CsParticipant *participants[4];
+static int	n_participants = 0;
+static CsEndHook end_hooks[8];
+static int	n_end_hooks = 0;
+static Phase phase = PHASE_OPEN;
+static bool used = false;
+static uint64 top_xid;			/* known from PRE_COMMIT on; 0: none */
+
+/* ----- marks ----- */
+
+static void
+mark_table(CsPendingTable *table)
+{
+	if (table->marked || table->slot < 0)
+		return;
+	table->marked = true;
+	cs_slot_mark(table->slot, table->ddl);
+	cs_counters_add(table->slot, CS_COUNT_TABLE_INVALIDATION, 1);
+}
+
+/*
+ * One mark is enough for all that the transaction does, but it may be older
+ * than the xid.  Whoever finds the mark, or that it has come and gone, is to
+ * find the xid too.
+ */
+static void
+mark_any(CsPendingTable *table)
+{
+#ifndef CS_MUTANT_NO_ANY_MARK
+	if (table->slot < 0)
+		return;
+	cs_slot_raise_last_xid(table->slot, top_xid);
+	if (!table->any_marked)
+		cs_slot_mark_any(table->slot);
+	table->any_marked = true;
+#endif
+}
+
+static void
+unlink_keys(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	if (cs_pending.keys == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+
+		if (table->whole || table->slot < 0)
+			continue;
+		if (cs_store_vacate(key->name.slot, key->name.hash, &key->vacated))
+			cs_counters_add(key->name.slot, CS_COUNT_INVALIDATION, 1);
+	}
+}
+
+/* ----- PRE_COMMIT ----- */
+
+/* What was touched is now known for good: versions and epochs to publish under. */
+static void
+remember(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+		if (table->slot >= 0)
+			table->epoch = cs_slot_epoch(cs_slot_read(table->slot));
+	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsMark	   *mark = cs_marks_find(cs_stripe_of(key->name.hash));
+
+		if (mark != NULL)
+			key->version = mark->version;
+	}
+}
+
+static void
+mark_all(void)
+{
+	FullTransactionId xid;
+
+	/* have the invalidations of the last command reach cs_txn_ddl() */
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		CommandCounterIncrement();
+	if (cs_pending.context == NULL)
+		return;
+	/* looking at catalogues may bring in more invalidations */
+	for (int done = 0; done < cs_pending.nddl;)
+	{
+		int			n = cs_pending.nddl;
+
+		for (; done < n; done++)
+			cs_txn_resolve_hook(cs_pending.ddl[done]);
+	}
+	xid = GetTopFullTransactionIdIfAny();
+	top_xid = U64FromFullTransactionId(xid);
+	cs_marks_collect();
+
+	CS_TEST_POINT("before_mark");
+#ifdef CS_MUTANT_BUMP_AFTER_UNLINK
+	unlink_keys();
+	CS_TEST_POINT("after_mark");
+#endif
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
+		if (table->whole)
+			mark_table(table);
+		mark_any(table);
+	}
+	cs_marks_set();
+	remember();
+#if !defined(CS_MUTANT_BUMP_AFTER_UNLINK) && !defined(CS_MUTANT_UNLINK_AT_COMMIT) && \
+	!defined(CS_MUTANT_NO_MARK)
+	CS_TEST_POINT("after_mark");
+	unlink_keys();
+#endif
+	CS_TEST_POINT("after_pre_commit");
+}
+
+/* ----- COMMIT: must not throw, allocate or read catalogues ----- */
+
+typedef struct PublishCheck
+{
+	uint32		stripe;
+	uint64		version;
+} PublishCheck;
+
+/* Nobody has changed a key of this stripe since our mark. */
+static bool
+is_newest(void *arg)
+{
+#if defined(CS_MUTANT_UNCONDITIONAL_PUBLISH) || defined(CS_MUTANT_FLUX_BEFORE_INSTALL)
+	return true;
+#else
+	PublishCheck *check = arg;
+
+	return cs_stripe_version(cs_stripe_read(check->stripe)) == check->version;
+#endif
+}
+
+#ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
+/* Compare now, install after the marks are gone. */
+static void
+compare_early(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+		if (cs_stripe_version(cs_stripe_read(cs_stripe_of(key->name.hash))) != key->version)
+			key->version = 0;
+}
+#endif
+
+static void
+publish_key(const CsPendingKey *pending, const CsPendingTable *table)
+{
+	const CsPublish *publish = &pending->top->publish;
+	CsKey		key = {
+		.hash = pending->name.hash,
+		.owner = pending->name.slot,
+		.len = publish->keylen,
+		.data = publish->key
+	};
+	CsMeta		meta = {
+#ifdef CS_MUTANT_PUBLISH_EPOCH_NOW
+		.epoch = cs_slot_epoch(cs_slot_read(table->slot)),
+#else
+		.epoch = table->epoch,
+#endif
+		.wxid = top_xid,
+		.expires = publish->expires,
+		.flags = publish->flags
+	};
+	PublishCheck check = {cs_stripe_of(key.hash), pending->version};
+	CsInstall	done;
+
+	done = cs_store_reinstall(&key, &meta, publish->value, publish->len,
+							  publish->quota, &pending->vacated, is_newest, &check);
+	cs_counters_add(table->slot,
+					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED, 1);
+}
+
+static void
+publish_all(void)
+{
+	cs_keyset_iterator iter;
+	CsPendingKey *key;
+
+	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+		return;
+	cs_keyset_start_iterate(cs_pending.keys, &iter);
+	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	{
+		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+
+		if (key->top != NULL && key->top->data != NULL && !table->whole &&
+			table->slot >= 0 && key->version != 0)
+			publish_key(key, table);
+	}
+}
+
+static void
+unmark_all(void)
+{
+	for (int i = 0; i < cs_marks.n; i++)
+		cs_stripe_unmark(cs_marks.mark[i].stripe);
+	cs_marks.n = 0;
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
+		if (table->marked)
+			cs_slot_unmark(table->slot);
+		if (table->any_marked)
+			cs_slot_unmark_any(table->slot);
+		table->marked = table->any_marked = false;
+	}
+}
+
+static void
+set_px(void)
+{
+	for (int i = 0; i < cs_marks.n; i++)
+		cs_stripe_prepared(cs_marks.mark[i].stripe, top_xid);
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
+		if (table->marked)
+			cs_slot_prepared(table->slot, top_xid);
+		if (table->any_marked)
+			cs_slot_prepared_any(table->slot, top_xid);
+	}
+}
+
+#ifdef CS_MUTANT_NO_MARK
+static void
+invalidate_late(void)
+{
+	for (int i = 0; i < cs_marks.nsorted; i++)
+		cs_stripe_bump(cs_marks.mark[i].stripe);
+	unlink_keys();
+}
+#endif
+
+/*
+ * Tables that are not cached any more: dropped or detached by a transaction that
+ * has committed, or created by one that has not.  It holds a lock that keeps
+ * writers away, so nobody marks them.
+ */
+static void
+release_slots(bool committed)
+{
+	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
+	{
+		if (!(committed ? table->dropped : table->created))
+			continue;
+		cs_slot_release(table->slot, table->database, CS_SLOT_TABLE, table->relation);
+	}
+}
+
+static void
+commit(void)
+{
+	CS_TEST_POINT("commit_begin");
+#ifdef CS_MUTANT_NO_MARK
+	invalidate_late();
+#endif
+#ifdef CS_MUTANT_UNLINK_AT_COMMIT
+	unlink_keys();
+#endif
+#ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
+	compare_early();
+	unmark_all();
+	CS_TEST_POINT("commit_middle");
+	publish_all();
+#else
+	publish_all();
+	CS_TEST_POINT("commit_middle");
+	unmark_all();
+#endif
+	release_slots(true);
+	CS_TEST_POINT("commit_end");
+}
+
+/* The other end: someone else will make the changes visible. */
+static void
+prepare(void)
+{
+#ifdef CS_MUTANT_PX_AFTER_UNMARK
+	for (int i = 0; i < cs_marks.n; i++)
+		cs_stripe_unmark(cs_marks.mark[i].stripe);
+	CS_TEST_POINT("prepare_middle");
+	set_px();
+	cs_marks.n = 0;
+#else
+	set_px();
+	CS_TEST_POINT("prepare_middle");
+#endif
+	unmark_all();
+}
+
+/* ----- callbacks ----- */
+
+/* Call this function of all participants that have it. */
+#define CALL_PARTICIPANTS(function, ...) \
+	do { \
+		for (int i_ = 0; i_ < n_participants; i_++) \
+			if (participants[i_]->function != NULL) \
+				participants[i_]->function(__VA_ARGS__); \
+	} while (0)
+
+static void
+reset(bool committed)
+{
+	cs_txn_lock_era++;
+	for (int i = 0; used && i < n_end_hooks; i++)
+		end_hooks[i] (committed);
+	cs_pending_forget();
+	memset(&cs_marks, 0, sizeof(cs_marks));
+	phase = PHASE_OPEN;
+	used = false;
+	top_xid = 0;
+}
+
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			CALL_PARTICIPANTS(before_marks);
+			mark_all();
+			phase = PHASE_MARKED;
+			CALL_PARTICIPANTS(after_marks);
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			CALL_PARTICIPANTS(prepare);
+			mark_all();
+			phase = PHASE_PREPARED;
+			break;
+		case XACT_EVENT_COMMIT:
+			CALL_PARTICIPANTS(committed);
+			if (cs_pending.context != NULL)
+				commit();
+			reset(true);
+			break;
+		case XACT_EVENT_PREPARE:
+			CALL_PARTICIPANTS(aborted);
+			if (cs_pending.context != NULL)
+				prepare();
+			reset(true);
+			break;
+		case XACT_EVENT_ABORT:
+			CALL_PARTICIPANTS(aborted);
+			if (cs_pending.context != NULL)
+			{
+				/* an error after the transaction was prepared aborts nothing */
+				if (phase == PHASE_PREPARED)
+					set_px();
+#ifndef CS_MUTANT_ABORT_KEEPS_MARKS
+				unmark_all();
+#endif
+				release_slots(false);
+			}
+			reset(false);
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			break;				/* workers change nothing */
+	}
+}
+
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mine,
+				 SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		cs_pending_subcommit(mine, parent);
+		CALL_PARTICIPANTS(subcommitted, mine, parent);
+	}
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		cs_txn_lock_era++;
+		cs_pending_subabort(mine);
+		CALL_PARTICIPANTS(subaborted, mine);
+	}
+}
+
+void
+cs_txn_init(void)
+{
+	RegisterXactCallback(xact_callback, NULL);
+	RegisterSubXactCallback(subxact_callback, NULL);
+}
+
+void
+cs_txn_join(const CsParticipant *participant)
+{
+	if (n_participants == lengthof(participants))
+		elog(FATAL, "too many participants in the end of a transaction");
+	participants[n_participants++] = participant;
+}
+
+void
+cs_txn_at_end(CsEndHook hook)
+{
+	if (n_end_hooks == lengthof(end_hooks))
+		elog(FATAL, "too many end-of-transaction hooks");
+	end_hooks[n_end_hooks++] = hook;
+}
+
+/* ----- what the table layer calls ----- */
+
+void
+cs_txn_note_use(void)
+{
+	used = true;
+}
+
+static void
+mark_any_late(int slot)
+{
+	top_xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	mark_any(cs_pending_table(slot, true));
+}
+
+/*
+ * After our marks: mark and unlink at once.  A stripe of ours gets a newer
+ * version, which also keeps us from publishing there.
+ */
+static void
+touch_late(int slot, uint64 hash)
+{
+	uint32		stripe = cs_stripe_of(hash);
+	CsPendingTable *table = cs_pending_table(slot, true);
+
+	mark_any_late(slot);
+	if (table->whole)
+		return;
+	if (cs_marks_find(stripe) != NULL)
+		cs_stripe_bump(stripe);
+	else if (cs_marks.n - cs_marks.nsorted < MAX_LATE || slot < 0)
+	{
+		cs_marks_add(stripe);
+	}
+	else
+	{
+		table->whole = true;
+		mark_table(table);
+	}
+	if (slot >= 0)
+		cs_store_unlink(slot, hash);
+}
+
+void
+cs_txn_touch_only(int slot, uint64 hash)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+		cs_pending_key(slot, hash);
+	else
+		touch_late(slot, hash);
+}
+
+void
+cs_txn_publish(int slot, uint64 hash, const CsPublish *publish)
+{
+	cs_txn_touch_only(slot, hash);
+	/* that there is no value need not be said before there has been one */
+	if (phase == PHASE_OPEN && (publish != NULL || cs_pending.levels != NULL))
+		cs_pending_push(slot, hash, publish);
+}
+
+void
+cs_txn_touch(int slot, uint64 hash)
+{
+	cs_txn_publish(slot, hash, NULL);
+}
+
+void
+cs_txn_touch_table(int slot, bool ddl)
+{
+	used = true;
+	cs_pending_whole(slot, ddl);
+	if (phase == PHASE_OPEN)
+		return;
+	mark_table(cs_pending_table(slot, true));
+	mark_any_late(slot);
+}
+
+void
+cs_txn_note_table(int slot)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+		(void) cs_pending_table(slot, true);
+	else
+		mark_any_late(slot);
+}
+
+void
+cs_txn_drop_table(int slot, Oid database, Oid relation)
+{
+	CsPendingTable *table;
+
+	cs_txn_touch_table(slot, true);
+	table = cs_pending_table(slot, true);
+	table->dropped = true;
+	table->database = database;
+	table->relation = relation;
+}
+
+void
+cs_txn_create_table(int slot, Oid database, Oid relation)
+{
+	CsPendingTable *table = cs_pending_table(slot, true);
+
+	table->created = true;
+	table->database = database;
+	table->relation = relation;
+}
+
+/*
+ * Late DDL cannot be resolved to a slot here, in an invalidation callback:
+ * every cached table of the database is marked.
+ */
+static void
+ddl_late(void)
+{
+	int		   *slots = MemoryContextAlloc(cs_pending_context(),
+										   cs_max_tables * sizeof(int));
+	int			n = cs_slot_list(MyDatabaseId, slots);
+
+	for (int i = 0; i < n; i++)
+		cs_txn_touch_table(slots[i], true);
+	pfree(slots);
+}
+
+void
+cs_txn_ddl(Oid relation)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+		cs_pending_add_ddl(relation);
+	else
+		ddl_late();
+}
+
+bool
+cs_txn_is_late(void)
+{
+	return phase != PHASE_OPEN;
+}
+
+bool
+cs_txn_has_table(int slot)
+{
+	return cs_pending_table(slot, false) != NULL;
+}
+
+/* Nothing that can still be said of single keys would matter. */
+bool
+cs_txn_is_whole(int slot)
+{
+	CsPendingTable *table = cs_pending_table(slot, false);
+
+	return table != NULL && table->whole;
+}
