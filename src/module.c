@@ -14,7 +14,7 @@
 #include "attach/bindings_trigger.h"
 #include "bgworker/worker.h"
 #include "guc.h"
-#include "kv/cell.h"
+#include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "kv/kv.h"
 #include "relation/binding.h"
@@ -34,15 +34,16 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
+#include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
 #include "writeback/guard.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
 #include "writeback/quarantine.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
+#include "writeback/xactdelta.h"
 #include "xact/snapshot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_MODULE_MAGIC;
 
@@ -72,9 +73,9 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_progress_shmem_size, cs_progress_shmem_init},
 	{NULL, cs_quarantine_shmem_size, cs_quarantine_shmem_init},
 	{NULL, cs_deferred_shmem_size, cs_deferred_shmem_init},
-	{NULL, cs_journal_shmem_size, cs_journal_shmem_init},
+	{NULL, cs_commitepoch_shmem_size, cs_commitepoch_shmem_init},
 	{NULL, cs_state_shmem_size, cs_state_shmem_init},
-	{NULL, cs_cell_shmem_size, cs_cell_shmem_init},
+	{NULL, cs_commitflag_shmem_size, cs_commitflag_shmem_init},
 	{NULL, cs_keylock_shmem_size, cs_keylock_shmem_init},
 };
 
@@ -90,16 +91,16 @@ _PG_init(void)
 	cs_guc_define();
 	cs_shmem_hook(shmem_parts, lengthof(shmem_parts));
 	cs_slot_taken_hook = cs_state_reset;
-	cs_own_init();
+	cs_xactdelta_init();
 	cs_kv_init();
 	cs_space_init();
-	cs_txn_init();
+	cs_xact_init();
 	cs_binding_init();
 	cs_ddl_init();
 	cs_track_init();
 	cs_strategy_init(strategies);
-	cs_txn_at_end(cs_counters_flush_if_due);
-	cs_worker_init();
+	cs_xact_at_end(cs_counters_flush_if_due);
+	cs_launcher_init();
 	cs_guard_init();
 	cs_alter_init();
 	cs_bindings_trigger_init();

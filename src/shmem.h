@@ -13,7 +13,7 @@ typedef struct CsShmemPart
 {
 	void		(*request) (void);	/* of locks, and of space if that is not
 									 * what size() says; or NULL */
-	Size		(*size) (void);	/* or NULL */
+	Size		(*size) (void); /* or NULL */
 	void		(*init) (void); /* under AddinShmemInitLock */
 } CsShmemPart;
 

@@ -4,9 +4,9 @@
  *		DDL on tables that are attached or tracked.
  *
  * Nothing here is needed for reads to be exact: ddl.c sees what has happened
- * to a table, whoever did it and however, and inforce.c whether its triggers
- * are in force.  Here is what makes DDL work on such a table, or leaves it
- * cached, or at least says that it no longer is:
+ * to a table, whoever did it and however, and triggers_inforce.c whether its
+ * triggers are in force.  Here is what makes DDL work on such a table, or
+ * leaves it cached, or at least says that it no longer is:
  *
  *		ATTACH PARTITION		the partition gives up its own binding
  *		DETACH, INHERIT			the table gets the triggers that it needs now

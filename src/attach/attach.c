@@ -40,12 +40,14 @@
 #include "relation/triggers.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
+#include "writeback/commitepoch.h"
 #include "writeback/delta.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
+#include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_attach);
 
@@ -326,8 +328,8 @@ save_flush_state(Oid relid, bool defers)
 	cs_journal_forget(relid);
 	if (!defers)
 		return;
-	cs_journal_raise(cs_journal_last());
-	cs_journal_set_flushed(relid, cs_journal_boundary());
+	cs_commitepoch_raise(cs_journal_last());
+	cs_journal_set_flushed(relid, cs_commitepoch_boundary());
 }
 
 /* ----- attach ----- */

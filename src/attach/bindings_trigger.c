@@ -22,7 +22,7 @@
 #include "store/slot.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_bindings_changed);
 
@@ -46,7 +46,7 @@ want_worker(bool committed)
 void
 cs_bindings_trigger_init(void)
 {
-	cs_txn_at_end(want_worker);
+	cs_xact_at_end(want_worker);
 }
 
 static void
@@ -71,7 +71,7 @@ tell_sessions(TupleTableSlot *row)
 		cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 	if (slot < 0)
 		return;
-	cs_txn_touch_table(slot, true);
+	cs_xact_touch_table(slot, true);
 	worker_wanted |= defers;
 }
 

@@ -41,8 +41,8 @@
 #include "store/store.h"
 #include "writeback/delta.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
 #include "writeback/state.h"
+#include "writeback/xactdelta.h"
 
 /* ----- commands ----- */
 
@@ -97,8 +97,8 @@ has_own(int slot)
 	const CsKey *key;
 	CsDelta		delta;
 
-	while ((key = cs_own_next(slot, &at)) != NULL)
-		if (cs_own_delta(NULL, key, &delta) && !cs_delta_is_empty(&delta))
+	while ((key = cs_xactdelta_next(slot, &at)) != NULL)
+		if (cs_xactdelta_delta(NULL, key, &delta) && !cs_delta_is_empty(&delta))
 			return true;
 	return false;
 }
@@ -117,7 +117,7 @@ has_others(const CsBinding *binding)
 static void
 flush_binding(const CsBinding *binding)
 {
-	if (has_own(binding->slot) || (has_others(binding) && cs_own_has(binding->slot)))
+	if (has_own(binding->slot) || (has_others(binding) && cs_xactdelta_has(binding->slot)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot flush table \"%s\" because this transaction has changed rows of it",

@@ -22,10 +22,11 @@
 #include "relation/tracked.h"
 #include "relation/triggers.h"
 #include "shmem.h"
+#include "writeback/commitepoch.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
 #include "writeback/state.h"
+#include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_detach);
 
@@ -36,14 +37,14 @@ cs_detach_flush(Oid relid)
 
 	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
 		return;
-	if (cs_own_has(binding->slot))
+	if (cs_xactdelta_has(binding->slot))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("this transaction has deferred writes of table \"%s\" itself",
 						binding->name),
 				 errhint("Commit it first.")));
 	if (!cs_state_is_open(binding->slot))
-		cs_journal_raise(cs_journal_last());
+		cs_commitepoch_raise(cs_journal_last());
 	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(relid))
 		cs_flush_replay(relid);
 	cs_flush_table(relid, false);
@@ -56,7 +57,7 @@ discard_all(Oid relid)
 	CsBinding  *binding = cs_binding_get(relid);
 
 	if (binding != NULL && cs_binding_defers(binding) && binding->slot >= 0)
-		cs_own_truncate(binding);
+		cs_xactdelta_truncate(binding);
 }
 
 bool

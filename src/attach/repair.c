@@ -42,8 +42,8 @@
 #include "shmem.h"
 #include "store/slot.h"
 #include "writeback/flush.h"
-#include "writeback/own.h"
 #include "writeback/write_back.h"
+#include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_repair);
 PG_FUNCTION_INFO_V1(cs_binding_problem);
@@ -185,7 +185,7 @@ can_flush(Oid relid)
 	CsBinding  *binding = cs_binding_get(relid);
 
 	return binding != NULL && cs_binding_defers(binding) && binding->slot >= 0 &&
-		!cs_own_has(binding->slot) && !cs_own_has_cancels(binding->slot) &&
+		!cs_xactdelta_has(binding->slot) && !cs_xactdelta_has_cancels(binding->slot) &&
 		!IsolationUsesXactSnapshot();
 }
 

@@ -54,7 +54,7 @@ cs_track(PG_FUNCTION_ARGS)
 	cs_eligible_check(rel, false);
 	table_close(rel, NoLock);
 	cs_parts_take_over(relid, InvalidOid, relid);
-	cs_track_create(relid);
+	cs_tracked_create(relid);
 	PG_RETURN_VOID();
 }
 
@@ -68,7 +68,7 @@ cs_untrack(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("cache.untrack()");
 	PreventCommandIfReadOnly("cache.untrack()");
 	name = cs_owned_lock(relid);
-	if (!cs_track_drop(relid))
+	if (!cs_tracked_drop(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not tracked", name),
@@ -90,7 +90,7 @@ state_name(CsTracking state)
 			return "untracked";
 		case CS_TRACKING_BLIND:
 			return "blind";
-		case CS_TRACKING_FLUX:
+		case CS_TRACKING_WRITERS:
 			return "in flux";
 	}
 	return "";
@@ -107,7 +107,7 @@ state_reason(CsTracking state)
 			return "neither cache.track() nor cache.attach() was called for it";
 		case CS_TRACKING_BLIND:
 			return "its triggers are not all in force, or DDL is under way";
-		case CS_TRACKING_FLUX:
+		case CS_TRACKING_WRITERS:
 			return "a transaction that changes it is about to commit";
 	}
 	return "";

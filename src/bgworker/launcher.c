@@ -611,7 +611,7 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, voi
 }
 
 void
-cs_worker_init(void)
+cs_launcher_init(void)
 {
 	BackgroundWorker launcher;
 

@@ -10,7 +10,7 @@
 #ifndef CS_WORKER_H
 #define CS_WORKER_H
 
-extern void cs_worker_init(void);
+extern void cs_launcher_init(void);
 
 /* Entry points, found by name; the argument of the other is the database. */
 extern PGDLLEXPORT void cs_launcher_main(Datum arg);

@@ -3,10 +3,10 @@
  * change.c
  *		Changing keys, with the transaction or at once.
  *
- * A change of the transaction goes to the overlay, under the key's lock, and to
- * the store at the end (commit.c).  A change that is made at once goes to the
- * store by compare-and-swap of the whole entry, and takes locks only if somebody
- * has some (keylock.c).
+ * A change of the transaction goes to the list of changed keys, under the
+ * key's lock, and to the store at the end (commit.c).  A change that is made
+ * at once goes to the store by compare-and-swap of the whole entry, and takes
+ * locks only if somebody has some (keylock.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,16 +17,16 @@
 #include "miscadmin.h"
 
 #include "guc.h"
-#include "kv/cell.h"
 #include "kv/change.h"
 #include "kv/commit.h"
+#include "kv/commitflag.h"
 #include "kv/entry.h"
 #include "kv/keylock.h"
-#include "kv/overlay.h"
+#include "kv/xactkeys.h"
 #include "store/counters.h"
 #include "store/staged.h"
 #include "testpoint.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* ----- what is refused ----- */
 
@@ -82,7 +82,7 @@ read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
 #endif
 	if (!blind)
 		return cs_kv_read_store(key, true, value);
-	(void) cs_cell_lookup(&key->key, &look, true, &found);
+	(void) cs_commitflag_lookup(&key->key, &look, true, &found);
 	return false;
 }
 
@@ -90,13 +90,13 @@ static bool
 change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	bool		done = true;
-	CsOverlayKey *own;
+	CsXactKeyKey *own;
 	CsKvValue	old;
 	CsKvValue	new = {0};
 	bool		found;
 
 	cs_commit_check_open();
-	own = cs_overlay_enter(key);
+	own = cs_xactkeys_enter(key);
 	cs_keylock_take(own);
 	if (own->top != NULL)
 		found = !how.blind && cs_kv_peek_own(key, own->top, &old);
@@ -109,15 +109,15 @@ change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 		case CS_KV_PUT:
 			done = check_size(key, &new, how.best_effort);
 			if (done)
-				cs_overlay_put(own, &new, how.best_effort);
+				cs_xactkeys_put(own, &new, how.best_effort);
 			else
-				cs_overlay_remove(own);
+				cs_xactkeys_remove(own);
 			break;
 		case CS_KV_REMOVE:
-			cs_overlay_remove(own);
+			cs_xactkeys_remove(own);
 			break;
 	}
-	cs_txn_note_use();
+	cs_xact_note_use();
 	return done;
 }
 
@@ -146,7 +146,7 @@ present_version(const CsKvKey *key)
 	CsLook		look = {.epoch = key->space->epoch,.value = true};
 	CsFound		found;
 
-	return cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT ?
+	return cs_commitflag_peek(&key->key, &look, &found) == CS_LOOKUP_HIT ?
 		cs_entry_version(found.value) : 0;
 }
 #endif
@@ -176,7 +176,7 @@ replace_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool 
 		check_tags(key, value);
 		size = cs_entry_size(value);
 		bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
-		cs_entry_encode(value, cs_cell_version(), bytes);
+		cs_entry_encode(value, cs_commitflag_version(), bytes);
 		meta.expires = value->expires;
 		meta.flags = cs_entry_flags(value);
 	}
@@ -242,7 +242,7 @@ is_replaced(const CsKvKey *key, uint64 version)
 #ifdef CS_MUTANT_KV_LOOKS_ONCE
 	return false;
 #endif
-	if (cs_cell_peek(&key->key, &look, &found) != CS_LOOKUP_HIT)
+	if (cs_commitflag_peek(&key->key, &look, &found) != CS_LOOKUP_HIT)
 		return look.tag != 0;
 	same = cs_entry_version(found.value) == version;
 	pfree(found.value);
@@ -269,7 +269,7 @@ try_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg, bool lo
 	found.value = NULL;
 	if (how.blind)
 		expected = CS_ANY_VERSION;
-	else if (cs_cell_peek(&key->key, &look, &found) == CS_LOOKUP_HIT)
+	else if (cs_commitflag_peek(&key->key, &look, &found) == CS_LOOKUP_HIT)
 	{
 		expected = cs_entry_version(found.value);
 		cs_entry_decode(found.value, found.len, found.meta.expires, &old);
@@ -308,7 +308,7 @@ change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	Outcome		outcome;
 
-	if (cs_overlay_find(key) != NULL)
+	if (cs_xactkeys_find(key) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot change a key immediately that this transaction has changed"),
@@ -322,7 +322,7 @@ change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 			break;
 		}
 	}
-	cs_txn_note_use();
+	cs_xact_note_use();
 	return outcome == OUTCOME_DONE;
 }
 
@@ -353,5 +353,5 @@ cs_kv_announce(const CsSpace *space, int64 nkeys)
 	check_may_change();
 	cs_space_check_slot(space);
 	cs_commit_check_open();
-	cs_keylock_announce(cs_overlay_space(space), nkeys);
+	cs_keylock_announce(cs_xactkeys_space(space), nkeys);
 }

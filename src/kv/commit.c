@@ -3,13 +3,14 @@
  * commit.c
  *		How the keys that a transaction has changed become valid.
  *
- *		PRE_COMMIT	open the cell; stage every key; give the cell the xid
- *		COMMIT		flip the cell, THEN settle every key, THEN close the cell,
+ *		PRE_COMMIT	open the commit flag; stage every key; give the commit flag the xid
+ *		COMMIT		flip the commit flag, THEN settle every key, THEN close the commit flag,
  *					THEN take back the counters of locks
  *		ABORT		settle every key, THEN the same
  *
- * The flip changes all keys at once; settling only makes that last when the cell
- * goes on to another transaction.  All that can fail is done at PRE_COMMIT.
+ * The flip changes all keys at once; settling only makes that last when the
+ * commit flag goes on to another transaction.  All that can fail is done at
+ * PRE_COMMIT.
  *
  * The locks themselves are given back by PostgreSQL, after these callbacks.
  *
@@ -21,16 +22,16 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 
-#include "kv/cell.h"
 #include "kv/commit.h"
-#include "kv/overlay.h"
+#include "kv/commitflag.h"
+#include "kv/xactkeys.h"
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/staged.h"
 #include "testpoint.h"
 #include "xact/participant.h"
 
-static uint64 tag = 0;			/* of the cell while it is open */
+static uint64 tag = 0;			/* of the commit flag while it is open */
 static bool ending = false;		/* PRE_COMMIT is done, or under way */
 static bool notifies = false;	/* this session has used NOTIFY */
 
@@ -60,10 +61,10 @@ cs_commit_no_room_error(const CsSpace *space, const char *message)
 }
 
 static void
-stage(CsOverlayKey *own)
+stage(CsXactKeyKey *own)
 {
 	const CsSpace *space = &own->space->space;
-	const CsOverlayState *state = own->top;
+	const CsXactKeyState *state = own->top;
 	bool		remove = state->bytes == NULL ||
 	(state->expires != 0 && state->expires <= cs_clock_now());
 	CsMeta		meta = {
@@ -104,11 +105,11 @@ static void
 before_marks(void)
 {
 	ending = true;
-	if (cs_overlay.context == NULL || !cs_overlay_is_changed())
+	if (cs_xactkeys.context == NULL || !cs_xactkeys_is_changed())
 		return;
 	CS_TEST_POINT("kv_before_stage");
-	tag = cs_cell_open();
-	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	tag = cs_commitflag_open();
+	for (CsXactKeyKey *own = cs_xactkeys.list; own != NULL; own = own->next)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (own->top != NULL)
@@ -136,14 +137,14 @@ after_marks(void)
 {
 	if (tag == 0)
 		return;
-	cs_cell_set_xid(U64FromFullTransactionId(notifies ? GetTopFullTransactionId() :
-											 GetTopFullTransactionIdIfAny()));
+	cs_commitflag_set_xid(U64FromFullTransactionId(notifies ? GetTopFullTransactionId() :
+												   GetTopFullTransactionIdIfAny()));
 }
 
 static void
 prepare(void)
 {
-	if (cs_overlay.context != NULL && cs_overlay_is_changed())
+	if (cs_xactkeys.context != NULL && cs_xactkeys_is_changed())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has changed keys of the cache")));
@@ -155,7 +156,7 @@ prepare(void)
 static void
 settle_all(bool committed)
 {
-	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	for (CsXactKeyKey *own = cs_xactkeys.list; own != NULL; own = own->next)
 	{
 		if (!own->staged)
 			continue;
@@ -174,13 +175,13 @@ static void
 end(void)
 {
 	if (tag != 0)
-		cs_cell_close();
+		cs_commitflag_close();
 	tag = 0;
 	ending = false;
-	if (cs_overlay.context == NULL)
+	if (cs_xactkeys.context == NULL)
 		return;
-	cs_overlay_release();
-	cs_overlay_forget();
+	cs_xactkeys_release();
+	cs_xactkeys_forget();
 }
 
 static void
@@ -191,9 +192,9 @@ committed(void)
 		CS_TEST_POINT("kv_before_flip");
 #ifdef CS_MUTANT_KV_FLIP_LATE
 		settle_all(true);
-		cs_cell_flip();
+		cs_commitflag_flip();
 #else
-		cs_cell_flip();
+		cs_commitflag_flip();
 		CS_TEST_POINT("kv_after_flip");
 		settle_all(true);
 #endif
@@ -222,12 +223,12 @@ static const CsParticipant participant = {
 	.prepare = prepare,
 	.committed = committed,
 	.aborted = aborted,
-	.subcommitted = cs_overlay_subcommitted,
-	.subaborted = cs_overlay_subaborted
+	.subcommitted = cs_xactkeys_subcommitted,
+	.subaborted = cs_xactkeys_subaborted
 };
 
 void
 cs_commit_init(void)
 {
-	cs_txn_join(&participant);
+	cs_xact_join(&participant);
 }

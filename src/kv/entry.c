@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * entry.c
- *		The bytes of a key's value in the store and in the overlay.
+ *		The bytes of a key's value in the store and in the list of changed keys.
  *
  *		version		8 bytes, as the store wants it
  *		type		1

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * entry.h
- *		The bytes of a key's value in the store and in the overlay.
+ *		The bytes of a key's value in the store and in the list of changed keys.
  *
  *-------------------------------------------------------------------------
  */

@@ -109,7 +109,7 @@ cs_keylock_check_space(const CsSpace *space)
 }
 
 static void
-lock_space(CsOverlaySpace *space)
+lock_space(CsXactKeySpace *space)
 {
 	LOCKTAG		tag;
 	CsHold	   *hold;
@@ -117,15 +117,15 @@ lock_space(CsOverlaySpace *space)
 	if (space->shared != NULL)
 		return;
 	space_tag(&tag, &space->space);
-	hold = cs_overlay_new_hold(&space->shared, NULL, NULL);
+	hold = cs_xactkeys_new_hold(&space->shared, NULL, NULL);
 	(void) acquire(&tag, RowExclusiveLock, true);
-	cs_overlay_add_hold(hold);
+	cs_xactkeys_add_hold(hold);
 	cs_keylock_check_space(&space->space);
 }
 
 /* False: somebody else has locked keys, and it can do without. */
 static bool
-lock_whole(CsOverlaySpace *space)
+lock_whole(CsXactKeySpace *space)
 {
 	bool		wait = space->shared == NULL || space->nlocks >= MOST_KEYS;
 	LOCKTAG		tag;
@@ -137,28 +137,28 @@ lock_whole(CsOverlaySpace *space)
 	if (space->whole != NULL)
 		return true;
 	space_tag(&tag, &space->space);
-	hold = cs_overlay_new_hold(&space->whole, &space_holds[space->space.slot], NULL);
+	hold = cs_xactkeys_new_hold(&space->whole, &space_holds[space->space.slot], NULL);
 	if (!acquire(&tag, ExclusiveLock, wait))
 	{
 		pfree(hold);
 		return false;
 	}
 	cs_keylock_check_space(&space->space);
-	cs_overlay_add_hold(hold);
+	cs_xactkeys_add_hold(hold);
 	return true;
 }
 
 void
-cs_keylock_announce(CsOverlaySpace *space, int64 nkeys)
+cs_keylock_announce(CsXactKeySpace *space, int64 nkeys)
 {
 	if (nkeys > MANY_KEYS)
 		(void) lock_whole(space);
 }
 
 void
-cs_keylock_take(CsOverlayKey *own)
+cs_keylock_take(CsXactKeyKey *own)
 {
-	CsOverlaySpace *space = own->space;
+	CsXactKeySpace *space = own->space;
 	LOCKTAG		tag;
 	CsHold	   *hold;
 
@@ -170,13 +170,13 @@ cs_keylock_take(CsOverlayKey *own)
 		return;
 	}
 	lock_space(space);
-	hold = cs_overlay_new_hold(&own->hold, hold_of(space->space.id, own->key.hash),
-							   &space->nlocks);
+	hold = cs_xactkeys_new_hold(&own->hold, hold_of(space->space.id, own->key.hash),
+								&space->nlocks);
 #ifndef CS_MUTANT_KV_NO_KEY_LOCK
 	key_tag(&tag, &space->space, own->key.hash);
 	(void) acquire(&tag, ExclusiveLock, true);
 #endif
-	cs_overlay_add_hold(hold);
+	cs_xactkeys_add_hold(hold);
 	CS_TEST_POINT("kv_after_hold");
 }
 

@@ -8,7 +8,7 @@
 #ifndef CS_KEYLOCK_H
 #define CS_KEYLOCK_H
 
-#include "kv/overlay.h"
+#include "kv/xactkeys.h"
 #include "storage/lock.h"
 
 extern Size cs_keylock_shmem_size(void);
@@ -18,10 +18,10 @@ extern void cs_keylock_shmem_init(void);
  * Lock the key for this transaction, unless it is.  An error if its space has
  * been dropped meanwhile.
  */
-extern void cs_keylock_take(CsOverlayKey *own);
+extern void cs_keylock_take(CsXactKeyKey *own);
 
 /* So many keys are about to be locked: the whole space, if that is better. */
-extern void cs_keylock_announce(CsOverlaySpace *space, int64 nkeys);
+extern void cs_keylock_announce(CsXactKeySpace *space, int64 nkeys);
 
 /* Locked for one change that is made at once, and given back. */
 typedef struct CsKeyLock

@@ -18,10 +18,10 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "kv/cell.h"
 #include "kv/change.h"
+#include "kv/commitflag.h"
 #include "kv/kv.h"
-#include "kv/overlay.h"
+#include "kv/xactkeys.h"
 #include "store/staged.h"
 
 #define MIN_KEPT	1024
@@ -153,7 +153,7 @@ add_stored(KeyNames *names, const CsSpace *space, uint64 place)
 
 /* Where a key is that the store may not have yet. */
 static uint64
-place_of(const CsOverlayKey *own)
+place_of(const CsXactKeyKey *own)
 {
 	return own->space->space.slot < 0 ? 0 : cs_store_place_of(&own->key);
 }
@@ -162,7 +162,7 @@ place_of(const CsOverlayKey *own)
 static void
 add_own(KeyNames *names, const CsSpace *space, uint64 first, uint64 end)
 {
-	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	for (CsXactKeyKey *own = cs_xactkeys.list; own != NULL; own = own->next)
 	{
 		CsKvKey		key = {.space = space,.key = own->key};
 		KeyName		name = {own->key.data + 1, own->key.len - 1};

@@ -3,24 +3,25 @@
  * kv.c
  *		Keys and values: making keys, and reading.
  *
- * What this transaction has changed is in the overlay; the rest is in the store,
- * where what others have staged may or may not be valid already (cell.c).  Nothing
- * here takes a lock, unless somebody has staged a change of the very key.
+ * What this transaction has changed is in the list of changed keys; the rest
+ * is in the store, where what others have staged may or may not be valid
+ * already (commitflag.c).  Nothing here takes a lock, unless somebody has
+ * staged a change of the very key.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "kv/cell.h"
 #include "kv/change.h"
 #include "kv/commit.h"
+#include "kv/commitflag.h"
 #include "kv/entry.h"
 #include "kv/kv.h"
-#include "kv/overlay.h"
+#include "kv/xactkeys.h"
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/keyhash.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 void
 cs_kv_init(void)
@@ -64,7 +65,7 @@ cs_kv_holds(const CsKvKey *key, const CsKvValue *value)
 
 /* In this transaction's memory; not a copy. */
 bool
-cs_kv_peek_own(const CsKvKey *key, const CsOverlayState *state, CsKvValue *value)
+cs_kv_peek_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value)
 {
 	if (state->bytes == NULL)
 		return false;
@@ -77,9 +78,9 @@ cs_kv_peek_own(const CsKvKey *key, const CsOverlayState *state, CsKvValue *value
 }
 
 static bool
-read_own(const CsKvKey *key, const CsOverlayState *state, CsKvValue *value)
+read_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value)
 {
-	CsOverlayState copy = *state;
+	CsXactKeyState copy = *state;
 
 	if (copy.bytes != NULL)
 		copy.bytes = memcpy(MemoryContextAllocHuge(CurrentMemoryContext, copy.len),
@@ -99,7 +100,7 @@ cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
 	uint64		version = 0;
 	CsFound		found;
 
-	while (cs_cell_lookup(&key->key, &look, pass, &found) == CS_LOOKUP_HIT)
+	while (cs_commitflag_lookup(&key->key, &look, pass, &found) == CS_LOOKUP_HIT)
 	{
 		cs_entry_decode(found.value, found.len, found.meta.expires, value);
 		if (cs_kv_holds(key, value))
@@ -115,7 +116,7 @@ cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
 bool
 cs_kv_read(const CsKvKey *key, CsKvValue *value)
 {
-	const CsOverlayKey *own = cs_overlay_find(key);
+	const CsXactKeyKey *own = cs_xactkeys_find(key);
 	bool		found;
 
 	if (own != NULL)
@@ -123,14 +124,14 @@ cs_kv_read(const CsKvKey *key, CsKvValue *value)
 	else
 		found = key->space->slot >= 0 && cs_kv_read_store(key, false, value);
 	cs_counters_add(key->space->slot, found ? CS_COUNT_HIT : CS_COUNT_MISS, 1);
-	cs_txn_note_use();
+	cs_xact_note_use();
 	return found;
 }
 
 bool
 cs_kv_exists(const CsKvKey *key)
 {
-	const CsOverlayKey *own = cs_overlay_find(key);
+	const CsXactKeyKey *own = cs_xactkeys_find(key);
 	CsLook		look = {.epoch = key->space->epoch};
 	CsKvValue	value;
 	CsFound		found;
@@ -139,7 +140,7 @@ cs_kv_exists(const CsKvKey *key)
 		return cs_kv_peek_own(key, own->top, &value);
 	if (key->space->slot < 0)
 		return false;
-	(void) cs_cell_lookup(&key->key, &look, false, &found);
+	(void) cs_commitflag_lookup(&key->key, &look, false, &found);
 	if (look.alive && (found.meta.flags & CS_ENTRY_TAGGED) != 0)
 		return cs_kv_read_store(key, false, &value);
 	return look.alive;

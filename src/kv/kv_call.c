@@ -45,7 +45,7 @@ prevent_in_worker(void)
 }
 
 const CsSpace *
-cs_verb_reader(FunctionCallInfo fcinfo)
+cs_kv_call_reader(FunctionCallInfo fcinfo)
 {
 	cs_shmem_require();
 	prevent_in_worker();
@@ -75,13 +75,13 @@ begin_writer(FunctionCallInfo fcinfo, int space, const char *function, bool read
 }
 
 void
-cs_verb_writer(FunctionCallInfo fcinfo, const char *function, bool reads, CsVerb *verb)
+cs_kv_call_writer(FunctionCallInfo fcinfo, const char *function, bool reads, CsVerb *verb)
 {
 	begin_writer(fcinfo, PG_NARGS() - 2, function, reads, verb);
 }
 
 void
-cs_verb_putter(FunctionCallInfo fcinfo, const char *function, CsVerb *verb)
+cs_kv_call_putter(FunctionCallInfo fcinfo, const char *function, CsVerb *verb)
 {
 	begin_writer(fcinfo, PG_NARGS() - 3, function, false, verb);
 	verb->how.best_effort = flag_arg(fcinfo, PG_NARGS() - 1);
@@ -96,7 +96,7 @@ null_error(const char *what)
 }
 
 text *
-cs_verb_text(FunctionCallInfo fcinfo, int arg, const char *what)
+cs_kv_call_text(FunctionCallInfo fcinfo, int arg, const char *what)
 {
 	if (PG_ARGISNULL(arg))
 		null_error(what);
@@ -104,8 +104,8 @@ cs_verb_text(FunctionCallInfo fcinfo, int arg, const char *what)
 }
 
 void
-cs_verb_array(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
-			  CsArray *result)
+cs_kv_call_array(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
+				 CsArray *result)
 {
 	ArrayType  *array;
 	int16		typlen;
@@ -132,11 +132,11 @@ cs_verb_array(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
 }
 
 void
-cs_verb_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, CsTexts *texts)
+cs_kv_call_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, CsTexts *texts)
 {
 	CsArray		array;
 
-	cs_verb_array(fcinfo, arg, what, nulls, &array);
+	cs_kv_call_array(fcinfo, arg, what, nulls, &array);
 	texts->n = array.n;
 	texts->items = palloc(array.n * sizeof(text *));
 	for (int i = 0; i < array.n; i++)
@@ -144,13 +144,13 @@ cs_verb_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, Cs
 }
 
 void
-cs_verb_key(CsKvKey *result, const CsSpace *space, const text *key)
+cs_kv_call_key(CsKvKey *result, const CsSpace *space, const text *key)
 {
 	cs_kv_key(result, space, CS_KV_KEY, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 }
 
 void
-cs_verb_no_key(const text *prefix)
+cs_kv_call_no_key(const text *prefix)
 {
 	Size		len = VARSIZE_ANY_EXHDR(prefix);
 	char		last = len > 0 ? VARDATA_ANY(prefix)[len - 1] : '\0';
@@ -162,18 +162,18 @@ cs_verb_no_key(const text *prefix)
 }
 
 bool
-cs_verb_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *arg)
+cs_kv_call_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *arg)
 {
 	CsKvKey		kvkey;
 
-	cs_verb_key(&kvkey, verb->space, key);
+	cs_kv_call_key(&kvkey, verb->space, key);
 	return cs_kv_change(&kvkey, verb->how, change, arg);
 }
 
 /* ----- how long, and with which tags ----- */
 
 int64
-cs_verb_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
+cs_kv_call_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
 {
 	if (PG_ARGISNULL(arg))
 		return space != NULL ? space->ttl : 0;
@@ -183,7 +183,7 @@ cs_verb_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
 }
 
 void
-cs_verb_set_ttl(CsKvValue *value, int64 ttl)
+cs_kv_call_set_ttl(CsKvValue *value, int64 ttl)
 {
 	value->ttl = ttl;
 	value->expires = cs_clock_after(ttl);
@@ -202,7 +202,7 @@ get_tag(const CsVerb *verb, const text *name, CsKvTag *tag)
 }
 
 bool
-cs_verb_tags(FunctionCallInfo fcinfo, int arg, const CsVerb *verb, CsKvValue *value)
+cs_kv_call_tags(FunctionCallInfo fcinfo, int arg, const CsVerb *verb, CsKvValue *value)
 {
 	CsTexts		names;
 
@@ -210,7 +210,7 @@ cs_verb_tags(FunctionCallInfo fcinfo, int arg, const CsVerb *verb, CsKvValue *va
 	value->tags = NULL;
 	if (PG_ARGISNULL(arg))
 		return true;
-	cs_verb_texts(fcinfo, arg, "tags", false, &names);
+	cs_kv_call_texts(fcinfo, arg, "tags", false, &names);
 	value->tags = palloc(names.n * sizeof(CsKvTag));
 	for (int i = 0; i < names.n; i++)
 		if (!get_tag(verb, names.items[i], &value->tags[i]))

@@ -48,14 +48,14 @@ decide_expiry(const CsKvValue *old, CsKvValue *new, void *arg)
 	if (old == NULL)
 		return CS_KV_KEEP;
 	*new = *old;
-	cs_verb_set_ttl(new, expiry->anew ? old->ttl : expiry->ttl);
+	cs_kv_call_set_ttl(new, expiry->anew ? old->ttl : expiry->ttl);
 	return CS_KV_PUT;
 }
 
 static Datum
 change_expiry(FunctionCallInfo fcinfo, const CsVerb *verb, Expiry *expiry)
 {
-	cs_verb_change(verb, cs_verb_text(fcinfo, 0, "key"), decide_expiry, expiry);
+	cs_kv_call_change(verb, cs_kv_call_text(fcinfo, 0, "key"), decide_expiry, expiry);
 	PG_RETURN_BOOL(expiry->found);
 }
 
@@ -66,8 +66,8 @@ cs_expire(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Expiry		expiry = {0};
 
-	cs_verb_writer(fcinfo, "cache.expire()", false, &verb);
-	expiry.ttl = cs_verb_ttl(fcinfo, 1, verb.space);
+	cs_kv_call_writer(fcinfo, "cache.expire()", false, &verb);
+	expiry.ttl = cs_kv_call_ttl(fcinfo, 1, verb.space);
 	return change_expiry(fcinfo, &verb, &expiry);
 }
 
@@ -77,7 +77,7 @@ cs_persist(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Expiry		expiry = {0};
 
-	cs_verb_writer(fcinfo, "cache.persist()", false, &verb);
+	cs_kv_call_writer(fcinfo, "cache.persist()", false, &verb);
 	return change_expiry(fcinfo, &verb, &expiry);
 }
 
@@ -87,7 +87,7 @@ cs_touch(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Expiry		expiry = {.anew = true};
 
-	cs_verb_writer(fcinfo, "cache.touch()", false, &verb);
+	cs_kv_call_writer(fcinfo, "cache.touch()", false, &verb);
 	return change_expiry(fcinfo, &verb, &expiry);
 }
 
@@ -110,10 +110,10 @@ copied_numeric(const Count *count, const CsKvValue *value)
 	CsKvValue	copy;
 	Datum		number;
 
-	cs_value_copy(value, &copy);
-	number = cs_value_numeric(&copy);
+	cs_kv_value_copy(value, &copy);
+	number = cs_kv_value_numeric(&copy);
 	if (numeric_is_nan(DatumGetNumeric(number)) || numeric_is_inf(DatumGetNumeric(number)))
-		cs_value_type_error(count->key, value, "NaN and infinity cannot be counted.");
+		cs_kv_value_type_error(count->key, value, "NaN and infinity cannot be counted.");
 	return number;
 }
 
@@ -153,7 +153,7 @@ count_whole_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 	Datum		whole = DirectFunctionCall2(numeric_trunc, before, Int32GetDatum(0));
 
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, before, whole)))
-		cs_value_type_error(count->key, old,
+		cs_kv_value_type_error(count->key, old,
 						   "It is not an integer; use cache.incr_numeric().");
 	count->numeric_delta = int64_to_numeric(count->delta);
 	put_numeric(count, DatumGetNumeric(before), new);
@@ -233,7 +233,7 @@ count_integral(Count *count, const CsKvValue *old, CsKvValue *new)
 	switch (old->type)
 	{
 		case CS_KV_BIGINT:
-			put_bigint(count, cs_value_bigint(old), new);
+			put_bigint(count, cs_kv_value_bigint(old), new);
 			break;
 		case CS_KV_NUMERIC:
 			count_whole_numeric(count, old, new);
@@ -244,7 +244,7 @@ count_integral(Count *count, const CsKvValue *old, CsKvValue *new)
 					   new);
 			break;
 		default:
-			cs_value_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
+			cs_kv_value_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
 	}
 }
 
@@ -265,7 +265,7 @@ count_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 										 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 			break;
 		default:
-			cs_value_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
+			cs_kv_value_type_error(count->key, old, "Only numbers, and text that is one, can be counted.");
 	}
 	put_numeric(count, DatumGetNumeric(before), new);
 }
@@ -285,7 +285,7 @@ decide_count(const CsKvValue *old, CsKvValue *new, void *arg)
 		return CS_KV_PUT;
 	}
 	memset(new, 0, sizeof(*new));
-	cs_verb_set_ttl(new, count->ttl);
+	cs_kv_call_set_ttl(new, count->ttl);
 	if (count->integral)
 		put_bigint(count, 0, new);
 	else
@@ -407,15 +407,15 @@ add_delta(FunctionCallInfo fcinfo, const char *function, Count *count)
 {
 	CsVerb		verb;
 
-	cs_verb_writer(fcinfo, function, true, &verb);
-	count->key = cs_verb_text(fcinfo, 0, "key");
-	count->ttl = cs_verb_ttl(fcinfo, 2, verb.space);
+	cs_kv_call_writer(fcinfo, function, true, &verb);
+	count->key = cs_kv_call_text(fcinfo, 0, "key");
+	count->ttl = cs_kv_call_ttl(fcinfo, 2, verb.space);
 	check_delta(fcinfo);
 	if (count->integral)
 		count->delta = integer_delta(fcinfo, delta_type(fcinfo));
 	else
 		count->numeric_delta = finite_delta(fcinfo, delta_type(fcinfo));
-	cs_verb_change(&verb, count->key, decide_count, count);
+	cs_kv_call_change(&verb, count->key, decide_count, count);
 }
 
 Datum
@@ -456,9 +456,9 @@ as_compared(const CsTaker *taker, Datum datum, CsKvType type, const text *key)
 	CsKvValue	value;
 	CsKvValue	copy;
 
-	cs_value_take(taker, datum, &value);
-	cs_value_copy(&value, &copy);
-	return cs_value_datum(&copy, type, key);
+	cs_kv_value_take(taker, datum, &value);
+	cs_kv_value_copy(&value, &copy);
+	return cs_kv_value_datum(&copy, type, key);
 }
 
 /* By what cache.get() and its like would return. */
@@ -472,8 +472,8 @@ is_expected(const CsKvValue *old, const Swap *swap)
 
 	if (old == NULL || !swap->expects)
 		return old == NULL && !swap->expects;
-	cs_value_copy(old, &copy);
-	present = cs_value_datum(&copy, swap->type, swap->key);
+	cs_kv_value_copy(old, &copy);
+	present = cs_kv_value_datum(&copy, swap->type, swap->key);
 	if (swap->type == CS_KV_JSONB)
 		return compareJsonbContainers(&DatumGetJsonbP(present)->root,
 									  &DatumGetJsonbP(swap->expected)->root) == 0;
@@ -510,17 +510,17 @@ cs_compare_and_set(PG_FUNCTION_ARGS)
 	Swap		swap = {0};
 	const CsTaker *taker;
 
-	cs_verb_writer(fcinfo, "cache.compare_and_set()", true, &verb);
-	swap.key = cs_verb_text(fcinfo, 0, "key");
-	taker = cs_value_taker(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 1));
-	swap.type = cs_value_compared(taker);
+	cs_kv_call_writer(fcinfo, "cache.compare_and_set()", true, &verb);
+	swap.key = cs_kv_call_text(fcinfo, 0, "key");
+	taker = cs_kv_value_taker(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 1));
+	swap.type = cs_kv_value_compared(taker);
 	swap.expects = !PG_ARGISNULL(1);
 	if (swap.expects)
 		swap.expected = as_compared(taker, PG_GETARG_DATUM(1), swap.type, swap.key);
 	swap.puts = !PG_ARGISNULL(2);
 	if (swap.puts)
-		cs_value_take(taker, PG_GETARG_DATUM(2), &swap.value);
-	cs_verb_set_ttl(&swap.value, cs_verb_ttl(fcinfo, 3, verb.space));
-	cs_verb_change(&verb, swap.key, decide_swap, &swap);
+		cs_kv_value_take(taker, PG_GETARG_DATUM(2), &swap.value);
+	cs_kv_call_set_ttl(&swap.value, cs_kv_call_ttl(fcinfo, 3, verb.space));
+	cs_kv_call_change(&verb, swap.key, decide_swap, &swap);
 	PG_RETURN_BOOL(swap.done);
 }

@@ -38,12 +38,12 @@ PG_FUNCTION_INFO_V1(cs_scan_keys);
 static bool
 read_key(FunctionCallInfo fcinfo, CsKvValue *value)
 {
-	const CsSpace *space = cs_verb_reader(fcinfo);
+	const CsSpace *space = cs_kv_call_reader(fcinfo);
 	CsKvKey		key;
 
 	if (PG_ARGISNULL(0))
 		return false;
-	cs_verb_key(&key, space, PG_GETARG_TEXT_PP(0));
+	cs_kv_call_key(&key, space, PG_GETARG_TEXT_PP(0));
 	return cs_kv_read(&key, value);
 }
 
@@ -55,18 +55,18 @@ cs_get(PG_FUNCTION_ARGS)
 
 	if (!read_key(fcinfo, &value))
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(cs_value_datum(&value, cs_value_rettype(fcinfo), PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_DATUM(cs_kv_value_datum(&value, cs_kv_value_rettype(fcinfo), PG_GETARG_TEXT_PP(0)));
 }
 
 Datum
 cs_exists(PG_FUNCTION_ARGS)
 {
-	const CsSpace *space = cs_verb_reader(fcinfo);
+	const CsSpace *space = cs_kv_call_reader(fcinfo);
 	CsKvKey		key;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	cs_verb_key(&key, space, PG_GETARG_TEXT_PP(0));
+	cs_kv_call_key(&key, space, PG_GETARG_TEXT_PP(0));
 	PG_RETURN_BOOL(cs_kv_exists(&key));
 }
 
@@ -117,11 +117,11 @@ put_value(ReturnSetInfo *result, const CsSpace *space, text *key, CsKvType type)
 	CsKvKey		kvkey;
 	CsKvValue	value;
 
-	cs_verb_key(&kvkey, space, key);
+	cs_kv_call_key(&kvkey, space, key);
 	if (!cs_kv_read(&kvkey, &value))
 		return;
 	values[0] = PointerGetDatum(key);
-	values[1] = cs_value_datum(&value, type, key);
+	values[1] = cs_kv_value_datum(&value, type, key);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -130,15 +130,15 @@ Datum
 cs_get_many(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const CsSpace *space = cs_verb_reader(fcinfo);
+	const CsSpace *space = cs_kv_call_reader(fcinfo);
 	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "cached values",
 											   ALLOCSET_DEFAULT_SIZES);
 	CsTexts		keys;
 	CsKvType	type;
 
 	InitMaterializedSRF(fcinfo, 0);
-	type = cs_value_type(TupleDescAttr(result->setDesc, 1)->atttypid);
-	cs_verb_texts(fcinfo, 0, "keys", true, &keys);
+	type = cs_kv_value_type(TupleDescAttr(result->setDesc, 1)->atttypid);
+	cs_kv_call_texts(fcinfo, 0, "keys", true, &keys);
 	for (int i = 0; i < keys.n; i++)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(each);
@@ -158,7 +158,7 @@ Datum
 cs_keys(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const CsSpace *space = cs_verb_reader(fcinfo);
+	const CsSpace *space = cs_kv_call_reader(fcinfo);
 	const text *after = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
 	const text *prefix;
 	int64		count = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
@@ -175,7 +175,7 @@ cs_keys(PG_FUNCTION_ARGS)
 	prefix = PG_GETARG_TEXT_PP(0);
 	keys = cs_kv_keys(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), after, count);
 	if (keys == NIL)
-		cs_verb_no_key(prefix);
+		cs_kv_call_no_key(prefix);
 	foreach(lc, keys)
 	{
 		Datum		values[1] = {PointerGetDatum(lfirst(lc))};
@@ -202,7 +202,7 @@ array_of_texts(const List *texts)
 Datum
 cs_scan_keys(PG_FUNCTION_ARGS)
 {
-	const CsSpace *space = cs_verb_reader(fcinfo);
+	const CsSpace *space = cs_kv_call_reader(fcinfo);
 	int64		cursor = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
 	int64		count = PG_ARGISNULL(2) ? SCAN_COUNT : PG_GETARG_INT64(2);
 	uint64		place = (uint64) cursor;
@@ -230,7 +230,7 @@ cs_scan_keys(PG_FUNCTION_ARGS)
 		more = cs_kv_scan(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), count,
 						  &place, &keys);
 		if (keys == NIL && cursor == 0 && !more)
-			cs_verb_no_key(prefix);
+			cs_kv_call_no_key(prefix);
 	}
 	values[0] = Int64GetDatum(more ? (int64) place : 0);
 	values[1] = array_of_texts(keys);

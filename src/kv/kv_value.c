@@ -78,7 +78,7 @@ make_taker(Oid type, MemoryContext context)
 }
 
 const CsTaker *
-cs_value_taker(FunctionCallInfo fcinfo, Oid type)
+cs_kv_value_taker(FunctionCallInfo fcinfo, Oid type)
 {
 	CsTaker    *taker = fcinfo->flinfo->fn_extra;
 
@@ -126,7 +126,7 @@ take_text(const CsTaker *taker, Datum datum, CsKvValue *value)
 }
 
 void
-cs_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
+cs_kv_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
 {
 	memset(value, 0, sizeof(*value));
 	value->type = taker->kept;
@@ -144,7 +144,7 @@ cs_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
 }
 
 CsKvType
-cs_value_compared(const CsTaker *taker)
+cs_kv_value_compared(const CsTaker *taker)
 {
 	return taker->kept == CS_KV_JSONB || taker->kept == CS_KV_BYTEA ? taker->kept : CS_KV_TEXT;
 }
@@ -152,7 +152,7 @@ cs_value_compared(const CsTaker *taker)
 /* ----- types ----- */
 
 CsKvType
-cs_value_type(Oid type)
+cs_kv_value_type(Oid type)
 {
 	switch (type)
 	{
@@ -168,11 +168,11 @@ cs_value_type(Oid type)
 }
 
 CsKvType
-cs_value_rettype(FunctionCallInfo fcinfo)
+cs_kv_value_rettype(FunctionCallInfo fcinfo)
 {
 	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
 
-	return cs_value_type(OidIsValid(type) ? type :
+	return cs_kv_value_type(OidIsValid(type) ? type :
 						get_func_rettype(fcinfo->flinfo->fn_oid));
 }
 
@@ -198,7 +198,7 @@ type_name(CsKvType type)
 }
 
 void
-cs_value_type_error(const text *key, const CsKvValue *value, const char *hint)
+cs_kv_value_type_error(const text *key, const CsKvValue *value, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -210,7 +210,7 @@ cs_value_type_error(const text *key, const CsKvValue *value, const char *hint)
 /* ----- giving them back ----- */
 
 void
-cs_value_copy(const CsKvValue *value, CsKvValue *copy)
+cs_kv_value_copy(const CsKvValue *value, CsKvValue *copy)
 {
 	char	   *whole = palloc(VARHDRSZ + value->len);
 
@@ -219,7 +219,7 @@ cs_value_copy(const CsKvValue *value, CsKvValue *copy)
 }
 
 int64
-cs_value_bigint(const CsKvValue *value)
+cs_kv_value_bigint(const CsKvValue *value)
 {
 	int64		result;
 
@@ -229,10 +229,10 @@ cs_value_bigint(const CsKvValue *value)
 }
 
 Datum
-cs_value_numeric(const CsKvValue *value)
+cs_kv_value_numeric(const CsKvValue *value)
 {
 	if (value->type == CS_KV_BIGINT)
-		return NumericGetDatum(int64_to_numeric(cs_value_bigint(value)));
+		return NumericGetDatum(int64_to_numeric(cs_kv_value_bigint(value)));
 	return PointerGetDatum(cs_kv_varlena(value));
 }
 
@@ -251,14 +251,14 @@ text_datum(const CsKvValue *value, const text *key)
 			break;
 		case CS_KV_BIGINT:
 			result = DatumGetCString(DirectFunctionCall1(int8out,
-														 Int64GetDatum(cs_value_bigint(value))));
+														 Int64GetDatum(cs_kv_value_bigint(value))));
 			break;
 		case CS_KV_NUMERIC:
 			result = DatumGetCString(DirectFunctionCall1(numeric_out,
-														 cs_value_numeric(value)));
+														 cs_kv_value_numeric(value)));
 			break;
 		default:
-			cs_value_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
+			cs_kv_value_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
 	}
 	return CStringGetTextDatum(result);
 }
@@ -297,9 +297,9 @@ jsonb_datum(const CsKvValue *value, const text *key)
 									   CStringGetDatum(pnstrdup(value->data, value->len)));
 		case CS_KV_BIGINT:
 		case CS_KV_NUMERIC:
-			return jsonb_number(cs_value_numeric(value));
+			return jsonb_number(cs_kv_value_numeric(value));
 		default:
-			cs_value_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
+			cs_kv_value_type_error(key, value, "Read it as bytea, with cache.get_bytea() for example.");
 	}
 }
 
@@ -312,14 +312,14 @@ bytea_datum(const CsKvValue *value, const text *key)
 		case CS_KV_TEXT:
 			return PointerGetDatum(cs_kv_varlena(value));
 		case CS_KV_JSONB:
-			cs_value_type_error(key, value, "Read it as jsonb, with cache.get_jsonb() for example.");
+			cs_kv_value_type_error(key, value, "Read it as jsonb, with cache.get_jsonb() for example.");
 		default:
-			cs_value_type_error(key, value, "Read it as text, with cache.get() for example.");
+			cs_kv_value_type_error(key, value, "Read it as text, with cache.get() for example.");
 	}
 }
 
 Datum
-cs_value_datum(const CsKvValue *value, CsKvType type, const text *key)
+cs_kv_value_datum(const CsKvValue *value, CsKvType type, const text *key)
 {
 	switch (type)
 	{

@@ -72,20 +72,20 @@ take_value(FunctionCallInfo fcinfo, int arg, Set *set)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("value must not be NULL"),
 				 errhint("To remove a key, use cache.delete().")));
-	cs_value_take(cs_value_taker(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, arg)),
-				  PG_GETARG_DATUM(arg), &set->value);
+	cs_kv_value_take(cs_kv_value_taker(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, arg)),
+					 PG_GETARG_DATUM(arg), &set->value);
 }
 
 static Datum
 set_key(FunctionCallInfo fcinfo, CsVerb *verb, Set *set, int ttl_arg, int tags_arg)
 {
-	text	   *key = cs_verb_text(fcinfo, 0, "key");
+	text	   *key = cs_kv_call_text(fcinfo, 0, "key");
 
 	take_value(fcinfo, 1, set);
-	cs_verb_set_ttl(&set->value, cs_verb_ttl(fcinfo, ttl_arg, verb->space));
-	set->no_room = !cs_verb_tags(fcinfo, tags_arg, verb, &set->value);
+	cs_kv_call_set_ttl(&set->value, cs_kv_call_ttl(fcinfo, ttl_arg, verb->space));
+	set->no_room = !cs_kv_call_tags(fcinfo, tags_arg, verb, &set->value);
 	verb->how.blind = !set->if_absent && !set->if_present && !set->keep_ttl;
-	PG_RETURN_BOOL(cs_verb_change(verb, key, decide_set, set) && set->done);
+	PG_RETURN_BOOL(cs_kv_call_change(verb, key, decide_set, set) && set->done);
 }
 
 static bool
@@ -110,7 +110,7 @@ cs_set(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Set			set = {0};
 
-	cs_verb_putter(fcinfo, "cache.set()", &verb);
+	cs_kv_call_putter(fcinfo, "cache.set()", &verb);
 	set.if_absent = flag_arg(fcinfo, 3);
 	set.if_present = flag_arg(fcinfo, 4);
 	set.keep_ttl = flag_arg(fcinfo, 5);
@@ -126,7 +126,7 @@ cs_add(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Set			set = {.if_absent = true};
 
-	cs_verb_putter(fcinfo, "cache.add()", &verb);
+	cs_kv_call_putter(fcinfo, "cache.add()", &verb);
 	return set_key(fcinfo, &verb, &set, 2, 3);
 }
 
@@ -136,7 +136,7 @@ cs_replace(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Set			set = {.if_present = true};
 
-	cs_verb_putter(fcinfo, "cache.replace()", &verb);
+	cs_kv_call_putter(fcinfo, "cache.replace()", &verb);
 	return set_key(fcinfo, &verb, &set, 2, 3);
 }
 
@@ -213,12 +213,12 @@ set_items(const CsVerb *verb, const Item *items, int n, const CsArray *values,
 		Set			set = {.no_room = like->no_room};
 
 		CHECK_FOR_INTERRUPTS();
-		cs_value_take(taker, values->items[items[i].place], &set.value);
+		cs_kv_value_take(taker, values->items[items[i].place], &set.value);
 		set.value.ttl = like->value.ttl;
 		set.value.expires = like->value.expires;
 		set.value.ntags = like->value.ntags;
 		set.value.tags = like->value.tags;
-		if (cs_verb_change(verb, items[i].key, decide_set, &set) && set.done)
+		if (cs_kv_call_change(verb, items[i].key, decide_set, &set) && set.done)
 			done++;
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(each);
@@ -238,21 +238,21 @@ cs_set_many(PG_FUNCTION_ARGS)
 	Item	   *items;
 	int			n;
 
-	cs_verb_putter(fcinfo, "cache.set_many()", &verb);
-	cs_verb_texts(fcinfo, 0, "keys", false, &keys);
-	cs_verb_array(fcinfo, 1, "values", false, &values);
+	cs_kv_call_putter(fcinfo, "cache.set_many()", &verb);
+	cs_kv_call_texts(fcinfo, 0, "keys", false, &keys);
+	cs_kv_call_array(fcinfo, 1, "values", false, &values);
 	if (keys.n != values.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("there are %d keys but %d values", keys.n, values.n)));
-	cs_verb_set_ttl(&like.value, cs_verb_ttl(fcinfo, 2, verb.space));
+	cs_kv_call_set_ttl(&like.value, cs_kv_call_ttl(fcinfo, 2, verb.space));
 	if (keys.n > 0)
-		like.no_room = !cs_verb_tags(fcinfo, 3, &verb, &like.value);
+		like.no_room = !cs_kv_call_tags(fcinfo, 3, &verb, &like.value);
 	verb.how.blind = true;
 	items = sort_keys(&keys, &n);
 	announce(&verb, n);
 	PG_RETURN_INT64(set_items(&verb, items, n, &values,
-							  cs_value_taker(fcinfo, values.type), &like));
+							  cs_kv_value_taker(fcinfo, values.type), &like));
 }
 
 /* ----- deleting ----- */
@@ -270,7 +270,7 @@ delete_key(const CsVerb *verb, const text *key)
 {
 	bool		found;
 
-	cs_verb_change(verb, key, decide_delete, &found);
+	cs_kv_call_change(verb, key, decide_delete, &found);
 	return found;
 }
 
@@ -279,8 +279,8 @@ cs_delete(PG_FUNCTION_ARGS)
 {
 	CsVerb		verb;
 
-	cs_verb_writer(fcinfo, "cache.delete()", false, &verb);
-	PG_RETURN_BOOL(delete_key(&verb, cs_verb_text(fcinfo, 0, "key")));
+	cs_kv_call_writer(fcinfo, "cache.delete()", false, &verb);
+	PG_RETURN_BOOL(delete_key(&verb, cs_kv_call_text(fcinfo, 0, "key")));
 }
 
 static int64
@@ -313,8 +313,8 @@ cs_delete_many(PG_FUNCTION_ARGS)
 	Item	   *items;
 	int			n;
 
-	cs_verb_writer(fcinfo, "cache.delete_many()", false, &verb);
-	cs_verb_texts(fcinfo, 0, "keys", false, &keys);
+	cs_kv_call_writer(fcinfo, "cache.delete_many()", false, &verb);
+	cs_kv_call_texts(fcinfo, 0, "keys", false, &keys);
 	items = sort_keys(&keys, &n);
 	PG_RETURN_INT64(delete_items(&verb, items, n));
 }
@@ -329,11 +329,11 @@ cs_delete_prefix(PG_FUNCTION_ARGS)
 	Item	   *items;
 	ListCell   *lc;
 
-	cs_verb_writer(fcinfo, "cache.delete_prefix()", true, &verb);
-	prefix = cs_verb_text(fcinfo, 0, "prefix");
+	cs_kv_call_writer(fcinfo, "cache.delete_prefix()", true, &verb);
+	prefix = cs_kv_call_text(fcinfo, 0, "prefix");
 	keys = cs_kv_keys(verb.space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), NULL, 0);
 	if (keys == NIL)
-		cs_verb_no_key(prefix);
+		cs_kv_call_no_key(prefix);
 	items = palloc(Max(list_length(keys), 1) * sizeof(Item));
 	foreach(lc, keys)
 		items[foreach_current_index(lc)].key = lfirst(lc);
@@ -358,8 +358,8 @@ decide_take(const CsKvValue *old, CsKvValue *new, void *arg)
 	taken->found = old != NULL;
 	if (old == NULL)
 		return CS_KV_KEEP;
-	cs_value_copy(old, &copy);
-	taken->datum = cs_value_datum(&copy, taken->type, taken->key);
+	cs_kv_value_copy(old, &copy);
+	taken->datum = cs_kv_value_datum(&copy, taken->type, taken->key);
 	return CS_KV_REMOVE;
 }
 
@@ -370,10 +370,10 @@ cs_get_and_delete(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	Taken		taken;
 
-	cs_verb_writer(fcinfo, "cache.get_and_delete()", true, &verb);
-	taken.key = cs_verb_text(fcinfo, 0, "key");
-	taken.type = cs_value_rettype(fcinfo);
-	cs_verb_change(&verb, taken.key, decide_take, &taken);
+	cs_kv_call_writer(fcinfo, "cache.get_and_delete()", true, &verb);
+	taken.key = cs_kv_call_text(fcinfo, 0, "key");
+	taken.type = cs_kv_value_rettype(fcinfo);
+	cs_kv_call_change(&verb, taken.key, decide_take, &taken);
 	if (!taken.found)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(taken.datum);
@@ -387,8 +387,8 @@ cs_invalidate_tag(PG_FUNCTION_ARGS)
 	CsVerb		verb;
 	text	   *tag;
 
-	cs_verb_writer(fcinfo, "cache.invalidate_tag()", false, &verb);
-	tag = cs_verb_text(fcinfo, 0, "tag");
+	cs_kv_call_writer(fcinfo, "cache.invalidate_tag()", false, &verb);
+	tag = cs_kv_call_text(fcinfo, 0, "tag");
 	PG_RETURN_BOOL(cs_kv_invalidate_tag(verb.space, CS_KV_TAG, VARDATA_ANY(tag),
 										VARSIZE_ANY_EXHDR(tag), verb.how.immediate));
 }

@@ -122,7 +122,7 @@ check_name(const char *name)
 static void
 add_ttl(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 {
-	bool		forever = cs_verb_ttl(fcinfo, arg, NULL) == 0;
+	bool		forever = cs_kv_call_ttl(fcinfo, arg, NULL) == 0;
 	Interval   *ttl = forever ? NULL : cs_span_arg(fcinfo, arg, "ttl");
 
 	cs_catalog_arg(query, INTERVALOID, IntervalPGetDatum(ttl), forever);
@@ -148,7 +148,7 @@ add_max_memory(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 static Oid
 role_arg(FunctionCallInfo fcinfo, int arg)
 {
-	char	   *role = text_to_cstring(cs_verb_text(fcinfo, arg, "role"));
+	char	   *role = text_to_cstring(cs_kv_call_text(fcinfo, arg, "role"));
 
 	return strcmp(role, "public") == 0 ? InvalidOid : get_role_oid(role, false);
 }
@@ -180,7 +180,7 @@ cs_create_space(PG_FUNCTION_ARGS)
 	AclResult	result;
 
 	begin("cache.create_space()");
-	name = cs_verb_text(fcinfo, 0, "name");
+	name = cs_kv_call_text(fcinfo, 0, "name");
 	check_not_empty(name);
 	check_name(text_to_cstring(name));
 	result = cs_database_aclcheck(MyDatabaseId, GetUserId(), ACL_CREATE);
@@ -212,7 +212,7 @@ cs_alter_space(PG_FUNCTION_ARGS)
 	begin("cache.alter_space()");
 	SPI_connect();
 	cs_catalog_arg(&query, OIDOID,
-				   ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+				   ObjectIdGetDatum(require_space(cs_kv_call_text(fcinfo, 0, "name"))), false);
 	add_ttl(&query, fcinfo, 1);
 	add_max_memory(&query, fcinfo, 2);
 	cs_catalog_arg(&query, OIDOID,
@@ -234,7 +234,7 @@ cs_drop_space(PG_FUNCTION_ARGS)
 	Oid			space;
 
 	begin("cache.drop_space()");
-	name = cs_verb_text(fcinfo, 0, "name");
+	name = cs_kv_call_text(fcinfo, 0, "name");
 	SPI_connect();
 	if (!PG_ARGISNULL(1) && PG_GETARG_BOOL(1))
 	{
@@ -277,7 +277,7 @@ cs_grant_space(PG_FUNCTION_ARGS)
 				 errhint("To take rights away, use cache.revoke_space().")));
 	SPI_connect();
 	cs_catalog_arg(&query, OIDOID,
-				   ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+				   ObjectIdGetDatum(require_space(cs_kv_call_text(fcinfo, 0, "name"))), false);
 	cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
 	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(read), false);
 	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(write), false);
@@ -298,7 +298,7 @@ cs_revoke_space(PG_FUNCTION_ARGS)
 	begin("cache.revoke_space()");
 	SPI_connect();
 	cs_catalog_arg(&query, OIDOID,
-				   ObjectIdGetDatum(require_space(cs_verb_text(fcinfo, 0, "name"))), false);
+				   ObjectIdGetDatum(require_space(cs_kv_call_text(fcinfo, 0, "name"))), false);
 	cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(role_arg(fcinfo, 1)), false);
 	run(&query);
 	SPI_finish();

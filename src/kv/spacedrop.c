@@ -255,7 +255,7 @@ static const CsParticipant participant = {
 void
 cs_space_drop_init(void)
 {
-	cs_txn_join(&participant);
+	cs_xact_join(&participant);
 	prev_object_access = object_access_hook;
 	object_access_hook = object_access;
 }

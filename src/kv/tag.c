@@ -16,12 +16,12 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 
-#include "kv/cell.h"
 #include "kv/change.h"
+#include "kv/commitflag.h"
 #include "kv/entry.h"
 #include "kv/keylock.h"
 #include "kv/kv.h"
-#include "kv/overlay.h"
+#include "kv/xactkeys.h"
 #include "store/staged.h"
 
 /* A tag's key, without memory of its own if the name is not long. */
@@ -44,7 +44,7 @@ make_key(TagKey *result, const CsSpace *space, char kind, const char *name, Size
 static uint64
 version_of(const CsKvKey *key)
 {
-	const CsOverlayKey *own = cs_overlay_find(key);
+	const CsXactKeyKey *own = cs_xactkeys_find(key);
 	CsLook		look = {.epoch = key->space->epoch,.value = true};
 	uint64		version;
 	CsFound		found;
@@ -52,7 +52,7 @@ version_of(const CsKvKey *key)
 	if (own != NULL)
 		return own->top->bytes == NULL ? 0 : cs_entry_version(own->top->bytes);
 	if (key->space->slot < 0 ||
-		cs_cell_lookup(&key->key, &look, false, &found) != CS_LOOKUP_HIT)
+		cs_commitflag_lookup(&key->key, &look, false, &found) != CS_LOOKUP_HIT)
 		return 0;
 	version = cs_entry_version(found.value);
 	pfree(found.value);
@@ -91,7 +91,7 @@ cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *
 	tag->kind = kind;
 	while ((tag->version = version_of(&key.key)) == 0)
 	{
-		CsKvHow		how = {.immediate = cs_overlay_find(&key.key) == NULL};
+		CsKvHow		how = {.immediate = cs_xactkeys_find(&key.key) == NULL};
 
 		CHECK_FOR_INTERRUPTS();
 		cs_kv_change_any(&key.key, how, create, NULL);
@@ -114,7 +114,7 @@ put_now(const CsKvKey *key)
 	char	   *bytes = palloc(size);
 	CsStage		result;
 
-	cs_entry_encode(&none, cs_cell_version(), bytes);
+	cs_entry_encode(&none, cs_commitflag_version(), bytes);
 	result = cs_store_replace(&key->key, &meta, bytes, size, key->space->max_memory, 0,
 							  is_free, (void *) key);
 	pfree(bytes);
@@ -132,7 +132,7 @@ cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvT
 	if (RecoveryInProgress() || space->slot < 0 || len >= CS_MAX_KEY_LEN)
 		return false;
 	make_key(&key, space, kind, name, len);
-	if (cs_overlay_find(&key.key) != NULL)
+	if (cs_xactkeys_find(&key.key) != NULL)
 	{
 		/* this transaction has the key's lock */
 		cs_kv_tag(space, kind, name, len, tag);
@@ -178,7 +178,7 @@ cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
 		TagKey		key;
 
 		make_key(&key, space, tags[i].kind, tags[i].name, tags[i].len);
-		if (cs_overlay_find(&key.key) != NULL)
+		if (cs_xactkeys_find(&key.key) != NULL)
 			return true;
 	}
 	return false;

@@ -303,7 +303,7 @@ cs_analysis_text_search(CsAnalysis *analysis, Oid config)
 /*
  * A constant of a type that stands for a name was looked up when the query was
  * analysed.  Text search configurations are the ones that queries are full of,
- * so for them the print says which one it was, and what it did.
+ * so for them the fingerprint says which one it was, and what it did.
  */
 static void
 note_constant(CsAnalysis *analysis, const Const *constant)

@@ -7,12 +7,13 @@
  * An analysis walks over everything that takes part in a query and collects
  * what its result depends on.  Tables are watched, relations and types noted,
  * so that it is known when to analyse again, and all the rest goes into a
- * print: bytes that are the same only if the same query, asked by the same
- * role, gives the same result from the same rows.
+ * fingerprint: bytes that are the same only if the same query, asked by the
+ * same role, gives the same result from the same rows.
  *
- * The print is made of what this session's caches hold, and so is what the
- * query will be run with.  As long as no invalidation has come in between, the
- * one describes the other, however much the catalogues have changed meanwhile.
+ * The fingerprint is made of what this session's caches hold, and so is what
+ * the query will be run with.  As long as no invalidation has come in between,
+ * the one describes the other, however much the catalogues have changed
+ * meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,7 +52,7 @@ typedef struct CsAnalysis
 	List	   *bodies;			/* the same, of CsBody */
 	List	   *uses;			/* of CsUse */
 	List	   *queries;		/* all levels, for their privileges */
-	StringInfoData print;
+	StringInfoData fingerprint;
 } CsAnalysis;
 
 /* analysis.c */
@@ -67,9 +68,9 @@ extern void cs_analysis_refuse(const char *hint, const char *detail,...)
 cs_noreturn extern void cs_analysis_dropped_error(void);
 
 #define cs_analysis_value(analysis, value) \
-	appendBinaryStringInfo(&(analysis)->print, (const char *) &(value), sizeof(value))
+	appendBinaryStringInfo(&(analysis)->fingerprint, (const char *) &(value), sizeof(value))
 #define cs_analysis_string(analysis, string) \
-	appendBinaryStringInfo(&(analysis)->print, (string), strlen(string) + 1)
+	appendBinaryStringInfo(&(analysis)->fingerprint, (string), strlen(string) + 1)
 
 /* Have errors in a text show where in that text they are. */
 typedef struct CsTextContext
@@ -83,12 +84,12 @@ extern void cs_analysis_push_text(CsTextContext *context, const char *text,
 								  const char *function);
 extern void cs_analysis_pop_text(CsTextContext *context);
 
-/* functions.c: 'call' is the expression that calls it, or NULL */
+/* analysis_functions.c: 'call' is the expression that calls it, or NULL */
 extern void cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call);
 extern void cs_analysis_aggregate(CsAnalysis *analysis, Oid aggregate);
 extern void cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role);
 
-/* types.c; 'made': values of the type come into being in the query */
+/* analysis_types.c; 'made': values of the type come into being in the query */
 extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);
 extern bool cs_type_is_name(Oid type);
 

@@ -6,7 +6,7 @@
  * STABLE says that a function gives the same answer within a statement, not
  * what the answer depends on.  What is listed here depends on its arguments,
  * on settings that are part of a result's key (settings.c), on types that are
- * part of it too (types.c), on the time (which is then that of the
+ * part of it too (analysis_types.c), on the time (which is then that of the
  * computation), or on nothing at all.  All others are refused, and so are those
  * that a later version of PostgreSQL brings: they read catalogues, statistics,
  * privileges, snapshots, sessions, files, or whatever they are told to.

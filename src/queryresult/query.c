@@ -316,7 +316,7 @@ plan_source(SPIPlanPtr plan)
 
 /* Opaque functions check privileges that we do not know of: tell a REVOKE. */
 static void
-print_privileges(CsAnalysis *analysis, Oid relid)
+fingerprint_privileges(CsAnalysis *analysis, Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	int			natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
@@ -354,13 +354,13 @@ note_reads(CsAnalysis *analysis, ArrayType *reads)
 		LockRelationOid(DatumGetObjectId(relids[i]), AccessShareLock);
 		cs_analysis_value(analysis, relids[i]);
 		cs_analysis_table(analysis, DatumGetObjectId(relids[i]), true);
-		print_privileges(analysis, DatumGetObjectId(relids[i]));
+		fingerprint_privileges(analysis, DatumGetObjectId(relids[i]));
 	}
 }
 
 /* What the result depends on from the start. */
 static void
-print_circumstances(CsAnalysis *analysis, const CsQuery *query)
+fingerprint_circumstances(CsAnalysis *analysis, const CsQuery *query)
 {
 	List	   *path = fetch_search_path(false);
 	ListCell   *lc;
@@ -373,7 +373,7 @@ print_circumstances(CsAnalysis *analysis, const CsQuery *query)
 	cs_analysis_string(analysis, role);
 #endif
 	cs_analysis_value(analysis, query->asked.rowtype);
-	cs_settings_print(&query->settings, &analysis->print);
+	cs_settings_fingerprint(&query->settings, &analysis->fingerprint);
 	/* the one that to_tsvector() and its like find without being told */
 	cs_analysis_text_search(analysis, getTSCurrentConfig(false));
 	foreach(lc, path)
@@ -385,7 +385,7 @@ analyse(CsQuery *query, CsAnalysis *analysis)
 {
 	ListCell   *lc;
 
-	print_circumstances(analysis, query);
+	fingerprint_circumstances(analysis, query);
 	make_plan(query, analysis);
 	query->trees = plan_source(query->plan)->query_list;
 	foreach(lc, query->trees)
@@ -451,7 +451,7 @@ take_over(CsQuery *query, const CsAnalysis *analysis)
 	query->secured = analysis->secured;
 #endif
 	query->permitted = is_permitted(analysis);
-	cs_query_digest((StringInfo) &analysis->print, query->digest);
+	cs_query_digest((StringInfo) &analysis->fingerprint, query->digest);
 }
 
 static CsQuery *
@@ -502,7 +502,7 @@ analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	/* all that is made on the way is gone with SPI_finish() */
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	initStringInfo(&analysis.print);
+	initStringInfo(&analysis.fingerprint);
 	analyse(query, &analysis);
 	take_over(query, &analysis);
 	query->valid = !is_spoiled(query, since);

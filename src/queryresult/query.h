@@ -108,13 +108,13 @@ extern ParamListInfo cs_query_params(const CsQuery *query, const Datum *values,
 									 const bool *nulls);
 
 /* Bytes that are the same only for the same query and values. */
-extern void cs_query_print(const CsQuery *query, const Datum *values, const bool *nulls,
-						   StringInfo print);
+extern void cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *nulls,
+								 StringInfo fingerprint);
 
-extern void cs_query_digest(const StringInfo print, uint8 *digest);
+extern void cs_query_digest(const StringInfo fingerprint, uint8 *digest);
 
 /* A long one is replaced by its hash. */
-#define CS_LONGEST_PRINT	256
-extern void cs_query_shorten(StringInfo print);
+#define CS_LONGEST_FINGERPRINT	256
+extern void cs_query_shorten(StringInfo fingerprint);
 
 #endif							/* CS_QUERY_H */

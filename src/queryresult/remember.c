@@ -53,7 +53,7 @@
 #include "store/slot.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* What a call is about. */
 typedef struct Call
@@ -77,7 +77,7 @@ run(Call *call, Snapshot snapshot)
 	SPIExecuteOptions options = {
 		.params = cs_query_params(call->query, call->values, call->nulls),
 		.read_only = true,
-		.dest = cs_output_receiver(call->output)
+		.dest = cs_result_output_receiver(call->output)
 	};
 	MemoryContext context = CurrentMemoryContext;
 	volatile int rc = 0;
@@ -99,7 +99,7 @@ run(Call *call, Snapshot snapshot)
 			 SPI_result_code_string(rc));
 	SPI_finish();
 	PopActiveSnapshot();
-	cs_output_end(call->output);
+	cs_result_output_end(call->output);
 }
 
 /* Without looking for what is kept, or keeping it. */
@@ -228,7 +228,7 @@ find(const Call *call, CsKept *kept)
 	if (cs_store_lookup(&call->key.key, accept_entry, (void *) call,
 						&found) != CS_LOOKUP_HIT)
 		return FOUND_NOTHING;
-	cs_kept_decode(found.value, kept);
+	cs_result_decode(found.value, kept);
 #ifndef CS_MUTANT_REMEMBER_NO_WATCH_CHECK
 	if (!watches_stand(call->query, kept->watches, kept->nwatches))
 		return FOUND_NOTHING;
@@ -244,7 +244,7 @@ static void
 answer(Call *call, const CsKept *kept)
 {
 	cs_counters_add(call->space.slot, CS_COUNT_HIT, 1);
-	cs_output_replay(call->output, kept);
+	cs_result_output_replay(call->output, kept);
 }
 
 /* ----- computing ----- */
@@ -284,7 +284,7 @@ watch_tables(const CsQuery *query, CsWatch *watches)
 	return true;
 }
 
-/* The user's key is a tag too, for cs_forget(). */
+/* The user's key is a tag too, for cs_remember_forget(). */
 static bool
 get_tags(const Call *call, CsKvTag *tags)
 {
@@ -313,7 +313,7 @@ newest_change(const CsKept *kept)
 	for (int i = 0; i < kept->nwatches; i++)
 	{
 		newest = Max(newest, cs_track_last_xid(&kept->watches[i]));
-		newest = Max(newest, cs_track_px(&kept->watches[i]));
+		newest = Max(newest, cs_track_prepared_xid(&kept->watches[i]));
 	}
 	if (kept->nwatches > 0)
 		newest = Max(newest, cs_snapshot_boot_xid() - 1);
@@ -366,7 +366,7 @@ may_keep(void *arg)
 {
 	const KeepCheck *check = arg;
 	const CsKept *kept = check->kept;
-	uint64		px = 0;
+	uint64		prepared_xid = 0;
 
 	pg_memory_barrier();
 #ifndef CS_MUTANT_REMEMBER_NO_TOKEN_CHECK
@@ -375,10 +375,10 @@ may_keep(void *arg)
 #endif
 #ifndef CS_MUTANT_REMEMBER_NO_PX
 	for (int i = 0; i < kept->nwatches; i++)
-		px = Max(px, cs_track_px(&kept->watches[i]));
+		prepared_xid = Max(prepared_xid, cs_track_prepared_xid(&kept->watches[i]));
 #endif
 	return cs_slot_epoch(cs_slot_peek(check->call->space.slot)) == check->call->space.epoch &&
-		(kept->nwatches == 0 || cs_snapshot_may_fill(check->fresh, px));
+		(kept->nwatches == 0 || cs_snapshot_may_fill(check->fresh, prepared_xid));
 }
 
 static int64
@@ -411,7 +411,7 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 		kept->due = cs_clock_after(ttl);
 		if (kept->due != 0)
 			meta.expires = cs_clock_after(ttl > PG_INT64_MAX - grace ? PG_INT64_MAX : ttl + grace);
-		value = cs_kept_encode(kept, &len);
+		value = cs_result_encode(kept, &len);
 		CS_TEST_POINT("remember_before_install");
 		installed = cs_store_install(&call->key.key, &meta, value, len,
 									 (Size) call->space.max_memory, may_keep, &check);
@@ -634,15 +634,15 @@ make_key(Call *call)
 {
 	const text *key = call->terms->key;
 	uint32		len = VARSIZE_ANY_EXHDR(key);
-	StringInfoData print;
+	StringInfoData fingerprint;
 
-	initStringInfo(&print);
-	cs_query_print(call->query, call->values, call->nulls, &print);
-	appendBinaryStringInfo(&print, (const char *) &len, sizeof(len));
-	appendBinaryStringInfo(&print, VARDATA_ANY(key), len);
-	if (print.len > CS_LONGEST_PRINT)
-		cs_query_shorten(&print);
-	cs_kv_key(&call->key, &call->space, CS_KV_RESULT, print.data, print.len);
+	initStringInfo(&fingerprint);
+	cs_query_fingerprint(call->query, call->values, call->nulls, &fingerprint);
+	appendBinaryStringInfo(&fingerprint, (const char *) &len, sizeof(len));
+	appendBinaryStringInfo(&fingerprint, VARDATA_ANY(key), len);
+	if (fingerprint.len > CS_LONGEST_FINGERPRINT)
+		cs_query_shorten(&fingerprint);
+	cs_kv_key(&call->key, &call->space, CS_KV_RESULT, fingerprint.data, fingerprint.len);
 }
 
 static void
@@ -686,7 +686,7 @@ cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 }
 
 bool
-cs_forget(const text *key, const text *space)
+cs_remember_forget(const text *key, const text *space)
 {
 	return cs_kv_invalidate_tag(cs_space_get(space, CS_SPACE_WRITE), CS_KV_NAME,
 								VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), false);

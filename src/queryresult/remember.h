@@ -31,6 +31,6 @@ extern void cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *
 						CsOutput *output);
 
 /* All results of the key are gone once this transaction has committed. */
-extern bool cs_forget(const text *key, const text *space);
+extern bool cs_remember_forget(const text *key, const text *space);
 
 #endif							/* CS_REMEMBER_H */

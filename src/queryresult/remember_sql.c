@@ -21,7 +21,7 @@
 #include "relation/span.h"
 #include "rowcache/call.h"
 #include "shmem.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_remember_jsonb);
 PG_FUNCTION_INFO_V1(cs_remember_rows);
@@ -196,7 +196,7 @@ remember(FunctionCallInfo fcinfo, int first, CsOutput *output)
 	asked.len = VARSIZE_ANY_EXHDR(query);
 	asked.rowtype = first > 0 ? get_fn_expr_argtype(fcinfo->flinfo, 0) : InvalidOid;
 	asked.reads = optional_array(fcinfo, first + Arg_reads);
-	cs_txn_note_use();
+	cs_xact_note_use();
 	cs_remember(&asked, params_arg(fcinfo, first + Arg_params), &terms, output);
 }
 
@@ -206,7 +206,7 @@ cs_remember_jsonb(PG_FUNCTION_ARGS)
 	CsOutput	output;
 
 	cs_shmem_require();
-	cs_output_begin(&output, InvalidOid);
+	cs_result_output_begin(&output, InvalidOid);
 	remember(fcinfo, 0, &output);
 	PG_RETURN_JSONB_P(output.json);
 }
@@ -232,10 +232,10 @@ cs_remember_rows(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	check_row_type(type);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	cs_output_begin(&output, type);
+	cs_result_output_begin(&output, type);
 	output.rows = rsinfo->setResult;
 	remember(fcinfo, 1, &output);
-	cs_output_check_shape(&output);
+	cs_result_output_check_shape(&output);
 	cs_call_set_shape(fcinfo, output.tupdesc);
 	return (Datum) 0;
 }
@@ -248,5 +248,5 @@ cs_forget_key(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	key = required_text(fcinfo, 0, "the key");
 	check_length(key, "the key");
-	PG_RETURN_BOOL(cs_forget(key, optional_text(fcinfo, 1)));
+	PG_RETURN_BOOL(cs_remember_forget(key, optional_text(fcinfo, 1)));
 }

@@ -69,7 +69,7 @@ tags_size(const CsKept *kept)
 }
 
 char *
-cs_kept_encode(const CsKept *kept, Size *len)
+cs_result_encode(const CsKept *kept, Size *len)
 {
 	Size		watches = kept->nwatches * sizeof(CsWatch);
 	Size		seen = MAXALIGN(cs_seen_size(kept->seen->nxip));
@@ -104,7 +104,7 @@ cs_kept_encode(const CsKept *kept, Size *len)
 }
 
 void
-cs_kept_decode(char *value, CsKept *kept)
+cs_result_decode(char *value, CsKept *kept)
 {
 	const Head *head = (const Head *) value;
 	char	   *place = value + sizeof(Head);
@@ -143,7 +143,7 @@ typedef struct Receiver
 } Receiver;
 
 void
-cs_output_begin(CsOutput *output, Oid rowtype)
+cs_result_output_begin(CsOutput *output, Oid rowtype)
 {
 	TupleDesc	columns;
 
@@ -174,7 +174,7 @@ cs_output_begin(CsOutput *output, Oid rowtype)
  * the key was made, and that is to be the one of the beginning.
  */
 void
-cs_output_check_shape(const CsOutput *output)
+cs_result_output_check_shape(const CsOutput *output)
 {
 	TupleDesc	now;
 
@@ -463,7 +463,7 @@ destroy(DestReceiver *self)
 }
 
 DestReceiver *
-cs_output_receiver(CsOutput *output)
+cs_result_output_receiver(CsOutput *output)
 {
 	Receiver   *receiver = palloc0(sizeof(Receiver));
 
@@ -477,7 +477,7 @@ cs_output_receiver(CsOutput *output)
 }
 
 void
-cs_output_end(CsOutput *output)
+cs_result_output_end(CsOutput *output)
 {
 	MemoryContext old = MemoryContextSwitchTo(output->context);
 
@@ -500,7 +500,7 @@ cs_output_end(CsOutput *output)
 /* ----- replaying ----- */
 
 void
-cs_output_replay(CsOutput *output, const CsKept *kept)
+cs_result_output_replay(CsOutput *output, const CsKept *kept)
 {
 	const char *place = kept->data;
 	const char *end = kept->data + kept->len;

@@ -34,8 +34,8 @@ typedef struct CsKept
 } CsKept;
 
 /* The entry's value, palloc'd, for store and back; the latter points into it. */
-extern char *cs_kept_encode(const CsKept *kept, Size *len);
-extern void cs_kept_decode(char *value, CsKept *kept);
+extern char *cs_result_encode(const CsKept *kept, Size *len);
+extern void cs_result_decode(char *value, CsKept *kept);
 
 /* Where a result goes to: rows into a tuplestore, or one array into 'json'. */
 typedef struct CsOutput
@@ -63,16 +63,16 @@ typedef struct CsOutput
 } CsOutput;
 
 /* Sets it up for a row type, or for json; 'rows' is the caller's to set. */
-extern void cs_output_begin(CsOutput *output, Oid rowtype);
+extern void cs_result_output_begin(CsOutput *output, Oid rowtype);
 
 /* An error if the row type is not what it was when the output began. */
-extern void cs_output_check_shape(const CsOutput *output);
+extern void cs_result_output_check_shape(const CsOutput *output);
 
-/* Somewhere to send the rows to; they are all there after cs_output_end(). */
-extern DestReceiver *cs_output_receiver(CsOutput *output);
-extern void cs_output_end(CsOutput *output);
+/* Somewhere to send the rows to; they are all there after cs_result_output_end(). */
+extern DestReceiver *cs_result_output_receiver(CsOutput *output);
+extern void cs_result_output_end(CsOutput *output);
 
 /* A result that was kept. */
-extern void cs_output_replay(CsOutput *output, const CsKept *kept);
+extern void cs_result_output_replay(CsOutput *output, const CsKept *kept);
 
 #endif							/* CS_RESULT_H */

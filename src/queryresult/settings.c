@@ -114,12 +114,12 @@ cs_settings_equal(const CsSettings *a, const CsSettings *b)
 }
 
 void
-cs_settings_print(const CsSettings *settings, StringInfo print)
+cs_settings_fingerprint(const CsSettings *settings, StringInfo fingerprint)
 {
-	appendBinaryStringInfo(print, (const char *) settings->number,
+	appendBinaryStringInfo(fingerprint, (const char *) settings->number,
 						   sizeof(settings->number));
-	appendStringInfo(print, "%s%c", pg_get_timezone_name((pg_tz *) settings->zone), 0);
+	appendStringInfo(fingerprint, "%s%c", pg_get_timezone_name((pg_tz *) settings->zone), 0);
 	for (int i = 0; i < CS_N_SETTING_STRINGS; i++)
-		appendStringInfo(print, "%s%c",
+		appendStringInfo(fingerprint, "%s%c",
 						 settings->string[i] != NULL ? settings->string[i] : "", 0);
 }

@@ -27,6 +27,6 @@ extern void cs_settings_now(CsSettings *settings);
 /* With strings of its own, palloc'd. */
 extern void cs_settings_copy(CsSettings *to, const CsSettings *from);
 extern bool cs_settings_equal(const CsSettings *a, const CsSettings *b);
-extern void cs_settings_print(const CsSettings *settings, StringInfo print);
+extern void cs_settings_fingerprint(const CsSettings *settings, StringInfo fingerprint);
 
 #endif							/* CS_SETTINGS_H */

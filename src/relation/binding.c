@@ -48,7 +48,7 @@
 #include "relation/ddl.h"
 #include "store/keyhash.h"
 #include "store/slot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* Columns of cache.bindings. */
 enum
@@ -166,8 +166,8 @@ relation_changed(Oid relid)
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
 		(cs_relation_is_locked(relid, AccessExclusiveLock) ||	/* most of the time */
 		 cs_relation_is_locked(relid, ShareUpdateExclusiveLock)) &&
-		!(cs_txn_is_late() && cs_ddl_is_temporary(relid)))
-		cs_txn_ddl(relid);
+		!(cs_xact_is_late() && cs_ddl_is_temporary(relid)))
+		cs_xact_ddl(relid);
 #endif
 
 	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
@@ -268,7 +268,7 @@ cs_binding_init(void)
 	/* who owns the database is a member of pg_database_owner */
 	cs_inval_on_syscache(DATABASEOID, roles_changed);
 	cs_inval_on_syscache(NAMESPACEOID, schema_changed);
-	cs_txn_at_end(at_end);
+	cs_xact_at_end(at_end);
 }
 
 /* ----- options ----- */
@@ -549,7 +549,7 @@ build(Oid relid)
 	AcceptInvalidationMessages();
 	rel = table_open(relid, NoLock);
 	if (slot >= 0 && rel->rd_createSubid != InvalidSubTransactionId)
-		cs_txn_create_table(slot, MyDatabaseId, relid);
+		cs_xact_create_table(slot, MyDatabaseId, relid);
 	binding = make_binding(rel, &options, slot, word);
 	binding->denial = denial;
 	cs_binding_settle_slot(binding);
@@ -572,7 +572,7 @@ cs_binding_get(Oid relid)
 	if (entry->valid)
 		return entry->binding;
 	reap();
-	cs_txn_note_use();
+	cs_xact_note_use();
 	LockRelationOid(relid, AccessShareLock);
 	building = relid;
 	for (;;)
@@ -648,9 +648,9 @@ cs_binding_lock(CsBinding *binding)
 {
 	if (!cs_binding_is_locked(binding))
 	{
-		cs_txn_note_use();
+		cs_xact_note_use();
 		(void) cs_relation_hold(binding->relid);
-		binding->locked = cs_txn_lock_era;
+		binding->locked = cs_xact_lock_generation;
 	}
 	return !binding->retired;
 }
@@ -658,8 +658,9 @@ cs_binding_lock(CsBinding *binding)
 /*
  * Have no binding with a slot that is no longer the table's, or without one
  * though the table has one now.  A writer would mark and unlink in the wrong
- * place.  Asked before each use; a slot that is made after that begins with px
- * at the newest xid ("lost", in slot.c), and the writer has its xid already.
+ * place.  Asked before each use; a slot that is made after that begins with
+ * prepared_xid at the newest xid ("lost", in slot.c), and the writer has its
+ * xid already.
  */
 void
 cs_binding_check_slots(void)

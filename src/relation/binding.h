@@ -16,7 +16,7 @@
 #include "store/slot.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* The options of cache.attach(), as kept in cache.bindings. */
 typedef struct CsOptions
@@ -103,8 +103,8 @@ typedef struct CsBinding
 	CsPlan	   *plans;			/* of the functions that write */
 	struct CsMerge *merge;		/* cs_merge_get() */
 
-	uint64		locked;			/* cs_txn_lock_era in which the table was
-								 * locked for reading */
+	uint64		locked;			/* cs_xact_lock_generation in which the table
+								 * was locked for reading */
 
 	bool		retired;		/* the table has changed since; usable until
 								 * the end of the transaction */
@@ -148,7 +148,7 @@ extern CsTarget *cs_binding_targets(Relation rel, int *n);
  */
 extern bool cs_binding_lock(CsBinding *binding);
 
-#define cs_binding_is_locked(binding) ((binding)->locked == cs_txn_lock_era)
+#define cs_binding_is_locked(binding) ((binding)->locked == cs_xact_lock_generation)
 
 extern void cs_binding_check_slots(void);
 extern bool cs_binding_owns_slot(const CsBinding *binding);

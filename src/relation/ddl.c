@@ -36,7 +36,7 @@
 #include "relation/ddl.h"
 #include "relation/tracked.h"
 #include "store/slot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* Temporary relations that are remembered; more are forgotten and cost hits. */
 #define MAX_TEMPORARY	10000
@@ -57,7 +57,7 @@ touch(Oid relid)
 	int			slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 
 	if (slot >= 0)
-		cs_txn_touch_table(slot, true);
+		cs_xact_touch_table(slot, true);
 	return slot;
 }
 
@@ -67,7 +67,7 @@ forget_detached(Oid relid, int slot)
 {
 	if (slot >= 0 && cs_relation_is_locked(relid, ShareRowExclusiveLock) &&
 		!cs_tracked_is_wanted(relid))
-		cs_txn_drop_table(slot, MyDatabaseId, relid);
+		cs_xact_drop_table(slot, MyDatabaseId, relid);
 }
 
 /*
@@ -132,7 +132,7 @@ resolve(Oid relid)
 		slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 		/* its parent, if it had one, is on the list by itself */
 		if (slot >= 0)
-			cs_txn_drop_table(slot, MyDatabaseId, relid);
+			cs_xact_drop_table(slot, MyDatabaseId, relid);
 		return;
 	}
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
@@ -244,7 +244,7 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, voi
 void
 cs_ddl_init(void)
 {
-	cs_txn_resolve_hook = resolve;
+	cs_xact_resolve_hook = resolve;
 	prev_object_access_hook = object_access_hook;
 	object_access_hook = object_access;
 }

@@ -39,7 +39,7 @@
 #include "relation/loader.h"
 
 void
-cs_key_count_error(const CsBinding *binding, int given)
+cs_keyarg_count_error(const CsBinding *binding, int given)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -210,8 +210,8 @@ runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
 }
 
 void
-cs_key_arg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
-				   CsKeyArg *arg, MemoryContext context)
+cs_keyarg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
+				  CsKeyArg *arg, MemoryContext context)
 {
 	const CsKeyColumn *column = &binding->keys[i];
 	Oid			function = InvalidOid;
@@ -478,8 +478,8 @@ make_key(const CsBinding *binding, CsKeyArg *args, const Datum *given, Snapshot 
 
 /* The table is open meanwhile, as in a SELECT: what is run cannot alter it. */
 bool
-cs_key_from_args(const CsBinding *binding, CsKeyArg *args, const Datum *given,
-				 Snapshot snapshot, CsRowKey *rowkey)
+cs_keyarg_key(const CsBinding *binding, CsKeyArg *args, const Datum *given,
+			  Snapshot snapshot, CsRowKey *rowkey)
 {
 	Relation	rel = NULL;
 	bool		result;

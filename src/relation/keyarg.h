@@ -39,17 +39,17 @@ typedef struct CsKeyArg
  * Find out how an argument of that type becomes a value of the column; an error
  * if it does not.  'element': it is one of an array of keys.
  */
-extern void cs_key_arg_prepare(const struct CsBinding *binding, int column,
-							   Oid argtype, bool element, CsKeyArg *arg,
-							   MemoryContext context);
+extern void cs_keyarg_prepare(const struct CsBinding *binding, int column,
+							  Oid argtype, bool element, CsKeyArg *arg,
+							  MemoryContext context);
 
 /*
  * The key with these values, none of which is NULL; false if no row has it.
  * Where only the table can tell, it is asked under the snapshot.
  */
-extern bool cs_key_from_args(const struct CsBinding *binding, CsKeyArg *args,
-							 const Datum *given, Snapshot snapshot,
-							 CsRowKey *rowkey);
-cs_noreturn extern void cs_key_count_error(const struct CsBinding *binding, int given);
+extern bool cs_keyarg_key(const struct CsBinding *binding, CsKeyArg *args,
+						  const Datum *given, Snapshot snapshot,
+						  CsRowKey *rowkey);
+cs_noreturn extern void cs_keyarg_count_error(const struct CsBinding *binding, int given);
 
 #endif							/* CS_KEYARG_H */

@@ -3,19 +3,19 @@
  * track.c
  *		Has anything changed in a table?
  *
- * A table's slot has a word, "any", that every transaction marks at PRE_COMMIT
- * if it has changed the table.  Triggers note that, for the relation whose row
- * they see and for the partitioned tables above it; TRUNCATE and DDL come
- * through ddl.c, as for attached tables.
+ * A table's slot has a word, the modification counter, that every transaction
+ * marks at PRE_COMMIT if it has changed the table.  Triggers note that, for
+ * the relation whose row they see and for the partitioned tables above it;
+ * TRUNCATE and DDL come through ddl.c, as for attached tables.
  *
  * For this no table needs a slot before somebody watches it: a writer notes the
  * slots that there are.  Whoever makes one has to wait until those writers have
- * ended, which its px does (slot.c).
+ * ended, which its prepared_xid does (slot.c).
  *
- * A session keeps, for each relation that its triggers were fired for, the slots
- * to note, as of a generation of the directory; and for each one that it has
- * watched, its partitions.  Both go when the relcache says that they may be
- * outdated.
+ * A session keeps, for each relation that its triggers were fired for, the
+ * slots to note, as of a generation of the directory; and for each one that it
+ * has watched, its partitions.  Both go when the relcache says that they may
+ * be outdated.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,7 +44,7 @@
 #include "store/slot.h"
 #include "store/stripe.h"
 #include "testpoint.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* A table whose triggers are not in force is not looked at again before. */
 #define LOOK_AGAIN_MS	500
@@ -200,7 +200,7 @@ void
 cs_track_init(void)
 {
 	cs_inval_on_relation(relation_changed);
-	cs_txn_at_end(at_end);
+	cs_xact_at_end(at_end);
 }
 
 /* ----- changes ----- */
@@ -255,7 +255,7 @@ cs_track_note(Relation rel)
 
 	if (noted_last != NULL && noted_last->relid == RelationGetRelid(rel) &&
 		noted_last->valid && noted_generation == cs_slot_generation() &&
-		!cs_txn_is_late())
+		!cs_xact_is_late())
 		return;
 	if (noted == NULL)
 		noted = make_table("cache_strategies noted relations", sizeof(Noted));
@@ -265,8 +265,8 @@ cs_track_note(Relation rel)
 	find_slots(entry);
 	for (int i = 0; i < entry->n; i++)
 		if (entry->slots[i] >= 0)
-			cs_txn_note_table(entry->slots[i]);
-	cs_txn_note_use();
+			cs_xact_note_table(entry->slots[i]);
+	cs_xact_note_use();
 	noted_last = entry;
 	noted_generation = entry->generation;
 }
@@ -284,7 +284,7 @@ list_tree(Oid relid)
 	entry = enter(watched, relid, sizeof(Watched));
 	if (entry->context != NULL && !entry->outdated)
 		return entry;
-	cs_txn_note_use();
+	cs_xact_note_use();
 	LockRelationOid(relid, AccessShareLock);
 	AcceptInvalidationMessages();
 	do
@@ -400,7 +400,7 @@ watch_once(Watched *entry, CsWatch *watch)
 	CsTracking	result;
 	int			slot = find_slot(entry, &result);
 	uint64		word;
-	uint64		any;
+	uint64		modcount;
 
 	if (slot < 0)
 		return entry->outdated ? LOOK_AGAIN : result;
@@ -410,8 +410,8 @@ watch_once(Watched *entry, CsWatch *watch)
 	if (!owns_slot(entry->relid, slot))
 		return LOOK_AGAIN;
 #ifndef CS_MUTANT_WATCH_IGNORES_SLOT_FLUX
-	if (cs_slot_flux(word) != 0)
-		return CS_TRACKING_FLUX;
+	if (cs_slot_writers(word) != 0)
+		return CS_TRACKING_WRITERS;
 #endif
 	if (!cs_slot_is(word, CS_SLOT_TRACKED))
 	{
@@ -419,18 +419,18 @@ watch_once(Watched *entry, CsWatch *watch)
 		if (result != CS_TRACKING_YES)
 			return result;
 	}
-	any = cs_slot_any(slot);
+	modcount = cs_slot_modcount(slot);
 	pg_memory_barrier();
 #ifndef CS_MUTANT_WATCH_IGNORES_FLUX
-	if (cs_stripe_flux(any) != 0)
-		return CS_TRACKING_FLUX;
+	if (cs_stripe_writers(modcount) != 0)
+		return CS_TRACKING_WRITERS;
 #endif
 	*watch = (CsWatch)
 	{
 		.relid = entry->relid,
 			.slot = slot,
 			.epoch = cs_slot_epoch(word),
-			.version = cs_stripe_version(any)
+			.version = cs_stripe_version(modcount)
 	};
 	return CS_TRACKING_YES;
 }
@@ -465,13 +465,13 @@ bool
 cs_track_stands(const CsWatch *watch)
 {
 	return cs_slot_epoch(cs_slot_peek(watch->slot)) == watch->epoch &&
-		cs_stripe_version(cs_slot_any(watch->slot)) == watch->version;
+		cs_stripe_version(cs_slot_modcount(watch->slot)) == watch->version;
 }
 
 uint64
-cs_track_px(const CsWatch *watch)
+cs_track_prepared_xid(const CsWatch *watch)
 {
-	return Max(cs_slot_px(watch->slot), cs_slot_any_px(watch->slot));
+	return Max(cs_slot_prepared_xid(watch->slot), cs_slot_modcount_prepared_xid(watch->slot));
 }
 
 uint64
@@ -493,7 +493,7 @@ cs_track_is_own(Oid relid)
 	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return false;
 	slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
-	if (slot >= 0 && cs_txn_has_table(slot))
+	if (slot >= 0 && cs_xact_has_table(slot))
 		return true;
 	entry = list_tree(relid);
 	return entry == NULL || cs_tree_is_locked(&entry->tree, RowExclusiveLock);

@@ -81,7 +81,7 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 }
 
 void
-cs_track_create(Oid relid)
+cs_tracked_create(Oid relid)
 {
 	CsCatalogQuery query = {.text = "INSERT INTO cache.tracked VALUES ($1) ON CONFLICT DO NOTHING"};
 
@@ -102,7 +102,7 @@ cs_tracked_forget(Oid relid)
 }
 
 bool
-cs_track_drop(Oid relid)
+cs_tracked_drop(Oid relid)
 {
 	bool		found;
 

@@ -29,7 +29,7 @@
 
 #include "compat.h"
 #include "relation/tree.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 static int
 compare_oids(const void *a, const void *b)
@@ -105,14 +105,14 @@ cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
 static struct
 {
 	Oid			relid;
-	uint64		era;			/* cs_txn_lock_era */
+	uint64		generation;		/* cs_xact_lock_generation */
 }			held[MAX_HELD];
 
 void
 cs_relation_note_held(Oid relid)
 {
 	held[relid % MAX_HELD].relid = relid;
-	held[relid % MAX_HELD].era = cs_txn_lock_era;
+	held[relid % MAX_HELD].generation = cs_xact_lock_generation;
 }
 
 /*
@@ -128,7 +128,7 @@ cs_relation_hold(Oid relid)
 	LockAcquireResult result;
 
 	if (held[relid % MAX_HELD].relid == relid &&
-		held[relid % MAX_HELD].era == cs_txn_lock_era)
+		held[relid % MAX_HELD].generation == cs_xact_lock_generation)
 		return true;
 #ifdef CS_MUTANT_READ_UNLOCKED
 	return true;
@@ -152,7 +152,7 @@ cs_relation_release(Oid relid)
 	ResourceOwner owner = CurrentResourceOwner;
 
 	if (held[relid % MAX_HELD].relid == relid)
-		held[relid % MAX_HELD].era = 0;
+		held[relid % MAX_HELD].generation = 0;
 	CurrentResourceOwner = CurTransactionResourceOwner;
 	UnlockRelationOid(relid, AccessShareLock);
 	CurrentResourceOwner = owner;

@@ -12,12 +12,12 @@
  *
  * TRUNCATE and DDL need no trigger: see ddl.c.
  *
- * Results that were computed from a whole table ("tracked", track.c) need to know
- * that it has changed and no more: cache.table_changed().  All triggers do that,
- * so for a table that is attached only the INSERTs are added that the others do
- * not see.
+ * Results that were computed from a whole table ("tracked", track.c) need to
+ * know that it has changed and no more: cache.table_changed().  All triggers
+ * do that, so for a table that is attached only the INSERTs are added that the
+ * others do not see.
  *
- * Whether they are in force is found out in inforce.c.
+ * Whether they are in force is found out in triggers_inforce.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,7 +62,7 @@ static const StatementTrigger statement_triggers[] = {
 
 int			cs_triggers_making = 0;
 
-const CsOwnTrigger cs_own_triggers[] = {
+const CsOwnTrigger cs_triggers_list[] = {
 	{ROW_TRIGGER, CS_FOR_ROWS, TRIGGER_FIRES_ALWAYS},
 	{REPLICA_TRIGGER, CS_FOR_STATEMENTS, TRIGGER_FIRES_ON_REPLICA},
 	{"cache_strategies_update", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
@@ -82,7 +82,7 @@ const CsOwnTrigger cs_own_triggers[] = {
 const CsOwnTrigger *
 cs_triggers_own(const char *name)
 {
-	for (const CsOwnTrigger *own = cs_own_triggers; own->name != NULL; own++)
+	for (const CsOwnTrigger *own = cs_triggers_list; own->name != NULL; own++)
 		if (strcmp(own->name, name) == 0)
 			return own;
 	return NULL;
@@ -245,7 +245,7 @@ cs_triggers_untrack(Oid relid, const char *table)
 void
 cs_triggers_drop(Oid relid, const char *table)
 {
-	for (const CsOwnTrigger *own = cs_own_triggers; own->name != NULL; own++)
+	for (const CsOwnTrigger *own = cs_triggers_list; own->name != NULL; own++)
 		if (own->purpose != CS_FOR_TRACKING && own->purpose != CS_FOR_CATALOG)
 			drop_trigger(relid, table, own->name);
 }

@@ -29,7 +29,7 @@ typedef struct CsOwnTrigger
 	char		enabled;		/* as in pg_trigger */
 } CsOwnTrigger;
 
-extern const CsOwnTrigger cs_own_triggers[];
+extern const CsOwnTrigger cs_triggers_list[];
 
 /* The one with this name; NULL: it is not one of ours. */
 extern const CsOwnTrigger *cs_triggers_own(const char *name);

@@ -41,7 +41,7 @@
 #include "store/stripe.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /* Who is writing to a table is not asked more often. */
 #define SETTLE_MS	10
@@ -63,7 +63,7 @@ cs_access_reason_text(CsReason reason)
 			return "the table was changed as a whole since the entry was made";
 		case CS_BYPASS_TOO_NEW:
 			return "the entry is newer than this snapshot";
-		case CS_BYPASS_FLUX:
+		case CS_BYPASS_WRITERS:
 			return "a transaction that changes it is about to commit";
 		case CS_BYPASS_OWN:
 			return "this transaction has changed the table";
@@ -101,7 +101,7 @@ cs_access_reason_text(CsReason reason)
 static bool
 is_own(const CsBinding *binding)
 {
-	if (cs_txn_has_table(binding->slot))
+	if (cs_xact_has_table(binding->slot))
 		return true;
 	return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
 		cs_tree_is_locked(&binding->tree, RowExclusiveLock);
@@ -328,10 +328,10 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 	return cs_slot_is(token->slot_word, CS_SLOT_ACTIVE) &&
 		cs_slot_epoch(token->slot_word) == binding->epoch &&
 #ifndef CS_MUTANT_TOKEN_IGNORES_SLOT_FLUX
-		cs_slot_flux(token->slot_word) == 0 &&
+		cs_slot_writers(token->slot_word) == 0 &&
 #endif
 #ifndef CS_MUTANT_TOKEN_IGNORES_FLUX
-		cs_stripe_flux(token->stripe_word) == 0 &&
+		cs_stripe_writers(token->stripe_word) == 0 &&
 #endif
 		true;
 }
@@ -373,7 +373,7 @@ token_stands(void *arg)
 {
 	const FillCheck *check = arg;
 	const CsToken *token = check->token;
-	uint64		px = Max(cs_stripe_px(token->stripe), cs_slot_px(token->slot));
+	uint64		prepared_xid = Max(cs_stripe_prepared_xid(token->stripe), cs_slot_prepared_xid(token->slot));
 
 	/* a slot that is young no longer is in another epoch */
 	pg_read_barrier();
@@ -382,7 +382,7 @@ token_stands(void *arg)
 		cs_stripe_read(token->stripe) == token->stripe_word &&
 #endif
 		cs_slot_same(cs_slot_read(token->slot), token->slot_word) &&
-		cs_snapshot_may_fill(check->fresh, px);
+		cs_snapshot_may_fill(check->fresh, prepared_xid);
 }
 
 /* Is there, or may there be, a change of our own in what was loaded? */
@@ -420,7 +420,7 @@ cs_access_wait(const CsAccess *access, const CsRowKey *rowkey, Snapshot fresh,
 	}
 	if (xmin <= cs_slot_young(slot))
 		return CS_WAIT_YOUNG;
-	if (xmin <= Max(cs_slot_px(slot), cs_stripe_px(cs_stripe_of(rowkey->key.hash))))
+	if (xmin <= Max(cs_slot_prepared_xid(slot), cs_stripe_prepared_xid(cs_stripe_of(rowkey->key.hash))))
 		return CS_WAIT_PREPARED;
 	return CS_WAIT_NONE;
 }
@@ -529,7 +529,7 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 	if (access->bypass == CS_HIT && IsInParallelMode())
 		answer->reason = access->bypass = CS_BYPASS_PARALLEL;
 	if (access->bypass == CS_HIT && !cs_access_token(access, rowkey->key.hash, &token))
-		answer->reason = access->bypass = CS_BYPASS_FLUX;
+		answer->reason = access->bypass = CS_BYPASS_WRITERS;
 	if (access->bypass != CS_HIT)
 	{
 		cs_access_table(access, rowkey, answer);

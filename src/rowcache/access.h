@@ -21,7 +21,7 @@ typedef enum CsReason
 	CS_MISS_EXPIRED,
 	CS_MISS_EPOCH,				/* the table was changed as a whole since */
 	CS_BYPASS_TOO_NEW,			/* the entry is newer than the snapshot */
-	CS_BYPASS_FLUX,				/* a transaction is changing it right now */
+	CS_BYPASS_WRITERS,			/* a transaction is changing it right now */
 	CS_BYPASS_OWN,				/* this transaction has changed the table */
 	CS_BYPASS_TRIGGERS,			/* triggers not in force, or DDL under way */
 	CS_BYPASS_SERIALIZABLE,

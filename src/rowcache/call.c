@@ -110,14 +110,14 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 	else
 		call->nargs = PG_NARGS() - first_key;
 	if (call->nargs != binding->nkeys)
-		cs_key_count_error(binding, call->nargs);
+		cs_keyarg_count_error(binding, call->nargs);
 	call->foreign = false;
 	for (int i = 0; i < call->nargs; i++)
 	{
-		cs_key_arg_prepare(binding, i,
-						   call->variadic ? element :
-						   get_fn_expr_argtype(fcinfo->flinfo, first_key + i),
-						   call->variadic, &call->args[i], fcinfo->flinfo->fn_mcxt);
+		cs_keyarg_prepare(binding, i,
+						  call->variadic ? element :
+						  get_fn_expr_argtype(fcinfo->flinfo, first_key + i),
+						  call->variadic, &call->args[i], fcinfo->flinfo->fn_mcxt);
 		call->foreign |= call->args[i].foreign;
 	}
 }
@@ -254,7 +254,7 @@ take_array(CsCall *call, Datum given, Datum **values)
 	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
 					  values, &nulls, &n);
 	if (n != call->binding->nkeys)
-		cs_key_count_error(call->binding, n);
+		cs_keyarg_count_error(call->binding, n);
 	for (int i = 0; i < n; i++)
 		if (nulls[i])
 			return false;
@@ -282,7 +282,7 @@ cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowk
 			given[i] = PG_GETARG_DATUM(first_key + i);
 		}
 	}
-	return cs_key_from_args(call->binding, call->args, values, cs_call_snapshot(), rowkey);
+	return cs_keyarg_key(call->binding, call->args, values, cs_call_snapshot(), rowkey);
 }
 
 void

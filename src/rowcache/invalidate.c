@@ -22,7 +22,7 @@
 #include "shmem.h"
 #include "store/counters.h"
 #include "store/slot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_invalidate_table);
 PG_FUNCTION_INFO_V1(cs_invalidate_row);
@@ -48,7 +48,7 @@ cs_invalidate_table(PG_FUNCTION_ARGS)
 	if (binding->slot < 0)
 		PG_RETURN_BOOL(false);
 	cs_slot_bump(binding->slot);
-	cs_txn_touch_table(binding->slot, false);
+	cs_xact_touch_table(binding->slot, false);
 	PG_RETURN_BOOL(true);
 }
 
@@ -66,7 +66,7 @@ cs_invalidate_row(PG_FUNCTION_ARGS)
 	check_privilege(binding);
 	if (!cs_call_key(call, fcinfo, 1, &rowkey) || binding->slot < 0)
 		PG_RETURN_BOOL(false);
-	cs_txn_touch(binding->slot, rowkey.key.hash);
+	cs_xact_touch(binding->slot, rowkey.key.hash);
 	had_one = cs_store_unlink(binding->slot, rowkey.key.hash);
 	if (had_one)
 		cs_counters_add(binding->slot, CS_COUNT_INVALIDATION, 1);

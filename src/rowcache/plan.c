@@ -55,7 +55,7 @@
 #include "relation/identity.h"
 #include "relation/tree.h"
 #include "rowcache/plan.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_plan_support);
 
@@ -70,7 +70,7 @@ static ExecutorStart_hook_type next_executor_start = NULL;
 static uint64 last_analysis = 0;
 static uint64 planning_began = 0;
 static int	planning_depth = 0;
-static uint64 planning_era = 0; /* an error leaves the depth as it is */
+static uint64 planning_generation = 0; /* an error leaves the depth as it is */
 
 /* ----- is it a text of PL/pgSQL? ----- */
 
@@ -600,9 +600,9 @@ plan_statement(Query *query, const char *text, int options, ParamListInfo params
 	PlannedStmt *result;
 	int			depth;
 
-	if (planning_era != cs_txn_lock_era)
+	if (planning_generation != cs_xact_lock_generation)
 		planning_depth = 0;
-	planning_era = cs_txn_lock_era;
+	planning_generation = cs_xact_lock_generation;
 	depth = planning_depth++;
 	if (depth == 0)
 		planning_began = cs_identity_time();

@@ -27,7 +27,7 @@
 #include "rowcache/strategy.h"
 #include "shmem.h"
 #include "store/counters.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_read);
 PG_FUNCTION_INFO_V1(cs_read_without_key);
@@ -95,7 +95,7 @@ cs_read_without_key(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cache.read() needs a table's row type and a key"),
 				 errhint("Write it as cache.read(NULL::table_name, key). To get the value of a key use cache.get().")));
-	cs_key_count_error(cs_strategy_require(cs_call_relation(fcinfo)), 0);
+	cs_keyarg_count_error(cs_strategy_require(cs_call_relation(fcinfo)), 0);
 }
 
 /* ----- lookup and fill ----- */
@@ -175,7 +175,7 @@ cs_lookup(PG_FUNCTION_ARGS)
 			break;
 		call->generation = 0;
 	}
-	cs_txn_note_use();
+	cs_xact_note_use();
 	cs_access_lookup(&access, &rowkey, &answer);
 	cs_strategy_count(access.binding, answer.reason);
 	if (answer.row != NULL)
@@ -241,7 +241,7 @@ cs_fill(PG_FUNCTION_ARGS)
 	cs_call_access(call, fcinfo, -1, &access);
 	if (!cs_call_row_key(access.binding, row, &rowkey))
 		PG_RETURN_BOOL(false);
-	cs_txn_note_use();
+	cs_xact_note_use();
 	filled = redeem(&access, &rowkey, row);
 	cs_counters_add(access.binding->slot,
 					filled ? CS_COUNT_FILL : CS_COUNT_REFUSED, 1);

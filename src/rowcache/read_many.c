@@ -41,7 +41,7 @@
 #include "shmem.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_read_many);
 
@@ -142,7 +142,7 @@ begin_keys(Many *many)
 		return;
 	if (binding->nkeys > 1)
 		not_a_row_error(binding);
-	cs_key_arg_prepare(binding, 0, many->element_type, true, &reader->args[0],
+	cs_keyarg_prepare(binding, 0, many->element_type, true, &reader->args[0],
 					   reader->context);
 }
 
@@ -175,9 +175,9 @@ prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 t
 		n++;
 	}
 	if (n != binding->nkeys)
-		cs_key_count_error(binding, n);
+		cs_keyarg_count_error(binding, n);
 	for (int i = 0; i < n; i++)
-		cs_key_arg_prepare(binding, i,
+		cs_keyarg_prepare(binding, i,
 						   TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
 						   false, &reader->args[i], reader->context);
 	reader->prepared = true;
@@ -219,7 +219,7 @@ key_from_record(Many *many, Datum element, CsRowKey *rowkey)
 		if (isnull)
 			return false;
 	}
-	return cs_key_from_args(binding, reader->args, given, many->access.snapshot, rowkey);
+	return cs_keyarg_key(binding, reader->args, given, many->access.snapshot, rowkey);
 }
 
 /* False: no row can have this key. */
@@ -232,7 +232,7 @@ make_key(Many *many, int element, CsRowKey *rowkey)
 		return false;
 	if (many->reader.records)
 		return key_from_record(many, given, rowkey);
-	return cs_key_from_args(many->access.binding, many->reader.args, &given,
+	return cs_keyarg_key(many->access.binding, many->reader.args, &given,
 							many->access.snapshot, rowkey);
 }
 
@@ -301,7 +301,7 @@ take_tokens(Many *many, Batch *batch)
 		}
 		else if (!cs_access_token(&many->access, key->key.hash, &batch->tokens[n]))
 		{
-			batch->reasons[i] = CS_BYPASS_FLUX;
+			batch->reasons[i] = CS_BYPASS_WRITERS;
 			keep = false;
 		}
 		if (keep)
@@ -412,7 +412,7 @@ begin_pass(Many *many)
 	CsAccess   *access = &many->access;
 
 	cs_call_access(call, many->fcinfo, -1, access);
-	cs_txn_note_use();
+	cs_xact_note_use();
 	many->bypass = access->bypass;
 	many->singly = (access->binding->options.loader != NULL && !access->plain) ||
 		!cs_loader_can_batch(access->binding) ||

@@ -16,7 +16,7 @@
 #include "store/counters.h"
 #include "store/flight.h"
 #include "testpoint.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 static const CsStrategy *const none[] = {NULL};
 static const CsStrategy *const *strategies = none;
@@ -104,7 +104,7 @@ cs_strategy_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 bool
 cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
-	cs_txn_note_use();
+	cs_xact_note_use();
 	if (!cs_access_lookup(access, rowkey, answer))
 	{
 		if (!cs_access_lock(access))
@@ -176,8 +176,8 @@ void
 cs_strategy_invalidate(const CsBinding *binding, const CsChange *change)
 {
 	if (change->old != NULL)
-		cs_txn_touch(binding->slot, change->old->key.hash);
+		cs_xact_touch(binding->slot, change->old->key.hash);
 	if (change->new != NULL &&
 		(change->old == NULL || change->old->key.hash != change->new->key.hash))
-		cs_txn_touch(binding->slot, change->new->key.hash);
+		cs_xact_touch(binding->slot, change->new->key.hash);
 }

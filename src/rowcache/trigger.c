@@ -24,7 +24,7 @@
 #include "rowcache/strategy.h"
 #include "rowcache/trigger.h"
 #include "shmem.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_row_changed);
 PG_FUNCTION_INFO_V1(cs_rows_changed);
@@ -73,7 +73,7 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 	};
 
 	/* cancels of deferred writes are needed for each key all the same */
-	if (cs_txn_is_whole(binding->slot) && !cs_binding_defers(binding))
+	if (cs_xact_is_whole(binding->slot) && !cs_binding_defers(binding))
 		return;
 	if (old != NULL)
 	{
@@ -173,7 +173,7 @@ report_table(Tuplestorestate *rows, Relation rel, bool is_old,
 		for (int i = 0; i < n; i++)
 		{
 			report(&targets[i], is_old ? slot : NULL, is_old ? NULL : slot, NULL, true);
-			more |= !cs_txn_is_whole(targets[i].binding->slot);
+			more |= !cs_xact_is_whole(targets[i].binding->slot);
 		}
 		if (!more)
 			break;

@@ -40,7 +40,7 @@
 #include "store/store.h"
 #include "store/stripe.h"
 #include "testpoint.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_warm);
 
@@ -70,7 +70,7 @@ copied_token(const Warm *warm, uint64 hash, CsToken *token)
 	token->slot_word = warm->slot_word;
 	token->stripe = cs_stripe_of(hash);
 	token->stripe_word = warm->words[token->stripe];
-	return cs_stripe_flux(token->stripe_word) == 0;
+	return cs_stripe_writers(token->stripe_word) == 0;
 }
 
 /* By key, with a token and a snapshot of its own. */
@@ -81,7 +81,8 @@ fill_by_key(Warm *warm, const CsRowKey *rowkey)
 
 	memset(&answer, 0, sizeof(answer));
 	cs_access_load(&warm->access, rowkey, true, &answer);
-	warm->access.bypass = CS_HIT;	/* if it was in flux, the next need not be */
+	warm->access.bypass = CS_HIT;	/* if a writer was in flight, the next
+									 * need not be */
 	return answer.fill == CS_FILL_DONE;
 }
 
@@ -255,8 +256,8 @@ begin_warm(Warm *warm, Oid relid)
 	cs_stripe_copy(warm->words);
 	if (!cs_slot_is(warm->slot_word, CS_SLOT_ACTIVE) ||
 		cs_slot_epoch(warm->slot_word) != access->binding->epoch ||
-		cs_slot_flux(warm->slot_word) != 0)
-		refuse(access->binding, CS_BYPASS_FLUX);
+		cs_slot_writers(warm->slot_word) != 0)
+		refuse(access->binding, CS_BYPASS_WRITERS);
 	CS_TEST_POINT("after_token");
 	warm->fresh = cs_access_fresh_snapshot(access);
 	CS_TEST_POINT("after_snapshot");
@@ -279,7 +280,7 @@ warm_table(Oid relid, int64 max_rows)
 											 "cache_strategies warm",
 											 ALLOCSET_DEFAULT_SIZES);
 	begin_warm(&warm, relid);
-	cs_txn_note_use();
+	cs_xact_note_use();
 	PG_ENSURE_ERROR_CLEANUP(end_progress, (Datum) 0);
 	{
 		cs_progress_start(relid, "initializing",

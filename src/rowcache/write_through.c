@@ -20,7 +20,7 @@
 #include "compat.h"
 #include "relation/rowvalue.h"
 #include "rowcache/strategy.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 static void
 needs(const CsBinding *binding, CsTriggerNeeds *needs)
@@ -43,26 +43,26 @@ publish(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
 
 	if (rowkey->key.len > CS_MAX_KEY_LEN)
 	{
-		cs_txn_touch(binding->slot, rowkey->key.hash);
+		cs_xact_touch(binding->slot, rowkey->key.hash);
 		return;
 	}
 	cs_rowvalue_encode(binding, row, NULL, &value);
 	what.value = value.data;
 	what.len = value.len;
-	cs_txn_publish(binding->slot, rowkey->key.hash, &what);
+	cs_xact_publish(binding->slot, rowkey->key.hash, &what);
 	pfree(value.data);
 }
 
 static void
 publish_absence(const CsBinding *binding, const CsRowKey *rowkey)
 {
-	bool		first = !cs_txn_has_key(binding->slot, rowkey->key.hash);
+	bool		first = !cs_xact_has_key(binding->slot, rowkey->key.hash);
 
 	if (first && binding->options.negative_ttl > 0 && !binding->hashed &&
 		binding->options.loader == NULL)
 		publish(binding, rowkey, NULL);
 	else
-		cs_txn_touch(binding->slot, rowkey->key.hash);
+		cs_xact_touch(binding->slot, rowkey->key.hash);
 }
 
 static void
@@ -72,7 +72,7 @@ publish_row(const CsBinding *binding, const CsChange *change)
 
 	if (change->superseded)
 	{
-		cs_txn_touch_only(binding->slot, change->new->key.hash);
+		cs_xact_touch_only(binding->slot, change->new->key.hash);
 		return;
 	}
 
@@ -85,7 +85,7 @@ publish_row(const CsBinding *binding, const CsChange *change)
 	if (row != NULL)
 		publish(binding, change->new, row);
 	else
-		cs_txn_touch(binding->slot, change->new->key.hash);
+		cs_xact_touch(binding->slot, change->new->key.hash);
 }
 
 static void

@@ -60,7 +60,7 @@ reason_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 	if (IsInParallelMode())
 		return CS_BYPASS_PARALLEL;
 	if (!cs_access_token(access, rowkey->key.hash, &token))
-		return CS_BYPASS_FLUX;
+		return CS_BYPASS_WRITERS;
 	return reason;
 }
 

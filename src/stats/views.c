@@ -142,7 +142,7 @@ put_slot(ReturnSetInfo *result, int slot, Snapshot now)
 	for (int c = 0; c < CS_N_COUNTS; c++)
 		values[TABLE_COUNTS + c] = Int64GetDatum((int64) counts[c]);
 	waits_for = cs_snapshot_waits_for(now);
-	if (waits_for == 0 && cs_snapshot_widen(now->xmin) <= cs_slot_px(slot))
+	if (waits_for == 0 && cs_snapshot_widen(now->xmin) <= cs_slot_prepared_xid(slot))
 		waits_for = cs_snapshot_widen(now->xmin);
 	values[TABLE_FILLS_WAIT_FOR] =
 		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));

@@ -36,7 +36,7 @@ check_log(int part, CsLogId logid)
 	while (at < log->head)
 	{
 		Size		rest = cs_store.log_size[logid] - at % cs_store.log_size[logid];
-		Size		size = cs_record_size(cs_record(part, cs_log_position(logid, at)));
+		Size		size = cs_record_size(cs_record(part, cs_valuelog_position(logid, at)));
 
 		if (size == 0 || size % 8 != 0 || size > rest)
 			return "a record has an impossible size";

@@ -4,12 +4,13 @@
  *		The index of a partition: which entry is where.
  *
  * Buckets of one cache line with eight slots.  A key may be in either of two
- * buckets of a page and goes to the emptier one; there are no overflow chains, so
- * a lookup looks at two cache lines at most, and one page.  When both are full,
- * one of the sixteen entries has to go, if it is clean.  A mask in the bucket says
- * which are dirty, so that these can be found without a look at the logs.
+ * buckets of a page and goes to the emptier one; there are no overflow chains,
+ * so a lookup looks at two cache lines at most, and one page.  When both are
+ * full, one of the sixteen entries has to go, if it is clean.  A mask in the
+ * bucket says which are dirty, so that these can be found without a look at
+ * the logs.
  *
- * Except for cs_bucket_match(), the functions here need the partition lock
+ * Except for cs_index_match(), the functions here need the partition lock
  * exclusively; they also keep the counters of partition and owner.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
@@ -29,8 +30,8 @@
  * then believes the result only if the bucket's seq did not move.
  */
 int
-cs_bucket_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
-				CsWhich which, CsRecord *head, Size *pos)
+cs_index_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
+			   CsWhich which, CsRecord *head, Size *pos)
 {
 	volatile CsSharedBucket *b = bucket;
 	const char *area = cs_area(part);
@@ -89,8 +90,8 @@ cs_index_find(const CsPlace *place, const CsKey *key, CsWhich which, CsSlot *slo
 	for (i = 0; i < 2; i++)
 	{
 		slot->bucket = cs_bucket(place->part, place->bucket[i]);
-		slot->n = cs_bucket_match(place->part, slot->bucket, place->tag, key,
-								  which, &head, &pos);
+		slot->n = cs_index_match(place->part, slot->bucket, place->tag, key,
+								 which, &head, &pos);
 		if (slot->n >= 0)
 			return true;
 	}
@@ -220,7 +221,7 @@ find_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 #ifdef CS_MUTANT_SLOTS_GUARDED
 	return false;
 #endif
-	return claim->mercy != CS_MERCY_POLICY && any_victim(place, slot);
+	return claim->protection != CS_PROTECT_POLICY && any_victim(place, slot);
 }
 
 /*

@@ -154,7 +154,7 @@ cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value, Size len,
 		return CS_SWAP_TOO_LARGE;
 	do
 		result = swap_once(&new, expected, force);
-	while (result == CS_SWAP_FULL && cs_put_again(&new, CS_MERCY_NONE));
+	while (result == CS_SWAP_FULL && cs_put_again(&new, CS_PROTECT_NONE));
 	return result;
 }
 
@@ -176,7 +176,7 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 		rec = cs_slot_record(place->part, &slot);
 		if (rec->hash != hash || cs_stamp_owner(rec->stamp) != owner)
 			continue;
-		vacated->offset = cs_log_offset(place->part, cs_slot_position(&slot));
+		vacated->offset = cs_valuelog_offset(place->part, cs_slot_position(&slot));
 		vacated->size = cs_record_size(rec);
 		vacated->logid = cs_log_of(cs_slot_position(&slot));
 		vacated->freq = bucket->freq[slot.n];

@@ -95,8 +95,8 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 			return false;
 		pg_read_barrier();
 
-		n = cs_bucket_match(place->part, bucket[i], place->tag, key,
-							CS_WHICH_EITHER, &head, &pos);
+		n = cs_index_match(place->part, bucket[i], place->tag, key,
+						   CS_WHICH_EITHER, &head, &pos);
 		if (n < 0)
 			continue;
 		if (!bucket_unchanged(bucket[i], seq[i]))

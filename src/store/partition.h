@@ -196,18 +196,18 @@ typedef struct CsSlot
 } CsSlot;
 
 /* What may be evicted when room is made? */
-typedef enum CsMercy
+typedef enum CsProtection
 {
-	CS_MERCY_POLICY,			/* what is not worth keeping */
-	CS_MERCY_URGENT,			/* also what is */
-	CS_MERCY_NONE				/* all that is not dirty */
-} CsMercy;
+	CS_PROTECT_POLICY,			/* what is not worth keeping */
+	CS_PROTECT_URGENT,			/* also what is */
+	CS_PROTECT_NONE				/* all that is not dirty */
+} CsProtection;
 
 /* For whom room is made. */
 typedef struct CsClaim
 {
 	uint32		owner;
-	CsMercy		mercy;
+	CsProtection protection;
 	TimestampTz now;			/* what has expired by then goes first */
 } CsClaim;
 
@@ -410,9 +410,9 @@ typedef enum CsWhich
 	CS_WHICH_EITHER				/* the pending one if there is no valid one */
 } CsWhich;
 
-extern int	cs_bucket_match(int part, CsSharedBucket *bucket, uint16 tag,
-							const CsKey *key, CsWhich which, CsRecord *head,
-							Size *pos);
+extern int	cs_index_match(int part, CsSharedBucket *bucket, uint16 tag,
+						   const CsKey *key, CsWhich which, CsRecord *head,
+						   Size *pos);
 extern bool cs_index_find(const CsPlace *place, const CsKey *key, CsWhich which,
 						  CsSlot *slot);
 extern bool cs_index_linked(const CsPlace *place, Size pos, CsSlot *slot);
@@ -428,15 +428,15 @@ extern void cs_index_unstage(int part, CsSlot *slot);
 extern void cs_index_supersede(int part, CsSlot *valid, CsSlot *pending);
 
 /* valuelog.c */
-extern bool cs_log_fits(CsLogId logid, Size size);
-extern bool cs_log_make_room(int part, CsLogId logid, Size size,
-							 const CsClaim *claim);
-extern Size cs_log_append(int part, CsLogId logid, Size size);
-extern void cs_log_fill(int part, Size pos, Size size);
-extern Size cs_log_position(CsLogId logid, uint64 offset);
-extern uint64 cs_log_offset(int part, Size pos);
-extern void cs_log_walk_begin(int part, CsWalk *walk);
-extern bool cs_log_walk(int part, CsWalk *walk);
+extern bool cs_valuelog_fits(CsLogId logid, Size size);
+extern bool cs_valuelog_make_room(int part, CsLogId logid, Size size,
+								  const CsClaim *claim);
+extern Size cs_valuelog_append(int part, CsLogId logid, Size size);
+extern void cs_valuelog_fill(int part, Size pos, Size size);
+extern Size cs_valuelog_position(CsLogId logid, uint64 offset);
+extern uint64 cs_valuelog_offset(int part, Size pos);
+extern void cs_valuelog_walk_begin(int part, CsWalk *walk);
+extern bool cs_valuelog_walk(int part, CsWalk *walk);
 
 /* policy.c: what to keep */
 typedef enum CsTail

@@ -120,7 +120,7 @@ cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *clai
 #endif
 	if (cs_slot_is_dirty(slot))
 		return false;
-	if (claim->mercy == CS_MERCY_NONE)
+	if (claim->protection == CS_PROTECT_NONE)
 		return true;
 #ifndef CS_MUTANT_PENDING_EVICTABLE
 	if (rec->flags & CS_ENTRY_PENDING)
@@ -154,7 +154,7 @@ static bool
 main_has_room(int part, TimestampTz now)
 {
 	CsSharedLog *log = &cs_store.partitions[part].log[CS_LOG_MAIN];
-	Size		pos = cs_log_position(CS_LOG_MAIN, log->tail);
+	Size		pos = cs_valuelog_position(CS_LOG_MAIN, log->tail);
 	const CsRecord *rec = cs_record(part, pos);
 	CsPlace		place;
 	CsSlot		slot;

@@ -49,7 +49,7 @@ cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
 	new->quota = quota;
 	new->vacated = NULL;
 	new->claim.owner = key->owner;
-	new->claim.mercy = CS_MERCY_POLICY;
+	new->claim.protection = CS_PROTECT_POLICY;
 	new->claim.now = cs_clock_now();
 	new->over_quota = false;
 	new->replaces = 0;
@@ -162,7 +162,7 @@ overwrite(const CsNew *new, CsOld *old)
 	write_record(new, old->pos);
 	if (rest > 0)
 	{
-		cs_log_fill(new->place.part, old->pos + new->size, rest);
+		cs_valuelog_fill(new->place.part, old->pos + new->size, rest);
 		pg_atomic_fetch_sub_u64(&cs_store.owners[new->key->owner].bytes, rest);
 	}
 	cs_index_relink(new->place.part, &old->slot, old->pos, old->size);
@@ -173,7 +173,7 @@ overwrite(const CsNew *new, CsOld *old)
 static void
 append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 {
-	Size		pos = cs_log_append(new->place.part, logid, new->size);
+	Size		pos = cs_valuelog_append(new->place.part, logid, new->size);
 
 	write_record(new, pos);
 	if (old->present)
@@ -208,7 +208,7 @@ use_vacated(const CsNew *new, CsOld *old)
 		!cs_index_make_slot(&new->place, &new->claim, &old->slot) ||
 		!charge_owner(new, 0))
 		return false;
-	pos = cs_log_position((CsLogId) vacated->logid, vacated->offset);
+	pos = cs_valuelog_position((CsLogId) vacated->logid, vacated->offset);
 	write_record(new, pos);
 	cs_index_link(&new->place, &old->slot, pos);
 	old->slot.bucket->freq[old->slot.n] = vacated->freq;
@@ -227,13 +227,13 @@ make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
 	*logid = cs_policy_admit(&new->place, new->size);
 	if (old->present && cs_log_of(old->pos) == CS_LOG_MAIN)
 		*logid = CS_LOG_MAIN;
-	if (cs_log_make_room(part, *logid, new->size, &new->claim))
+	if (cs_valuelog_make_room(part, *logid, new->size, &new->claim))
 		return true;
 	if ((new->meta->flags & CS_ENTRY_DIRTY) == 0)
 		return false;
 	*logid = *logid == CS_LOG_MAIN ? CS_LOG_SMALL : CS_LOG_MAIN;
-	return cs_log_fits(*logid, new->size) &&
-		cs_log_make_room(part, *logid, new->size, &new->claim);
+	return cs_valuelog_fits(*logid, new->size) &&
+		cs_valuelog_make_room(part, *logid, new->size, &new->claim);
 }
 
 /* A short walk through the key's own partition. */
@@ -246,8 +246,8 @@ evict_here(const CsNew *new, Size excess)
 		.want = excess
 	};
 
-	cs_log_walk_begin(new->place.part, &walk);
-	cs_log_walk(new->place.part, &walk);
+	cs_valuelog_walk_begin(new->place.part, &walk);
+	cs_valuelog_walk(new->place.part, &walk);
 }
 
 static CsPut
@@ -310,20 +310,20 @@ void
 cs_put_give_up(CsNew *new)
 {
 	new->round = 0;
-	new->claim.mercy = CS_MERCY_NONE;
+	new->claim.protection = CS_PROTECT_NONE;
 }
 
 bool
-cs_put_again(CsNew *new, CsMercy last)
+cs_put_again(CsNew *new, CsProtection last)
 {
 	if (new->round == 0)
 	{
-		if (new->claim.mercy == last)
+		if (new->claim.protection == last)
 			return false;
-		new->claim.mercy = last;
+		new->claim.protection = last;
 	}
-	else if (new->claim.mercy == CS_MERCY_POLICY)
-		new->claim.mercy = CS_MERCY_URGENT;
+	else if (new->claim.protection == CS_PROTECT_POLICY)
+		new->claim.protection = CS_PROTECT_URGENT;
 	return true;
 }
 
@@ -340,9 +340,9 @@ evict_in(int part, const CsNew *new, CsWalk *walk, bool begin)
 	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
 	if (begin)
-		cs_log_walk_begin(part, walk);
+		cs_valuelog_walk_begin(part, walk);
 	walk->want = quota_excess(new, new->replaces);
-	done = !cs_log_walk(part, walk);
+	done = !cs_valuelog_walk(part, walk);
 	END_CRIT_SECTION();
 	cs_lock_release(lock, CS_RANK_PARTITION);
 	return done;

@@ -63,7 +63,7 @@ extern CsPut cs_put(CsNew *new, CsOld *old);
  * There was no room: is it worth while to try again?  From try to try more is
  * evicted, up to 'last'.
  */
-extern bool cs_put_again(CsNew *new, CsMercy last);
+extern bool cs_put_again(CsNew *new, CsProtection last);
 extern void cs_put_give_up(CsNew *new);
 
 /*

@@ -8,13 +8,15 @@
  * had none could not mark the table, and a reader that made one afterwards
  * would not know that a change is under way.  When there was none to be had,
  * or slots were dropped wholesale, "lost" is set and every slot made from then
- * on is young: nothing is filled until all transactions of that time have ended,
- * or somebody has found that nobody is writing to the table (cs_slot_settle).
+ * on is young: nothing is filled until all transactions of that time have
+ * ended, or somebody has found that nobody is writing to the table
+ * (cs_slot_settle).
  *
- * The word "any" is different: a writer that finds no slot goes on without one,
- * so that tables of which nobody keeps results need none.  Every new slot starts
- * with the px and last_xid of that word at the newest xid: results are kept from
- * when all transactions have ended that may have looked for it in vain.
+ * The modification counter is different: a writer that finds no slot goes on
+ * without one, so that tables of which nobody keeps results need none.  Every
+ * new slot starts with the highest prepared xid and last_xid of that word at
+ * the newest xid: results are kept from when all transactions have ended that
+ * may have looked for it in vain.
  *
  * The directory (database, kind, object) -> number is a shared hash table under
  * the slots lock.
@@ -42,7 +44,7 @@
 #include "store/store.h"
 #include "store/stripe.h"
 
-#define ONE_FLUX	(UINT64CONST(1) << CS_SLOT_FLUX_SHIFT)
+#define ONE_WRITER	(UINT64CONST(1) << CS_SLOT_WRITERS_SHIFT)
 #define ONE_EPOCH	(UINT64CONST(1) << CS_SLOT_EPOCH_SHIFT)
 
 /* A key of the directory: no padding */
@@ -56,7 +58,7 @@ typedef struct SlotName
 typedef struct CsSharedSlot
 {
 	pg_atomic_uint64 word;		/* see slot.h; never reset */
-	pg_atomic_uint64 px;		/* only grows */
+	pg_atomic_uint64 prepared_xid;	/* only grows */
 	pg_atomic_uint64 young;		/* see slot.h */
 	SlotName	name;			/* slots lock; object InvalidOid: free */
 	Oid			role;			/* slots lock; whom it counts for */
@@ -64,8 +66,8 @@ typedef struct CsSharedSlot
 					sizeof(Oid)];
 
 	/* written by every transaction that changes the table */
-	pg_atomic_uint64 any;		/* see slot.h; never reset */
-	pg_atomic_uint64 any_px;	/* only grows, like the next */
+	pg_atomic_uint64 modcount;	/* see slot.h; never reset */
+	pg_atomic_uint64 modcount_prepared_xid; /* only grows, like the next */
 	pg_atomic_uint64 last_xid;
 	char		pad2[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64)];
 } CsSharedSlot;
@@ -144,10 +146,10 @@ cs_slot_shmem_init(void)
 	for (int i = 0; i < cs_max_tables; i++)
 	{
 		pg_atomic_init_u64(&slots->slot[i].word, 0);
-		pg_atomic_init_u64(&slots->slot[i].px, 0);
+		pg_atomic_init_u64(&slots->slot[i].prepared_xid, 0);
 		pg_atomic_init_u64(&slots->slot[i].young, 0);
-		pg_atomic_init_u64(&slots->slot[i].any, 0);
-		pg_atomic_init_u64(&slots->slot[i].any_px, 0);
+		pg_atomic_init_u64(&slots->slot[i].modcount, 0);
+		pg_atomic_init_u64(&slots->slot[i].modcount_prepared_xid, 0);
 		pg_atomic_init_u64(&slots->slot[i].last_xid, 0);
 	}
 }
@@ -181,7 +183,7 @@ take_free_slot(const SlotName *name, Oid role)
 		cs_slot_taken_hook(i);
 		/* after the generation has moved, which is what writers look at */
 #ifndef CS_MUTANT_NEW_SLOT_TRUSTED
-		cs_slot_prepared_any(i, newest_xid());
+		cs_slot_prepared_modcount(i, newest_xid());
 #endif
 		cs_slot_distrust_last_xid(i);
 #ifdef CS_MUTANT_SLOT_NEVER_YOUNG
@@ -512,9 +514,9 @@ cs_slot_read(int slot)
 }
 
 uint64
-cs_slot_px(int slot)
+cs_slot_prepared_xid(int slot)
 {
-	return Max(pg_atomic_read_u64(&slots->slot[slot].px), cs_slot_young(slot));
+	return Max(pg_atomic_read_u64(&slots->slot[slot].prepared_xid), cs_slot_young(slot));
 }
 
 uint64
@@ -551,9 +553,9 @@ cs_slot_mark(int slot, bool unknown)
 	do
 	{
 #ifdef CS_MUTANT_SLOT_FLUX_FLAG
-		new = (old & ~(ONE_EPOCH - ONE_FLUX)) + ONE_EPOCH + ONE_FLUX;
+		new = (old & ~(ONE_EPOCH - ONE_WRITER)) + ONE_EPOCH + ONE_WRITER;
 #else
-		new = old + ONE_EPOCH + ONE_FLUX;
+		new = old + ONE_EPOCH + ONE_WRITER;
 #endif
 		if (unknown)
 #ifdef CS_MUTANT_TRACKED_KEPT
@@ -569,12 +571,12 @@ void
 cs_slot_unmark(int slot)
 {
 #ifdef CS_MUTANT_SLOT_FLUX_FLAG
-	pg_atomic_fetch_and_u64(&slots->slot[slot].word, ~(ONE_EPOCH - ONE_FLUX));
+	pg_atomic_fetch_and_u64(&slots->slot[slot].word, ~(ONE_EPOCH - ONE_WRITER));
 #else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
-	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].word, ONE_FLUX);
-	Assert(cs_slot_flux(before) > 0);
+	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].word, ONE_WRITER);
+	Assert(cs_slot_writers(before) > 0);
 #endif
 }
 
@@ -590,7 +592,7 @@ void
 cs_slot_prepared(int slot, uint64 xid)
 {
 #ifndef CS_MUTANT_NO_SLOT_PX
-	cs_atomic_max(&slots->slot[slot].px, xid);
+	cs_atomic_max(&slots->slot[slot].prepared_xid, xid);
 #endif
 }
 
@@ -610,18 +612,18 @@ cs_slot_activate(int slot, uint64 word, int flag)
 
 /* ----- changes of any kind ----- */
 
-#define ONE_CHANGE	(UINT64CONST(1) << CS_STRIPE_FLUX_BITS)
+#define ONE_CHANGE	(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
 
 uint64
-cs_slot_any(int slot)
+cs_slot_modcount(int slot)
 {
-	return pg_atomic_read_u64(&slots->slot[slot].any);
+	return pg_atomic_read_u64(&slots->slot[slot].modcount);
 }
 
 uint64
-cs_slot_any_px(int slot)
+cs_slot_modcount_prepared_xid(int slot)
 {
-	return pg_atomic_read_u64(&slots->slot[slot].any_px);
+	return pg_atomic_read_u64(&slots->slot[slot].modcount_prepared_xid);
 }
 
 uint64
@@ -646,36 +648,36 @@ cs_slot_distrust_last_xid(int slot)
 }
 
 void
-cs_slot_mark_any(int slot)
+cs_slot_mark_modcount(int slot)
 {
 #ifdef CS_MUTANT_ANY_FLUX_FLAG
-	uint64		old = cs_slot_any(slot);
+	uint64		old = cs_slot_modcount(slot);
 
-	while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].any, &old,
-										   ((old & ~CS_STRIPE_FLUX_MASK) + ONE_CHANGE) | 1))
+	while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].modcount, &old,
+										   ((old & ~CS_STRIPE_WRITERS_MASK) + ONE_CHANGE) | 1))
 		;
 #else
-	pg_atomic_fetch_add_u64(&slots->slot[slot].any, ONE_CHANGE + 1);
+	pg_atomic_fetch_add_u64(&slots->slot[slot].modcount, ONE_CHANGE + 1);
 #endif
 }
 
 void
-cs_slot_unmark_any(int slot)
+cs_slot_unmark_modcount(int slot)
 {
 #ifdef CS_MUTANT_ANY_FLUX_FLAG
-	pg_atomic_fetch_and_u64(&slots->slot[slot].any, ~CS_STRIPE_FLUX_MASK);
+	pg_atomic_fetch_and_u64(&slots->slot[slot].modcount, ~CS_STRIPE_WRITERS_MASK);
 #else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
-	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].any, 1);
-	Assert(cs_stripe_flux(before) > 0);
+	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].modcount, 1);
+	Assert(cs_stripe_writers(before) > 0);
 #endif
 }
 
 void
-cs_slot_prepared_any(int slot, uint64 xid)
+cs_slot_prepared_modcount(int slot, uint64 xid)
 {
 #ifndef CS_MUTANT_NO_ANY_PX
-	cs_atomic_max(&slots->slot[slot].any_px, xid);
+	cs_atomic_max(&slots->slot[slot].modcount_prepared_xid, xid);
 #endif
 }

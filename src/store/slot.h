@@ -10,19 +10,21 @@
  *				row that was there
  *				TRACKED: they are known to see every change
  *				Neither: they have to be looked at again before anyone fills
- *		flux	whole-table changes between their mark and their end
+ *		writers	whole-table changes between their mark and their end
  *		epoch	whole-table changes ever marked; entries of another epoch are
  *				dead
  *
- * and beside it px, as in a stripe, and young: while it is not 0, there may be
- * writers up to this xid who have looked for the table's slot before it had this
- * one, and will not mark it.  The word is never reset, not even when
- * the slot goes to another owner, so an epoch names an owner and a time.
+ * and beside it prepared_xid, as in a stripe, and young: while it is not 0,
+ * there may be writers up to this xid who have looked for the table's slot
+ * before it had this one, and will not mark it.  The word is never reset, not
+ * even when the slot goes to another owner, so an epoch names an owner and a
+ * time.
  *
- * A table's slot has a second word, "any", like a stripe's: every transaction that
- * changes the table marks it, however little it changes, and entries do not care.
- * Its px is its own, and last_xid is the newest xid that has changed the table.
- * It lies in a cache line of its own, since hits read the other one.
+ * A table's slot has a second word, the modification counter, like a stripe's:
+ * every transaction that changes the table marks it, however little it
+ * changes, and entries do not care.  Its prepared_xid is its own, and last_xid
+ * is the newest xid that has changed the table.  It lies in a cache line of
+ * its own, since hits read the other one.
  *
  * All of these are atomic.  Whom a slot belongs to is protected by the slots
  * lock; a backend that knows a slot number from before finds out by the epoch
@@ -46,13 +48,13 @@ typedef enum CsSlotKind
 #define CS_SLOT_TRACKED		0x02
 #define CS_SLOT_STATE		(CS_SLOT_ACTIVE | CS_SLOT_TRACKED)
 
-#define CS_SLOT_FLUX_SHIFT	2
-#define CS_SLOT_FLUX_BITS	18
-#define CS_SLOT_EPOCH_SHIFT	(CS_SLOT_FLUX_SHIFT + CS_SLOT_FLUX_BITS)
+#define CS_SLOT_WRITERS_SHIFT	2
+#define CS_SLOT_WRITERS_BITS	18
+#define CS_SLOT_EPOCH_SHIFT	(CS_SLOT_WRITERS_SHIFT + CS_SLOT_WRITERS_BITS)
 
 #define cs_slot_is(word, flag)	(((word) & (flag)) != 0)
-#define cs_slot_flux(word) \
-	(((word) >> CS_SLOT_FLUX_SHIFT) & ((1 << CS_SLOT_FLUX_BITS) - 1))
+#define cs_slot_writers(word) \
+	(((word) >> CS_SLOT_WRITERS_SHIFT) & ((1 << CS_SLOT_WRITERS_BITS) - 1))
 #define cs_slot_epoch(word)	((word) >> CS_SLOT_EPOCH_SHIFT)
 
 /* Have there been no changes of the whole table in between, nor DDL? */
@@ -121,12 +123,12 @@ extern Oid	cs_slot_name(int slot, Oid *database, CsSlotKind *kind);
  */
 extern uint64 cs_slot_read(int slot);
 extern uint64 cs_slot_peek(int slot);
-extern uint64 cs_slot_px(int slot);
+extern uint64 cs_slot_prepared_xid(int slot);
 extern void cs_slot_mark(int slot, bool unknown);
 extern void cs_slot_unmark(int slot);
 extern void cs_slot_prepared(int slot, uint64 xid);
 
-/* 0: it is not young; cs_slot_px() is at least that */
+/* 0: it is not young; cs_slot_prepared_xid() is at least that */
 extern uint64 cs_slot_young(int slot);
 
 /*
@@ -135,19 +137,19 @@ extern uint64 cs_slot_young(int slot);
  */
 extern void cs_slot_settle(int slot, uint64 epoch);
 
-/* Changes of any kind: flux and version, as cs_stripe_... takes them apart */
-extern uint64 cs_slot_any(int slot);
-extern uint64 cs_slot_any_px(int slot);
+/* Changes of any kind: writers and version, as cs_stripe_... takes them apart */
+extern uint64 cs_slot_modcount(int slot);
+extern uint64 cs_slot_modcount_prepared_xid(int slot);
 extern uint64 cs_slot_last_xid(int slot);
-extern void cs_slot_mark_any(int slot);
-extern void cs_slot_unmark_any(int slot);
-extern void cs_slot_prepared_any(int slot, uint64 xid);
+extern void cs_slot_mark_modcount(int slot);
+extern void cs_slot_unmark_modcount(int slot);
+extern void cs_slot_prepared_modcount(int slot, uint64 xid);
 
 /* To this xid; or to the newest, as there may have been changes without a mark */
 extern void cs_slot_raise_last_xid(int slot, uint64 xid);
 extern void cs_slot_distrust_last_xid(int slot);
 
-/* epoch + 1, no flux: drop every entry now */
+/* epoch + 1, no writers: drop every entry now */
 extern void cs_slot_bump(int slot);
 
 /* Set a flag of the state, if nothing was marked since the word was looked at */

@@ -108,7 +108,7 @@ put_persistently(CsNew *new, CsStage (*once) (CsNew *new, void *arg), void *arg)
 	{
 		if (!new->over_quota)
 		{
-			if (!cs_put_again(new, CS_MERCY_URGENT))
+			if (!cs_put_again(new, CS_PROTECT_URGENT))
 				break;
 		}
 		else if (quota_tries++ < QUOTA_TRIES)

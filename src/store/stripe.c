@@ -17,12 +17,12 @@
 #include "store/atomicmax.h"
 #include "store/stripe.h"
 
-#define ONE_VERSION		(UINT64CONST(1) << CS_STRIPE_FLUX_BITS)
+#define ONE_VERSION		(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
 
 typedef struct CsSharedStripe
 {
-	pg_atomic_uint64 word;		/* version << CS_STRIPE_FLUX_BITS | flux */
-	pg_atomic_uint64 px;		/* only grows */
+	pg_atomic_uint64 word;		/* version << CS_STRIPE_WRITERS_BITS | writers */
+	pg_atomic_uint64 prepared_xid;	/* only grows */
 } CsSharedStripe;
 
 static CsSharedStripe *stripes;
@@ -47,7 +47,7 @@ cs_stripe_shmem_init(void)
 	for (int i = 0; i < cs_stripes; i++)
 	{
 		pg_atomic_init_u64(&stripes[i].word, 0);
-		pg_atomic_init_u64(&stripes[i].px, 0);
+		pg_atomic_init_u64(&stripes[i].prepared_xid, 0);
 	}
 }
 
@@ -79,9 +79,9 @@ cs_stripe_copy(uint64 *words)
 }
 
 uint64
-cs_stripe_px(uint32 stripe)
+cs_stripe_prepared_xid(uint32 stripe)
 {
-	return pg_atomic_read_u64(&stripes[stripe].px);
+	return pg_atomic_read_u64(&stripes[stripe].prepared_xid);
 }
 
 uint64
@@ -109,17 +109,17 @@ void
 cs_stripe_unmark(uint32 stripe)
 {
 #ifdef CS_MUTANT_FLUX_FLAG
-	pg_atomic_fetch_and_u64(&stripes[stripe].word, ~CS_STRIPE_FLUX_MASK);
+	pg_atomic_fetch_and_u64(&stripes[stripe].word, ~CS_STRIPE_WRITERS_MASK);
 #else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
 	before = pg_atomic_fetch_sub_u64(&stripes[stripe].word, 1);
-	Assert(cs_stripe_flux(before) > 0);
+	Assert(cs_stripe_writers(before) > 0);
 #endif
 }
 
 void
 cs_stripe_prepared(uint32 stripe, uint64 xid)
 {
-	cs_atomic_max(&stripes[stripe].px, xid);
+	cs_atomic_max(&stripes[stripe].prepared_xid, xid);
 }

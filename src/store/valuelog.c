@@ -47,14 +47,14 @@ typedef struct CsWork
 static bool make_room(int part, CsLogId logid, Size size, CsWork *work);
 
 Size
-cs_log_position(CsLogId logid, uint64 offset)
+cs_valuelog_position(CsLogId logid, uint64 offset)
 {
 	return cs_store.log_at[logid] + (Size) (offset % cs_store.log_size[logid]);
 }
 
 /* The offset of a position that is in use. */
 uint64
-cs_log_offset(int part, Size pos)
+cs_valuelog_offset(int part, Size pos)
 {
 	CsLogId		logid = cs_log_of(pos);
 	uint64		tail = cs_store.partitions[part].log[logid].tail;
@@ -85,14 +85,14 @@ has_room(int part, CsLogId logid, Size size)
 
 /* Can a record of this size be in the log?  Then one and a filler can. */
 bool
-cs_log_fits(CsLogId logid, Size size)
+cs_valuelog_fits(CsLogId logid, Size size)
 {
 	return size <= cs_store.log_size[logid] / 2;
 }
 
 /* Mark bytes of a log as unused. */
 void
-cs_log_fill(int part, Size pos, Size size)
+cs_valuelog_fill(int part, Size pos, Size size)
 {
 	CsRecord   *filler = cs_record(part, pos);
 
@@ -102,7 +102,7 @@ cs_log_fill(int part, Size pos, Size size)
 
 /* Take 'size' bytes at the head; there is room.  Returns their position. */
 Size
-cs_log_append(int part, CsLogId logid, Size size)
+cs_valuelog_append(int part, CsLogId logid, Size size)
 {
 	CsSharedLog *log = &cs_store.partitions[part].log[logid];
 	Size		skip = filler_size(logid, log->head, size);
@@ -110,10 +110,10 @@ cs_log_append(int part, CsLogId logid, Size size)
 
 	if (skip > 0)
 	{
-		cs_log_fill(part, cs_log_position(logid, log->head), skip);
+		cs_valuelog_fill(part, cs_valuelog_position(logid, log->head), skip);
 		log->head += skip;
 	}
-	pos = cs_log_position(logid, log->head);
+	pos = cs_valuelog_position(logid, log->head);
 	log->head += size;
 	Assert(log->head - log->tail <= cs_store.log_size[logid]);
 	return pos;
@@ -124,13 +124,13 @@ static void
 move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 {
 	CsSharedLog *log = &cs_store.partitions[part].log[from];
-	Size		pos = cs_log_position(from, log->tail);
+	Size		pos = cs_valuelog_position(from, log->tail);
 	CsRecord   *rec = cs_record(part, pos);
 	Size		size = cs_record_size(rec);
 	Size		newpos;
 
 	log->tail += size;
-	newpos = cs_log_append(part, to, size);
+	newpos = cs_valuelog_append(part, to, size);
 
 	cs_bucket_begin(slot->bucket);
 	memmove(cs_record(part, newpos), rec, size);
@@ -161,7 +161,7 @@ static bool
 pass_tail(int part, CsLogId logid, Size want, CsWork *work)
 {
 	CsSharedLog *log = &cs_store.partitions[part].log[logid];
-	Size		pos = cs_log_position(logid, log->tail);
+	Size		pos = cs_valuelog_position(logid, log->tail);
 	CsRecord   *rec = cs_record(part, pos);
 	Size		size = cs_record_size(rec);
 	CsPlace		place;
@@ -217,11 +217,11 @@ make_room(int part, CsLogId logid, Size size, CsWork *work)
 
 /* Make room for 'size' bytes in one piece at the head of the log. */
 bool
-cs_log_make_room(int part, CsLogId logid, Size size, const CsClaim *claim)
+cs_valuelog_make_room(int part, CsLogId logid, Size size, const CsClaim *claim)
 {
 	CsWork		work = {
 		.claim = claim,
-		.clean_moves = claim->mercy == CS_MERCY_POLICY ? CS_CLEAN_MOVES(size) : 0,
+		.clean_moves = claim->protection == CS_PROTECT_POLICY ? CS_CLEAN_MOVES(size) : 0,
 		.forced_moves = CS_FORCED_MOVES(size)
 	};
 
@@ -229,7 +229,7 @@ cs_log_make_room(int part, CsLogId logid, Size size, const CsClaim *claim)
 }
 
 void
-cs_log_walk_begin(int part, CsWalk *walk)
+cs_valuelog_walk_begin(int part, CsWalk *walk)
 {
 	CsSharedLog *log = cs_store.partitions[part].log;
 	int			logid;
@@ -238,7 +238,7 @@ cs_log_walk_begin(int part, CsWalk *walk)
 		walk->left[logid] = log[logid].head - log[logid].tail;
 }
 
-/* One log's share of cs_log_walk(). */
+/* One log's share of cs_valuelog_walk(). */
 static void
 walk_log(int part, CsLogId logid, CsWalk *walk)
 {
@@ -262,7 +262,7 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 			walk->left[logid] = 0;
 			break;
 		}
-		pos = cs_log_position(logid, log->hand);
+		pos = cs_valuelog_position(logid, log->hand);
 		rec = cs_record(part, pos);
 		size = cs_record_size(rec);
 		log->hand += size;
@@ -296,7 +296,7 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
  * has been all round.
  */
 bool
-cs_log_walk(int part, CsWalk *walk)
+cs_valuelog_walk(int part, CsWalk *walk)
 {
 	walk_log(part, CS_LOG_SMALL, walk);
 	walk_log(part, CS_LOG_MAIN, walk);

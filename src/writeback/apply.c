@@ -41,8 +41,10 @@
 #include "writeback/apply.h"
 #include "writeback/combine.h"
 #include "writeback/deadletter.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/statement.h"
+#include "writeback/sum.h"
+#include "writeback/xactdelta.h"
 
 /* One cs_apply(). */
 typedef struct Apply
@@ -630,7 +632,7 @@ apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 	set_constraints_immediate();
 	cs_owner_begin(&saved, binding->owner);
 	cs_pinned_apply(binding->pinned, binding->name);
-	cs_own_direct++;
+	cs_xactdelta_direct++;
 	PG_TRY();
 	{
 		find_comparisons(apply);
@@ -644,7 +646,7 @@ apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 	}
 	PG_FINALLY();
 	{
-		cs_own_direct--;
+		cs_xactdelta_direct--;
 	}
 	PG_END_TRY();
 	cs_owner_end(&saved);

@@ -36,6 +36,8 @@
 #include "relation/owner.h"
 #include "relation/pinned.h"
 #include "writeback/combine.h"
+#include "writeback/merge.h"
+#include "writeback/sum.h"
 
 /* ----- whose code it is ----- */
 

@@ -43,6 +43,7 @@
 #include "rowcache/strategy.h"
 #include "shmem.h"
 #include "writeback/deadletter.h"
+#include "writeback/portable.h"
 #include "writeback/statement.h"
 
 PG_FUNCTION_INFO_V1(cs_requeue);
@@ -186,8 +187,8 @@ try_text(CsBinding *binding, const CsApplyItem *item, bytea **portable, Jsonb **
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		*portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
-		*content = cs_delta_to_jsonb(binding, item->rowkey, item->delta);
+		*portable = cs_portable_from_delta(binding, item->rowkey, item->delta);
+		*content = cs_portable_to_jsonb(binding, item->rowkey, item->delta);
 		ReleaseCurrentSubTransaction();
 		done = true;
 	}
@@ -221,7 +222,7 @@ cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 		store(binding, binding->relid, portable, content, error);
 	else
 		cs_deadletter_store_unread(binding, binding->relid,
-								   cs_delta_to_raw(item->rowkey, item->delta), error);
+								   cs_portable_from_raw(item->rowkey, item->delta), error);
 }
 
 void
@@ -320,7 +321,7 @@ decode(CsBinding *binding, bytea *change, CsRowKey *rowkey, CsDelta *delta)
 
 	memset(delta, 0, sizeof(*delta));
 	cs_owner_begin(&saved, binding->owner);
-	complete = cs_delta_from_portable(binding, change, rowkey, delta);
+	complete = cs_portable_to_delta(binding, change, rowkey, delta);
 	cs_owner_end(&saved);
 	return complete;
 }

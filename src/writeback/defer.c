@@ -38,12 +38,15 @@
 #include "writeback/apply.h"
 #include "writeback/combine.h"
 #include "writeback/deferred.h"
+#include "writeback/deltarow.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/recheck.h"
 #include "writeback/state.h"
+#include "writeback/sum.h"
 #include "writeback/write_back.h"
-#include "xact/txn.h"
+#include "writeback/xactdelta.h"
+#include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_row_deferred);
 PG_FUNCTION_INFO_V1(cs_table_truncated);
@@ -160,7 +163,7 @@ static bool
 refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 {
 	CsRowKey	rowkey;
-	CsOver		over;
+	CsMergedRow over;
 
 	if (binding->slot < 0)
 		return false;
@@ -173,18 +176,18 @@ refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 			return false;
 	}
 	row_key(binding, slot, &rowkey);
-	cs_write_back_over(binding, &rowkey, NULL, &over);
+	cs_write_back_merge(binding, &rowkey, NULL, &over);
 	/* what the table itself has is for the executor to find */
 	if (over.row == NULL || cs_write_back_in_table(binding, &rowkey))
 		return false;
-	if (!cs_own_is_upserting(binding->relid))
+	if (!cs_xactdelta_is_upserting(binding->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("duplicate key value violates the primary key of table \"%s\"",
 						binding->name),
 				 errdetail("A row with this key has been written with cache.write() and not been flushed yet."),
 				 errhint("cache.flush() brings it into the table.")));
-	cs_own_meet_deferred();
+	cs_xactdelta_meet_deferred();
 	return true;
 }
 
@@ -196,7 +199,7 @@ typedef struct Update
 	CsBinding  *binding;
 	TriggerData *trigdata;
 	CsRowKey	rowkey;
-	CsOver		over;
+	CsMergedRow over;
 	CsOutcome	outcome;
 } Update;
 
@@ -207,7 +210,7 @@ typedef enum Verdict
 	VERDICT_AGAIN				/* look at the row anew */
 } Verdict;
 
-/* A part does not count for as long as its transaction's commit takes. */
+/* A record does not count for as long as its transaction's commit takes. */
 #define MAX_WAITS		200
 #define WAIT_US			500
 
@@ -218,7 +221,7 @@ may_defer(CsBinding *binding, TriggerData *trigdata)
 	Bitmapset  *columns = updated_columns(trigdata);
 
 	/* a foreign key's action has to be done when the key is checked */
-	return cs_own_direct == 0 && !InNoForceRLSOperation() &&
+	return cs_xactdelta_direct == 0 && !InNoForceRLSOperation() &&
 		SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
 		!bms_is_empty(columns) && bms_is_subset(columns, merge->attnums) &&
 		others_are_same(trigdata, columns) && !may_leave_partition(trigdata) &&
@@ -364,14 +367,14 @@ defer(Update *update)
 		return VERDICT_DEFERRED;
 	sets = sets_added(update, &delta);
 	if ((sets && update->over.deferred.whole) || !adds_up(update, &delta) ||
-		cs_own_is_large(&delta))
+		cs_xactdelta_is_large(&delta))
 		return VERDICT_TABLE;
 	if (cs_write_back_defer(update->binding, &update->rowkey, update->over.row,
 							&delta) == NULL)
 		return VERDICT_AGAIN;
-	cs_own_set_updated(&update->rowkey.key);
+	cs_xactdelta_set_updated(&update->rowkey.key);
 	if (sets)
-		cs_own_set_sets(&update->rowkey.key);
+		cs_xactdelta_set_sets(&update->rowkey.key);
 	return VERDICT_DEFERRED;
 }
 
@@ -426,7 +429,7 @@ take_along(Update *update, bool moves, HeapTuple *tuple)
 		return VERDICT_AGAIN;
 #endif
 	cs_recheck_complete(update->binding, &update->outcome);
-	cs_own_expect(update->binding, &update->rowkey, update->over.arrival, moves);
+	cs_xactdelta_expect(update->binding, &update->rowkey, update->over.arrival, moves);
 	*tuple = heap_form_tuple(RelationGetDescr(update->trigdata->tg_relation),
 							 update->outcome.values, update->outcome.nulls);
 	return VERDICT_TABLE;
@@ -464,14 +467,14 @@ check_together(const Update *update, HeapTuple tuple)
 {
 	CsBinding  *binding = update->binding;
 	HeapTupleHeader row;
-	CsOver		over;
+	CsMergedRow over;
 
 	if (!cs_merge_get(binding)->constrained)
 		return;
 	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
 	(void) cs_write_back_lock(binding, &update->rowkey, row);
-	cs_write_back_over(binding, &update->rowkey, row, &over);
-	cs_delta_check_row(binding, over.row, update->outcome.set, true);
+	cs_write_back_merge(binding, &update->rowkey, row, &over);
+	cs_deltarow_check(binding, over.row, update->outcome.set, true);
 }
 
 static Verdict
@@ -493,15 +496,15 @@ settle(Update *update, HeapTuple *tuple)
 
 /* ----- UPDATE: both ----- */
 
-/* False: it depends on a part that does not count yet. */
+/* False: it depends on a record that does not count yet. */
 static bool
 look(Update *update)
 {
 	const CsMerge *merge = cs_merge_get(update->binding);
 
-	cs_write_back_over(update->binding, &update->rowkey,
-					   slot_row(update->binding, update->trigdata->tg_trigslot),
-					   &update->over);
+	cs_write_back_merge(update->binding, &update->rowkey,
+						slot_row(update->binding, update->trigdata->tg_trigslot),
+						&update->over);
 	cs_recheck_update(update->trigdata, update->binding,
 					  update->over.row == update->over.base ? NULL : update->over.row,
 					  &update->outcome);
@@ -521,8 +524,8 @@ look(Update *update)
 }
 
 /*
- * Until the transaction that had the row before us has made its part count.  Any
- * other one may be waiting for us, and is waited for only so long.
+ * Until the transaction that had the row before us has made its record count.
+ * Any other one may be waiting for us, and is waited for only so long.
  */
 static void
 wait_for_parts(const Update *update, int *waits)
@@ -564,7 +567,7 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 	row_key(binding, trigdata->tg_trigslot, &update.rowkey);
 	if (update.rowkey.key.len > CS_MAX_KEY_LEN)
 		deferrable = false;
-	if (deferrable && cs_own_is_updated(&update.rowkey.key))
+	if (deferrable && cs_xactdelta_is_updated(&update.rowkey.key))
 		return NULL;
 	for (;;)
 	{
@@ -594,12 +597,12 @@ static HeapTuple
 handle_delete(CsBinding *binding, TriggerData *trigdata)
 {
 	CsRowKey	rowkey;
-	CsOver		over;
+	CsMergedRow over;
 
 	if (binding->slot < 0)
 		return trigdata->tg_trigtuple;
 	row_key(binding, trigdata->tg_trigslot, &rowkey);
-	cs_write_back_over(binding, &rowkey, slot_row(binding, trigdata->tg_trigslot), &over);
+	cs_write_back_merge(binding, &rowkey, slot_row(binding, trigdata->tg_trigslot), &over);
 	if (over.row != over.base && over.row != NULL && !cs_recheck_delete(trigdata, over.row))
 		return NULL;
 	return trigdata->tg_trigtuple;
@@ -682,7 +685,7 @@ cs_table_truncated(PG_FUNCTION_ARGS)
 	if (binding != NULL && binding->slot >= 0)
 	{
 		cs_write_back_wait_replayed(binding);
-		cs_own_truncate(binding);
+		cs_xactdelta_truncate(binding);
 	}
 	return PointerGetDatum(NULL);
 }

@@ -5,8 +5,8 @@
  *
  * A key with deferred writes has a second entry in the store beside the cached
  * row: dirty, with the row's key and another hash.  Its value is a head and
- * parts, each a delta with the state of the transaction that made it (see
- * deferred.h).  A part is added before its transaction commits, when there
+ * records, each a delta with the state of the transaction that made it (see
+ * deferred.h).  A record is added before its transaction commits, when there
  * still can be an error, and flipped from RESERVED to COMMITTED after, when
  * there cannot.
  *
@@ -17,11 +17,11 @@
  *		swaps		a copy is made anew in private memory and put in place of
  *					the entry if that has not changed since it was copied
  *
- * Every swap folds committed parts into one, so that an entry has a handful
- * of parts however often its row is written.  What has been folded has lost
- * its place in the order of stamps, so nothing is folded while a part may turn
- * up that has to go in between.  That is one with a whole row or a cancel among
- * any others, or any among those: see may_fold().
+ * Every swap folds committed records into one, so that an entry has a handful
+ * of records however often its row is written.  What has been folded has lost
+ * its place in the order of stamps, so nothing is folded while a record may
+ * turn up that has to go in between.  That is one with a whole row or a cancel
+ * among any others, or any among those: see may_fold().
  *
  *-------------------------------------------------------------------------
  */
@@ -38,16 +38,17 @@
 #include "store/slot.h"
 #include "store/stripe.h"
 #include "writeback/apply.h"
+#include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
+#include "writeback/deltarecord.h"
 #include "writeback/journal.h"
-#include "writeback/part.h"
 #include "xact/snapshot.h"
 
 /* Added to the hash of the row's key. */
 #define HASH_SALT	UINT64CONST(0x5bd1e995a3c59ac3)
 
-/* With so many parts that cannot be folded just now, wait a little: they can soon. */
-#define MANY_PARTS		32
+/* With so many records that cannot be folded just now, wait a little: they can soon. */
+#define MANY_RECORDS		32
 #define MAX_PATIENCE	500
 #define PATIENCE_US		20
 
@@ -56,7 +57,7 @@
 
 StaticAssertDecl(sizeof(CsDeferredHead) % MAXIMUM_ALIGNOF == 0,
 				 "parts must be aligned");
-StaticAssertDecl(sizeof(CsPart) % MAXIMUM_ALIGNOF == 0,
+StaticAssertDecl(sizeof(CsDeltaRecord) % MAXIMUM_ALIGNOF == 0,
 				 "deltas must be aligned");
 
 typedef struct CsSharedIds
@@ -118,11 +119,11 @@ take_apart(char *value, CsDeferred *copy)
 	char	   *at = value + sizeof(CsDeferredHead);
 
 	memcpy(&copy->head, value, sizeof(CsDeferredHead));
-	copy->parts = palloc((copy->head.nparts + 1) * sizeof(CsPart *));
-	for (uint32 i = 0; i < copy->head.nparts; i++)
+	copy->records = palloc((copy->head.nrecords + 1) * sizeof(CsDeltaRecord *));
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
 	{
-		copy->parts[i] = (CsPart *) at;
-		at += cs_part_size(copy->parts[i]);
+		copy->records[i] = (CsDeltaRecord *) at;
+		at += cs_deltarecord_size(copy->records[i]);
 	}
 }
 
@@ -140,7 +141,7 @@ use_value(const CsBinding *binding, char *value, CsDeferred *copy)
 	copy->version = copy->head.version;
 	if (is_foreign(binding, &copy->head))
 	{
-		copy->head.nparts = 0;
+		copy->head.nrecords = 0;
 		copy->head.arrival = 0;
 	}
 }
@@ -155,14 +156,14 @@ cs_deferred_copy(const CsBinding *binding, const CsKey *key, CsDeferred *copy)
 	if (cs_store_lookup(&mine, accept_any, NULL, &found) != CS_LOOKUP_HIT)
 		return false;
 	use_value(binding, found.value, copy);
-	return copy->head.nparts > 0;
+	return copy->head.nrecords > 0;
 }
 
 bool
-cs_deferred_has_parts(const CsDeferred *copy)
+cs_deferred_has_records(const CsDeferred *copy)
 {
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-		if (copy->parts[i]->state != CS_PART_DEAD)
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+		if (copy->records[i]->state != CS_RECORD_DEAD)
 			return true;
 	return false;
 }
@@ -186,60 +187,60 @@ cs_deferred_sees(Snapshot snapshot, uint64 xid)
 }
 
 static uint64
-order_of(const CsPart *part)
+order_of(const CsDeltaRecord *record)
 {
-	return part->stamp == 0 ? PG_UINT64_MAX : part->stamp;
+	return record->stamp == 0 ? PG_UINT64_MAX : record->stamp;
 }
 
 static int
-compare_parts(const void *a, const void *b)
+compare_records(const void *a, const void *b)
 {
-	const CsPart *x = *(CsPart *const *) a;
-	const CsPart *y = *(CsPart *const *) b;
+	const CsDeltaRecord *x = *(CsDeltaRecord *const *) a;
+	const CsDeltaRecord *y = *(CsDeltaRecord *const *) b;
 
 	if (order_of(x) != order_of(y))
 		return order_of(x) < order_of(y) ? -1 : 1;
 	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
 }
 
-/* Several parts as one delta. */
+/* Several records as one delta. */
 void
-cs_parts_fold(CsBinding *binding, CsPart **parts, int n, CsDelta *delta)
+cs_deltarecord_fold(CsBinding *binding, CsDeltaRecord **records, int n, CsDelta *delta)
 {
 	memset(delta, 0, sizeof(*delta));
-	qsort(parts, n, sizeof(CsPart *), compare_parts);
+	qsort(records, n, sizeof(CsDeltaRecord *), compare_records);
 	for (int i = 0; i < n; i++)
 	{
 		CsDelta		later;
 
-		cs_delta_decode(cs_part_delta(parts[i]), parts[i]->len, &later);
+		cs_delta_decode(cs_deltarecord_delta(records[i]), records[i]->len, &later);
 		/* in one that has been folded each column has its own */
-		if (parts[i]->folded == 1 && parts[i]->stamp != 0)
-			cs_delta_stamp(&later, parts[i]->stamp);
+		if (records[i]->folded == 1 && records[i]->stamp != 0)
+			cs_delta_stamp(&later, records[i]->stamp);
 		cs_delta_fold(binding, delta, &later);
 	}
 }
 
 static bool
-shows(const CsPart *part, Snapshot fresh, Oid relid)
+shows(const CsDeltaRecord *record, Snapshot fresh, Oid relid)
 {
-	switch (part->state)
+	switch (record->state)
 	{
-		case CS_PART_RESERVED:
+		case CS_RECORD_RESERVED:
 			/* the rest shows when it is flipped */
-			return (part->flags & CS_PART_CANCELS) != 0 && part->stamp != 0 &&
-				cs_deferred_sees(fresh, part->xid);
-		case CS_PART_COMMITTED:
-			return (part->flags & CS_PART_CANCELS) == 0 || part->xid == 0 ||
-				cs_deferred_sees(fresh, part->xid);
-		case CS_PART_TAKEN:
+			return (record->flags & CS_RECORD_CANCELS) != 0 && record->stamp != 0 &&
+				cs_deferred_sees(fresh, record->xid);
+		case CS_RECORD_COMMITTED:
+			return (record->flags & CS_RECORD_CANCELS) == 0 || record->xid == 0 ||
+				cs_deferred_sees(fresh, record->xid);
+		case CS_RECORD_TAKEN:
 			/* our own flush counts as done while it is being done */
 			return !cs_apply_is_under_way(relid);
-		case CS_PART_INFLIGHT:
+		case CS_RECORD_INFLIGHT:
 #ifdef CS_MUTANT_INFLIGHT_ALWAYS
 			return true;
 #endif
-			return !cs_deferred_sees(fresh, part->xid);
+			return !cs_deferred_sees(fresh, record->xid);
 		default:
 			return false;
 	}
@@ -249,38 +250,38 @@ bool
 cs_deferred_merge(CsBinding *binding, const CsDeferred *copy, Snapshot fresh,
 				  CsDelta *delta)
 {
-	CsPart	  **chosen = palloc((copy->head.nparts + 1) * sizeof(CsPart *));
+	CsDeltaRecord **chosen = palloc((copy->head.nrecords + 1) * sizeof(CsDeltaRecord *));
 	int			n = 0;
 
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-		if (shows(copy->parts[i], fresh, binding->relid))
-			chosen[n++] = copy->parts[i];
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+		if (shows(copy->records[i], fresh, binding->relid))
+			chosen[n++] = copy->records[i];
 	if (n == 0)
 		return false;
-	cs_parts_fold(binding, chosen, n, delta);
+	cs_deltarecord_fold(binding, chosen, n, delta);
 	return true;
 }
 
 /* ----- making an entry anew ----- */
 
 void
-cs_builder_begin(CsBuilder *builder, const CsBinding *binding, const CsDeferred *copy)
+cs_deltarecord_build_begin(CsBuilder *builder, const CsBinding *binding, const CsDeferred *copy)
 {
 	memset(builder, 0, sizeof(*builder));
 	builder->binding = binding;
 	builder->size = sizeof(CsDeferredHead);
-	builder->parts = palloc((copy->head.nparts + 2) * sizeof(CsPart *));
-	builder->head.gen = copy->head.nparts > 0 ? copy->head.gen : cs_deferred_id();
+	builder->records = palloc((copy->head.nrecords + 2) * sizeof(CsDeltaRecord *));
+	builder->head.gen = copy->head.nrecords > 0 ? copy->head.gen : cs_deferred_id();
 	builder->head.arrival = copy->head.arrival;
 	builder->head.database = MyDatabaseId;
 	builder->head.relation = binding->relid;
 }
 
 void
-cs_builder_keep(CsBuilder *builder, CsPart *part)
+cs_deltarecord_build_keep(CsBuilder *builder, CsDeltaRecord *record)
 {
-	builder->parts[builder->n++] = part;
-	builder->size += cs_part_size(part);
+	builder->records[builder->n++] = record;
+	builder->size += cs_deltarecord_size(record);
 }
 
 static uint8
@@ -289,33 +290,33 @@ flags_of(const CsDelta *delta)
 	uint8		flags = 0;
 
 	if (delta->cancel || !bms_is_empty(delta->cancelled))
-		flags |= CS_PART_CANCELS;
+		flags |= CS_RECORD_CANCELS;
 	if (delta->whole)
-		flags |= CS_PART_WHOLE;
+		flags |= CS_RECORD_WHOLE;
 	for (int i = 0; i < delta->n; i++)
 		if (delta->columns[i].rule == CS_RULE_REPLACE)
-			flags |= CS_PART_REPLACES;
+			flags |= CS_RECORD_REPLACES;
 	return flags;
 }
 
-CsPart *
-cs_part_new(const CsDelta *delta, uint64 id, CsPartState state)
+CsDeltaRecord *
+cs_deltarecord_new(const CsDelta *delta, uint64 id, CsDeltaRecordState state)
 {
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
-	CsPart	   *part = palloc0(sizeof(CsPart) + MAXALIGN(len));
+	CsDeltaRecord *record = palloc0(sizeof(CsDeltaRecord) + MAXALIGN(len));
 
-	part->id = id;
-	part->state = state;
-	part->flags = flags_of(delta);
-	part->folded = 1;
-	part->len = len;
-	memcpy(cs_part_delta(part), encoded, len);
-	return part;
+	record->id = id;
+	record->state = state;
+	record->flags = flags_of(delta);
+	record->folded = 1;
+	record->len = len;
+	memcpy(cs_deltarecord_delta(record), encoded, len);
+	return record;
 }
 
 CsSwap
-cs_builder_put(CsBuilder *builder, const CsKey *key, uint64 expected, bool force)
+cs_deltarecord_build_put(CsBuilder *builder, const CsKey *key, uint64 expected, bool force)
 {
 	CsKey		mine = cs_deferred_key(key);
 	CsMeta		meta = {.flags = CS_ENTRY_DIRTY};
@@ -323,31 +324,32 @@ cs_builder_put(CsBuilder *builder, const CsKey *key, uint64 expected, bool force
 	char	   *at = value + sizeof(CsDeferredHead);
 
 	builder->head.version = cs_deferred_id();
-	builder->head.nparts = builder->n;
+	builder->head.nrecords = builder->n;
 	memcpy(value, &builder->head, sizeof(CsDeferredHead));
 	for (int i = 0; i < builder->n; i++)
 	{
-		memcpy(at, builder->parts[i], cs_part_size(builder->parts[i]));
-		at += cs_part_size(builder->parts[i]);
+		memcpy(at, builder->records[i], cs_deltarecord_size(builder->records[i]));
+		at += cs_deltarecord_size(builder->records[i]);
 	}
 	return cs_store_swap(&mine, &meta, value, builder->size, expected, force);
 }
 
 /* Is somebody between marking the row's key and the end of his transaction? */
 static bool
-is_in_flux(const CsBinding *binding, const CsKey *key)
+has_writers(const CsBinding *binding, const CsKey *key)
 {
-	return cs_stripe_flux(cs_stripe_read(cs_stripe_of(key->hash))) != 0 ||
-		cs_slot_flux(cs_slot_read(binding->slot)) != 0;
+	return cs_stripe_writers(cs_stripe_read(cs_stripe_of(key->hash))) != 0 ||
+		cs_slot_writers(cs_slot_read(binding->slot)) != 0;
 }
 
 /*
- * May committed parts become one, or can something turn up that belongs between
- * them?  Parts that change single columns go together in any order.  One with
- * a whole row or a cancel does not: so none of those that are here may be
- * folded while anything is RESERVED, and nothing while there is one of them
- * RESERVED, or somebody may be about to reserve one whose stamp he has already
- * drawn: he has marked the key before.  'copy' was made before this look.
+ * May committed records become one, or can something turn up that belongs
+ * between them?  Records that change single columns go together in any order.
+ * One with a whole row or a cancel does not: so none of those that are here
+ * may be folded while anything is RESERVED, and nothing while there is one of
+ * them RESERVED, or somebody may be about to reserve one whose stamp he has
+ * already drawn: he has marked the key before.  'copy' was made before this
+ * look.
  */
 static bool
 may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
@@ -358,74 +360,74 @@ may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
 #ifdef CS_MUTANT_FOLD_PAST_RESERVED
 	return true;
 #endif
-	for (uint32 i = 0; i < copy->head.nparts; i++)
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
 	{
-		bool		mine = (copy->parts[i]->flags & (CS_PART_CANCELS | CS_PART_WHOLE)) != 0;
+		bool		mine = (copy->records[i]->flags & (CS_RECORD_CANCELS | CS_RECORD_WHOLE)) != 0;
 
-		if (copy->parts[i]->state == CS_PART_RESERVED)
+		if (copy->records[i]->state == CS_RECORD_RESERVED)
 			reserved = true;
-		if (copy->parts[i]->state == CS_PART_RESERVED && mine)
+		if (copy->records[i]->state == CS_RECORD_RESERVED && mine)
 			return false;
-		if (copy->parts[i]->state == CS_PART_COMMITTED && mine)
+		if (copy->records[i]->state == CS_RECORD_COMMITTED && mine)
 			absolute = true;
 	}
 #ifndef CS_MUTANT_FOLD_IN_FLUX
-	if (is_in_flux(binding, key))
+	if (has_writers(binding, key))
 		return false;
 #endif
 	return !(reserved && absolute);
 }
 
-static CsPart *
-folded_part(CsBuilder *builder, CsPart **parts, int n)
+static CsDeltaRecord *
+folded_record(CsBuilder *builder, CsDeltaRecord **records, int n)
 {
 	CsDelta		delta;
-	CsPart	   *part;
+	CsDeltaRecord *record;
 	uint32		folded = 0;
 
-	cs_parts_fold((CsBinding *) builder->binding, parts, n, &delta);
-	part = cs_part_new(&delta, cs_deferred_id(), CS_PART_COMMITTED);
+	cs_deltarecord_fold((CsBinding *) builder->binding, records, n, &delta);
+	record = cs_deltarecord_new(&delta, cs_deferred_id(), CS_RECORD_COMMITTED);
 	for (int i = 0; i < n; i++)
 	{
-		folded += parts[i]->folded;
-		part->stamp = Max(part->stamp, parts[i]->stamp);
+		folded += records[i]->folded;
+		record->stamp = Max(record->stamp, records[i]->stamp);
 		/* whoever cannot see the canceller yet has to look again */
-		if (parts[i]->flags & CS_PART_CANCELS)
+		if (records[i]->flags & CS_RECORD_CANCELS)
 			builder->head.gen = cs_deferred_id();
 	}
-	part->folded = folded;
-	return part;
+	record->folded = folded;
+	return record;
 }
 
-/* Committed parts of the same era become one: eras are flushed one by one. */
+/* Committed records of the same commit epoch become one: commit epochs are flushed one by one. */
 static void
 keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 {
-	int			max = copy->head.nparts;
-	CsPart	  **same = palloc((max + 1) * sizeof(CsPart *));
+	int			max = copy->head.nrecords;
+	CsDeltaRecord **same = palloc((max + 1) * sizeof(CsDeltaRecord *));
 	bool	   *done = palloc0(max + 1);
 
 	for (int i = 0; i < max; i++)
 	{
-		CsPart	   *first = copy->parts[i];
+		CsDeltaRecord *first = copy->records[i];
 		int			n = 0;
 
-		if (done[i] || first->state != CS_PART_COMMITTED)
+		if (done[i] || first->state != CS_RECORD_COMMITTED)
 			continue;
 		for (int j = i; j < max && (fold || j == i); j++)
 		{
-			CsPart	   *part = copy->parts[j];
+			CsDeltaRecord *record = copy->records[j];
 
-			if (part->state != CS_PART_COMMITTED)
+			if (record->state != CS_RECORD_COMMITTED)
 				continue;
 #ifndef CS_MUTANT_FOLD_ACROSS_ERAS
-			if (cs_stamp_era(part->stamp) != cs_stamp_era(first->stamp))
+			if (cs_stamp_epoch(record->stamp) != cs_stamp_epoch(first->stamp))
 				continue;
 #endif
 			done[j] = true;
-			same[n++] = part;
+			same[n++] = record;
 		}
-		cs_builder_keep(builder, n == 1 ? first : folded_part(builder, same, n));
+		cs_deltarecord_build_keep(builder, n == 1 ? first : folded_record(builder, same, n));
 	}
 }
 
@@ -434,36 +436,36 @@ keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 bool
 cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine)
 {
-	CsPart	  **chosen = palloc((copy->head.nparts + 1) * sizeof(CsPart *));
+	CsDeltaRecord **chosen = palloc((copy->head.nrecords + 1) * sizeof(CsDeltaRecord *));
 	CsDelta		delta;
 	bool		any = false;
 	int			n = 0;
 
-	for (uint32 i = 0; i < copy->head.nparts; i++)
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
 	{
-		CsPart	   *part = copy->parts[i];
+		CsDeltaRecord *record = copy->records[i];
 
-		if (part->id == mine)
+		if (record->id == mine)
 			continue;
-		if (part->state == CS_PART_RESERVED && (part->flags & CS_PART_WHOLE))
+		if (record->state == CS_RECORD_RESERVED && (record->flags & CS_RECORD_WHOLE))
 			return true;
-		if (part->state == CS_PART_COMMITTED || part->state == CS_PART_TAKEN)
+		if (record->state == CS_RECORD_COMMITTED || record->state == CS_RECORD_TAKEN)
 		{
-			any |= (part->flags & CS_PART_WHOLE) != 0;
-			chosen[n++] = part;
+			any |= (record->flags & CS_RECORD_WHOLE) != 0;
+			chosen[n++] = record;
 		}
 	}
 	if (!any)
 		return false;
-	cs_parts_fold(binding, chosen, n, &delta);
+	cs_deltarecord_fold(binding, chosen, n, &delta);
 	return delta.whole;
 }
 
 bool
 cs_deferred_is_awaited(const CsDeferred *copy)
 {
-	for (uint32 i = 0; i < copy->head.nparts; i++)
-		if (copy->parts[i]->state == CS_PART_RESERVED)
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+		if (copy->records[i]->state == CS_RECORD_RESERVED)
 			return true;
 	return false;
 }
@@ -471,26 +473,26 @@ cs_deferred_is_awaited(const CsDeferred *copy)
 uint64
 cs_deferred_behind(const CsDeferred *copy)
 {
-	for (uint32 i = 0; i < copy->head.nparts; i++)
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
 	{
-		const CsPart *part = copy->parts[i];
-		TransactionId xid = (TransactionId) part->xid;
+		const CsDeltaRecord *record = copy->records[i];
+		TransactionId xid = (TransactionId) record->xid;
 
-		if (part->state == CS_PART_RESERVED && part->xid != 0 &&
+		if (record->state == CS_RECORD_RESERVED && record->xid != 0 &&
 			!TransactionIdIsCurrentTransactionId(xid) &&
 			!TransactionIdIsInProgress(xid) && TransactionIdDidCommit(xid))
-			return part->xid;
+			return record->xid;
 	}
 	return 0;
 }
 
 /* Not results that others see. */
 #define RESERVE_AGAIN	((CsReserve) -1)	/* somebody else was faster */
-#define RESERVE_LATER	((CsReserve) -2)	/* too many parts that cannot be
+#define RESERVE_LATER	((CsReserve) -2)	/* too many records that cannot be
 											 * folded just now */
 
 static CsReserve
-reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint64 seen,
+reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flags, uint64 seen,
 			 bool patient)
 {
 	CsDeferred	copy;
@@ -500,7 +502,7 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 	(void) cs_deferred_copy(binding, key, &copy);
 	if (seen != CS_ANY_ARRIVAL && copy.head.arrival != seen)
 		return CS_RESERVE_CHANGED;
-	if ((flags & CS_RESERVE_IF_PARTS) && !cs_deferred_has_parts(&copy))
+	if ((flags & CS_RESERVE_IF_RECORDS) && !cs_deferred_has_records(&copy))
 		return CS_RESERVE_NOTHING;
 	if ((flags & CS_RESERVE_NO_WHOLE) && cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_WHOLE;
@@ -508,18 +510,18 @@ reserve_once(CsBinding *binding, const CsKey *key, CsPart *mine, int flags, uint
 		cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_CHANGED;
 	fold = may_fold(binding, key, &copy);
-	if (!fold && copy.head.nparts >= MANY_PARTS && patient)
+	if (!fold && copy.head.nrecords >= MANY_RECORDS && patient)
 		return RESERVE_LATER;
-	cs_builder_begin(&builder, binding, &copy);
-	for (uint32 i = 0; i < copy.head.nparts; i++)
-		if (copy.parts[i]->state == CS_PART_TAKEN ||
-			copy.parts[i]->state == CS_PART_INFLIGHT ||
-			copy.parts[i]->state == CS_PART_RESERVED)
-			cs_builder_keep(&builder, copy.parts[i]);
+	cs_deltarecord_build_begin(&builder, binding, &copy);
+	for (uint32 i = 0; i < copy.head.nrecords; i++)
+		if (copy.records[i]->state == CS_RECORD_TAKEN ||
+			copy.records[i]->state == CS_RECORD_INFLIGHT ||
+			copy.records[i]->state == CS_RECORD_RESERVED)
+			cs_deltarecord_build_keep(&builder, copy.records[i]);
 	keep_committed(&builder, &copy, fold);
-	cs_builder_keep(&builder, mine);
+	cs_deltarecord_build_keep(&builder, mine);
 	builder.head.arrival = mine->id;
-	switch (cs_builder_put(&builder, key, copy.version, (flags & CS_RESERVE_FORCE) != 0))
+	switch (cs_deltarecord_build_put(&builder, key, copy.version, (flags & CS_RESERVE_FORCE) != 0))
 	{
 		case CS_SWAP_DONE:
 			return CS_RESERVE_DONE;
@@ -546,10 +548,10 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 
 	do
 	{
-		CsPart	   *mine;
+		CsDeltaRecord *mine;
 
 		MemoryContextReset(context);
-		mine = cs_part_new(delta, id, CS_PART_RESERVED);
+		mine = cs_deltarecord_new(delta, id, CS_RECORD_RESERVED);
 		mine->stamp = stamp;
 		mine->xid = xid;
 		result = reserve_once(binding, key, mine, flags, seen,
@@ -569,7 +571,7 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 /* ----- flips: nothing here throws or allocates ----- */
 
 CsAlter
-cs_part_flip(char *value, Size len, void *arg)
+cs_deltarecord_flip(char *value, Size len, void *arg)
 {
 	CsFlip	   *flip = arg;
 	CsDeferredHead *head = (CsDeferredHead *) value;
@@ -579,22 +581,22 @@ cs_part_flip(char *value, Size len, void *arg)
 	flip->done = false;
 	if (flip->version != 0 && head->version != flip->version)
 		return CS_ALTER_NOTHING;
-	for (uint32 i = 0; i < head->nparts; i++)
+	for (uint32 i = 0; i < head->nrecords; i++)
 	{
-		CsPart	   *part = (CsPart *) at;
+		CsDeltaRecord *record = (CsDeltaRecord *) at;
 
-		if ((flip->id != 0 ? part->id == flip->id : part->state != CS_PART_RESERVED) &&
-			(flip->from == CS_PART_DEAD || part->state == flip->from))
+		if ((flip->id != 0 ? record->id == flip->id : record->state != CS_RECORD_RESERVED) &&
+			(flip->from == CS_RECORD_DEAD || record->state == flip->from))
 		{
-			part->state = flip->to;
+			record->state = flip->to;
 			if (flip->stamp != 0)
-				part->stamp = flip->stamp;
-			if (flip->to == CS_PART_INFLIGHT)
-				part->xid = flip->xid;
+				record->stamp = flip->stamp;
+			if (flip->to == CS_RECORD_INFLIGHT)
+				record->xid = flip->xid;
 			flip->done = true;
 		}
-		alive |= part->state != CS_PART_DEAD;
-		at += cs_part_size(part);
+		alive |= record->state != CS_RECORD_DEAD;
+		at += cs_deltarecord_size(record);
 	}
 	if (!alive)
 		return CS_ALTER_REMOVE;
@@ -610,9 +612,9 @@ void
 cs_deferred_commit(const CsKey *key, uint64 id, uint64 stamp)
 {
 	CsKey		mine = cs_deferred_key(key);
-	CsFlip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_COMMITTED,.stamp = stamp};
+	CsFlip		flip = {.id = id,.from = CS_RECORD_RESERVED,.to = CS_RECORD_COMMITTED,.stamp = stamp};
 
-	cs_store_alter(&mine, cs_part_flip, &flip);
+	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
 /* Before the commit: what it cancels can be seen from the commit on. */
@@ -620,52 +622,52 @@ void
 cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp)
 {
 	CsKey		mine = cs_deferred_key(key);
-	CsFlip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_RESERVED,.stamp = stamp};
+	CsFlip		flip = {.id = id,.from = CS_RECORD_RESERVED,.to = CS_RECORD_RESERVED,.stamp = stamp};
 
-	cs_store_alter(&mine, cs_part_flip, &flip);
+	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
 void
 cs_deferred_drop(const CsKey *key, uint64 id)
 {
 	CsKey		mine = cs_deferred_key(key);
-	CsFlip		flip = {.id = id,.from = CS_PART_RESERVED,.to = CS_PART_DEAD};
+	CsFlip		flip = {.id = id,.from = CS_RECORD_RESERVED,.to = CS_RECORD_DEAD};
 
-	cs_store_alter(&mine, cs_part_flip, &flip);
+	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
 /*
- * Whoever truncates holds a lock that no other transaction with a part here
+ * Whoever truncates holds a lock that no other transaction with a record here
  * can hold beside it: what is RESERVED is its own.
  */
 void
 cs_deferred_truncate(int slot)
 {
-	CsFlip		flip = {.to = CS_PART_DEAD,.leaves = true};
+	CsFlip		flip = {.to = CS_RECORD_DEAD,.leaves = true};
 
-	cs_store_alter_all(slot, cs_part_flip, &flip);
+	cs_store_alter_all(slot, cs_deltarecord_flip, &flip);
 }
 
 void
 cs_deferred_flushed(const CsKey *key, uint64 id)
 {
 	CsKey		mine = cs_deferred_key(key);
-	CsFlip		flip = {.id = id,.from = CS_PART_INFLIGHT,.to = CS_PART_DEAD,.leaves = true};
+	CsFlip		flip = {.id = id,.from = CS_RECORD_INFLIGHT,.to = CS_RECORD_DEAD,.leaves = true};
 
 #ifdef CS_MUTANT_REDIRTY_IGNORED
 	flip.id = 0;
-	flip.from = CS_PART_DEAD;
+	flip.from = CS_RECORD_DEAD;
 #endif
-	cs_store_alter(&mine, cs_part_flip, &flip);
+	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
 void
 cs_deferred_unwritten(const CsKey *key, uint64 id)
 {
 	CsKey		mine = cs_deferred_key(key);
-	CsFlip		flip = {.id = id,.from = CS_PART_INFLIGHT,.to = CS_PART_TAKEN};
+	CsFlip		flip = {.id = id,.from = CS_RECORD_INFLIGHT,.to = CS_RECORD_TAKEN};
 
-	cs_store_alter(&mine, cs_part_flip, &flip);
+	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
 static CsAlter
@@ -674,15 +676,15 @@ note_unwritten(char *value, Size len, void *arg)
 	const CsDeferredHead *head = (const CsDeferredHead *) value;
 	char	   *at = value + sizeof(CsDeferredHead);
 
-	for (uint32 i = 0; i < head->nparts; i++)
+	for (uint32 i = 0; i < head->nrecords; i++)
 	{
-		CsPart	   *part = (CsPart *) at;
+		CsDeltaRecord *record = (CsDeltaRecord *) at;
 
-		if (part->state != CS_PART_DEAD &&
-			!(part->state == CS_PART_INFLIGHT &&
-			  TransactionIdIsCurrentTransactionId((TransactionId) part->xid)))
+		if (record->state != CS_RECORD_DEAD &&
+			!(record->state == CS_RECORD_INFLIGHT &&
+			  TransactionIdIsCurrentTransactionId((TransactionId) record->xid)))
 			*(bool *) arg = true;
-		at += cs_part_size(part);
+		at += cs_deltarecord_size(record);
 	}
 	return CS_ALTER_NOTHING;
 }

@@ -13,21 +13,21 @@
 #include "utils/snapshot.h"
 #include "writeback/delta.h"
 
-typedef enum CsPartState
+typedef enum CsDeltaRecordState
 {
-	CS_PART_DEAD,				/* of no meaning any more */
-	CS_PART_RESERVED,			/* its transaction has not ended */
-	CS_PART_COMMITTED,
-	CS_PART_TAKEN,				/* by a flusher: nothing is folded into it */
-	CS_PART_INFLIGHT			/* applied by flusher transaction xid */
-} CsPartState;
+	CS_RECORD_DEAD,				/* of no meaning any more */
+	CS_RECORD_RESERVED,			/* its transaction has not ended */
+	CS_RECORD_COMMITTED,
+	CS_RECORD_TAKEN,				/* by a flusher: nothing is folded into it */
+	CS_RECORD_INFLIGHT			/* applied by flusher transaction xid */
+} CsDeltaRecordState;
 
-/* CsPart.flags: what a RESERVED part may do to others. */
-#define CS_PART_CANCELS		0x01	/* cancels some or all of what is earlier */
-#define CS_PART_WHOLE		0x02	/* has a whole row */
-#define CS_PART_REPLACES	0x04	/* sets a column */
+/* CsDeltaRecord.flags: what a RESERVED record may do to others. */
+#define CS_RECORD_CANCELS		0x01	/* cancels some or all of what is earlier */
+#define CS_RECORD_WHOLE		0x02	/* has a whole row */
+#define CS_RECORD_REPLACES	0x04	/* sets a column */
 
-typedef struct CsPart
+typedef struct CsDeltaRecord
 {
 	uint64		id;				/* unique since the server started */
 	uint64		stamp;			/* 0: not yet known */
@@ -40,16 +40,16 @@ typedef struct CsPart
 	uint32		folded;			/* deltas in it */
 	uint32		len;			/* of the delta that follows */
 	uint32		unused2;
-} CsPart;
+} CsDeltaRecord;
 
 typedef struct CsDeferredHead
 {
 	uint64		version;		/* another one after every change */
 	uint64		gen;			/* another one when something has left */
-	uint64		arrival;		/* id of the part that came last */
+	uint64		arrival;		/* id of the record that came last */
 	Oid			database;		/* whose slot may since be another's */
 	Oid			relation;
-	uint32		nparts;
+	uint32		nrecords;
 	uint32		unused;
 } CsDeferredHead;
 
@@ -57,14 +57,14 @@ typedef struct CsDeferredHead
 typedef struct CsDeferred
 {
 	CsDeferredHead head;
-	CsPart	  **parts;			/* into the copy; deltas follow each */
+	CsDeltaRecord	  **records;			/* into the copy; deltas follow each */
 	uint64		version;		/* to swap against; 0: there is no entry */
 } CsDeferred;
 
 typedef enum CsReserve
 {
 	CS_RESERVE_DONE,
-	CS_RESERVE_NOTHING,			/* CS_RESERVE_IF_PARTS: there are none */
+	CS_RESERVE_NOTHING,			/* CS_RESERVE_IF_RECORDS: there are none */
 	CS_RESERVE_CHANGED,			/* the entry is not the one that was seen */
 	CS_RESERVE_WHOLE,			/* CS_RESERVE_NO_WHOLE: a row has been
 								 * deferred */
@@ -74,13 +74,13 @@ typedef enum CsReserve
 
 #define CS_ANY_ARRIVAL		PG_UINT64_MAX
 
-#define CS_RESERVE_IF_PARTS	0x01	/* only if the entry has parts */
+#define CS_RESERVE_IF_RECORDS	0x01	/* only if the entry has records */
 #define CS_RESERVE_NO_WHOLE	0x02
 #define CS_RESERVE_FORCE	0x04	/* beyond the share for dirty entries */
 #define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one
 										 * now */
 #define CS_RESERVE_SETS		0x10	/* not for cs_deferred_reserve():
-										 * cs_own_set_sets() */
+										 * cs_xactdelta_set_sets() */
 
 extern Size cs_deferred_shmem_size(void);
 extern void cs_deferred_shmem_init(void);
@@ -101,20 +101,17 @@ extern bool cs_deferred_copy(const CsBinding *binding, const CsKey *key,
  */
 extern bool cs_deferred_any(int slot);
 
-/* Would any of it be void with these cancels? */
-extern bool cs_deferred_concerns(const CsDeferred *copy, const CsDelta *cancels);
+/* Has it a record that is not dead? */
+extern bool cs_deferred_has_records(const CsDeferred *copy);
 
-/* Has it a part that is not dead? */
-extern bool cs_deferred_has_parts(const CsDeferred *copy);
-
-/* A whole row that is deferred or about to be, in any part but this one? */
+/* A whole row that is deferred or about to be, in any record but this one? */
 extern bool cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine);
 
-/* A part that is about to be? */
+/* A record that is about to be? */
 extern bool cs_deferred_is_awaited(const CsDeferred *copy);
 
 /*
- * The xid of a transaction that has committed, but whose part does not count
+ * The xid of a transaction that has committed, but whose record does not count
  * yet; 0: none.  Only of those whose xid is known, as of all that have had the
  * row locked.
  */
@@ -131,9 +128,9 @@ extern bool cs_deferred_merge(CsBinding *binding, const CsDeferred *copy,
 extern bool cs_deferred_sees(Snapshot snapshot, uint64 xid);
 
 /*
- * The transaction's side, before it commits: add a part.  'stamp': 0 if it has
- * not been drawn yet.  'seen': the entry's last arrival when it was looked at,
- * with nothing RESERVED; CS_ANY_ARRIVAL: it need not be the same.
+ * The transaction's side, before it commits: add a record.  'stamp': 0 if it
+ * has not been drawn yet.  'seen': the entry's last arrival when it was looked
+ * at, with nothing RESERVED; CS_ANY_ARRIVAL: it need not be the same.
  */
 extern CsReserve cs_deferred_reserve(CsBinding *binding, const CsKey *key,
 									 const CsDelta *delta, uint64 id, uint64 stamp,
@@ -144,34 +141,8 @@ extern void cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp);
 extern void cs_deferred_commit(const CsKey *key, uint64 id, uint64 stamp);
 extern void cs_deferred_drop(const CsKey *key, uint64 id);
 
-/* TRUNCATE has committed: nothing but its own transaction's parts stays. */
+/* TRUNCATE has committed: nothing but its own transaction's records stays. */
 extern void cs_deferred_truncate(int slot);
-
-/*
- * The flusher's side.  Take: make one part of all that is committed and below
- * the boundary, where nothing can turn up any more; false: there is nothing.
- */
-extern bool cs_deferred_take(CsBinding *binding, const CsKey *key, uint64 boundary,
-							 uint64 *id, CsDelta *delta, uint32 *folded);
-
-/*
- * The same for a key whose parts cannot be made one: take each by itself.  The
- * deltas are in the order of their stamps; those of parts that are void are
- * empty.  Returns how many; arrays are of the current context.
- */
-extern int	cs_deferred_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary,
-								   uint64 **ids, CsDelta **deltas, uint32 *folded);
-
-typedef enum CsSettle
-{
-	CS_SETTLED,
-	CS_SETTLE_CANCELLED			/* some of it was void already when it was
-								 * written to the table */
-} CsSettle;
-
-/* It has been written to the table by transaction xid. */
-extern CsSettle cs_deferred_written(CsBinding *binding, const CsKey *key, uint64 id,
-									uint64 xid);
 
 /* From COMMIT and ABORT callbacks: it is in the table; it is not. */
 extern void cs_deferred_flushed(const CsKey *key, uint64 id);

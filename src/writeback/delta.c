@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "writeback/combine.h"
+#include "writeback/merge.h"
 
 #define FLAT_CANCEL		0x01
 #define FLAT_WHOLE		0x02

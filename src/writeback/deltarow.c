@@ -34,6 +34,8 @@
 #include "utils/syscache.h"
 
 #include "writeback/combine.h"
+#include "writeback/deltarow.h"
+#include "writeback/merge.h"
 
 /* ----- casts ----- */
 
@@ -132,7 +134,7 @@ apply_column(CsBinding *binding, CsMergeState *state, Form_pg_attribute att,
 }
 
 HeapTupleHeader
-cs_delta_apply(CsBinding *binding, HeapTupleHeader row, const CsDelta *delta)
+cs_deltarow_apply(CsBinding *binding, HeapTupleHeader row, const CsDelta *delta)
 {
 	TupleDesc	tupdesc = binding->tupdesc;
 	CsMergeState *state;
@@ -332,7 +334,7 @@ lacks_value(const CsBinding *binding, HeapTuple tuple)
 }
 
 void
-cs_delta_check_row(CsBinding *binding, HeapTupleHeader row, const Bitmapset *columns,
+cs_deltarow_check(CsBinding *binding, HeapTupleHeader row, const Bitmapset *columns,
 				   bool generate)
 {
 	CsMergeState *state = cs_merge_state(binding);

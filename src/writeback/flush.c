@@ -6,13 +6,13 @@
  * The same code for the worker, for cache.flush() and for cache.detach(), in
  * whatever transaction they run.  One flush of a table at a time: a
  * heavyweight lock, held to the end of the transaction, so that it is given
- * back after the COMMIT callback has taken the flushed parts away.
+ * back after the COMMIT callback has taken the flushed records away.
  *
- *		1	end the era and wait for its writers; all that is below the boundary
+ *		1	end the commit epoch and wait for its writers; all that is below the boundary
  *			is then committed or gone, and nothing can turn up there any more
- *		2	take what there is, each key's as one part
+ *		2	take what there is, each key's as one record
  *		3	write it to the table (apply.c)
- *		4	say of each key that its part is written, by this transaction, unless
+ *		4	say of each key that its record is written, by this transaction, unless
  *			somebody who held the row's lock before us has cancelled it
  *		5	durable: move flush_state to the boundary
  *
@@ -40,13 +40,16 @@
 #include "relation/triggers.h"
 #include "testpoint.h"
 #include "writeback/apply.h"
+#include "writeback/commitepoch.h"
 #include "writeback/deadletter.h"
 #include "writeback/deferred.h"
 #include "writeback/flush.h"
+#include "writeback/flushbatch.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
+#include "writeback/portable.h"
 #include "writeback/state.h"
 #include "writeback/statement.h"
+#include "writeback/xactdelta.h"
 #include "xact/snapshot.h"
 
 /* The fourth field of advisory lock tags; users have 1 and 2. */
@@ -107,7 +110,7 @@ take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 
 	if (!cs_key_decode(binding, key->data, key->len, rowkey))
 		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
-	if (!cs_deferred_take(binding, &rowkey->key, boundary, &id, delta, &folded))
+	if (!cs_flushbatch_take(binding, &rowkey->key, boundary, &id, delta, &folded))
 	{
 		pfree(rowkey);
 		pfree(delta);
@@ -117,7 +120,7 @@ take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 	add_item(batch, rowkey, delta, id);
 }
 
-/* Its parts, each by itself. */
+/* Its records, each by itself. */
 static void
 take_key_apart(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *apart)
 {
@@ -129,7 +132,7 @@ take_key_apart(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *apa
 
 	if (!cs_key_decode(binding, key->data, key->len, rowkey))
 		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
-	n = cs_deferred_take_apart(binding, &rowkey->key, boundary, &ids, &deltas, &folded);
+	n = cs_flushbatch_take_apart(binding, &rowkey->key, boundary, &ids, &deltas, &folded);
 	for (int i = 0; i < n; i++)
 		add_item(apart, rowkey, &deltas[i], ids[i]);
 	apart->folded += folded;
@@ -233,7 +236,7 @@ try_portable(CsBinding *binding, const CsApplyItem *item, ErrorData **error)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+		portable = cs_portable_from_delta(binding, item->rowkey, item->delta);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -268,7 +271,7 @@ carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
 	if (!binding->options.durable)
 		return true;
 #ifdef CS_MUTANT_CARRY_UNGUARDED
-	portable = cs_delta_to_portable(binding, item->rowkey, item->delta);
+	portable = cs_portable_from_delta(binding, item->rowkey, item->delta);
 #else
 	portable = try_portable(binding, item, &error);
 #endif
@@ -300,8 +303,8 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 
 		if (item->outcome == CS_APPLIED_LOCKED && carry(binding, item, boundary))
 			continue;
-		if (cs_deferred_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
-			cs_own_wrote(binding, &item->rowkey->key, id);
+		if (cs_flushbatch_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
+			cs_xactdelta_wrote(binding, &item->rowkey->key, id);
 		else if (item->outcome != CS_APPLIED_GONE)
 		{
 			met_cancel = true;
@@ -414,7 +417,7 @@ lock_for_flush(Oid relid)
 static uint64
 attempt(CsBinding *binding, bool skip_locked, bool careful)
 {
-	uint64		boundary = cs_journal_switch();
+	uint64		boundary = cs_commitepoch_switch();
 	CsApplyMode mode = skip_locked ? CS_APPLY_SKIP : CS_APPLY_WAIT;
 	Batch		batch;
 	Batch		apart;
@@ -517,7 +520,7 @@ flush_table(Oid relid, bool skip_locked)
 	binding = lock_for_flush(relid);
 	if (binding == NULL || binding->slot < 0)
 		return 0;
-	if (cs_own_has_cancels(binding->slot))
+	if (cs_xactdelta_has_cancels(binding->slot))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot flush table \"%s\" because this transaction has changed rows of it",
@@ -584,7 +587,7 @@ read_one(Replay *replay, uint64 stamp, bytea *portable)
 	Replayed   *known;
 	bool		found;
 
-	if (!cs_delta_from_portable(replay->binding, portable, rowkey, delta))
+	if (!cs_portable_to_delta(replay->binding, portable, rowkey, delta))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("a column of the key no longer exists")));
@@ -737,13 +740,13 @@ replay_table(Oid relid)
 
 	if (replay.binding == NULL)
 		return 0;
-	cs_journal_raise(cs_journal_last());
+	cs_commitepoch_raise(cs_journal_last());
 	replay.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies replay",
 										   ALLOCSET_DEFAULT_SIZES);
 	read = read_journal_or_less(&replay);
 	rows = apply_replayed(&replay);
 	/* nobody defers while the gate is closed */
-	cs_journal_set_flushed(relid, cs_journal_boundary());
+	cs_journal_set_flushed(relid, cs_commitepoch_boundary());
 	MemoryContextDelete(replay.context);
 	ereport(LOG,
 			(errmsg("replayed %llu deferred writes of table \"%s\" into %llu rows",

@@ -40,11 +40,12 @@
 #include "shmem.h"
 #include "store/store.h"
 #include "writeback/deferred.h"
+#include "writeback/deltarow.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
+#include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_flush);
 PG_FUNCTION_INFO_V1(cs_scan);
@@ -242,7 +243,7 @@ note_entries(TableScan *scan)
 		if (cs_deferred_copy(scan->binding, &rowkey->key, &copy))
 			enter(scan, &rowkey->key, &found)->gen = copy.head.gen;
 	}
-	while ((own = cs_own_next(scan->binding->slot, &at)) != NULL)
+	while ((own = cs_xactdelta_next(scan->binding->slot, &at)) != NULL)
 	{
 		bool		found;
 
@@ -279,11 +280,11 @@ with_deferred(TableScan *scan, const Pending *pending, HeapTupleHeader row)
 	CsDelta		own;
 
 	memset(&sum, 0, sizeof(sum));
-	if (pending->present && !cs_own_has_truncated(scan->binding->slot))
+	if (pending->present && !cs_xactdelta_has_truncated(scan->binding->slot))
 		(void) cs_deferred_merge(scan->binding, &pending->copy, scan->fresh, &sum);
-	if (pending->own && cs_own_delta(scan->binding, &pending->name, &own))
+	if (pending->own && cs_xactdelta_delta(scan->binding, &pending->name, &own))
 		cs_delta_fold(scan->binding, &sum, &own);
-	return cs_delta_is_empty(&sum) ? row : cs_delta_apply(scan->binding, row, &sum);
+	return cs_delta_is_empty(&sum) ? row : cs_deltarow_apply(scan->binding, row, &sum);
 }
 
 static void

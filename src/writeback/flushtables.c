@@ -60,6 +60,7 @@
 #include "store/queue.h"
 #include "store/slot.h"
 #include "store/store.h"
+#include "writeback/commitepoch.h"
 #include "writeback/flush.h"
 #include "writeback/flushtables.h"
 #include "writeback/journal.h"
@@ -118,7 +119,7 @@ static bool read_once = false;	/* cache.bindings */
 static CsTrouble reading;		/* with cache.bindings */
 static CsTrouble stamps;		/* with raising them */
 static CsTrouble journals;		/* with emptying them */
-static bool raise_era = true;	/* a gate is closed */
+static bool raise_epoch = true; /* a gate is closed */
 static bool alone = false;		/* this process is for one table */
 static TimestampTz deadline = 0;	/* of all attempts; 0: none */
 
@@ -394,7 +395,7 @@ look(void *arg)
 				 errdetail_internal("%s", cs_slot_denial_detail(binding->denial))));
 	known = t->slot == binding->slot;
 	t->slot = binding->slot;
-	raise_era |= !cs_state_is_open(t->slot);
+	raise_epoch |= !cs_state_is_open(t->slot);
 	if (known || alone || !cs_quarantine_was_interrupted(t->slot, t->relid))
 		return;
 	quarantine(t);
@@ -406,8 +407,8 @@ look(void *arg)
 static void
 raise_stamps(void *unused)
 {
-	cs_journal_raise(cs_journal_last());
-	raise_era = false;
+	cs_commitepoch_raise(cs_journal_last());
+	raise_epoch = false;
 }
 
 /*
@@ -486,8 +487,8 @@ is_ready(Table *t)
 static bool
 settle_table(Table *t)
 {
-	if (raise_era && (cs_attempt_is_too_early(&stamps) ||
-					  !cs_attempt_common(raise_stamps, &stamps)))
+	if (raise_epoch && (cs_attempt_is_too_early(&stamps) ||
+						!cs_attempt_common(raise_stamps, &stamps)))
 	{
 		t->trouble.not_before = stamps.not_before;
 		return false;

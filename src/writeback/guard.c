@@ -42,10 +42,11 @@
 #include "writeback/delta.h"
 #include "writeback/guard.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/recheck.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
+#include "writeback/xactdelta.h"
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static object_access_hook_type prev_object_access = NULL;
@@ -226,7 +227,7 @@ executor_start(QueryDesc *query, int eflags)
 {
 	const PlannedStmt *stmt = query->plannedstmt;
 
-	if ((query->operation != CMD_SELECT || stmt->hasModifyingCTE) && cs_own_direct == 0 &&
+	if ((query->operation != CMD_SELECT || stmt->hasModifyingCTE) && cs_xactdelta_direct == 0 &&
 		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 	{
 		ListCell   *lc;
@@ -248,7 +249,7 @@ executor_start(QueryDesc *query, int eflags)
 static bool
 has_deferred(int slot, Oid relid)
 {
-	if (slot >= 0 && (cs_deferred_any(slot) || cs_own_has(slot)))
+	if (slot >= 0 && (cs_deferred_any(slot) || cs_xactdelta_has(slot)))
 		return true;
 	return cs_journal_has_pending(relid);
 }

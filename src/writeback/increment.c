@@ -25,10 +25,11 @@
 #include "relation/loader.h"
 #include "rowcache/call.h"
 #include "shmem.h"
-#include "writeback/own.h"
 #include "writeback/write.h"
 #include "writeback/write_back.h"
+#include "writeback/write_deferred.h"
 #include "writeback/writeplan.h"
+#include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_increment);
 PG_FUNCTION_INFO_V1(cs_increment_or_insert);
@@ -182,7 +183,7 @@ cs_increment(PG_FUNCTION_ARGS)
 		if (!cs_call_key(call, fcinfo, 3, &rowkey))
 			PG_RETURN_NULL();
 		if (cs_binding_defers(call->binding))
-			deferred = cs_defer_increment(call->binding, att, PG_GETARG_NUMERIC(2),
+			deferred = cs_write_deferred_increment(call->binding, att, PG_GETARG_NUMERIC(2),
 										  &rowkey, &sum, &found);
 		if (deferred == CS_DEFER_DONE && sum == NULL)
 			PG_RETURN_NULL();
@@ -278,7 +279,7 @@ upsert(CsBinding *binding, Form_pg_attribute att, HeapTupleHeader row, Datum del
 	params[n] = delta;
 	param_nulls[n] = ' ';
 	cs_write_connect(binding);
-	cs_own_begin_upsert(seen ? binding->relid : InvalidOid);
+	cs_xactdelta_begin_upsert(seen ? binding->relid : InvalidOid);
 	PG_TRY();
 	{
 		cs_write_run(binding, upsert_plan(binding, att, columns), params, param_nulls,
@@ -286,11 +287,11 @@ upsert(CsBinding *binding, Form_pg_attribute att, HeapTupleHeader row, Datum del
 	}
 	PG_FINALLY();
 	{
-		cs_own_end_upsert();
+		cs_xactdelta_end_upsert();
 	}
 	PG_END_TRY();
 	SPI_finish();
-	return cs_own_met_deferred();
+	return cs_xactdelta_met_deferred();
 }
 
 /* What is there may have had something deferred. */
@@ -299,14 +300,14 @@ read_sum(CsBinding *binding, Form_pg_attribute att, const CsRowKey *rowkey, Datu
 		 bool *isnull)
 {
 	HeapTupleData tuple;
-	CsOver		over;
+	CsMergedRow		over;
 
 	if (!cs_write_back_latest(binding, rowkey, &over) || over.row == NULL)
 		return false;
 	tuple = cs_row_tuple(over.row);
 	*sum = heap_getattr(&tuple, att->attnum, binding->tupdesc, isnull);
 	if (!*isnull)
-		*sum = NumericGetDatum(cs_defer_as_numeric(*sum, getBaseType(att->atttypid)));
+		*sum = NumericGetDatum(cs_write_deferred_as_numeric(*sum, getBaseType(att->atttypid)));
 	return true;
 }
 
@@ -325,7 +326,7 @@ defer_upsert(CsBinding *binding, Form_pg_attribute att, Numeric delta, const CsR
 	if (!cs_binding_defers(binding) ||
 		pg_class_aclcheck(binding->relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
 		return CS_DEFER_NOT;
-	deferred = cs_defer_increment(binding, att, delta, rowkey, sum, &found);
+	deferred = cs_write_deferred_increment(binding, att, delta, rowkey, sum, &found);
 	if (deferred != CS_DEFER_DONE)
 		return deferred;
 	*seen = true;

@@ -5,9 +5,9 @@
  *		to them.
  *
  * Deltas and truncations go to cache.journal_a or cache.journal_b, by the
- * parity of their stamp's era, in the transaction that they are of: they are
- * there if and only if it commits.  cache.flush_state says for each relation
- * below which stamp they are in the table.  journalread.c reads them.
+ * parity of their stamp's commit epoch, in the transaction that they are of:
+ * they are there if and only if it commits.  cache.flush_state says for each
+ * relation below which stamp they are in the table.  journalread.c reads them.
  *
  * Rows are not deleted one by one: a journal is truncated as a whole once all
  * of its rows are in their tables (cs_journal_empty).  TRUNCATE is not MVCC.
@@ -50,6 +50,7 @@
 
 #include "inval.h"
 #include "relation/binding.h"
+#include "writeback/commitepoch.h"
 #include "writeback/journal.h"
 #include "writeback/journalread.h"
 #include "xact/snapshot.h"
@@ -132,7 +133,7 @@ cs_journal_bytes(void)
 static void
 write_row(Oid relid, uint64 stamp, bytea *change)
 {
-	Relation	rel = cs_journal_open(cs_journal_chosen(), RowExclusiveLock);
+	Relation	rel = cs_journal_open(cs_commitepoch_chosen(), RowExclusiveLock);
 	Datum		values[Natts_journal];
 	bool		nulls[Natts_journal] = {false};
 	HeapTuple	tuple;
@@ -156,14 +157,14 @@ write_row(Oid relid, uint64 stamp, bytea *change)
 
 /*
  * What a flusher carries over has the boundary itself as its stamp.  Drawing
- * one then keeps the next flush from taking the era for unused and its
+ * one then keeps the next flush from taking the commit epoch for unused and its
  * boundary for the same, which would not be above what was carried.
  */
 void
 cs_journal_write(Oid relid, uint64 stamp, bytea *portable)
 {
-	if (stamp == cs_era_begin(cs_stamp_era(stamp)))
-		(void) cs_stamp_draw();
+	if (stamp == cs_stamp_first(cs_stamp_epoch(stamp)))
+		(void) cs_commitepoch_draw();
 	write_row(relid, stamp, portable);
 }
 
@@ -247,7 +248,7 @@ change_state(Statement *s, Oid relid, Datum value)
 /*
  * Never back: what is below it is in the table already, and would be written
  * to it again after a crash.  A flush_state is ahead if nobody has raised the
- * eras since the server started, or since it was restored from a dump.
+ * commit epochs since the server started, or since it was restored from a dump.
  */
 void
 cs_journal_set_flushed(Oid relid, uint64 boundary)
@@ -259,7 +260,7 @@ cs_journal_set_flushed(Oid relid, uint64 boundary)
 	flushed = cs_journal_flushed(relid);
 	if (flushed == boundary)
 		return;
-	cs_journal_raise(flushed);
+	cs_commitepoch_raise(flushed);
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("deferred writes of table \"%s\" are numbered lower than those that were flushed before",
@@ -432,12 +433,12 @@ cs_journal_empty(void)
 	Oid			toasts[2];
 	BlockNumber blocks[2];
 	bool		consumed[2];
-	CsJournalTable chosen = cs_journal_chosen();
+	CsJournalTable chosen = cs_commitepoch_chosen();
 
 	consumed[0] = seems_consumed(CS_JOURNAL_A, &relids[0], &toasts[0], &blocks[0]);
 	consumed[1] = seems_consumed(CS_JOURNAL_B, &relids[1], &toasts[1], &blocks[1]);
 	if (blocks[1 - chosen] == 0 && blocks[chosen] != 0)
-		cs_journal_choose(1 - chosen);
+		cs_commitepoch_choose(1 - chosen);
 	if (consumed[0])
 		empty_journal(CS_JOURNAL_A, relids[0], toasts[0]);
 	if (consumed[1])

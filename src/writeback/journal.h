@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * journal.h
- *		Stamps, eras, and the journal of durable deferred writes.
+ *		Stamps, commit epochs, and the journal of durable deferred writes.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,44 +10,11 @@
 
 #include "nodes/pg_list.h"
 
-/* A stamp: era above, counter below.  Never 0. */
-#define CS_STAMP_COUNTER_BITS	28
-#define cs_stamp_era(stamp)		((stamp) >> CS_STAMP_COUNTER_BITS)
-#define cs_era_begin(era)		((uint64) (era) << CS_STAMP_COUNTER_BITS)
-
-extern Size cs_journal_shmem_size(void);
-extern void cs_journal_shmem_init(void);
-
-/* For a volatile table: just a stamp. */
-extern uint64 cs_stamp_draw(void);
-
-/*
- * Enter the present era and draw a stamp of it; the same one if this backend
- * is in it already.  Between the two nothing waits for a flusher.
- */
-extern uint64 cs_journal_enter(void);
-
-/* At COMMIT or ABORT: does nothing if not entered; does not throw. */
-extern void cs_journal_leave(void);
-
 /* Write a delta, in this transaction, to the journal. */
 extern void cs_journal_write(Oid relid, uint64 stamp, bytea *portable);
 
 /* A TRUNCATE: what the journal has of the table with smaller stamps is void. */
 extern void cs_journal_write_truncate(Oid relid, uint64 stamp);
-
-/*
- * End the present era and wait (cancellably) for those who are in it; returns
- * the boundary: stamps of writers that were waited for are below it.  Must not
- * be called by a backend that is in an era.
- */
-extern uint64 cs_journal_switch(void);
-
-/* The present boundary: stamps drawn from now on are not below it. */
-extern uint64 cs_journal_boundary(void);
-
-/* Make sure that eras from now on are later than this stamp's. */
-extern void cs_journal_raise(uint64 stamp);
 
 /* cache.flush_state, in this transaction, whoever the current user is. */
 extern void cs_journal_set_flushed(Oid relid, uint64 boundary);
@@ -81,7 +48,7 @@ extern void cs_journal_empty(void);
 extern uint64 cs_journal_bytes(void);
 
 #ifdef CS_TEST_POINTS
-/* Backends that are in an era */
+/* Backends that are in a commit epoch */
 extern uint64 cs_journal_writers(void);
 #endif
 

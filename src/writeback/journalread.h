@@ -38,14 +38,6 @@ enum
 	Natts_state = Anum_state_unclean
 };
 
-/*
- * The journal that this database writes to.  Any choice is right; it stays until
- * the other journal is empty, so that a journal gets a time without new rows,
- * however many tables are flushed and however long transactions last.
- */
-extern CsJournalTable cs_journal_chosen(void);
-extern void cs_journal_choose(CsJournalTable which);
-
 /* An error if there is no such table. */
 extern Oid	cs_journal_table(CsJournalTable which);
 extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);

@@ -31,6 +31,8 @@
 #include "utils/typcache.h"
 
 #include "writeback/combine.h"
+#include "writeback/merge.h"
+#include "writeback/sum.h"
 
 /* Indexed by CsRule. */
 static const char *const rule_names[] = {"add", "max", "min", "replace"};

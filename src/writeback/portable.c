@@ -36,6 +36,9 @@
 #include "utils/lsyscache.h"
 
 #include "writeback/combine.h"
+#include "writeback/merge.h"
+#include "writeback/portable.h"
+#include "writeback/sum.h"
 
 #define PORTABLE_VERSION	1
 #define PORTABLE_RAW		0xff	/* in its place: not portable at all */
@@ -140,7 +143,7 @@ send_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 }
 
 bytea *
-cs_delta_to_portable(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
+cs_portable_from_delta(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
 	StringInfoData buf;
 
@@ -159,7 +162,7 @@ cs_delta_to_portable(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *
 }
 
 bytea *
-cs_delta_to_raw(const CsRowKey *rowkey, const CsDelta *delta)
+cs_portable_from_raw(const CsRowKey *rowkey, const CsDelta *delta)
 {
 	StringInfoData buf;
 	Size		len;
@@ -371,8 +374,8 @@ get_head(Reader *reader, CsDelta *delta)
 }
 
 bool
-cs_delta_from_portable(CsBinding *binding, bytea *portable, CsRowKey *rowkey,
-					   CsDelta *delta)
+cs_portable_to_delta(CsBinding *binding, bytea *portable, CsRowKey *rowkey,
+					 CsDelta *delta)
 {
 	Reader		reader = {.binding = binding};
 
@@ -476,7 +479,7 @@ append_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 }
 
 Jsonb *
-cs_delta_to_jsonb(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
+cs_portable_to_jsonb(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
 	StringInfoData buf;
 

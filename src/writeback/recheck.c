@@ -40,8 +40,10 @@
 #include "compat.h"
 #include "relation/triggers.h"
 #include "writeback/combine.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/recheck.h"
+#include "writeback/sum.h"
+#include "writeback/xactdelta.h"
 
 /* How the value that is set follows from the one that was there. */
 typedef enum Shift
@@ -355,7 +357,7 @@ find_target(const TriggerData *trigdata)
 	dlist_iter	iter;
 
 	/* what foreign keys do is not up to the row, nor what we write ourselves */
-	if (cs_own_direct > 0 || InNoForceRLSOperation())
+	if (cs_xactdelta_direct > 0 || InNoForceRLSOperation())
 		return NULL;
 	dlist_foreach(iter, &executions)
 	{

@@ -80,10 +80,10 @@ extern bool cs_state_key_is_set(int slot);
 extern bool cs_state_key_is(int slot, uint32 shape);
 
 /*
- * Rows that get another key.  Who defers for a key remembers the word, and looks
- * at it again when he has reserved his part: what he deferred is for a row that
- * may be elsewhere by then.  Whoever changes a key counts himself in before he
- * looks for parts, and out when he has ended (not failing).
+ * Rows that get another key.  Who defers for a key remembers the word, and
+ * looks at it again when he has reserved his record: what he deferred is for a
+ * row that may be elsewhere by then.  Whoever changes a key counts himself in
+ * before he looks for records, and out when he has ended (not failing).
  */
 extern uint64 cs_state_moves(int slot);
 extern void cs_state_begin_move(int slot);

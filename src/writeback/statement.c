@@ -42,7 +42,9 @@
 
 #include "relation/loader.h"
 #include "writeback/combine.h"
+#include "writeback/merge.h"
 #include "writeback/statement.h"
+#include "writeback/sum.h"
 
 typedef struct Setting
 {

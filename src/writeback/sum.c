@@ -33,6 +33,8 @@
 
 #include "compat.h"
 #include "writeback/combine.h"
+#include "writeback/merge.h"
+#include "writeback/sum.h"
 
 /* A value that is this close to the ends of its type is watched (cs_sum_is_near_end). */
 #define MARGIN	1024

@@ -36,9 +36,11 @@
 #include "shmem.h"
 #include "writeback/deferred.h"
 #include "writeback/delta.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/write.h"
+#include "writeback/write_deferred.h"
 #include "writeback/writeplan.h"
+#include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_write);
 PG_FUNCTION_INFO_V1(cs_write_key);
@@ -90,7 +92,7 @@ cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nul
 	int			own = added_to == InvalidAttrNumber || !cs_binding_defers(binding) ||
 		cs_merge_column(cs_merge_get(binding), added_to) != NULL ? 1 : 0;
 
-	cs_own_direct += own;
+	cs_xactdelta_direct += own;
 	PG_TRY();
 	{
 		int			rc = SPI_execute_plan(plan, values, nulls, false, 0);
@@ -100,7 +102,7 @@ cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nul
 	}
 	PG_FINALLY();
 	{
-		cs_own_direct -= own;
+		cs_xactdelta_direct -= own;
 	}
 	PG_END_TRY();
 	/* the error undoes what was written to the wrong one */
@@ -335,7 +337,7 @@ replace_deferred(CsBinding *binding, HeapTupleHeader row)
 	CsRowKey	rowkey;
 
 	if (cs_call_row_key(binding, row, &rowkey))
-		cs_own_cancel(binding, &rowkey, NULL, 0);
+		cs_xactdelta_cancel(binding, &rowkey, NULL, 0);
 }
 
 static void
@@ -376,7 +378,7 @@ write_deferred(CsCall **call, FunctionCallInfo fcinfo, HeapTupleHeader *result)
 	{
 		if (!cs_binding_defers((*call)->binding))
 			return false;
-		switch (cs_defer_write((*call)->binding, PG_GETARG_HEAPTUPLEHEADER(0), result))
+		switch (cs_write_deferred_write((*call)->binding, PG_GETARG_HEAPTUPLEHEADER(0), result))
 		{
 			case CS_DEFER_DONE:
 				return true;
@@ -439,7 +441,7 @@ cs_remove(PG_FUNCTION_ARGS)
 		if (!cs_call_key(call, fcinfo, 1, &rowkey))
 			PG_RETURN_BOOL(false);
 		if (cs_binding_defers(call->binding))
-			deferred = cs_defer_remove(call->binding, &rowkey, &found);
+			deferred = cs_write_deferred_remove(call->binding, &rowkey, &found);
 		if (deferred == CS_DEFER_DONE)
 			PG_RETURN_BOOL(found);
 		if (deferred == CS_DEFER_NOT)

@@ -12,27 +12,6 @@
 #include "rowcache/call.h"
 #include "utils/numeric.h"
 
-typedef enum CsDefer
-{
-	CS_DEFER_DONE,
-	CS_DEFER_NOT,				/* it has to be written to the table */
-	CS_DEFER_AGAIN				/* the table has changed: begin again */
-} CsDefer;
 
-extern CsDefer cs_defer_write(CsBinding *binding, HeapTupleHeader row,
-							  HeapTupleHeader *result);
-extern CsDefer cs_defer_increment(CsBinding *binding, Form_pg_attribute att,
-								  Numeric delta, const CsRowKey *rowkey,
-								  Numeric *result, bool *found);
-
-/* A value of a column that can be incremented. */
-extern Numeric cs_defer_as_numeric(Datum value, Oid type);
-
-/*
- * Before a row is deleted from the table: is there one that only the cache has?
- * If so it is void now, and stays away from the table until the transaction
- * has ended.
- */
-extern CsDefer cs_defer_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found);
 
 #endif							/* CS_WRITE_H */

@@ -41,12 +41,15 @@
 #include "writeback/apply.h"
 #include "writeback/combine.h"
 #include "writeback/deferred.h"
+#include "writeback/deltarow.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
 #include "writeback/state.h"
+#include "writeback/sum.h"
 #include "writeback/write_back.h"
-#include "xact/txn.h"
+#include "writeback/xactdelta.h"
+#include "xact/xact.h"
 
 /* The fourth field of advisory lock tags; users have 1 and 2. */
 #define LOCK_KEY		0xc6
@@ -67,18 +70,18 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 /* Other sessions' changes and ours, cancels included, on top of the table's row. */
 static void
 put_together(CsBinding *binding, const CsRowKey *rowkey, const CsDeferred *deferred,
-			 Snapshot fresh, CsOver *over)
+			 Snapshot fresh, CsMergedRow *over)
 {
 	CsDelta		own;
 
 	memset(&over->deferred, 0, sizeof(over->deferred));
-	if (deferred != NULL && !cs_own_has_truncated(binding->slot))
+	if (deferred != NULL && !cs_xactdelta_has_truncated(binding->slot))
 		(void) cs_deferred_merge(binding, deferred, fresh, &over->deferred);
-	if (cs_own_delta(binding, &rowkey->key, &own))
+	if (cs_xactdelta_delta(binding, &rowkey->key, &own))
 		cs_delta_fold(binding, &over->deferred, &own);
 	over->row = over->base;
 	if (!cs_delta_is_empty(&over->deferred))
-		over->row = cs_delta_apply(binding, over->base, &over->deferred);
+		over->row = cs_deltarow_apply(binding, over->base, &over->deferred);
 }
 
 /*
@@ -87,7 +90,7 @@ put_together(CsBinding *binding, const CsRowKey *rowkey, const CsDeferred *defer
  */
 static void
 put_together_for_reader(CsBinding *binding, const CsRowKey *rowkey,
-						const CsDeferred *deferred, Snapshot fresh, CsOver *over)
+						const CsDeferred *deferred, Snapshot fresh, CsMergedRow *over)
 {
 	PG_TRY();
 	{
@@ -111,7 +114,7 @@ typedef enum Found
 } Found;
 
 static Found
-read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
 	CsBinding  *binding = access->binding;
 	CsDeferred	before;
@@ -184,7 +187,7 @@ cs_write_back_wait_replayed(CsBinding *binding)
 }
 
 static bool
-read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
 	memset(over, 0, sizeof(*over));
 	if (!cs_strategy_read_base(access, rowkey, answer))
@@ -194,7 +197,7 @@ read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOv
 }
 
 static bool
-read_latest_over(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsOver *over)
+read_latest_merged(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
 	CsBinding  *binding = access->binding;
 
@@ -224,28 +227,28 @@ read_latest_over(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsO
 static bool
 read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
-	CsOver		over;
+	CsMergedRow over;
 
-	return read_latest_over(access, rowkey, answer, &over);
+	return read_latest_merged(access, rowkey, answer, &over);
 }
 
 bool
-cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsOver *over)
+cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsMergedRow *over)
 {
 	CsAccess	access;
 	CsAnswer	answer;
 
 	cs_access_begin(&access, binding, GetActiveSnapshot());
-	return access.binding == binding && read_latest_over(&access, rowkey, &answer, over);
+	return access.binding == binding && read_latest_merged(&access, rowkey, &answer, over);
 }
 
 /*
  * Nobody can write the row to the table while we have it locked; a flush that
- * did before may not have taken its part away yet, but is seen to have ended.
+ * did before may not have taken its record away yet, but is seen to have ended.
  */
 void
-cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
-				   CsOver *over)
+cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
+					CsMergedRow *over)
 {
 	CsDeferred	deferred;
 	bool		some = cs_deferred_copy(binding, &rowkey->key, &deferred);
@@ -305,7 +308,7 @@ cs_write_back_begin(CsBinding *binding)
 {
 	int			slot = binding->slot;
 
-	if (slot < 0 || is_stopped(binding) || RecoveryInProgress() || XactReadOnly || cs_txn_is_late() ||
+	if (slot < 0 || is_stopped(binding) || RecoveryInProgress() || XactReadOnly || cs_xact_is_late() ||
 		(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED))
 		return false;
 	LockRelationOid(binding->relid, RowExclusiveLock);
@@ -402,11 +405,11 @@ cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 
 	if (cs_write_back_lock(binding, rowkey, row))
 		return NULL;
-	result = cs_delta_apply(binding, row, delta);
+	result = cs_deltarow_apply(binding, row, delta);
 	if (cs_write_back_lock(binding, rowkey, result))
 		return NULL;
-	cs_delta_check_row(binding, result, cs_delta_columns(delta), false);
-	cs_own_defer(binding, rowkey, delta);
+	cs_deltarow_check(binding, result, cs_delta_columns(delta), false);
+	cs_xactdelta_defer(binding, rowkey, delta);
 	return result;
 }
 
@@ -474,23 +477,23 @@ changed(const CsBinding *const_binding, const CsChange *change)
 	{
 		if (change->old != NULL)
 		{
-			(void) cs_own_took_along(&change->old->key);
-			cs_own_cancel(binding, change->old, NULL, 0);
+			(void) cs_xactdelta_took_along(&change->old->key);
+			cs_xactdelta_cancel(binding, change->old, NULL, 0);
 		}
 		if (change->new != NULL)
-			cs_own_cancel(binding, change->new, NULL,
-						  cs_own_is_upserting(binding->relid) ? CS_RESERVE_NO_NEW_WHOLE
-						  : CS_RESERVE_NO_WHOLE);
+			cs_xactdelta_cancel(binding, change->new, NULL,
+								cs_xactdelta_is_upserting(binding->relid) ? CS_RESERVE_NO_NEW_WHOLE
+								: CS_RESERVE_NO_WHOLE);
 		return;
 	}
-	if (cs_own_took_along(&change->new->key))
+	if (cs_xactdelta_took_along(&change->new->key))
 	{
-		cs_own_cancel(binding, change->new, NULL, 0);
+		cs_xactdelta_cancel(binding, change->new, NULL, 0);
 		return;
 	}
 	columns = replaced_columns(binding, change);
 	if (columns != NULL)
-		cs_own_cancel(binding, change->new, columns, CS_RESERVE_NO_NEW_WHOLE);
+		cs_xactdelta_cancel(binding, change->new, columns, CS_RESERVE_NO_NEW_WHOLE);
 }
 
 const CsStrategy cs_write_back = {

@@ -26,7 +26,7 @@ extern void cs_write_back_wait_replayed(CsBinding *binding);
 extern bool cs_write_back_begin(CsBinding *binding);
 
 /* A row, and what is deferred for it. */
-typedef struct CsOver
+typedef struct CsMergedRow
 {
 	HeapTupleHeader base;		/* as the table has it; NULL: it has not */
 	HeapTupleHeader row;		/* with all that is deferred, ours included;
@@ -36,7 +36,7 @@ typedef struct CsOver
 	bool		awaited;		/* a transaction is about to add to it */
 	uint64		behind;			/* xid of one that has committed, but does
 								 * not count yet: it had the row before us */
-} CsOver;
+} CsMergedRow;
 
 /*
  * Nothing is deferred for the table in the rest of the transaction: a policy is
@@ -49,13 +49,13 @@ extern void cs_write_back_stop(const CsBinding *binding);
  * begin again.
  */
 extern bool cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey,
-								 CsOver *over);
+								 CsMergedRow *over);
 
 /*
  * The same for a row that we have locked and that the table has as 'base'.
  */
-extern void cs_write_back_over(CsBinding *binding, const CsRowKey *rowkey,
-							   HeapTupleHeader base, CsOver *over);
+extern void cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey,
+							   HeapTupleHeader base, CsMergedRow *over);
 
 /* Has the table itself a row of this key, as of now? */
 extern bool cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey);

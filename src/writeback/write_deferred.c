@@ -21,10 +21,14 @@
 
 #include "writeback/combine.h"
 #include "writeback/deferred.h"
+#include "writeback/deltarow.h"
 #include "writeback/flush.h"
-#include "writeback/own.h"
+#include "writeback/merge.h"
+#include "writeback/sum.h"
 #include "writeback/write.h"
 #include "writeback/write_back.h"
+#include "writeback/write_deferred.h"
+#include "writeback/xactdelta.h"
 
 static bool
 may_update(CsBinding *binding, AttrNumber attnum)
@@ -55,7 +59,7 @@ numeric_as(Numeric value, Oid type)
 }
 
 Numeric
-cs_defer_as_numeric(Datum value, Oid type)
+cs_write_deferred_as_numeric(Datum value, Oid type)
 {
 	switch (type)
 	{
@@ -94,7 +98,7 @@ incrementable(CsBinding *binding, Form_pg_attribute att)
  * does not add up with what is deferred already.
  */
 static bool
-make_increment(CsBinding *binding, const CsMergeColumn *column, const CsOver *over,
+make_increment(CsBinding *binding, const CsMergeColumn *column, const CsMergedRow *over,
 			   CsDelta *delta)
 {
 	CsColumnDelta *change = &delta->columns[0];
@@ -102,7 +106,7 @@ make_increment(CsBinding *binding, const CsMergeColumn *column, const CsOver *ov
 
 	if (column->typmod >= 0)
 	{
-		HeapTupleHeader row = cs_delta_apply(binding, over->row, delta);
+		HeapTupleHeader row = cs_deltarow_apply(binding, over->row, delta);
 		HeapTupleData before = cs_row_tuple(over->row);
 		HeapTupleData after = cs_row_tuple(row);
 		bool		isnull;
@@ -121,13 +125,13 @@ make_increment(CsBinding *binding, const CsMergeColumn *column, const CsOver *ov
 }
 
 CsDefer
-cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
-				   const CsRowKey *rowkey, Numeric *result, bool *found)
+cs_write_deferred_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
+							const CsRowKey *rowkey, Numeric *result, bool *found)
 {
 	const CsMergeColumn *column = incrementable(binding, att);
 	HeapTupleHeader row = NULL;
 	HeapTupleData tuple;
-	CsOver		over;
+	CsMergedRow over;
 	bool		isnull;
 	Datum		value;
 
@@ -157,7 +161,7 @@ cs_defer_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
 	tuple = cs_row_tuple(row);
 	value = heap_getattr(&tuple, att->attnum, binding->tupdesc, &isnull);
 	if (!isnull)
-		*result = cs_defer_as_numeric(value, column->type);
+		*result = cs_write_deferred_as_numeric(value, column->type);
 	return CS_DEFER_DONE;
 }
 
@@ -216,7 +220,7 @@ whole_row(const CsBinding *binding, HeapTupleHeader row, CsDelta *delta, bool *c
 }
 
 CsDefer
-cs_defer_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
+cs_write_deferred_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
 {
 	CsDelta		delta = {0};
 	CsRowKey	rowkey;
@@ -231,7 +235,7 @@ cs_defer_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
 	if (binding->retired)
 		return CS_DEFER_AGAIN;
 	if (!cs_call_row_key(binding, row, &rowkey) || rowkey.key.len > CS_MAX_KEY_LEN ||
-		cs_own_is_large(&delta))
+		cs_xactdelta_is_large(&delta))
 		return CS_DEFER_NOT;
 	while ((*result = cs_write_back_defer(binding, &rowkey, row, &delta)) == NULL)
 		;
@@ -241,9 +245,9 @@ cs_defer_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
 /* ----- remove ----- */
 
 CsDefer
-cs_defer_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
+cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
 {
-	CsOver		over;
+	CsMergedRow over;
 
 	*found = false;
 	if (rowkey->key.len > CS_MAX_KEY_LEN ||
@@ -264,6 +268,6 @@ cs_defer_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
 		return CS_DEFER_AGAIN;
 	*found = over.row != NULL;
 	if (*found)
-		cs_own_cancel(binding, rowkey, NULL, 0);
+		cs_xactdelta_cancel(binding, rowkey, NULL, 0);
 	return CS_DEFER_DONE;
 }

@@ -34,7 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "xact/attempt.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 /*
  * A flush worker waits for no lock longer than that.  It looks for deadlocks
@@ -136,7 +136,7 @@ cs_attempt_make(CsAttempt work, void *arg, int limit)
 	PG_TRY();
 	{
 		StartTransactionCommand();
-		cs_txn_note_use();
+		cs_xact_note_use();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		work(arg);
 		PopActiveSnapshot();

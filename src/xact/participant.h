@@ -24,6 +24,6 @@ typedef struct CsParticipant
 } CsParticipant;
 
 /* Any of the functions may be NULL. */
-extern void cs_txn_join(const CsParticipant *participant);
+extern void cs_xact_join(const CsParticipant *participant);
 
 #endif							/* CS_PARTICIPANT_H */

@@ -162,7 +162,7 @@ cs_pending_key(int slot, uint64 hash)
 }
 
 bool
-cs_txn_has_key(int slot, uint64 hash)
+cs_xact_has_key(int slot, uint64 hash)
 {
 	CsPendingTable *table = cs_pending_table(slot, false);
 

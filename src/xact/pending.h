@@ -12,7 +12,7 @@
 #include "lib/ilist.h"
 
 #include "store/store.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 typedef struct CsPendingName
 {
@@ -49,7 +49,7 @@ typedef struct CsPendingTable
 	bool		whole;			/* all of it; its keys are not listed */
 	bool		ddl;			/* leave it UNKNOWN */
 	bool		marked;
-	bool		any_marked;		/* its changes of any kind */
+	bool		modcount_marked;	/* its changes of any kind */
 	bool		dropped;		/* by this transaction */
 	bool		created;		/* by this transaction */
 	Oid			database;		/* if dropped or created */

@@ -7,12 +7,12 @@
  *		PRE_COMMIT	mark every stripe and slot that was touched, THEN unlink
  *					the entries; remember versions and epochs
  *
- * "Slot" is both its words: changes of any kind for each table that was touched,
- * the other one for those that were touched as a whole.
+ * "Slot" is both its words: changes of any kind for each table that was
+ * touched, the other one for those that were touched as a whole.
  *
  *		COMMIT		publish what is still allowed to be, THEN unmark
  *		ABORT		unmark
- *		PREPARE		set px, THEN unmark
+ *		PREPARE		set prepared_xid, THEN unmark
  *
  * The orders matter; src/README.md says why, and there is a build without
  * each of them that the tests have to tell from this one.
@@ -42,7 +42,7 @@
 #include "xact/marks.h"
 #include "xact/participant.h"
 #include "xact/pending.h"
-#include "xact/txn.h"
+#include "xact/xact.h"
 
 typedef enum Phase
 {
@@ -54,8 +54,8 @@ typedef enum Phase
 /* Late keys beyond this many mark their whole table. */
 #define MAX_LATE	1024
 
-CsResolveHook cs_txn_resolve_hook = NULL;
-uint64		cs_txn_lock_era = 1;
+CsResolveHook cs_xact_resolve_hook = NULL;
+uint64		cs_xact_lock_generation = 1;
 
 static const CsParticipant *participants[4];
 static int	n_participants = 0;
@@ -83,15 +83,15 @@ mark_table(CsPendingTable *table)
  * find the xid too.
  */
 static void
-mark_any(CsPendingTable *table)
+mark_modcount(CsPendingTable *table)
 {
 #ifndef CS_MUTANT_NO_ANY_MARK
 	if (table->slot < 0)
 		return;
 	cs_slot_raise_last_xid(table->slot, top_xid);
-	if (!table->any_marked)
-		cs_slot_mark_any(table->slot);
-	table->any_marked = true;
+	if (!table->modcount_marked)
+		cs_slot_mark_modcount(table->slot);
+	table->modcount_marked = true;
 #endif
 }
 
@@ -144,7 +144,7 @@ mark_all(void)
 {
 	FullTransactionId xid;
 
-	/* have the invalidations of the last command reach cs_txn_ddl() */
+	/* have the invalidations of the last command reach cs_xact_ddl() */
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		CommandCounterIncrement();
 	if (cs_pending.context == NULL)
@@ -155,7 +155,7 @@ mark_all(void)
 		int			n = cs_pending.nddl;
 
 		for (; done < n; done++)
-			cs_txn_resolve_hook(cs_pending.ddl[done]);
+			cs_xact_resolve_hook(cs_pending.ddl[done]);
 	}
 	xid = GetTopFullTransactionIdIfAny();
 	top_xid = U64FromFullTransactionId(xid);
@@ -170,7 +170,7 @@ mark_all(void)
 	{
 		if (table->whole)
 			mark_table(table);
-		mark_any(table);
+		mark_modcount(table);
 	}
 	cs_marks_set();
 	remember();
@@ -278,14 +278,14 @@ unmark_all(void)
 	{
 		if (table->marked)
 			cs_slot_unmark(table->slot);
-		if (table->any_marked)
-			cs_slot_unmark_any(table->slot);
-		table->marked = table->any_marked = false;
+		if (table->modcount_marked)
+			cs_slot_unmark_modcount(table->slot);
+		table->marked = table->modcount_marked = false;
 	}
 }
 
 static void
-set_px(void)
+set_prepared_xids(void)
 {
 	for (int i = 0; i < cs_marks.n; i++)
 		cs_stripe_prepared(cs_marks.mark[i].stripe, top_xid);
@@ -293,8 +293,8 @@ set_px(void)
 	{
 		if (table->marked)
 			cs_slot_prepared(table->slot, top_xid);
-		if (table->any_marked)
-			cs_slot_prepared_any(table->slot, top_xid);
+		if (table->modcount_marked)
+			cs_slot_prepared_modcount(table->slot, top_xid);
 	}
 }
 
@@ -356,10 +356,10 @@ prepare(void)
 	for (int i = 0; i < cs_marks.n; i++)
 		cs_stripe_unmark(cs_marks.mark[i].stripe);
 	CS_TEST_POINT("prepare_middle");
-	set_px();
+	set_prepared_xids();
 	cs_marks.n = 0;
 #else
-	set_px();
+	set_prepared_xids();
 	CS_TEST_POINT("prepare_middle");
 #endif
 	unmark_all();
@@ -378,7 +378,7 @@ prepare(void)
 static void
 reset(bool committed)
 {
-	cs_txn_lock_era++;
+	cs_xact_lock_generation++;
 	for (int i = 0; used && i < n_end_hooks; i++)
 		end_hooks[i] (committed);
 	cs_pending_forget();
@@ -422,7 +422,7 @@ xact_callback(XactEvent event, void *arg)
 			{
 				/* an error after the transaction was prepared aborts nothing */
 				if (phase == PHASE_PREPARED)
-					set_px();
+					set_prepared_xids();
 #ifndef CS_MUTANT_ABORT_KEEPS_MARKS
 				unmark_all();
 #endif
@@ -448,21 +448,21 @@ subxact_callback(SubXactEvent event, SubTransactionId mine,
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		cs_txn_lock_era++;
+		cs_xact_lock_generation++;
 		cs_pending_subabort(mine);
 		CALL_PARTICIPANTS(subaborted, mine);
 	}
 }
 
 void
-cs_txn_init(void)
+cs_xact_init(void)
 {
 	RegisterXactCallback(xact_callback, NULL);
 	RegisterSubXactCallback(subxact_callback, NULL);
 }
 
 void
-cs_txn_join(const CsParticipant *participant)
+cs_xact_join(const CsParticipant *participant)
 {
 	if (n_participants == lengthof(participants))
 		elog(FATAL, "too many participants in the end of a transaction");
@@ -470,7 +470,7 @@ cs_txn_join(const CsParticipant *participant)
 }
 
 void
-cs_txn_at_end(CsEndHook hook)
+cs_xact_at_end(CsEndHook hook)
 {
 	if (n_end_hooks == lengthof(end_hooks))
 		elog(FATAL, "too many end-of-transaction hooks");
@@ -480,16 +480,16 @@ cs_txn_at_end(CsEndHook hook)
 /* ----- what the table layer calls ----- */
 
 void
-cs_txn_note_use(void)
+cs_xact_note_use(void)
 {
 	used = true;
 }
 
 static void
-mark_any_late(int slot)
+mark_modcount_late(int slot)
 {
 	top_xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-	mark_any(cs_pending_table(slot, true));
+	mark_modcount(cs_pending_table(slot, true));
 }
 
 /*
@@ -502,7 +502,7 @@ touch_late(int slot, uint64 hash)
 	uint32		stripe = cs_stripe_of(hash);
 	CsPendingTable *table = cs_pending_table(slot, true);
 
-	mark_any_late(slot);
+	mark_modcount_late(slot);
 	if (table->whole)
 		return;
 	if (cs_marks_find(stripe) != NULL)
@@ -521,7 +521,7 @@ touch_late(int slot, uint64 hash)
 }
 
 void
-cs_txn_touch_only(int slot, uint64 hash)
+cs_xact_touch_only(int slot, uint64 hash)
 {
 	used = true;
 	if (phase == PHASE_OPEN)
@@ -531,47 +531,47 @@ cs_txn_touch_only(int slot, uint64 hash)
 }
 
 void
-cs_txn_publish(int slot, uint64 hash, const CsPublish *publish)
+cs_xact_publish(int slot, uint64 hash, const CsPublish *publish)
 {
-	cs_txn_touch_only(slot, hash);
+	cs_xact_touch_only(slot, hash);
 	/* that there is no value need not be said before there has been one */
 	if (phase == PHASE_OPEN && (publish != NULL || cs_pending.levels != NULL))
 		cs_pending_push(slot, hash, publish);
 }
 
 void
-cs_txn_touch(int slot, uint64 hash)
+cs_xact_touch(int slot, uint64 hash)
 {
-	cs_txn_publish(slot, hash, NULL);
+	cs_xact_publish(slot, hash, NULL);
 }
 
 void
-cs_txn_touch_table(int slot, bool ddl)
+cs_xact_touch_table(int slot, bool ddl)
 {
 	used = true;
 	cs_pending_whole(slot, ddl);
 	if (phase == PHASE_OPEN)
 		return;
 	mark_table(cs_pending_table(slot, true));
-	mark_any_late(slot);
+	mark_modcount_late(slot);
 }
 
 void
-cs_txn_note_table(int slot)
+cs_xact_note_table(int slot)
 {
 	used = true;
 	if (phase == PHASE_OPEN)
 		(void) cs_pending_table(slot, true);
 	else
-		mark_any_late(slot);
+		mark_modcount_late(slot);
 }
 
 void
-cs_txn_drop_table(int slot, Oid database, Oid relation)
+cs_xact_drop_table(int slot, Oid database, Oid relation)
 {
 	CsPendingTable *table;
 
-	cs_txn_touch_table(slot, true);
+	cs_xact_touch_table(slot, true);
 	table = cs_pending_table(slot, true);
 	table->dropped = true;
 	table->database = database;
@@ -579,7 +579,7 @@ cs_txn_drop_table(int slot, Oid database, Oid relation)
 }
 
 void
-cs_txn_create_table(int slot, Oid database, Oid relation)
+cs_xact_create_table(int slot, Oid database, Oid relation)
 {
 	CsPendingTable *table = cs_pending_table(slot, true);
 
@@ -600,12 +600,12 @@ ddl_late(void)
 	int			n = cs_slot_list(MyDatabaseId, slots);
 
 	for (int i = 0; i < n; i++)
-		cs_txn_touch_table(slots[i], true);
+		cs_xact_touch_table(slots[i], true);
 	pfree(slots);
 }
 
 void
-cs_txn_ddl(Oid relation)
+cs_xact_ddl(Oid relation)
 {
 	used = true;
 	if (phase == PHASE_OPEN)
@@ -615,20 +615,20 @@ cs_txn_ddl(Oid relation)
 }
 
 bool
-cs_txn_is_late(void)
+cs_xact_is_late(void)
 {
 	return phase != PHASE_OPEN;
 }
 
 bool
-cs_txn_has_table(int slot)
+cs_xact_has_table(int slot)
 {
 	return cs_pending_table(slot, false) != NULL;
 }
 
 /* Nothing that can still be said of single keys would matter. */
 bool
-cs_txn_is_whole(int slot)
+cs_xact_is_whole(int slot)
 {
 	CsPendingTable *table = cs_pending_table(slot, false);
 

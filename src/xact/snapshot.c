@@ -4,13 +4,14 @@
  *		Which versions does a snapshot see?
  *
  * PostgreSQL's snapshots hold 32-bit xids.  Whatever is compared across time
- * (an entry's xid, px, boot_xid) is 64-bit here: a 32-bit xid that cannot lie
- * in the future is widened against the next xid to be assigned.
+ * (an entry's xid, prepared_xid, boot_xid) is 64-bit here: a 32-bit xid that
+ * cannot lie in the future is widened against the next xid to be assigned.
  *
  * Shared: boot_xid, the next xid when this server first could write (after
- * start, or after promotion), and which transactions were prepared then.  They may
- * still be pending, and nothing in this shared memory knows what they changed.
- * Set once, under a spinlock; boot_xid is not 0 when the rest is there.
+ * start, or after promotion), and which transactions were prepared then.  They
+ * may still be pending, and nothing in this shared memory knows what they
+ * changed.  Set once, under a spinlock; boot_xid is not 0 when the rest is
+ * there.
  *
  *-------------------------------------------------------------------------
  */
@@ -273,10 +274,10 @@ cs_snapshot_waits_for(Snapshot fresh)
  * fresh snapshot's xmin passes its xid until somebody has finished it.
  */
 bool
-cs_snapshot_may_fill(Snapshot fresh, uint64 px)
+cs_snapshot_may_fill(Snapshot fresh, uint64 prepared_xid)
 {
 #ifndef CS_MUTANT_NO_PX
-	if (cs_snapshot_widen(fresh->xmin) <= px)
+	if (cs_snapshot_widen(fresh->xmin) <= prepared_xid)
 		return false;
 #endif
 #ifndef CS_MUTANT_NO_BOOT_GATE

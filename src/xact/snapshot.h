@@ -33,6 +33,6 @@ extern bool cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen);
 extern bool cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last);
 extern CsSeen *cs_snapshot_seen(Snapshot snapshot);
 extern uint64 cs_snapshot_waits_for(Snapshot fresh);
-extern bool cs_snapshot_may_fill(Snapshot fresh, uint64 px);
+extern bool cs_snapshot_may_fill(Snapshot fresh, uint64 prepared_xid);
 
 #endif							/* CS_SNAPSHOT_H */

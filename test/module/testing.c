@@ -37,7 +37,7 @@
 #include "utils/timestamp.h"
 
 #include "guc.h"
-#include "kv/cell.h"
+#include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "relation/track.h"
 #include "shmem.h"
@@ -149,11 +149,11 @@ static const char *
 keep(const char *query, Kept *result, Snapshot fresh)
 {
 	MemoryContext old;
-	uint64		px = 0;
+	uint64		prepared_xid = 0;
 
 	for (int i = 0; i < result->n; i++)
-		px = Max(px, cs_track_px(&result->watch[i]));
-	if (!cs_snapshot_may_fill(fresh, px))
+		prepared_xid = Max(prepared_xid, cs_track_prepared_xid(&result->watch[i]));
+	if (!cs_snapshot_may_fill(fresh, prepared_xid))
 		return "too early";
 	if (!all_stand(result))
 		return "changed";
@@ -273,7 +273,7 @@ stripes_in_flux(void)
 
 	cs_stripe_copy(words);
 	for (int i = 0; i < cs_stripes; i++)
-		n += cs_stripe_flux(words[i]);
+		n += cs_stripe_writers(words[i]);
 	pfree(words);
 	return n;
 }
@@ -290,8 +290,8 @@ cs_test_left_behind(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	for (int slot = 0; slot < cs_max_tables; slot++)
 	{
-		whole += cs_slot_flux(cs_slot_read(slot));
-		any += cs_stripe_flux(cs_slot_any(slot));
+		whole += cs_slot_writers(cs_slot_read(slot));
+		any += cs_stripe_writers(cs_slot_modcount(slot));
 		moving += cs_state_moving(slot);
 	}
 	initStringInfo(&all);
@@ -299,7 +299,7 @@ cs_test_left_behind(PG_FUNCTION_ARGS)
 	say_left(&all, "marks of whole tables", whole);
 	say_left(&all, "marks of any changes", any);
 	say_left(&all, "flights", cs_flight_count());
-	say_left(&all, "cells", cs_cell_count());
+	say_left(&all, "cells", cs_commitflag_count());
 	say_left(&all, "key locks", cs_keylock_count());
 	say_left(&all, "writers in an era", cs_journal_writers());
 	say_left(&all, "moving rows", moving);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * params.c
+ * query_params.c
  *		Values of a query's parameters: from text, for the executor, and as a
  *		part of the key under which its result is kept.
  *
@@ -51,33 +51,33 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 }
 
 static void
-print_value(const CsParam *param, Datum value, StringInfo print)
+fingerprint_value(const CsParam *param, Datum value, StringInfo fingerprint)
 {
 	if (param->typbyval)
-		appendBinaryStringInfo(print, (const char *) &value, sizeof(value));
+		appendBinaryStringInfo(fingerprint, (const char *) &value, sizeof(value));
 	else if (param->typlen == -1)
 	{
 		struct varlena *flat = PG_DETOAST_DATUM(value);
 
-		appendBinaryStringInfo(print, (const char *) flat, VARSIZE(flat));
+		appendBinaryStringInfo(fingerprint, (const char *) flat, VARSIZE(flat));
 	}
 	else if (param->typlen == -2)
-		appendBinaryStringInfo(print, DatumGetCString(value),
+		appendBinaryStringInfo(fingerprint, DatumGetCString(value),
 							   strlen(DatumGetCString(value)) + 1);
 	else
-		appendBinaryStringInfo(print, DatumGetPointer(value), param->typlen);
+		appendBinaryStringInfo(fingerprint, DatumGetPointer(value), param->typlen);
 }
 
 void
-cs_query_print(const CsQuery *query, const Datum *values, const bool *nulls,
-			   StringInfo print)
+cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *nulls,
+					 StringInfo fingerprint)
 {
-	appendBinaryStringInfo(print, (const char *) query->digest, sizeof(query->digest));
+	appendBinaryStringInfo(fingerprint, (const char *) query->digest, sizeof(query->digest));
 	for (int i = 0; i < query->nparams; i++)
 	{
-		appendStringInfoChar(print, nulls[i]);
+		appendStringInfoChar(fingerprint, nulls[i]);
 		if (!nulls[i])
-			print_value(&query->params[i], values[i], print);
+			fingerprint_value(&query->params[i], values[i], fingerprint);
 	}
 }
 
@@ -98,27 +98,27 @@ cs_query_params(const CsQuery *query, const Datum *values, const bool *nulls)
 	return params;
 }
 
-/* ----- prints ----- */
+/* ----- fingerprints ----- */
 
 void
-cs_query_digest(const StringInfo print, uint8 *digest)
+cs_query_digest(const StringInfo fingerprint, uint8 *digest)
 {
 	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
 
 	if (sha == NULL || pg_cryptohash_init(sha) < 0 ||
-		pg_cryptohash_update(sha, (const uint8 *) print->data, print->len) < 0 ||
+		pg_cryptohash_update(sha, (const uint8 *) fingerprint->data, fingerprint->len) < 0 ||
 		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) < 0)
 		elog(ERROR, "could not compute a hash");
 	pg_cryptohash_free(sha);
 }
 
-/* No other print is as short. */
+/* No other fingerprint is as short. */
 void
-cs_query_shorten(StringInfo print)
+cs_query_shorten(StringInfo fingerprint)
 {
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 
-	cs_query_digest(print, digest);
-	resetStringInfo(print);
-	appendBinaryStringInfo(print, (const char *) digest, sizeof(digest));
+	cs_query_digest(fingerprint, digest);
+	resetStringInfo(fingerprint);
+	appendBinaryStringInfo(fingerprint, (const char *) digest, sizeof(digest));
 }

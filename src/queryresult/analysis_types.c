@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * types.c
+ * analysis_types.c
  *		What a query reads, and whether its result may be kept: types.
  *
  * The text of a value depends on its type's definition: on the labels of an

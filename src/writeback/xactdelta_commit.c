@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
- * owncommit.c
+ * xactdelta_commit.c
  *		What becomes of a transaction's deferred writes when it ends.
  *
- *		PRE_COMMIT	before the marks: a RESERVED part for every key with
+ *		PRE_COMMIT	before the marks: a RESERVED record for every key with
  *					changes; this can wait for room
  *					after: the stamp, then the cancels, then the journal
- *		COMMIT		flip the parts; take away those that were flushed
+ *		COMMIT		flip the records; take away those that were flushed
  *		ABORT		the opposite
  *
- * Parts come before the stamp, so that whoever sees no part knows that those to
- * come have later stamps than his own.  For the same reason cancels of keys
- * with nothing deferred need no part, if the stamp is older than the look.
+ * Records come before the stamp, so that whoever sees no record knows that
+ * those to come have later stamps than his own.  For the same reason cancels
+ * of keys with nothing deferred need no record, if the stamp is older than the
+ * look.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +27,13 @@
 #include "guc.h"
 #include "store/slot.h"
 #include "testpoint.h"
+#include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
+#include "writeback/flushbatch.h"
 #include "writeback/journal.h"
-#include "writeback/ownlist.h"
+#include "writeback/portable.h"
 #include "writeback/state.h"
+#include "writeback/xactdelta_list.h"
 #include "xact/participant.h"
 
 /* A writer whose entry finds no room gives up after so many flushes. */
@@ -152,14 +156,14 @@ is_over_share(const CsBinding *binding, bool now)
 }
 
 void
-cs_own_wait_for_room(CsBinding *binding)
+cs_xactdelta_wait_for_room(CsBinding *binding)
 {
 	TimestampTz begin = 0;
 	int			waits = 0;
 	int			flushes = 0;
 
 	/* in a flush: nobody else may be there to make room */
-	if (cs_own_direct > 0)
+	if (cs_xactdelta_direct > 0)
 		return;
 	while (is_over_share(binding, waits > 0))
 	{
@@ -206,7 +210,7 @@ no_room_error(const CsBinding *binding)
 static bool
 has_flights(void)
 {
-	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
 		if (!dlist_is_empty(&level->flights))
 			return true;
 	return false;
@@ -215,7 +219,7 @@ has_flights(void)
 static bool
 has_truncates(void)
 {
-	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
 		if (!dlist_is_empty(&level->truncates))
 			return true;
 	return false;
@@ -254,9 +258,9 @@ reserve_error(const CsBinding *binding, CsReserve result)
 
 /* A slot with dirty entries is not given away; it may have been before. */
 static void
-check_slot(const CsOwnKey *own)
+check_slot(const CsXactDeltaKey *changed)
 {
-	if (cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, own->relid) != own->key.owner)
+	if (cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, changed->relid) != changed->key.owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("the table's place in the cache has changed"),
@@ -264,13 +268,13 @@ check_slot(const CsOwnKey *own)
 }
 
 static void
-reserve(CsOwnKey *own, const CsDelta *delta, int flags)
+reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 {
-	CsBinding  *binding = cs_binding_require(own->relid);
+	CsBinding  *binding = cs_binding_require(changed->relid);
 	CsReserve	result;
 	uint64		id = cs_deferred_id();
 
-	flags |= own->top->flags;
+	flags |= changed->top->flags;
 	/* nobody flushes while we do */
 	if (has_flights())
 		flags |= CS_RESERVE_FORCE;
@@ -278,8 +282,8 @@ reserve(CsOwnKey *own, const CsDelta *delta, int flags)
 	{
 		uint64		seen = cs_state_flushes_ended(binding->slot);
 
-		result = cs_deferred_reserve(binding, &own->key, delta, id, cs_own.stamp, own_xid(),
-									 flags, own->top->seen);
+		result = cs_deferred_reserve(binding, &changed->key, delta, id, cs_xactdelta.stamp, own_xid(),
+									 flags, changed->top->seen);
 		/* an entry that is too large is smaller after a flush */
 		if ((result != CS_RESERVE_FULL && result != CS_RESERVE_TOO_LARGE) ||
 			(flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
@@ -292,8 +296,8 @@ reserve(CsOwnKey *own, const CsDelta *delta, int flags)
 	}
 	if (result == CS_RESERVE_DONE)
 	{
-		own->part = id;
-		check_slot(own);
+		changed->record = id;
+		check_slot(changed);
 	}
 	else if (result != CS_RESERVE_NOTHING)
 		reserve_error(binding, result);
@@ -301,20 +305,20 @@ reserve(CsOwnKey *own, const CsDelta *delta, int flags)
 
 /* Calls 'what' for every key that has a delta, with the delta. */
 static void
-for_each_key(void (*what) (CsOwnKey *own, const CsDelta *delta))
+for_each_key(void (*what) (CsXactDeltaKey *changed, const CsDelta *delta))
 {
-	cs_ownset_iterator iter;
-	CsOwnEntry *entry;
+	cs_xactdeltaset_iterator iter;
+	CsXactDeltaEntry *entry;
 	MemoryContext mine;
 	MemoryContext old;
 
-	if (cs_own.keys == NULL)
+	if (cs_xactdelta.keys == NULL)
 		return;
 	mine = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies key",
 								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mine);
-	cs_ownset_start_iterate(cs_own.keys, &iter);
-	while ((entry = cs_ownset_iterate(cs_own.keys, &iter)) != NULL)
+	cs_xactdeltaset_start_iterate(cs_xactdelta.keys, &iter);
+	while ((entry = cs_xactdeltaset_iterate(cs_xactdelta.keys, &iter)) != NULL)
 	{
 		CsDelta		delta;
 
@@ -328,12 +332,12 @@ for_each_key(void (*what) (CsOwnKey *own, const CsDelta *delta))
 	MemoryContextDelete(mine);
 }
 
-/* Nobody can have looked for our part in vain and given the row another key. */
+/* Nobody can have looked for our record in vain and given the row another key. */
 static void
-check_moves(const CsOwnKey *own, const CsDelta *delta)
+check_moves(const CsXactDeltaKey *changed, const CsDelta *delta)
 {
-	if (delta->whole || own->top->seen != CS_ANY_ARRIVAL ||
-		cs_state_moves(own->key.owner) == own->moves)
+	if (delta->whole || changed->top->seen != CS_ANY_ARRIVAL ||
+		cs_state_moves(changed->key.owner) == changed->moves)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -342,32 +346,32 @@ check_moves(const CsOwnKey *own, const CsDelta *delta)
 }
 
 static void
-reserve_change(CsOwnKey *own, const CsDelta *delta)
+reserve_change(CsXactDeltaKey *changed, const CsDelta *delta)
 {
 	if (cs_delta_is_empty(delta))
 		return;
-	reserve(own, delta, 0);
-	check_moves(own, delta);
+	reserve(changed, delta, 0);
+	check_moves(changed, delta);
 }
 
 static void
 before_marks(void)
 {
-	if (cs_own.context == NULL)
+	if (cs_xactdelta.context == NULL)
 		return;
 	for_each_key(reserve_change);
 	CS_TEST_POINT("after_reserve");
 }
 
-/* Is our part still the last that came to the entry? */
+/* Is our record still the last that came to the entry? */
 static void
-check_seen(CsOwnKey *own)
+check_seen(CsXactDeltaKey *changed)
 {
-	CsBinding  *binding = cs_binding_require(own->relid);
+	CsBinding  *binding = cs_binding_require(changed->relid);
 	CsDeferred	copy;
 
-	(void) cs_deferred_copy(binding, &own->key, &copy);
-	if (copy.head.arrival != own->part)
+	(void) cs_deferred_copy(binding, &changed->key, &copy);
+	if (copy.head.arrival != changed->record)
 		reserve_error(binding, CS_RESERVE_CHANGED);
 }
 
@@ -376,73 +380,73 @@ check_seen(CsOwnKey *own)
  * of those that are deferred from now on are larger than ours.
  */
 static void
-check_sets(CsOwnKey *own)
+check_sets(CsXactDeltaKey *changed)
 {
-	CsBinding  *binding = cs_binding_require(own->relid);
+	CsBinding  *binding = cs_binding_require(changed->relid);
 	CsDeferred	copy;
 
 #ifdef CS_MUTANT_SETS_UNCHECKED
 	return;
 #endif
-	if (cs_deferred_copy(binding, &own->key, &copy) &&
-		cs_deferred_has_whole(binding, &copy, own->part))
+	if (cs_deferred_copy(binding, &changed->key, &copy) &&
+		cs_deferred_has_whole(binding, &copy, changed->record))
 		reserve_error(binding, CS_RESERVE_CHANGED);
 }
 
 static void
-reserve_cancel(CsOwnKey *own, const CsDelta *delta)
+reserve_cancel(CsXactDeltaKey *changed, const CsDelta *delta)
 {
 	bool		cancels = delta->cancel || delta->cancelled != NULL;
 
-	if (own->part == 0 && cancels)
-		reserve(own, delta, CS_RESERVE_IF_PARTS | CS_RESERVE_FORCE);
-	else if (own->part != 0 && cancels)
+	if (changed->record == 0 && cancels)
+		reserve(changed, delta, CS_RESERVE_IF_RECORDS | CS_RESERVE_FORCE);
+	else if (changed->record != 0 && cancels)
 	{
-		if (own->top->seen != CS_ANY_ARRIVAL)
-			check_seen(own);
-		cs_deferred_set_stamp(&own->key, own->part, cs_own.stamp);
+		if (changed->top->seen != CS_ANY_ARRIVAL)
+			check_seen(changed);
+		cs_deferred_set_stamp(&changed->key, changed->record, cs_xactdelta.stamp);
 	}
-	else if (own->part != 0 && (own->top->flags & CS_RESERVE_SETS) && !delta->whole)
-		check_sets(own);
+	else if (changed->record != 0 && (changed->top->flags & CS_RESERVE_SETS) && !delta->whole)
+		check_sets(changed);
 }
 
-/* A row whose key was changed: say so before anybody looks for parts. */
+/* A row whose key was changed: say so before anybody looks for records. */
 static void
-begin_move(CsOwnKey *own, const CsDelta *delta)
+begin_move(CsXactDeltaKey *changed, const CsDelta *delta)
 {
-	if (!own->top->moves || !delta->cancel)
+	if (!changed->top->moves || !delta->cancel)
 		return;
-	own->moving = true;
-	cs_state_begin_move(own->key.owner);
+	changed->moving = true;
+	cs_state_begin_move(changed->key.owner);
 }
 
 static void
-write_journal(CsOwnKey *own, const CsDelta *delta)
+write_journal(CsXactDeltaKey *changed, const CsDelta *delta)
 {
 	CsBinding  *binding;
 	CsRowKey	rowkey;
 
-	if (own->part == 0 || !own->durable)
+	if (changed->record == 0 || !changed->durable)
 		return;
-	binding = cs_binding_require(own->relid);
-	if (!cs_key_decode(binding, own->key.data, own->key.len, &rowkey))
+	binding = cs_binding_require(changed->relid);
+	if (!cs_key_decode(binding, changed->key.data, changed->key.len, &rowkey))
 		elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
-	cs_journal_write(own->relid, cs_own.stamp, cs_delta_to_portable(binding, &rowkey, delta));
+	cs_journal_write(changed->relid, cs_xactdelta.stamp, cs_portable_from_delta(binding, &rowkey, delta));
 }
 
 static void
 journal_truncates(void)
 {
-	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
 	{
 		dlist_iter	iter;
 
 		dlist_foreach(iter, &level->truncates)
 		{
-			CsOwnTruncate *truncate = dlist_container(CsOwnTruncate, node, iter.cur);
+			CsXactDeltaTruncate *truncate = dlist_container(CsXactDeltaTruncate, node, iter.cur);
 
 			if (truncate->durable)
-				cs_journal_write_truncate(truncate->relid, cs_own.stamp);
+				cs_journal_write_truncate(truncate->relid, cs_xactdelta.stamp);
 		}
 	}
 }
@@ -450,14 +454,14 @@ journal_truncates(void)
 static void
 after_marks(void)
 {
-	if (cs_own.context == NULL || (cs_own.keys == NULL && !has_truncates()))
+	if (cs_xactdelta.context == NULL || (cs_xactdelta.keys == NULL && !has_truncates()))
 		return;
 #ifndef CS_MUTANT_STAMP_AT_STATEMENT
 #ifdef CS_MUTANT_LOOK_BEFORE_STAMP
 	for_each_key(reserve_cancel);
 #endif
 	CS_TEST_POINT("before_stamp");
-	cs_own.stamp = cs_journal_enter();
+	cs_xactdelta.stamp = cs_commitepoch_enter();
 #endif
 	CS_TEST_POINT("after_stamp");
 	for_each_key(begin_move);
@@ -469,13 +473,13 @@ after_marks(void)
 }
 
 static void
-refuse_change(CsOwnKey *own, const CsDelta *delta)
+refuse_change(CsXactDeltaKey *changed, const CsDelta *delta)
 {
-	CsBinding  *binding = cs_binding_require(own->relid);
+	CsBinding  *binding = cs_binding_require(changed->relid);
 	CsDeferred	copy;
 
 	if (cs_delta_is_empty(delta) &&
-		(!cs_deferred_copy(binding, &own->key, &copy) || !cs_deferred_concerns(&copy, delta)))
+		(!cs_deferred_copy(binding, &changed->key, &copy) || !cs_flushbatch_concerns(&copy, delta)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -486,7 +490,7 @@ refuse_change(CsOwnKey *own, const CsDelta *delta)
 static void
 prepare(void)
 {
-	if (cs_own.context == NULL)
+	if (cs_xactdelta.context == NULL)
 		return;
 	for_each_key(refuse_change);
 	if (has_truncates())
@@ -504,22 +508,22 @@ prepare(void)
 static void
 forget(void)
 {
-	cs_own.context = NULL;		/* the memory goes with the transaction */
-	cs_own.keys = NULL;
-	cs_own.levels = NULL;
-	cs_own.stamp = 0;
+	cs_xactdelta.context = NULL;	/* the memory goes with the transaction */
+	cs_xactdelta.keys = NULL;
+	cs_xactdelta.levels = NULL;
+	cs_xactdelta.stamp = 0;
 }
 
 static void
-tell_flusher(const CsOwnKey *own)
+tell_flusher(const CsXactDeltaKey *changed)
 {
 	CsUsage		usage;
 
-	cs_state_dirtied(own->key.owner, GetCurrentTimestamp());
-	cs_state_add(own->key.owner, CS_FLUSH_DEFERRED, 1);
-	cs_store_usage(own->key.owner, &usage);
-	if (usage.dirty_entries >= own->batch)
-		cs_state_wake(own->key.owner);
+	cs_state_dirtied(changed->key.owner, GetCurrentTimestamp());
+	cs_state_add(changed->key.owner, CS_FLUSH_DEFERRED, 1);
+	cs_store_usage(changed->key.owner, &usage);
+	if (usage.dirty_entries >= changed->batch)
+		cs_state_wake(changed->key.owner);
 }
 
 static void
@@ -527,13 +531,13 @@ end_flights(bool committed)
 {
 	int			slot = -1;
 
-	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
 	{
 		dlist_iter	iter;
 
 		dlist_foreach(iter, &level->flights)
 		{
-			CsOwnFlight *flight = dlist_container(CsOwnFlight, node, iter.cur);
+			CsXactDeltaFlight *flight = dlist_container(CsXactDeltaFlight, node, iter.cur);
 
 			if (committed)
 				cs_deferred_flushed(&flight->key, flight->id);
@@ -552,43 +556,43 @@ end_flights(bool committed)
 static void
 end_parts(bool committed)
 {
-	cs_ownset_iterator iter;
-	CsOwnEntry *entry;
+	cs_xactdeltaset_iterator iter;
+	CsXactDeltaEntry *entry;
 
-	if (cs_own.keys == NULL)
+	if (cs_xactdelta.keys == NULL)
 		return;
-	cs_ownset_start_iterate(cs_own.keys, &iter);
-	while ((entry = cs_ownset_iterate(cs_own.keys, &iter)) != NULL)
+	cs_xactdeltaset_start_iterate(cs_xactdelta.keys, &iter);
+	while ((entry = cs_xactdeltaset_iterate(cs_xactdelta.keys, &iter)) != NULL)
 	{
-		CsOwnKey   *own = entry->key;
+		CsXactDeltaKey *changed = entry->key;
 
-		if (own->moving)
-			cs_state_end_move(own->key.owner);
-		if (own->part == 0)
+		if (changed->moving)
+			cs_state_end_move(changed->key.owner);
+		if (changed->record == 0)
 			continue;
 		if (committed)
 		{
-			cs_deferred_commit(&own->key, own->part, cs_own.stamp);
-			tell_flusher(own);
+			cs_deferred_commit(&changed->key, changed->record, cs_xactdelta.stamp);
+			tell_flusher(changed);
 		}
 		else
-			cs_deferred_drop(&own->key, own->part);
+			cs_deferred_drop(&changed->key, changed->record);
 	}
 }
 
 static void
 committed(void)
 {
-	if (cs_own.context == NULL)
+	if (cs_xactdelta.context == NULL)
 		return;
 	CS_TEST_POINT("before_flip");
-	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
 	{
 		dlist_iter	iter;
 
 		dlist_foreach(iter, &level->truncates)
 		{
-			int			slot = dlist_container(CsOwnTruncate, node, iter.cur)->slot;
+			int			slot = dlist_container(CsXactDeltaTruncate, node, iter.cur)->slot;
 
 			cs_deferred_truncate(slot);
 			cs_state_ask_flush(slot);
@@ -598,14 +602,14 @@ committed(void)
 	CS_TEST_POINT("before_flushed");
 	end_flights(true);
 	end_parts(true);
-	cs_journal_leave();
+	cs_commitepoch_leave();
 	forget();
 }
 
 static void
 aborted(void)
 {
-	if (cs_own.context != NULL)
+	if (cs_xactdelta.context != NULL)
 	{
 		end_flights(false);
 #ifndef CS_MUTANT_ABORT_KEEPS_PARTS
@@ -613,7 +617,7 @@ aborted(void)
 #endif
 	}
 #ifndef CS_MUTANT_ABORT_KEEPS_ERA
-	cs_journal_leave();
+	cs_commitepoch_leave();
 #endif
 	forget();
 }
@@ -624,12 +628,12 @@ static const CsParticipant participant = {
 	.prepare = prepare,
 	.committed = committed,
 	.aborted = aborted,
-	.subcommitted = cs_own_subcommitted,
-	.subaborted = cs_own_subaborted
+	.subcommitted = cs_xactdelta_subcommitted,
+	.subaborted = cs_xactdelta_subaborted
 };
 
 void
-cs_own_init(void)
+cs_xactdelta_init(void)
 {
-	cs_txn_join(&participant);
+	cs_xact_join(&participant);
 }

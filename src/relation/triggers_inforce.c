@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * inforce.c
+ * triggers_inforce.c
  *		Are the triggers that tell the cache of changes in force?
  *
  * A table is only filled and read while its slot is ACTIVE, and any DDL makes
@@ -41,7 +41,7 @@
 #define LOOK_AGAIN_MS	500
 
 /* With more, a lock that could not be had is not tried again at once. */
-#define MANY_PARTS		16
+#define MANY_RECORDS		16
 
 /* ----- what is there ----- */
 
@@ -253,7 +253,7 @@ find_trigger(Relation rel, const char *name)
 static char *
 trigger_fault(Relation rel, const CsBinding *binding)
 {
-	for (const CsOwnTrigger *own = cs_own_triggers; own->name != NULL; own++)
+	for (const CsOwnTrigger *own = cs_triggers_list; own->name != NULL; own++)
 	{
 		const Trigger *t;
 
@@ -411,7 +411,7 @@ cs_triggers_activate(CsBinding *binding)
 
 	if (cs_slot_is(word, CS_SLOT_ACTIVE))
 		return true;
-	if (cs_slot_flux(word) != 0 ||
+	if (cs_slot_writers(word) != 0 ||
 		(word == binding->refused &&
 		 GetCurrentStatementStartTimestamp() < binding->refused_until))
 		return false;
@@ -423,7 +423,7 @@ cs_triggers_activate(CsBinding *binding)
 	/* if the table has changed since the binding was made, another time */
 	found = cs_triggers_look(&binding->tree, binding, &binding->retired);
 	if (found == CS_NOT_IN_FORCE ||
-		(found == CS_NOT_TO_BE_SEEN && binding->tree.nparts > MANY_PARTS))
+		(found == CS_NOT_TO_BE_SEEN && binding->tree.nparts > MANY_RECORDS))
 		refuse(binding, word);
 	return found == CS_IN_FORCE && !binding->retired &&
 		cs_slot_activate(binding->slot, word, CS_SLOT_ACTIVE);

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
- * cell.c
- *		Cells: has the transaction that staged these keys committed?
+ * commitflag.c
+ *		Commit flags: has the transaction that staged these keys committed?
  *
- * Shared: an array with one cell for each backend that can be, and the counter
- * of versions.  Only its backend writes a cell:
+ * Shared: an array with one commit flag for each backend that can be, and the
+ * counter of versions.  Only its backend writes a commit flag:
  *
  *		word	serial and state; the serial grows with every use
  *		xid		the transaction's, as soon as it is known that it keeps it
@@ -14,12 +14,13 @@
  *		COMMITTED	what was staged is valid
  *
  * The xid is there because a transaction's tables become visible before its
- * COMMIT callback runs, and keys are to change together with tables.  Whether an
- * xid is in progress cannot be asked under a partition lock, so the store lets
- * go of it, asks, and looks again.
+ * COMMIT callback runs, and keys are to change together with tables.  Whether
+ * an xid is in progress cannot be asked under a partition lock, so the store
+ * lets go of it, asks, and looks again.
  *
- * A cell goes on to its next use when everything staged has been settled.  So a
- * tag whose serial is another than the cell's will not be met again.
+ * A commit flag goes on to its next use when everything staged has been
+ * settled.  So a tag whose serial is another than the commit flag's will not
+ * be met again.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +34,7 @@
 #include "storage/shmem.h"
 
 #include "compat.h"
-#include "kv/cell.h"
+#include "kv/commitflag.h"
 #include "store/clock.h"
 #include "store/staged.h"
 
@@ -47,99 +48,99 @@
 
 typedef enum CellState
 {
-	CELL_IDLE,
-	CELL_OPEN,
-	CELL_COMMITTED
+	FLAG_IDLE,
+	FLAG_OPEN,
+	FLAG_COMMITTED
 } CellState;
 
-typedef struct CsSharedCell
+typedef struct CsSharedCommitFlag
 {
 	pg_atomic_uint64 word;		/* serial << STATE_BITS | state */
 	pg_atomic_uint64 xid;		/* 0: none, or not known yet */
 	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64)];
-} CsSharedCell;
+} CsSharedCommitFlag;
 
-typedef struct CsSharedCells
+typedef struct CsSharedCommitFlags
 {
 	pg_atomic_uint64 version;	/* the next that nobody has drawn */
 	char		pad[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
-	CsSharedCell cell[FLEXIBLE_ARRAY_MEMBER];
-} CsSharedCells;
+	CsSharedCommitFlag flag[FLEXIBLE_ARRAY_MEMBER];
+} CsSharedCommitFlags;
 
-static CsSharedCells *cells;
+static CsSharedCommitFlags *flags;
 
 static int
-ncells(void)
+nflags(void)
 {
 	return MaxBackends + NUM_AUXILIARY_PROCS;
 }
 
 Size
-cs_cell_shmem_size(void)
+cs_commitflag_shmem_size(void)
 {
-	return add_size(offsetof(CsSharedCells, cell),
-					mul_size(ncells(), sizeof(CsSharedCell)));
+	return add_size(offsetof(CsSharedCommitFlags, flag),
+					mul_size(nflags(), sizeof(CsSharedCommitFlag)));
 }
 
 void
-cs_cell_shmem_init(void)
+cs_commitflag_shmem_init(void)
 {
 	bool		found;
 
-	cells = ShmemInitStruct("cache_strategies cells", cs_cell_shmem_size(), &found);
+	flags = ShmemInitStruct("cache_strategies cells", cs_commitflag_shmem_size(), &found);
 	if (found)
 		return;
-	pg_atomic_init_u64(&cells->version, 1);
-	for (int i = 0; i < ncells(); i++)
+	pg_atomic_init_u64(&flags->version, 1);
+	for (int i = 0; i < nflags(); i++)
 	{
-		pg_atomic_init_u64(&cells->cell[i].word, 0);
-		pg_atomic_init_u64(&cells->cell[i].xid, 0);
+		pg_atomic_init_u64(&flags->flag[i].word, 0);
+		pg_atomic_init_u64(&flags->flag[i].xid, 0);
 	}
 }
 
 uint64
-cs_cell_version(void)
+cs_commitflag_version(void)
 {
 	static uint64 next = 0;
 	static uint64 end = 0;
 
 	if (next == end)
 	{
-		next = pg_atomic_fetch_add_u64(&cells->version, VERSIONS);
+		next = pg_atomic_fetch_add_u64(&flags->version, VERSIONS);
 		end = next + VERSIONS;
 	}
 	return next++;
 }
 
-/* ----- the own cell ----- */
+/* ----- the own commit flag ----- */
 
-static CsSharedCell *
-my_cell(void)
+static CsSharedCommitFlag *
+my_flag(void)
 {
-	return &cells->cell[cs_my_procno()];
+	return &flags->flag[cs_my_procno()];
 }
 
 uint64
-cs_cell_open(void)
+cs_commitflag_open(void)
 {
-	CsSharedCell *cell = my_cell();
-	uint64		serial = (pg_atomic_read_u64(&cell->word) >> STATE_BITS) + 1;
+	CsSharedCommitFlag *flag = my_flag();
+	uint64		serial = (pg_atomic_read_u64(&flag->word) >> STATE_BITS) + 1;
 
-	Assert((pg_atomic_read_u64(&cell->word) & STATE_MASK) == CELL_IDLE);
-	Assert(cs_my_procno() < ncells());
+	Assert((pg_atomic_read_u64(&flag->word) & STATE_MASK) == FLAG_IDLE);
+	Assert(cs_my_procno() < nflags());
 	/* whoever sees the new serial must not see an old xid with it */
-	pg_atomic_write_u64(&cell->xid, 0);
+	pg_atomic_write_u64(&flag->xid, 0);
 	pg_write_barrier();
-	pg_atomic_write_u64(&cell->word, serial << STATE_BITS | CELL_OPEN);
+	pg_atomic_write_u64(&flag->word, serial << STATE_BITS | FLAG_OPEN);
 	pg_memory_barrier();
 	return serial << NUMBER_BITS | cs_my_procno();
 }
 
 void
-cs_cell_set_xid(uint64 xid)
+cs_commitflag_set_xid(uint64 xid)
 {
 #ifndef CS_MUTANT_KV_NO_XID
-	pg_atomic_write_u64(&my_cell()->xid, xid);
+	pg_atomic_write_u64(&my_flag()->xid, xid);
 	pg_memory_barrier();
 #endif
 }
@@ -147,39 +148,39 @@ cs_cell_set_xid(uint64 xid)
 static void
 set_state(CellState state)
 {
-	CsSharedCell *cell = my_cell();
+	CsSharedCommitFlag *flag = my_flag();
 
 	pg_memory_barrier();
-	pg_atomic_write_u64(&cell->word,
-						(pg_atomic_read_u64(&cell->word) & ~STATE_MASK) | state);
+	pg_atomic_write_u64(&flag->word,
+						(pg_atomic_read_u64(&flag->word) & ~STATE_MASK) | state);
 	pg_memory_barrier();
 }
 
 void
-cs_cell_flip(void)
+cs_commitflag_flip(void)
 {
-	set_state(CELL_COMMITTED);
+	set_state(FLAG_COMMITTED);
 }
 
 void
-cs_cell_close(void)
+cs_commitflag_close(void)
 {
-	set_state(CELL_IDLE);
+	set_state(FLAG_IDLE);
 }
 
 #ifdef CS_TEST_POINTS
 int
-cs_cell_count(void)
+cs_commitflag_count(void)
 {
 	int			n = 0;
 
-	for (int i = 0; i < ncells(); i++)
-		n += (pg_atomic_read_u64(&cells->cell[i].word) & STATE_MASK) != CELL_IDLE;
+	for (int i = 0; i < nflags(); i++)
+		n += (pg_atomic_read_u64(&flags->flag[i].word) & STATE_MASK) != FLAG_IDLE;
 	return n;
 }
 #endif
 
-/* ----- other cells ----- */
+/* ----- other commit flags ----- */
 
 typedef enum Answer
 {
@@ -191,20 +192,20 @@ typedef enum Answer
 
 /* Takes no lock. */
 static Answer
-look_at_cell(uint64 tag, TransactionId *xid)
+look_at_flag(uint64 tag, TransactionId *xid)
 {
-	CsSharedCell *cell = &cells->cell[tag & NUMBER_MASK];
-	uint64		word = pg_atomic_read_u64(&cell->word);
+	CsSharedCommitFlag *flag = &flags->flag[tag & NUMBER_MASK];
+	uint64		word = pg_atomic_read_u64(&flag->word);
 	uint64		full;
 
 	pg_read_barrier();
-	full = pg_atomic_read_u64(&cell->xid);
+	full = pg_atomic_read_u64(&flag->xid);
 	pg_read_barrier();
 	if (word >> STATE_BITS != tag >> NUMBER_BITS ||
-		pg_atomic_read_u64(&cell->word) >> STATE_BITS != tag >> NUMBER_BITS ||
-		(word & STATE_MASK) == CELL_IDLE)
+		pg_atomic_read_u64(&flag->word) >> STATE_BITS != tag >> NUMBER_BITS ||
+		(word & STATE_MASK) == FLAG_IDLE)
 		return ANSWER_SETTLED;
-	if ((word & STATE_MASK) == CELL_COMMITTED)
+	if ((word & STATE_MASK) == FLAG_COMMITTED)
 		return ANSWER_NEW;
 	*xid = XidFromFullTransactionId(FullTransactionIdFromU64(full));
 	return full == 0 ? ANSWER_OLD : ANSWER_ASK;
@@ -215,7 +216,7 @@ static bool
 is_committed(uint64 tag, void *arg)
 {
 	TransactionId xid;
-	Answer		answer = look_at_cell(tag, &xid);
+	Answer		answer = look_at_flag(tag, &xid);
 
 	if (answer == ANSWER_ASK)
 		return !TransactionIdIsInProgress(xid) && TransactionIdDidCommit(xid);
@@ -248,7 +249,7 @@ accept_settled(const CsMeta *meta, void *arg)
 }
 
 CsLookup
-cs_cell_peek(const CsKey *key, CsLook *look, CsFound *found)
+cs_commitflag_peek(const CsKey *key, CsLook *look, CsFound *found)
 {
 	CsLookup	result;
 
@@ -260,13 +261,13 @@ cs_cell_peek(const CsKey *key, CsLook *look, CsFound *found)
 }
 
 CsLookup
-cs_cell_lookup(const CsKey *key, CsLook *look, bool pass, CsFound *found)
+cs_commitflag_lookup(const CsKey *key, CsLook *look, bool pass, CsFound *found)
 {
 	CsLookup	result;
 
 	if (!pass)
 	{
-		result = cs_cell_peek(key, look, found);
+		result = cs_commitflag_peek(key, look, found);
 		if (look->tag == 0)
 			return result;
 	}

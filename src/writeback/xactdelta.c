@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
- * own.c
+ * xactdelta.c
  *		What the current transaction has deferred, cancelled and flushed.
  *
  * Private to the backend and to the transaction.  For each key a stack of
  * deltas, one element for each subtransaction that changed it, holding all
  * that the transaction has deferred up to there; a list per subtransaction, so
  * that its end costs what it did and no more.  Beside that the tables that were
- * truncated, and the parts that were written to their table.
+ * truncated, and the records that were written to their table.
  *
- * What becomes of it at the transaction's end is in owncommit.c.
+ * What becomes of it at the transaction's end is in xactdelta_commit.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,14 +21,15 @@
 #include "utils/snapmgr.h"
 
 #include "writeback/apply.h"
+#include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
 #include "writeback/journal.h"
-#include "writeback/ownlist.h"
 #include "writeback/state.h"
-#include "xact/txn.h"
+#include "writeback/xactdelta_list.h"
+#include "xact/xact.h"
 
-#define SH_PREFIX		cs_ownset
-#define SH_ELEMENT_TYPE CsOwnEntry
+#define SH_PREFIX		cs_xactdeltaset
+#define SH_ELEMENT_TYPE CsXactDeltaEntry
 #define SH_KEY_TYPE		CsKey
 #define SH_KEY			name
 #define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
@@ -39,9 +40,9 @@
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-int			cs_own_direct = 0;
+int			cs_xactdelta_direct = 0;
 
-CsOwn		cs_own;
+CsXactDelta cs_xactdelta;
 
 /* ----- an upsert ----- */
 
@@ -53,7 +54,7 @@ static struct
 }			upsert;
 
 void
-cs_own_begin_upsert(Oid relid)
+cs_xactdelta_begin_upsert(Oid relid)
 {
 	upsert.relid = relid;
 	upsert.depth = cs_apply_trigger_depth();
@@ -61,26 +62,26 @@ cs_own_begin_upsert(Oid relid)
 }
 
 void
-cs_own_end_upsert(void)
+cs_xactdelta_end_upsert(void)
 {
 	upsert.relid = InvalidOid;
 }
 
 bool
-cs_own_is_upserting(Oid relid)
+cs_xactdelta_is_upserting(Oid relid)
 {
 	return OidIsValid(relid) && upsert.relid == relid &&
 		cs_apply_trigger_depth() == upsert.depth + 1;
 }
 
 void
-cs_own_meet_deferred(void)
+cs_xactdelta_meet_deferred(void)
 {
 	upsert.met = true;
 }
 
 bool
-cs_own_met_deferred(void)
+cs_xactdelta_met_deferred(void)
 {
 	return upsert.met;
 }
@@ -88,33 +89,33 @@ cs_own_met_deferred(void)
 /* ----- what was done ----- */
 
 MemoryContext
-cs_own_context(void)
+cs_xactdelta_context(void)
 {
-	if (cs_own.context == NULL)
+	if (cs_xactdelta.context == NULL)
 	{
-		cs_txn_note_use();
-		cs_own.context = AllocSetContextCreate(TopTransactionContext,
-											   "cache_strategies deferred writes",
-											   ALLOCSET_DEFAULT_SIZES);
+		cs_xact_note_use();
+		cs_xactdelta.context = AllocSetContextCreate(TopTransactionContext,
+													 "cache_strategies deferred writes",
+													 ALLOCSET_DEFAULT_SIZES);
 	}
-	return cs_own.context;
+	return cs_xactdelta.context;
 }
 
-static CsOwnLevel *
+static CsXactDeltaLevel *
 current_level(void)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
-	CsOwnLevel *level = cs_own.levels;
+	CsXactDeltaLevel *level = cs_xactdelta.levels;
 
 	if (level != NULL && level->subid == subid)
 		return level;
-	level = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnLevel));
+	level = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaLevel));
 	level->subid = subid;
-	level->outer = cs_own.levels;
+	level->outer = cs_xactdelta.levels;
 	dlist_init(&level->values);
 	dlist_init(&level->truncates);
 	dlist_init(&level->flights);
-	cs_own.levels = level;
+	cs_xactdelta.levels = level;
 	return level;
 }
 
@@ -122,43 +123,43 @@ static CsKey
 copy_key(const CsKey *key)
 {
 	CsKey		copy = *key;
-	char	   *data = MemoryContextAlloc(cs_own_context(), Max(key->len, 1));
+	char	   *data = MemoryContextAlloc(cs_xactdelta_context(), Max(key->len, 1));
 
 	copy.data = memcpy(data, key->data, key->len);
 	return copy;
 }
 
-static CsOwnKey *
+static CsXactDeltaKey *
 find_key(const CsKey *key)
 {
-	CsOwnEntry *entry = cs_own.keys == NULL ? NULL : cs_ownset_lookup(cs_own.keys, *key);
+	CsXactDeltaEntry *entry = cs_xactdelta.keys == NULL ? NULL : cs_xactdeltaset_lookup(cs_xactdelta.keys, *key);
 
 	return entry == NULL ? NULL : entry->key;
 }
 
-static CsOwnKey *
+static CsXactDeltaKey *
 enter_key(const CsBinding *binding, const CsKey *key)
 {
-	CsOwnKey   *own = find_key(key);
+	CsXactDeltaKey *changed = find_key(key);
 	bool		found;
 
-	if (own != NULL)
-		return own;
-	if (cs_own.keys == NULL)
-		cs_own.keys = cs_ownset_create(cs_own_context(), 8, NULL);
-	own = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnKey));
-	own->key = copy_key(key);
-	own->relid = binding->relid;
-	own->durable = binding->options.durable;
-	own->batch = binding->options.flush_batch;
-	own->updated = InvalidCommandId;
-	own->moves = cs_state_moves(binding->slot);
-	cs_ownset_insert(cs_own.keys, own->key, &found)->key = own;
-	return own;
+	if (changed != NULL)
+		return changed;
+	if (cs_xactdelta.keys == NULL)
+		cs_xactdelta.keys = cs_xactdeltaset_create(cs_xactdelta_context(), 8, NULL);
+	changed = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaKey));
+	changed->key = copy_key(key);
+	changed->relid = binding->relid;
+	changed->durable = binding->options.durable;
+	changed->batch = binding->options.flush_batch;
+	changed->updated = InvalidCommandId;
+	changed->moves = cs_state_moves(binding->slot);
+	cs_xactdeltaset_insert(cs_xactdelta.keys, changed->key, &found)->key = changed;
+	return changed;
 }
 
 static void
-free_value(CsOwnValue *value)
+free_value(CsXactDeltaValue *value)
 {
 	if (value->delta != NULL)
 		pfree(value->delta);
@@ -166,19 +167,19 @@ free_value(CsOwnValue *value)
 }
 
 /* The delta as of now, in this subtransaction. */
-static CsOwnValue *
-set_value(CsOwnKey *key, const CsDelta *delta)
+static CsXactDeltaValue *
+set_value(CsXactDeltaKey *key, const CsDelta *delta)
 {
-	CsOwnValue *value = key->top;
-	MemoryContext old = MemoryContextSwitchTo(cs_own_context());
+	CsXactDeltaValue *value = key->top;
+	MemoryContext old = MemoryContextSwitchTo(cs_xactdelta_context());
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
 
 	if (value == NULL || value->subid != GetCurrentSubTransactionId())
 	{
-		CsOwnLevel *level = current_level();
+		CsXactDeltaLevel *level = current_level();
 
-		value = palloc0(sizeof(CsOwnValue));
+		value = palloc0(sizeof(CsXactDeltaValue));
 		value->key = key;
 		value->subid = level->subid;
 		value->below = key->top;
@@ -196,27 +197,27 @@ set_value(CsOwnKey *key, const CsDelta *delta)
 	return value;
 }
 
-static CsOwnValue *
+static CsXactDeltaValue *
 add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
 {
-	CsOwnKey   *own;
+	CsXactDeltaKey *changed;
 	CsDelta		sum;
 
 	if (key->len > CS_MAX_KEY_LEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("key of table \"%s\" is too long for deferred writes", binding->name)));
-	own = enter_key(binding, key);
+	changed = enter_key(binding, key);
 	memset(&sum, 0, sizeof(sum));
-	if (own->top != NULL)
-		cs_delta_decode(own->top->delta, own->top->len, &sum);
+	if (changed->top != NULL)
+		cs_delta_decode(changed->top->delta, changed->top->len, &sum);
 	cs_delta_fold(binding, &sum, delta);
-	return set_value(own, &sum);
+	return set_value(changed, &sum);
 }
 
 /* An entry holds what several transactions, and a flush under way, have. */
 bool
-cs_own_is_large(const CsDelta *delta)
+cs_xactdelta_is_large(const CsDelta *delta)
 {
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
@@ -226,31 +227,31 @@ cs_own_is_large(const CsDelta *delta)
 }
 
 void
-cs_own_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
+cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
-	if (cs_txn_is_late())
+	if (cs_xact_is_late())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("writes of table \"%s\" cannot be deferred while the transaction is being committed",
 						binding->name)));
-	cs_own_wait_for_room(binding);
+	cs_xactdelta_wait_for_room(binding);
 #ifdef CS_MUTANT_STAMP_AT_STATEMENT
-	cs_own_context();
-	if (cs_own.stamp == 0)
-		cs_own.stamp = cs_stamp_draw();
+	cs_xactdelta_context();
+	if (cs_xactdelta.stamp == 0)
+		cs_xactdelta.stamp = cs_commitepoch_draw();
 #endif
 	cs_state_set_key(binding->slot, cs_binding_key_shape(binding));
 	add_delta(binding, &rowkey->key, delta);
 }
 
 void
-cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
-			  int flags)
+cs_xactdelta_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
+					int flags)
 {
 	CsDelta		delta = {.cancel = columns == NULL,.cancelled = columns};
-	CsDelta		own;
+	CsDelta		changed;
 
-	if (cs_txn_is_late())
+	if (cs_xact_is_late())
 	{
 		CsDeferred	copy;
 
@@ -262,19 +263,19 @@ cs_own_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 		return;
 	}
 	/* a whole row that we have cancelled ourselves does not stand in the way */
-	if (cs_own_has_truncated(binding->slot) ||
-		(cs_own_delta(binding, &rowkey->key, &own) && own.cancel))
+	if (cs_xactdelta_has_truncated(binding->slot) ||
+		(cs_xactdelta_delta(binding, &rowkey->key, &changed) && changed.cancel))
 		flags &= ~CS_RESERVE_NO_WHOLE;
 	add_delta(binding, &rowkey->key, &delta)->flags |= flags;
 }
 
 void
-cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, bool moves)
+cs_xactdelta_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, bool moves)
 {
 	CsDelta		nothing = {0};
-	CsOwnValue *value;
+	CsXactDeltaValue *value;
 
-	if (cs_txn_is_late())
+	if (cs_xact_is_late())
 		return;
 	value = add_delta(binding, &rowkey->key, &nothing);
 	value->seen = arrival;
@@ -283,58 +284,58 @@ cs_own_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, bool m
 }
 
 bool
-cs_own_took_along(const CsKey *key)
+cs_xactdelta_took_along(const CsKey *key)
 {
-	CsOwnKey   *own = find_key(key);
+	CsXactDeltaKey *changed = find_key(key);
 	bool		took;
 
-	if (own == NULL || own->top == NULL)
+	if (changed == NULL || changed->top == NULL)
 		return false;
-	took = own->top->took_along;
-	own->top->took_along = false;
+	took = changed->top->took_along;
+	changed->top->took_along = false;
 	return took;
 }
 
 void
-cs_own_set_sets(const CsKey *key)
+cs_xactdelta_set_sets(const CsKey *key)
 {
 	find_key(key)->top->flags |= CS_RESERVE_SETS;
 }
 
 bool
-cs_own_is_updated(const CsKey *key)
+cs_xactdelta_is_updated(const CsKey *key)
 {
-	CsOwnKey   *own = find_key(key);
+	CsXactDeltaKey *changed = find_key(key);
 
-	return own != NULL && own->updated == GetActiveSnapshot()->curcid;
+	return changed != NULL && changed->updated == GetActiveSnapshot()->curcid;
 }
 
 void
-cs_own_set_updated(const CsKey *key)
+cs_xactdelta_set_updated(const CsKey *key)
 {
 	find_key(key)->updated = GetActiveSnapshot()->curcid;
 }
 
 bool
-cs_own_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
+cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 {
-	CsOwnKey   *own = find_key(key);
+	CsXactDeltaKey *changed = find_key(key);
 
-	if (own == NULL || own->top == NULL)
+	if (changed == NULL || changed->top == NULL)
 		return false;
-	cs_delta_decode(own->top->delta, own->top->len, delta);
+	cs_delta_decode(changed->top->delta, changed->top->len, delta);
 	return true;
 }
 
 bool
-cs_own_has_truncated(int slot)
+cs_xactdelta_has_truncated(int slot)
 {
-	for (CsOwnLevel *level = cs_own.levels; level != NULL; level = level->outer)
+	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
 	{
 		dlist_iter	iter;
 
 		dlist_foreach(iter, &level->truncates)
-			if (dlist_container(CsOwnTruncate, node, iter.cur)->slot == slot)
+			if (dlist_container(CsXactDeltaTruncate, node, iter.cur)->slot == slot)
 			return true;
 	}
 	return false;
@@ -342,18 +343,18 @@ cs_own_has_truncated(int slot)
 
 /* Has it changed rows directly in a way that voids what others have deferred? */
 bool
-cs_own_has_cancels(int slot)
+cs_xactdelta_has_cancels(int slot)
 {
 	void	   *at = NULL;
 	const CsKey *key;
 
-	if (cs_own_has_truncated(slot))
+	if (cs_xactdelta_has_truncated(slot))
 		return true;
-	while ((key = cs_own_next(slot, &at)) != NULL)
+	while ((key = cs_xactdelta_next(slot, &at)) != NULL)
 	{
 		CsDelta		delta;
 
-		if (cs_own_delta(NULL, key, &delta) && (delta.cancel || delta.cancelled != NULL))
+		if (cs_xactdelta_delta(NULL, key, &delta) && (delta.cancel || delta.cancelled != NULL))
 			return true;
 	}
 	return false;
@@ -361,36 +362,36 @@ cs_own_has_cancels(int slot)
 
 /* Keys in no order; *at is the iterator. */
 const CsKey *
-cs_own_next(int slot, void **at)
+cs_xactdelta_next(int slot, void **at)
 {
-	CsOwnEntry *entry;
+	CsXactDeltaEntry *entry;
 
-	if (cs_own.keys == NULL)
+	if (cs_xactdelta.keys == NULL)
 		return NULL;
 	if (*at == NULL)
 	{
-		*at = palloc(sizeof(cs_ownset_iterator));
-		cs_ownset_start_iterate(cs_own.keys, *at);
+		*at = palloc(sizeof(cs_xactdeltaset_iterator));
+		cs_xactdeltaset_start_iterate(cs_xactdelta.keys, *at);
 	}
-	while ((entry = cs_ownset_iterate(cs_own.keys, *at)) != NULL)
+	while ((entry = cs_xactdeltaset_iterate(cs_xactdelta.keys, *at)) != NULL)
 		if (entry->key->key.owner == slot && entry->key->top != NULL)
 			return &entry->key->key;
 	return NULL;
 }
 
 bool
-cs_own_has(int slot)
+cs_xactdelta_has(int slot)
 {
 	void	   *at = NULL;
 
-	return cs_own_next(slot, &at) != NULL;
+	return cs_xactdelta_next(slot, &at) != NULL;
 }
 
 /* What was deferred before goes with the rows. */
 void
-cs_own_truncate(CsBinding *binding)
+cs_xactdelta_truncate(CsBinding *binding)
 {
-	CsOwnTruncate *truncate = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnTruncate));
+	CsXactDeltaTruncate *truncate = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaTruncate));
 	CsDelta		all = {.cancel = true};
 	void	   *at = NULL;
 	const CsKey *key;
@@ -399,14 +400,14 @@ cs_own_truncate(CsBinding *binding)
 	truncate->relid = binding->relid;
 	truncate->durable = binding->options.durable;
 	dlist_push_head(&current_level()->truncates, &truncate->node);
-	while ((key = cs_own_next(binding->slot, &at)) != NULL)
+	while ((key = cs_xactdelta_next(binding->slot, &at)) != NULL)
 		add_delta(binding, key, &all);
 }
 
 void
-cs_own_wrote(CsBinding *binding, const CsKey *key, uint64 id)
+cs_xactdelta_wrote(CsBinding *binding, const CsKey *key, uint64 id)
 {
-	CsOwnFlight *flight = MemoryContextAllocZero(cs_own_context(), sizeof(CsOwnFlight));
+	CsXactDeltaFlight *flight = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaFlight));
 
 	flight->slot = binding->slot;
 	flight->key = copy_key(key);
@@ -430,9 +431,9 @@ move_list(dlist_head *from, dlist_head *to)
 
 /* The inner value is the outer subtransaction's now, and replaces its own. */
 static void
-hand_up(CsOwnValue *value, SubTransactionId parent)
+hand_up(CsXactDeltaValue *value, SubTransactionId parent)
 {
-	CsOwnValue *below = value->below;
+	CsXactDeltaValue *below = value->below;
 
 	value->subid = parent;
 	if (below == NULL || below->subid != parent)
@@ -444,37 +445,37 @@ hand_up(CsOwnValue *value, SubTransactionId parent)
 }
 
 void
-cs_own_subcommitted(SubTransactionId sub, SubTransactionId parent)
+cs_xactdelta_subcommitted(SubTransactionId sub, SubTransactionId parent)
 {
-	CsOwnLevel *level = cs_own.levels;
-	CsOwnLevel *outer;
+	CsXactDeltaLevel *level = cs_xactdelta.levels;
+	CsXactDeltaLevel *outer;
 	dlist_iter	iter;
 
 	if (level == NULL || level->subid != sub)
 		return;
 	outer = level->outer;
 	dlist_foreach(iter, &level->values)
-		hand_up(dlist_container(CsOwnValue, node, iter.cur), parent);
+		hand_up(dlist_container(CsXactDeltaValue, node, iter.cur), parent);
 	level->subid = parent;
 	if (outer == NULL || outer->subid != parent)
 		return;
 	move_list(&level->values, &outer->values);
 	move_list(&level->truncates, &outer->truncates);
 	move_list(&level->flights, &outer->flights);
-	cs_own.levels = outer;
+	cs_xactdelta.levels = outer;
 }
 
 void
-cs_own_subaborted(SubTransactionId sub)
+cs_xactdelta_subaborted(SubTransactionId sub)
 {
-	CsOwnLevel *level = cs_own.levels;
+	CsXactDeltaLevel *level = cs_xactdelta.levels;
 	dlist_mutable_iter iter;
 
 	if (level == NULL || level->subid != sub)
 		return;
 	dlist_foreach_modify(iter, &level->values)
 	{
-		CsOwnValue *value = dlist_container(CsOwnValue, node, iter.cur);
+		CsXactDeltaValue *value = dlist_container(CsXactDeltaValue, node, iter.cur);
 
 		if (value->key->top == value)
 			value->key->top = value->below;
@@ -482,9 +483,9 @@ cs_own_subaborted(SubTransactionId sub)
 	}
 	dlist_foreach_modify(iter, &level->flights)
 	{
-		CsOwnFlight *flight = dlist_container(CsOwnFlight, node, iter.cur);
+		CsXactDeltaFlight *flight = dlist_container(CsXactDeltaFlight, node, iter.cur);
 
 		cs_deferred_unwritten(&flight->key, flight->id);
 	}
-	cs_own.levels = level->outer;
+	cs_xactdelta.levels = level->outer;
 }

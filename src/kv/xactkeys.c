@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * overlay.c
+ * xactkeys.c
  *		What this transaction has changed, and which keys it has locked.
  *
  * Private to the backend and to the transaction:
@@ -22,13 +22,13 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
-#include "kv/cell.h"
+#include "kv/commitflag.h"
 #include "kv/entry.h"
-#include "kv/overlay.h"
+#include "kv/xactkeys.h"
 
 #define SH_PREFIX		cs_overlayset
-#define SH_ELEMENT_TYPE CsOverlayEntry
-#define SH_KEY_TYPE		CsOverlayName
+#define SH_ELEMENT_TYPE CsXactKeyEntry
+#define SH_KEY_TYPE		CsXactKeyName
 #define SH_KEY			name
 #define SH_HASH_KEY(tb, name) ((uint32) ((name).key.hash ^ (name).space))
 #define SH_EQUAL(tb, a, b) \
@@ -39,43 +39,43 @@
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-CsOverlay	cs_overlay;
+CsXactKeys	cs_xactkeys;
 
 static void
 begin(void)
 {
-	if (cs_overlay.context == NULL)
-		cs_overlay.context = AllocSetContextCreate(TopTransactionContext,
-												   "cache_strategies keys",
-												   ALLOCSET_DEFAULT_SIZES);
-	if (cs_overlay.keys == NULL)
-		cs_overlay.keys = cs_overlayset_create(cs_overlay.context, 8, NULL);
+	if (cs_xactkeys.context == NULL)
+		cs_xactkeys.context = AllocSetContextCreate(TopTransactionContext,
+													"cache_strategies keys",
+													ALLOCSET_DEFAULT_SIZES);
+	if (cs_xactkeys.keys == NULL)
+		cs_xactkeys.keys = cs_overlayset_create(cs_xactkeys.context, 8, NULL);
 }
 
 void
-cs_overlay_forget(void)
+cs_xactkeys_forget(void)
 {
-	memset(&cs_overlay, 0, sizeof(cs_overlay));
+	memset(&cs_xactkeys, 0, sizeof(cs_xactkeys));
 }
 
 /* ----- keys ----- */
 
-static CsOverlayName
+static CsXactKeyName
 name_of(const CsKvKey *key)
 {
-	CsOverlayName name = {key->space->id, key->space->own, key->key};
+	CsXactKeyName name = {key->space->id, key->space->own, key->key};
 
 	return name;
 }
 
-CsOverlayKey *
-cs_overlay_find(const CsKvKey *key)
+CsXactKeyKey *
+cs_xactkeys_find(const CsKvKey *key)
 {
-	CsOverlayEntry *entry;
+	CsXactKeyEntry *entry;
 
-	if (cs_overlay.keys == NULL)
+	if (cs_xactkeys.keys == NULL)
 		return NULL;
-	entry = cs_overlayset_lookup(cs_overlay.keys, name_of(key));
+	entry = cs_overlayset_lookup(cs_xactkeys.keys, name_of(key));
 	return entry != NULL && entry->key->top != NULL ? entry->key : NULL;
 }
 
@@ -83,32 +83,32 @@ cs_overlay_find(const CsKvKey *key)
  * Space and slot belong together for as long as we hold a lock.  Before that,
  * what the caller has is newer than what we have.
  */
-CsOverlaySpace *
-cs_overlay_space(const CsSpace *space)
+CsXactKeySpace *
+cs_xactkeys_space(const CsSpace *space)
 {
-	CsOverlaySpace *own;
+	CsXactKeySpace *own;
 
 	begin();
-	for (own = cs_overlay.spaces; own != NULL; own = own->next)
+	for (own = cs_xactkeys.spaces; own != NULL; own = own->next)
 		if (own->space.id == space->id && own->space.own == space->own)
 			break;
 	if (own == NULL)
 	{
-		own = MemoryContextAllocZero(cs_overlay.context, sizeof(CsOverlaySpace));
-		own->next = cs_overlay.spaces;
-		cs_overlay.spaces = own;
+		own = MemoryContextAllocZero(cs_xactkeys.context, sizeof(CsXactKeySpace));
+		own->next = cs_xactkeys.spaces;
+		cs_xactkeys.spaces = own;
 	}
 	own->space = *space;
 	return own;
 }
 
-CsOverlayKey *
-cs_overlay_enter(const CsKvKey *key)
+CsXactKeyKey *
+cs_xactkeys_enter(const CsKvKey *key)
 {
-	CsOverlaySpace *space = cs_overlay_space(key->space);
-	CsOverlayName name = name_of(key);
-	CsOverlayEntry *entry = cs_overlayset_lookup(cs_overlay.keys, name);
-	CsOverlayKey *own;
+	CsXactKeySpace *space = cs_xactkeys_space(key->space);
+	CsXactKeyName name = name_of(key);
+	CsXactKeyEntry *entry = cs_overlayset_lookup(cs_xactkeys.keys, name);
+	CsXactKeyKey *own;
 	char	   *data;
 	bool		found;
 
@@ -117,24 +117,24 @@ cs_overlay_enter(const CsKvKey *key)
 		entry->key->key.owner = key->key.owner;
 		return entry->key;
 	}
-	own = MemoryContextAllocZero(cs_overlay.context, sizeof(CsOverlayKey) + key->key.len);
+	own = MemoryContextAllocZero(cs_xactkeys.context, sizeof(CsXactKeyKey) + key->key.len);
 	data = (char *) (own + 1);
 	memcpy(data, key->key.data, key->key.len);
 	own->space = space;
 	own->key = key->key;
 	own->key.data = data;
 	name.key.data = data;
-	entry = cs_overlayset_insert(cs_overlay.keys, name, &found);
+	entry = cs_overlayset_insert(cs_xactkeys.keys, name, &found);
 	entry->key = own;
-	own->next = cs_overlay.list;
-	cs_overlay.list = own;
+	own->next = cs_xactkeys.list;
+	cs_xactkeys.list = own;
 	return own;
 }
 
 bool
-cs_overlay_is_changed(void)
+cs_xactkeys_is_changed(void)
 {
-	for (CsOverlayKey *own = cs_overlay.list; own != NULL; own = own->next)
+	for (CsXactKeyKey *own = cs_xactkeys.list; own != NULL; own = own->next)
 		if (own->top != NULL)
 			return true;
 	return false;
@@ -142,33 +142,33 @@ cs_overlay_is_changed(void)
 
 /* ----- states ----- */
 
-static CsOverlayLevel *
+static CsXactKeyLevel *
 current_level(void)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
-	CsOverlayLevel *level = cs_overlay.levels;
+	CsXactKeyLevel *level = cs_xactkeys.levels;
 
 	if (level != NULL && level->subid == subid)
 		return level;
-	level = MemoryContextAllocZero(cs_overlay.context, sizeof(CsOverlayLevel));
+	level = MemoryContextAllocZero(cs_xactkeys.context, sizeof(CsXactKeyLevel));
 	level->subid = subid;
-	level->outer = cs_overlay.levels;
+	level->outer = cs_xactkeys.levels;
 	dlist_init(&level->states);
 	dlist_init(&level->holds);
-	cs_overlay.levels = level;
+	cs_xactkeys.levels = level;
 	return level;
 }
 
 /* The bytes are ours now; the state is this subtransaction's. */
-static CsOverlayState *
-set_state(CsOverlayKey *own, char *bytes)
+static CsXactKeyState *
+set_state(CsXactKeyKey *own, char *bytes)
 {
-	CsOverlayLevel *level = current_level();
-	CsOverlayState *state = own->top;
+	CsXactKeyLevel *level = current_level();
+	CsXactKeyState *state = own->top;
 
 	if (state == NULL || state->subid != level->subid)
 	{
-		state = MemoryContextAllocZero(cs_overlay.context, sizeof(CsOverlayState));
+		state = MemoryContextAllocZero(cs_xactkeys.context, sizeof(CsXactKeyState));
 		state->key = own;
 		state->subid = level->subid;
 		state->below = own->top;
@@ -183,13 +183,13 @@ set_state(CsOverlayKey *own, char *bytes)
 
 /* The new value may be made of parts of the old one. */
 void
-cs_overlay_put(CsOverlayKey *own, const CsKvValue *value, bool best_effort)
+cs_xactkeys_put(CsXactKeyKey *own, const CsKvValue *value, bool best_effort)
 {
 	Size		len = cs_entry_size(value);
-	char	   *bytes = MemoryContextAllocHuge(cs_overlay.context, len);
-	CsOverlayState *state;
+	char	   *bytes = MemoryContextAllocHuge(cs_xactkeys.context, len);
+	CsXactKeyState *state;
 
-	cs_entry_encode(value, cs_cell_version(), bytes);
+	cs_entry_encode(value, cs_commitflag_version(), bytes);
 	state = set_state(own, bytes);
 	state->len = len;
 	state->expires = value->expires;
@@ -198,7 +198,7 @@ cs_overlay_put(CsOverlayKey *own, const CsKvValue *value, bool best_effort)
 }
 
 void
-cs_overlay_remove(CsOverlayKey *own)
+cs_xactkeys_remove(CsXactKeyKey *own)
 {
 	(void) set_state(own, NULL);
 }
@@ -206,9 +206,9 @@ cs_overlay_remove(CsOverlayKey *own)
 /* ----- locks ----- */
 
 CsHold *
-cs_overlay_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
+cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
 {
-	CsHold	   *hold = MemoryContextAlloc(cs_overlay.context, sizeof(CsHold));
+	CsHold	   *hold = MemoryContextAlloc(cs_xactkeys.context, sizeof(CsHold));
 
 	(void) current_level();
 	hold->place = place;
@@ -219,7 +219,7 @@ cs_overlay_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
 
 /* A full barrier, if it has a counter. */
 void
-cs_overlay_add_hold(CsHold *hold)
+cs_xactkeys_add_hold(CsHold *hold)
 {
 	dlist_push_head(&current_level()->holds, &hold->node);
 	*hold->place = hold;
@@ -230,7 +230,7 @@ cs_overlay_add_hold(CsHold *hold)
 }
 
 static void
-release_holds(CsOverlayLevel *level)
+release_holds(CsXactKeyLevel *level)
 {
 	dlist_mutable_iter iter;
 
@@ -248,16 +248,16 @@ release_holds(CsOverlayLevel *level)
 }
 
 void
-cs_overlay_release(void)
+cs_xactkeys_release(void)
 {
-	for (CsOverlayLevel *level = cs_overlay.levels; level != NULL; level = level->outer)
+	for (CsXactKeyLevel *level = cs_xactkeys.levels; level != NULL; level = level->outer)
 		release_holds(level);
 }
 
 /* ----- subtransactions ----- */
 
 static void
-drop_state(CsOverlayState *state)
+drop_state(CsXactKeyState *state)
 {
 	dlist_delete(&state->node);
 	if (state->bytes != NULL)
@@ -267,9 +267,9 @@ drop_state(CsOverlayState *state)
 
 /* The inner state is the outer subtransaction's now, and replaces its own. */
 static void
-hand_up(CsOverlayState *state, SubTransactionId parent)
+hand_up(CsXactKeyState *state, SubTransactionId parent)
 {
-	CsOverlayState *below = state->below;
+	CsXactKeyState *below = state->below;
 
 	state->subid = parent;
 	if (below == NULL || below->subid != parent)
@@ -291,45 +291,45 @@ move_list(dlist_head *from, dlist_head *to)
 }
 
 void
-cs_overlay_subcommitted(SubTransactionId sub, SubTransactionId parent)
+cs_xactkeys_subcommitted(SubTransactionId sub, SubTransactionId parent)
 {
-	CsOverlayLevel *level = cs_overlay.levels;
-	CsOverlayLevel *outer;
+	CsXactKeyLevel *level = cs_xactkeys.levels;
+	CsXactKeyLevel *outer;
 	dlist_iter	iter;
 
 	if (level == NULL || level->subid != sub)
 		return;
 	outer = level->outer;
 	dlist_foreach(iter, &level->states)
-		hand_up(dlist_container(CsOverlayState, node, iter.cur), parent);
+		hand_up(dlist_container(CsXactKeyState, node, iter.cur), parent);
 	level->subid = parent;
 	if (outer == NULL || outer->subid != parent)
 		return;
 	move_list(&level->states, &outer->states);
 	move_list(&level->holds, &outer->holds);
-	cs_overlay.levels = outer;
+	cs_xactkeys.levels = outer;
 }
 
 void
-cs_overlay_subaborted(SubTransactionId sub)
+cs_xactkeys_subaborted(SubTransactionId sub)
 {
-	CsOverlayLevel *level = cs_overlay.levels;
+	CsXactKeyLevel *level = cs_xactkeys.levels;
 	dlist_mutable_iter iter;
 
 #ifdef CS_MUTANT_KV_SUBABORT_KEEPS
-	cs_overlay_subcommitted(sub, level != NULL && level->outer != NULL ?
-							level->outer->subid : TopSubTransactionId);
+	cs_xactkeys_subcommitted(sub, level != NULL && level->outer != NULL ?
+							 level->outer->subid : TopSubTransactionId);
 	return;
 #endif
 	if (level == NULL || level->subid != sub)
 		return;
 	dlist_foreach_modify(iter, &level->states)
 	{
-		CsOverlayState *state = dlist_container(CsOverlayState, node, iter.cur);
+		CsXactKeyState *state = dlist_container(CsXactKeyState, node, iter.cur);
 
 		state->key->top = state->below;
 		drop_state(state);
 	}
 	release_holds(level);
-	cs_overlay.levels = level->outer;
+	cs_xactkeys.levels = level->outer;
 }

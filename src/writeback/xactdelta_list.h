@@ -1,56 +1,56 @@
 /*-------------------------------------------------------------------------
  *
- * ownlist.h
+ * xactdelta_list.h
  *		The list of what the current transaction has deferred.  Private to
- *		own.c and owncommit.c.
+ *		xactdelta.c and xactdelta_commit.c.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CS_OWNLIST_H
-#define CS_OWNLIST_H
+#ifndef CS_XACTDELTA_LIST_H
+#define CS_XACTDELTA_LIST_H
 
 #include "lib/ilist.h"
 
-#include "writeback/own.h"
+#include "writeback/xactdelta.h"
 
-typedef struct CsOwnValue
+typedef struct CsXactDeltaValue
 {
 	dlist_node	node;			/* in its subtransaction's list */
-	struct CsOwnValue *below;	/* same key, an outer subtransaction */
-	struct CsOwnKey *key;
+	struct CsXactDeltaValue *below; /* same key, an outer subtransaction */
+	struct CsXactDeltaKey *key;
 	SubTransactionId subid;
 	char	   *delta;			/* encoded */
 	Size		len;
 	int			flags;			/* CS_RESERVE_... */
 	uint64		seen;			/* arrival that must be the entry's last */
 	bool		moves;			/* the row has got another key */
-	bool		took_along;		/* cs_own_expect(), and the row has not been
-								 * changed yet */
-} CsOwnValue;
+	bool		took_along;		/* cs_xactdelta_expect(), and the row has not
+								 * been changed yet */
+} CsXactDeltaValue;
 
-typedef struct CsOwnKey
+typedef struct CsXactDeltaKey
 {
 	CsKey		key;			/* data in our context */
 	Oid			relid;
 	bool		durable;
 	int			batch;			/* dirty entries at which the flusher is woken */
-	CsOwnValue *top;			/* NULL: all was rolled back */
-	uint64		part;			/* id of the part in the entry; 0: none */
+	CsXactDeltaValue *top;		/* NULL: all was rolled back */
+	uint64		record;			/* id of the record in the entry; 0: none */
 	uint64		moves;			/* of the table, when it was first deferred */
 	bool		moving;			/* we have counted ourselves in there */
 	CommandId	updated;		/* the last command that had an UPDATE of it
 								 * deferred */
-} CsOwnKey;
+} CsXactDeltaKey;
 
-typedef struct CsOwnEntry
+typedef struct CsXactDeltaEntry
 {
 	CsKey		name;
-	CsOwnKey   *key;
+	CsXactDeltaKey *key;
 	char		status;			/* of simplehash */
-} CsOwnEntry;
+} CsXactDeltaEntry;
 
-#define SH_PREFIX		cs_ownset
-#define SH_ELEMENT_TYPE CsOwnEntry
+#define SH_PREFIX		cs_xactdeltaset
+#define SH_ELEMENT_TYPE CsXactDeltaEntry
 #define SH_KEY_TYPE		CsKey
 #define SH_KEY			name
 #define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
@@ -61,46 +61,46 @@ typedef struct CsOwnEntry
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-typedef struct CsOwnTruncate
+typedef struct CsXactDeltaTruncate
 {
 	dlist_node	node;
 	int			slot;
 	Oid			relid;
 	bool		durable;
-} CsOwnTruncate;
+} CsXactDeltaTruncate;
 
-/* A part that was written to its table. */
-typedef struct CsOwnFlight
+/* A record that was written to its table. */
+typedef struct CsXactDeltaFlight
 {
 	dlist_node	node;
 	int			slot;
 	CsKey		key;
 	uint64		id;
-} CsOwnFlight;
+} CsXactDeltaFlight;
 
 /* What one subtransaction did. */
-typedef struct CsOwnLevel
+typedef struct CsXactDeltaLevel
 {
-	struct CsOwnLevel *outer;
+	struct CsXactDeltaLevel *outer;
 	SubTransactionId subid;
 	dlist_head	values;
 	dlist_head	truncates;
 	dlist_head	flights;
-} CsOwnLevel;
+} CsXactDeltaLevel;
 
 /* Private to the backend and to the transaction. */
-typedef struct CsOwn
+typedef struct CsXactDelta
 {
 	MemoryContext context;		/* NULL: nothing was done */
-	cs_ownset_hash *keys;
-	CsOwnLevel *levels;			/* innermost first */
+	cs_xactdeltaset_hash *keys;
+	CsXactDeltaLevel *levels;	/* innermost first */
 	uint64		stamp;			/* 0: not drawn */
-} CsOwn;
+} CsXactDelta;
 
-extern CsOwn cs_own;
+extern CsXactDelta cs_xactdelta;
 
-extern MemoryContext cs_own_context(void);
-extern void cs_own_subcommitted(SubTransactionId sub, SubTransactionId parent);
-extern void cs_own_subaborted(SubTransactionId sub);
+extern MemoryContext cs_xactdelta_context(void);
+extern void cs_xactdelta_subcommitted(SubTransactionId sub, SubTransactionId parent);
+extern void cs_xactdelta_subaborted(SubTransactionId sub);
 
-#endif							/* CS_OWNLIST_H */
+#endif							/* CS_XACTDELTA_LIST_H */

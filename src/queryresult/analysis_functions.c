@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * functions.c
+ * analysis_functions.c
  *		What a query reads, and whether its result may be kept: functions.
  *
  * IMMUTABLE functions are believed, VOLATILE ones refused.  A STABLE function
@@ -344,7 +344,7 @@ cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call)
 
 /* The executor asks whether the aggregate's owner may call its parts. */
 static void
-note_part(CsAnalysis *analysis, Oid function, Oid owner)
+note_record(CsAnalysis *analysis, Oid function, Oid owner)
 {
 	if (!OidIsValid(function))
 		return;
@@ -366,14 +366,14 @@ cs_analysis_aggregate(CsAnalysis *analysis, Oid aggregate)
 	owner = ((Form_pg_proc) GETSTRUCT(function))->proowner;
 	if (aggregate >= FirstNormalObjectId)
 		cs_analysis_tuple(analysis, tuple);
-	note_part(analysis, form->aggtransfn, owner);
-	note_part(analysis, form->aggfinalfn, owner);
-	note_part(analysis, form->aggcombinefn, owner);
-	note_part(analysis, form->aggserialfn, owner);
-	note_part(analysis, form->aggdeserialfn, owner);
-	note_part(analysis, form->aggmtransfn, owner);
-	note_part(analysis, form->aggminvtransfn, owner);
-	note_part(analysis, form->aggmfinalfn, owner);
+	note_record(analysis, form->aggtransfn, owner);
+	note_record(analysis, form->aggfinalfn, owner);
+	note_record(analysis, form->aggcombinefn, owner);
+	note_record(analysis, form->aggserialfn, owner);
+	note_record(analysis, form->aggdeserialfn, owner);
+	note_record(analysis, form->aggmtransfn, owner);
+	note_record(analysis, form->aggminvtransfn, owner);
+	note_record(analysis, form->aggmfinalfn, owner);
 	ReleaseSysCache(function);
 	ReleaseSysCache(tuple);
 }

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * overlay.h
+ * xactkeys.h
  *		What this transaction has changed, and which keys it has locked.
  *		Private to the files of this folder.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CS_OVERLAY_H
-#define CS_OVERLAY_H
+#ifndef CS_XACTKEYS_H
+#define CS_XACTKEYS_H
 
 #include "lib/ilist.h"
 #include "port/atomics.h"
@@ -24,102 +24,102 @@ typedef struct CsHold
 } CsHold;
 
 /* A space with keys that were changed or locked. */
-typedef struct CsOverlaySpace
+typedef struct CsXactKeySpace
 {
-	struct CsOverlaySpace *next;
+	struct CsXactKeySpace *next;
 	CsSpace		space;
 	CsHold	   *shared;			/* RowExclusiveLock on the space */
 	CsHold	   *whole;			/* ExclusiveLock: no locks on its keys needed */
 	int64		nlocks;			/* on its keys */
-} CsOverlaySpace;
+} CsXactKeySpace;
 
 /* What a subtransaction has made of a key. */
-typedef struct CsOverlayState
+typedef struct CsXactKeyState
 {
 	dlist_node	node;			/* in its subtransaction's list */
-	struct CsOverlayState *below;	/* same key, an outer subtransaction */
-	struct CsOverlayKey *key;
+	struct CsXactKeyState *below;	/* same key, an outer subtransaction */
+	struct CsXactKeyKey *key;
 	SubTransactionId subid;
 	char	   *bytes;			/* see entry.c; NULL: removed */
 	Size		len;
 	TimestampTz expires;
 	uint8		flags;			/* CS_ENTRY_TAGGED */
 	bool		best_effort;	/* without room, it is removed */
-} CsOverlayState;
+} CsXactKeyState;
 
-typedef struct CsOverlayKey
+typedef struct CsXactKeyKey
 {
-	CsOverlaySpace *space;
+	CsXactKeySpace *space;
 	CsKey		key;			/* data are ours */
-	CsOverlayState *top;		/* NULL: not changed, or all was rolled back */
+	CsXactKeyState *top;		/* NULL: not changed, or all was rolled back */
 	CsHold	   *hold;			/* NULL: its lock is not held, or the space's
 								 * is */
 	bool		staged;
 	bool		dropped;		/* for lack of room its removal is staged */
-	struct CsOverlayKey *next;
-} CsOverlayKey;
+	struct CsXactKeyKey *next;
+} CsXactKeyKey;
 
 /* By the space's own name, as its slot may change hands. */
-typedef struct CsOverlayName
+typedef struct CsXactKeyName
 {
 	Oid			space;
 	bool		own;
 	CsKey		key;
-} CsOverlayName;
+} CsXactKeyName;
 
-typedef struct CsOverlayEntry
+typedef struct CsXactKeyEntry
 {
-	CsOverlayName name;
-	CsOverlayKey *key;
+	CsXactKeyName name;
+	CsXactKeyKey *key;
 	char		status;			/* of simplehash */
-} CsOverlayEntry;
+} CsXactKeyEntry;
 
-typedef struct CsOverlayLevel
+typedef struct CsXactKeyLevel
 {
-	struct CsOverlayLevel *outer;
+	struct CsXactKeyLevel *outer;
 	SubTransactionId subid;
 	dlist_head	states;
 	dlist_head	holds;
-} CsOverlayLevel;
+} CsXactKeyLevel;
 
 /* Of this backend; the memory goes with the transaction. */
-typedef struct CsOverlay
+typedef struct CsXactKeys
 {
 	MemoryContext context;		/* NULL: nothing was changed or locked */
 	struct cs_overlayset_hash *keys;
-	CsOverlayKey *list;			/* all of them */
-	CsOverlaySpace *spaces;
-	CsOverlayLevel *levels;		/* innermost first */
-} CsOverlay;
+	CsXactKeyKey *list;			/* all of them */
+	CsXactKeySpace *spaces;
+	CsXactKeyLevel *levels;		/* innermost first */
+} CsXactKeys;
 
-extern CsOverlay cs_overlay;
+extern CsXactKeys cs_xactkeys;
 
 /* The key if this transaction has changed it; else NULL. */
-extern CsOverlayKey *cs_overlay_find(const CsKvKey *key);
+extern CsXactKeyKey *cs_xactkeys_find(const CsKvKey *key);
 
 /* The space, as it is now; entered if it is not there. */
-extern CsOverlaySpace *cs_overlay_space(const CsSpace *space);
+extern CsXactKeySpace *cs_xactkeys_space(const CsSpace *space);
 
 /* The key, likewise. */
-extern CsOverlayKey *cs_overlay_enter(const CsKvKey *key);
+extern CsXactKeyKey *cs_xactkeys_enter(const CsKvKey *key);
 
-extern void cs_overlay_put(CsOverlayKey *own, const CsKvValue *value, bool best_effort);
-extern void cs_overlay_remove(CsOverlayKey *own);
+extern void cs_xactkeys_put(CsXactKeyKey *own, const CsKvValue *value, bool best_effort);
+extern void cs_xactkeys_remove(CsXactKeyKey *own);
 
 /* Has it changed anything? */
-extern bool cs_overlay_is_changed(void);
+extern bool cs_xactkeys_is_changed(void);
 
 /*
  * The memory for a hold first, as the second step, when there is the lock, must
  * not fail.
  */
-extern CsHold *cs_overlay_new_hold(CsHold **place, pg_atomic_uint32 *counter,
-								   int64 *nlocks);
-extern void cs_overlay_add_hold(CsHold *hold);
+extern CsHold *cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter,
+									int64 *nlocks);
+extern void cs_xactkeys_add_hold(CsHold *hold);
 
-extern void cs_overlay_release(void);
-extern void cs_overlay_forget(void);
-extern void cs_overlay_subcommitted(SubTransactionId sub, SubTransactionId parent);
-extern void cs_overlay_subaborted(SubTransactionId sub);
+extern void cs_xactkeys_release(void);
+extern void cs_xactkeys_forget(void);
+extern void cs_xactkeys_subcommitted(SubTransactionId sub, SubTransactionId parent);
+extern void cs_xactkeys_subaborted(SubTransactionId sub);
 
-#endif							/* CS_OVERLAY_H */
+#endif							/* CS_XACTKEYS_H */

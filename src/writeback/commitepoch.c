@@ -1,0 +1,328 @@
+/*-------------------------------------------------------------------------
+ *
+ * commitepoch.c
+ *		Stamps, and the commit epochs that tell which of them are of
+ *		transactions that have ended.
+ *
+ * Shared: 'next', the stamp to be drawn next, whose upper bits are the present
+ * commit epoch; 'writers', how many backends are in a commit epoch, counted by
+ * the commit epoch's parity; 'closed', for each parity p: every commit epoch
+ * of that parity below closed[p] has been seen to have no writers.  All are
+ * atomics, and no lock is ever held.  Whoever waits for writers sleeps on
+ * 'moved', which is broadcast when a count falls to 0 in a commit epoch that
+ * is over, and when the commit epoch changes.
+ *
+ * A writer counts itself under the parity of the commit epoch that it read,
+ * then draws its stamp; if the stamp is of a later commit epoch it takes the
+ * count back and begins again.  A flusher in commit epoch c waits for the
+ * count of the other parity to be 0, moves 'next' to the beginning of commit
+ * epoch c + 1, and waits for the count of c's parity.
+ *
+ * Why this is right.  Let somebody read commit epoch c in 'next', and after
+ * that 0 in the count of parity p, p being the other parity than c's.  A
+ * writer of a commit epoch x < c of parity p counted itself before it drew its
+ * stamp, and drew it before 'next' came to c.  So it was counted before the 0
+ * was read, and has left since; and nobody draws a stamp of x any more.  Hence
+ * all commit epochs of parity p below c have ended for good: closed[p] = c + 1
+ * (c itself is not of parity p).  What is in the count besides are backends
+ * that read a commit epoch which was over when they drew; they leave it at
+ * once.  Nothing is assumed here of how 'next' got to c, or of what other
+ * flushers do or have left half done.
+ *
+ * Every commit epoch below both closed[] words has ended, so the smaller one
+ * is a boundary: each stamp below it is of a transaction whose COMMIT or ABORT
+ * callback has run.  A flusher is content with a boundary above the commit
+ * epoch in which it began, whoever brought it about: a transaction that had
+ * ended by then had a stamp of that commit epoch at most.
+ *
+ * At most two commit epochs are open: a commit epoch is begun by a flusher
+ * only after it has seen the count of the new commit epoch's parity at 0, and
+ * by a single compare-and-swap from the commit epoch in which it saw that.
+ * That is not needed for the boundary to be right.  It is needed for the wait
+ * to end: new writers must not keep up the count of those that are waited for.
+ *
+ * The counter of a commit epoch may run over if no flusher comes for so long.
+ * The next commit epoch then begins without anybody's waiting, and three or
+ * more may be open.  The boundary stays right, as shown; the next flusher may
+ * wait a little longer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/shmem.h"
+#include "utils/wait_event.h"
+
+#include "store/atomicmax.h"
+#include "writeback/commitepoch.h"
+#include "writeback/journal.h"
+#include "writeback/journalread.h"
+
+#define FIRST_ERA		1
+
+/* Stamps are bigint in tables, and compared there. */
+#define LAST_ERA		cs_stamp_epoch((uint64) PG_INT64_MAX)
+
+#define JOURNAL_CHOICES	64
+
+typedef struct CsSharedCommitEpochs
+{
+	pg_atomic_uint64 next;
+	pg_atomic_uint32 writers[2];
+	pg_atomic_uint64 closed[2];
+	ConditionVariable moved;	/* has its own lock */
+	pg_atomic_uint32 journal[JOURNAL_CHOICES];	/* which one is written to, by
+												 * database; a hint */
+} CsSharedCommitEpochs;
+
+static CsSharedCommitEpochs *epochs;
+static uint64 my_stamp = 0;		/* 0: this backend is in no commit epoch */
+
+Size
+cs_commitepoch_shmem_size(void)
+{
+	return sizeof(CsSharedCommitEpochs);
+}
+
+void
+cs_commitepoch_shmem_init(void)
+{
+	bool		found;
+
+	epochs = ShmemInitStruct("cache_strategies eras", cs_commitepoch_shmem_size(), &found);
+	if (found)
+		return;
+	pg_atomic_init_u64(&epochs->next, cs_stamp_first(FIRST_ERA) + 1);
+	for (int parity = 0; parity < 2; parity++)
+	{
+		pg_atomic_init_u32(&epochs->writers[parity], 0);
+		pg_atomic_init_u64(&epochs->closed[parity], FIRST_ERA);
+	}
+	ConditionVariableInit(&epochs->moved);
+	for (int i = 0; i < JOURNAL_CHOICES; i++)
+		pg_atomic_init_u32(&epochs->journal[i], CS_JOURNAL_A);
+}
+
+CsJournalTable
+cs_commitepoch_chosen(void)
+{
+	return pg_atomic_read_u32(&epochs->journal[MyDatabaseId % JOURNAL_CHOICES]);
+}
+
+void
+cs_commitepoch_choose(CsJournalTable which)
+{
+	pg_atomic_write_u32(&epochs->journal[MyDatabaseId % JOURNAL_CHOICES], which);
+}
+
+static uint64
+present_epoch(void)
+{
+	return cs_stamp_epoch(pg_atomic_read_u64(&epochs->next));
+}
+
+static bool
+begins_epoch(uint64 stamp)
+{
+	return stamp == cs_stamp_first(cs_stamp_epoch(stamp));
+}
+
+/* Every commit epoch below this one has ended.  Each word is read once: they move. */
+static uint64
+ended_before(void)
+{
+	uint64		even = pg_atomic_read_u64(&epochs->closed[0]);
+	uint64		odd = pg_atomic_read_u64(&epochs->closed[1]);
+
+	return Min(even, odd);
+}
+
+/* ----- writers ----- */
+
+/*
+ * The first stamp of a commit epoch is not given to anybody: it is a boundary,
+ * and the stamp of what a flusher carries over.  To meet it means that the
+ * counter has run over.
+ */
+uint64
+cs_commitepoch_draw(void)
+{
+	for (;;)
+	{
+		uint64		stamp = pg_atomic_fetch_add_u64(&epochs->next, 1);
+
+		if (!begins_epoch(stamp))
+			return stamp;
+		ConditionVariableBroadcast(&epochs->moved);
+	}
+}
+
+/*
+ * Who sleeps for this count to fall is in another commit epoch than those who
+ * are counted, so there is nobody to wake while the commit epoch is still
+ * ours.  If it changes after we have looked, whoever changes it wakes them.
+ */
+static void
+leave_epoch(uint64 epoch)
+{
+	if (pg_atomic_fetch_sub_u32(&epochs->writers[epoch & 1], 1) == 1 &&
+		present_epoch() != epoch)
+		ConditionVariableBroadcast(&epochs->moved);
+}
+
+/* Nothing between counting and remembering it may throw. */
+uint64
+cs_commitepoch_enter(void)
+{
+	while (my_stamp == 0)
+	{
+		uint64		epoch = present_epoch();
+		uint64		stamp;
+
+		pg_atomic_fetch_add_u32(&epochs->writers[epoch & 1], 1);
+		stamp = cs_commitepoch_draw();
+		if (cs_stamp_epoch(stamp) == epoch)
+			my_stamp = stamp;
+		else
+			leave_epoch(epoch);
+	}
+	return my_stamp;
+}
+
+void
+cs_commitepoch_leave(void)
+{
+	uint64		stamp = my_stamp;
+
+	if (stamp == 0)
+		return;
+	my_stamp = 0;
+	leave_epoch(cs_stamp_epoch(stamp));
+}
+
+#ifdef CS_TEST_POINTS
+uint64
+cs_journal_writers(void)
+{
+	return (uint64) pg_atomic_read_u32(&epochs->writers[0]) +
+		pg_atomic_read_u32(&epochs->writers[1]);
+}
+#endif
+
+/* ----- flushers ----- */
+
+/*
+ * Wait until the commit epochs of the other parity below this one, in which we
+ * are, have ended.  False: we are in it no longer.
+ */
+static bool
+close_others(uint64 epoch)
+{
+	int			parity = (epoch + 1) & 1;
+	bool		closed;
+
+	ConditionVariablePrepareToSleep(&epochs->moved);
+	for (;;)
+	{
+		/* the commit epoch was read before; see also leave_epoch() */
+		pg_memory_barrier();
+		closed = pg_atomic_read_u32(&epochs->writers[parity]) == 0;
+#ifdef CS_MUTANT_ERA_NOT_WAITED
+		closed = true;
+#endif
+		/* what its writers did before they left is to be seen from here on */
+		pg_memory_barrier();
+		if (closed || present_epoch() != epoch)
+			break;
+		ConditionVariableSleep(&epochs->moved, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	if (closed)
+		cs_atomic_max(&epochs->closed[parity], epoch + 1);
+	return closed;
+}
+
+/*
+ * Go from one commit epoch to a later one of the other parity, when
+ * close_others() has said of the old one that what came before has ended: so
+ * has, then, every commit epoch of the new one's parity below it, as the
+ * commit epochs in between have never been.  False: the old one is not the
+ * present commit epoch any more.
+ */
+static bool
+begin_epoch(uint64 from, uint64 to)
+{
+	uint64		word = pg_atomic_read_u64(&epochs->next);
+
+	Assert(((from ^ to) & 1) == 1);
+	if (to > LAST_ERA)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("no more eras for deferred writes"),
+				 errdetail("The last one has been reached, or a stamp in the journal is not one of this extension's.")));
+	while (cs_stamp_epoch(word) == from)
+	{
+		if (!pg_atomic_compare_exchange_u64(&epochs->next, &word, cs_stamp_first(to) + 1))
+			continue;
+		cs_atomic_max(&epochs->closed[to & 1], to);
+		ConditionVariableBroadcast(&epochs->moved);
+		return true;
+	}
+	return false;
+}
+
+static void
+check_outside(void)
+{
+	if (my_stamp != 0)
+		elog(ERROR, "cannot wait for the end of an era from within one");
+}
+
+/*
+ * A commit epoch of which no stamp has been drawn need not be ended: its
+ * beginning is the boundary.  So flushes without writers in between use up no
+ * commit epochs.
+ */
+uint64
+cs_commitepoch_switch(void)
+{
+	uint64		word = pg_atomic_read_u64(&epochs->next);
+	uint64		epoch = cs_stamp_epoch(word);
+	uint64		wanted = begins_epoch(word - 1) ? epoch : epoch + 1;
+	uint64		ended;
+
+	check_outside();
+	while ((ended = ended_before()) < wanted)
+	{
+		epoch = present_epoch();
+		if (close_others(epoch) && ended_before() < wanted)
+			(void) begin_epoch(epoch, epoch + 1);
+	}
+	return cs_stamp_first(ended);
+}
+
+uint64
+cs_commitepoch_boundary(void)
+{
+	return cs_stamp_first(present_epoch());
+}
+
+/*
+ * Other databases may have writers, so this is a switch too, if need be over
+ * one commit epoch more for the parity to change.
+ */
+void
+cs_commitepoch_raise(uint64 stamp)
+{
+	uint64		least = cs_stamp_epoch(stamp) + 1;
+	uint64		epoch;
+
+	check_outside();
+	while ((epoch = present_epoch()) < least)
+		if (close_others(epoch))
+			(void) begin_epoch(epoch, ((least ^ epoch) & 1) == 1 ? least : least + 1);
+}

@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * flushbatch.c
+ *		Deferred entries as the flusher sees them.
+ *
+ * It takes what is committed and below the boundary, as one record; when that
+ * is in the table, by a transaction that has not ended, says so of the record;
+ * and when it has, takes the record away (deferred.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+
+#include "writeback/deltarecord.h"
+#include "writeback/flushbatch.h"
+
+/* ----- taking ----- */
+
+static bool
+is_takable(const CsDeltaRecord *record, uint64 boundary)
+{
+	return record->state == CS_RECORD_TAKEN ||
+		(record->state == CS_RECORD_COMMITTED && record->stamp < boundary);
+}
+
+static void
+take_parts(CsBinding *binding, const CsDeferred *copy, uint64 boundary, CsBuilder *builder,
+		   CsDelta *delta, uint64 *stamp, uint32 *folded)
+{
+	CsDeltaRecord **chosen = palloc((copy->head.nrecords + 1) * sizeof(CsDeltaRecord *));
+	int			n = 0;
+
+	*folded = 0;
+	*stamp = 0;
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+	{
+		CsDeltaRecord *record = copy->records[i];
+
+		if (is_takable(record, boundary))
+		{
+			chosen[n++] = record;
+			*folded += record->folded;
+			*stamp = Max(*stamp, record->stamp);
+			if (record->flags & CS_RECORD_CANCELS)
+				builder->head.gen = cs_deferred_id();
+		}
+		else if (record->state != CS_RECORD_DEAD)
+			cs_deltarecord_build_keep(builder, record);
+	}
+	cs_deltarecord_fold(binding, chosen, n, delta);
+	/* what later records cancel is not worth writing */
+	for (int i = 0; i < builder->n; i++)
+	{
+		CsDelta		later;
+
+		if (builder->records[i]->state != CS_RECORD_COMMITTED ||
+			(builder->records[i]->flags & CS_RECORD_CANCELS) == 0)
+			continue;
+		cs_delta_decode(cs_deltarecord_delta(builder->records[i]), builder->records[i]->len, &later);
+		later.whole = false;
+		later.n = 0;
+		cs_delta_fold(binding, delta, &later);
+	}
+	delta->cancel = false;
+	delta->cancelled = NULL;
+}
+
+static bool
+has_takable(const CsDeferred *copy, uint64 boundary)
+{
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+		if (is_takable(copy->records[i], boundary))
+			return true;
+	return false;
+}
+
+bool
+cs_flushbatch_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 *id,
+				   CsDelta *delta, uint32 *folded)
+{
+	for (;;)
+	{
+		CsDeferred	copy;
+		CsBuilder	builder;
+		CsDeltaRecord *taken;
+		uint64		stamp;
+
+		if (!cs_deferred_copy(binding, key, &copy) || !has_takable(&copy, boundary))
+			return false;
+		cs_deltarecord_build_begin(&builder, binding, &copy);
+		take_parts(binding, &copy, boundary, &builder, delta, &stamp, folded);
+		if (cs_delta_is_empty(delta) && builder.n == 0)
+		{
+			CsKey		mine = cs_deferred_key(key);
+			CsFlip		flip = {.to = CS_RECORD_DEAD,.leaves = true,.version = copy.version};
+
+			cs_store_alter(&mine, cs_deltarecord_flip, &flip);
+			if (!flip.done)
+				continue;
+			return false;
+		}
+		*id = cs_deferred_id();
+		taken = cs_deltarecord_new(delta, *id, CS_RECORD_TAKEN);
+		taken->stamp = stamp;
+		taken->folded = *folded;
+		if (!cs_delta_is_empty(delta))
+			cs_deltarecord_build_keep(&builder, taken);
+		switch (cs_deltarecord_build_put(&builder, key, copy.version, true))
+		{
+			case CS_SWAP_DONE:
+				return !cs_delta_is_empty(delta);
+			case CS_SWAP_CONFLICT:
+				continue;
+			case CS_SWAP_FULL:
+			case CS_SWAP_TOO_LARGE:
+				ereport(ERROR,
+						(errcode(ERRCODE_OUT_OF_MEMORY),
+						 errmsg("no room in the store to take the deferred writes of table \"%s\"",
+								binding->name)));
+		}
+	}
+}
+
+/* What a later delta makes void; that looks at no values. */
+static void
+make_void(CsDelta *delta, const CsDelta *later)
+{
+	int			n = 0;
+
+	if (later->cancel || later->whole)
+	{
+		delta->n = 0;
+		delta->whole = false;
+		return;
+	}
+	for (int i = 0; i < delta->n; i++)
+		if (delta->columns[i].rule != CS_RULE_REPLACE ||
+			!bms_is_member(delta->columns[i].attnum, later->cancelled))
+			delta->columns[n++] = delta->columns[i];
+	delta->n = n;
+}
+
+static int
+compare_stamps(const void *a, const void *b)
+{
+	const CsDeltaRecord *x = *(CsDeltaRecord *const *) a;
+	const CsDeltaRecord *y = *(CsDeltaRecord *const *) b;
+
+	return x->stamp < y->stamp ? -1 : x->stamp > y->stamp ? 1 : 0;
+}
+
+/* The taken records as deltas, without what others, taken or not, have made void. */
+static void
+list_apart(const CsBuilder *builder, CsDeltaRecord **chosen, int n, uint64 *ids, CsDelta *deltas)
+{
+	qsort(chosen, n, sizeof(CsDeltaRecord *), compare_stamps);
+	for (int i = 0; i < n; i++)
+	{
+		cs_delta_decode(cs_deltarecord_delta(chosen[i]), chosen[i]->len, &deltas[i]);
+		ids[i] = chosen[i]->id;
+		for (int j = 0; j < i; j++)
+			make_void(&deltas[j], &deltas[i]);
+	}
+	for (int i = 0; i < builder->n; i++)
+	{
+		CsDeltaRecord *record = builder->records[i];
+		CsDelta		later;
+
+		if (record->state != CS_RECORD_COMMITTED || (record->flags & CS_RECORD_CANCELS) == 0)
+			continue;
+		cs_delta_decode(cs_deltarecord_delta(record), record->len, &later);
+		later.whole = false;
+		for (int j = 0; j < n; j++)
+			make_void(&deltas[j], &later);
+	}
+}
+
+int
+cs_flushbatch_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 **ids,
+						 CsDelta **deltas, uint32 *folded)
+{
+	for (;;)
+	{
+		CsDeferred	copy;
+		CsBuilder	builder;
+		CsDeltaRecord **chosen;
+		int			n = 0;
+
+		if (!cs_deferred_copy(binding, key, &copy) || !has_takable(&copy, boundary))
+			return 0;
+		chosen = palloc((copy.head.nrecords + 1) * sizeof(CsDeltaRecord *));
+		cs_deltarecord_build_begin(&builder, binding, &copy);
+		*folded = 0;
+		for (uint32 i = 0; i < copy.head.nrecords; i++)
+		{
+			CsDeltaRecord *record = copy.records[i];
+
+			if (is_takable(record, boundary))
+			{
+				record->state = CS_RECORD_TAKEN;
+				*folded += record->folded;
+				chosen[n++] = record;
+				if (record->flags & CS_RECORD_CANCELS)
+					builder.head.gen = cs_deferred_id();
+			}
+			if (record->state != CS_RECORD_DEAD)
+				cs_deltarecord_build_keep(&builder, record);
+		}
+		*ids = palloc((n + 1) * sizeof(uint64));
+		*deltas = palloc0((n + 1) * sizeof(CsDelta));
+		list_apart(&builder, chosen, n, *ids, *deltas);
+		switch (cs_deltarecord_build_put(&builder, key, copy.version, true))
+		{
+			case CS_SWAP_DONE:
+				return n;
+			case CS_SWAP_CONFLICT:
+				continue;
+			case CS_SWAP_FULL:
+			case CS_SWAP_TOO_LARGE:
+				ereport(ERROR,
+						(errcode(ERRCODE_OUT_OF_MEMORY),
+						 errmsg("no room in the store to take the deferred writes of table \"%s\"",
+								binding->name)));
+		}
+	}
+}
+
+/* ----- written ----- */
+
+static bool
+cancels_some(const CsDelta *cancels, const CsDeltaRecord *record)
+{
+	CsDelta		delta;
+
+	if (cancels->cancel)
+		return true;
+	cs_delta_decode(cs_deltarecord_delta(record), record->len, &delta);
+	for (int c = 0; c < delta.n; c++)
+		if (delta.columns[c].rule == CS_RULE_REPLACE &&
+			bms_is_member(delta.columns[c].attnum, cancels->cancelled))
+			return true;
+	return false;
+}
+
+bool
+cs_flushbatch_concerns(const CsDeferred *copy, const CsDelta *cancels)
+{
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+		if (copy->records[i]->state != CS_RECORD_DEAD && cancels_some(cancels, copy->records[i]))
+			return true;
+	return false;
+}
+
+/* Is some of this delta void because of a transaction that has committed? */
+static bool
+is_cancelled(const CsDeferred *copy, const CsDeltaRecord *taken)
+{
+	for (uint32 i = 0; i < copy->head.nrecords; i++)
+	{
+		CsDeltaRecord *record = copy->records[i];
+		CsDelta		later;
+
+		if ((record->flags & CS_RECORD_CANCELS) == 0 ||
+			!(record->state == CS_RECORD_COMMITTED ||
+			  (record->state == CS_RECORD_RESERVED && record->xid != 0 &&
+			   TransactionIdDidCommit((TransactionId) record->xid))))
+			continue;
+		cs_delta_decode(cs_deltarecord_delta(record), record->len, &later);
+		if (cancels_some(&later, taken))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The row is locked by the flusher, so whoever changed it before has committed;
+ * but his COMMIT callback may still be ahead of him.
+ */
+CsSettle
+cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xid)
+{
+	CsKey		mine = cs_deferred_key(key);
+
+	for (;;)
+	{
+		CsDeferred	copy;
+		CsDeltaRecord *taken = NULL;
+		CsFlip		flip = {.id = id,.from = CS_RECORD_TAKEN,.to = CS_RECORD_INFLIGHT,.xid = xid};
+
+		(void) cs_deferred_copy(binding, key, &copy);
+		for (uint32 i = 0; i < copy.head.nrecords; i++)
+			if (copy.records[i]->id == id && copy.records[i]->state == CS_RECORD_TAKEN)
+				taken = copy.records[i];
+		if (taken == NULL)
+			return CS_SETTLE_CANCELLED;
+#ifndef CS_MUTANT_NO_RELOOK
+		if (is_cancelled(&copy, taken))
+			return CS_SETTLE_CANCELLED;
+#endif
+		flip.version = copy.version;
+		cs_store_alter(&mine, cs_deltarecord_flip, &flip);
+		if (flip.done)
+			return CS_SETTLED;
+	}
+}

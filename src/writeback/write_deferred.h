@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_deferred.h
+ *		Writes by key that are deferred; cache.write() and the others try these
+ *		first when the table is attached with write_back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_WRITE_DEFERRED_H
+#define CS_WRITE_DEFERRED_H
+
+#include "utils/numeric.h"
+
+#include "rowcache/call.h"
+
+typedef enum CsDefer
+{
+	CS_DEFER_DONE,
+	CS_DEFER_NOT,				/* it has to be written to the table */
+	CS_DEFER_AGAIN				/* the table has changed: begin again */
+} CsDefer;
+
+extern CsDefer cs_write_deferred_write(CsBinding *binding, HeapTupleHeader row,
+									   HeapTupleHeader *result);
+extern CsDefer cs_write_deferred_increment(CsBinding *binding, Form_pg_attribute att,
+										   Numeric delta, const CsRowKey *rowkey,
+										   Numeric *result, bool *found);
+
+/* A value of a column that can be incremented. */
+extern Numeric cs_write_deferred_as_numeric(Datum value, Oid type);
+
+/*
+ * Before a row is deleted from the table: is there one that only the cache has?
+ * If so it is void now, and stays away from the table until the transaction
+ * has ended.
+ */
+extern CsDefer cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found);
+
+#endif							/* CS_WRITE_DEFERRED_H */
