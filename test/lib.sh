@@ -84,8 +84,7 @@ pgxsdir() { echo "$WORK/$1$PG_PKGLIBDIR/pgxs/src"; }
 # build_flags BUILD: what the preprocessor is told.
 build_flags() {
 	case $1 in
-		points) echo -DCS_TEST_POINTS ;;
-		mutant-*) echo "-DCS_TEST_POINTS -DCS_MUTANT_${1#mutant-}" ;;
+		points | mutant-*) echo -DCS_TEST_POINTS ;;
 	esac
 }
 
@@ -102,11 +101,20 @@ build() {
 	make_install "$1" "$WORK/log/build-$1"
 }
 
-# build_mutant NAME: starts from the objects of "points"; compiles what names it.
+# apply_mutant NAME DIR: its patch, to the sources in DIR.  Whoever is to see its
+# output has it in NAME's log.
+apply_mutant() {
+	local patch=$ROOT/test/mutants/$1.patch
+	[ -e "$patch" ] || { say "there is no test/mutants/$1.patch"; return 1; }
+	as_pg patch -d "$2" -p1 --fuzz=0 --force --no-backup-if-mismatch --reject-file=- <"$patch" ||
+		{ say "test/mutants/$1.patch does not apply; see test/mutants/refresh"; return 1; }
+}
+
+# build_mutant NAME: starts from the objects of "points"; compiles what its patch changes.
 # Of the installation it has links: install replaces a file, and does not write
 # into it, as compilers do.
 build_mutant() {
-	local dir=$WORK/mutant-$1 item files
+	local dir=$WORK/mutant-$1 item
 	mkdir -p "$dir"
 	chown "$OWNER" "$dir"
 	for item in "$WORK"/points/*; do
@@ -115,12 +123,7 @@ build_mutant() {
 			*) cp -al "$item" "$dir/" ;;
 		esac
 	done
-	mapfile -t files < <(grep -rlw --include='*.[ch]' "CS_MUTANT_$1" "$dir/src/src")
-	if [ ${#files[@]} = 0 ]; then
-		say "nothing in src/ names CS_MUTANT_$1" >"$WORK/log/build-mutant-$1"
-		return 1
-	fi
-	touch "${files[@]}"
+	apply_mutant "$1" "$dir/src" >"$WORK/log/build-mutant-$1" 2>&1 || return 1
 	WERROR='' make_install "mutant-$1" "$WORK/log/build-mutant-$1"
 }
 

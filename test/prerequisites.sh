@@ -280,6 +280,7 @@ missing_tests() {
 	command -v prove >/dev/null || lacks "prove" perl
 	perl -MIPC::Run -e 1 2>/dev/null || lacks "Perl's IPC::Run" libipc-run-perl
 	command -v python3 >/dev/null || lacks "python3" python3-minimal
+	command -v patch >/dev/null || lacks "patch" patch
 	[ -e "$SYSROOT$PG_INCLUDEDIR/libpq-fe.h" ] || lacks "libpq-fe.h" libpq-dev
 	[ -e "$SYSROOT$PG_SHAREDIR/extension/pgtap.control" ] ||
 		lacks "pgTAP" ${FROM_DEBIAN:+"postgresql-$PGMAJOR-pgtap"}

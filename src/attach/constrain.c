@@ -141,9 +141,6 @@ cs_constrain_table(Oid relid)
 {
 	ListCell   *lc;
 
-#ifdef CS_MUTANT_CONSTRAINED_UNFLUSHED
-	return;
-#endif
 	if (!cs_class_ownercheck(relid, GetUserId()))
 		return;					/* the command says so */
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))

@@ -129,10 +129,8 @@ cs_eligible_check(Relation rel, bool attach)
 	if (relid < FirstNormalObjectId)
 		refuse(rel, attach, "It is a system catalog.", NULL);
 	check_relkind(rel, attach);
-#ifndef CS_MUTANT_OWN_TABLES_ELIGIBLE
 	if (cs_catalog_is_own(relid))
 		refuse(rel, attach, "It is one of cache_strategies' own tables.", NULL);
-#endif
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		refuse(rel, attach, "It is a temporary table, which only one session can see.", NULL);
 	if (rel->rd_rel->relispartition)

@@ -77,9 +77,6 @@ read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
 	CsLook		look = {.epoch = key->space->epoch};
 	CsFound		found;
 
-#ifdef CS_MUTANT_KV_NO_PASS
-	return !blind && cs_kv_read_store(key, false, value);
-#endif
 	if (!blind)
 		return cs_kv_read_store(key, true, value);
 	(void) cs_commitflag_lookup(&key->key, &look, true, &found);
@@ -139,18 +136,6 @@ nobody_holds(void *arg)
 	return result;
 }
 
-#ifdef CS_MUTANT_KV_NO_VERSION_CHECK
-static uint64
-present_version(const CsKvKey *key)
-{
-	CsLook		look = {.epoch = key->space->epoch,.value = true};
-	CsFound		found;
-
-	return cs_commitflag_peek(&key->key, &look, &found) == CS_LOOKUP_HIT ?
-		cs_entry_version(found.value) : 0;
-}
-#endif
-
 /* Such a value would be lost if the transaction were rolled back. */
 static void
 check_tags(const CsKvKey *key, const CsKvValue *value)
@@ -181,9 +166,6 @@ replace_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool 
 		meta.flags = cs_entry_flags(value);
 	}
 	CS_TEST_POINT("kv_immediate_looked");
-#ifdef CS_MUTANT_KV_NO_VERSION_CHECK
-	expected = present_version(key);
-#endif
 	result = cs_store_replace(&key->key, &meta, bytes, size, key->space->max_memory,
 							  expected, locked ? NULL : nobody_holds, (void *) key);
 	if (bytes != NULL)
@@ -239,9 +221,6 @@ is_replaced(const CsKvKey *key, uint64 version)
 	bool		same;
 	CsFound		found;
 
-#ifdef CS_MUTANT_KV_LOOKS_ONCE
-	return false;
-#endif
 	if (cs_commitflag_peek(&key->key, &look, &found) != CS_LOOKUP_HIT)
 		return look.tag != 0;
 	same = cs_entry_version(found.value) == version;

@@ -80,11 +80,7 @@ stage(CsXactKeyKey *own)
 							remove ? 0 : state->len, space->max_memory);
 	if ((result == CS_STAGE_FULL || result == CS_STAGE_TOO_LARGE) && state->best_effort)
 	{
-#ifndef CS_MUTANT_KV_NO_ROOM_KEEPS
 		result = cs_store_stage(&own->key, tag, &meta, NULL, 0, space->max_memory);
-#else
-		result = CS_STAGE_DONE;
-#endif
 		own->dropped = true;
 	}
 	switch (result)
@@ -126,9 +122,7 @@ before_marks(void)
 void
 cs_commit_note_notify(void)
 {
-#ifndef CS_MUTANT_KV_NOTIFY_IGNORED
 	notifies = true;
-#endif
 }
 
 /* Deferred writes may have had an xid assigned meanwhile. */
@@ -165,9 +159,6 @@ settle_all(bool committed)
 		if (committed && own->top->bytes != NULL && !own->dropped &&
 			own->key.data[0] == CS_KV_KEY)
 			cs_counters_add(own->space->space.slot, CS_COUNT_PUBLISH, 1);
-#ifdef CS_MUTANT_KV_FLIP_LATE
-		CS_TEST_POINT("kv_after_flip");
-#endif
 	}
 }
 
@@ -190,14 +181,9 @@ committed(void)
 	if (tag != 0)
 	{
 		CS_TEST_POINT("kv_before_flip");
-#ifdef CS_MUTANT_KV_FLIP_LATE
-		settle_all(true);
-		cs_commitflag_flip();
-#else
 		cs_commitflag_flip();
 		CS_TEST_POINT("kv_after_flip");
 		settle_all(true);
-#endif
 		CS_TEST_POINT("kv_after_settle");
 	}
 	end();
@@ -208,11 +194,7 @@ aborted(void)
 {
 	if (tag != 0)
 	{
-#ifdef CS_MUTANT_KV_ABORT_KEEPS
-		settle_all(true);
-#else
 		settle_all(false);
-#endif
 	}
 	end();
 }

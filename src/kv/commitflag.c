@@ -139,10 +139,8 @@ cs_commitflag_open(void)
 void
 cs_commitflag_set_xid(uint64 xid)
 {
-#ifndef CS_MUTANT_KV_NO_XID
 	pg_atomic_write_u64(&my_flag()->xid, xid);
 	pg_memory_barrier();
-#endif
 }
 
 static void
@@ -231,14 +229,10 @@ accept_any(const CsMeta *meta, void *arg)
 	CsLook	   *look = arg;
 
 	look->alive = true;
-#ifndef CS_MUTANT_KV_NO_EPOCH
 	if (meta->epoch != look->epoch)
 		look->alive = false;
-#endif
-#ifndef CS_MUTANT_KV_EXPIRED_SHOWN
 	if (meta->expires != 0 && meta->expires <= cs_clock_now())
 		look->alive = false;
-#endif
 	return look->value && look->alive;
 }
 

@@ -131,9 +131,6 @@ lock_whole(CsXactKeySpace *space)
 	LOCKTAG		tag;
 	CsHold	   *hold;
 
-#ifdef CS_MUTANT_KV_BULK_WAITS
-	wait = true;
-#endif
 	if (space->whole != NULL)
 		return true;
 	space_tag(&tag, &space->space);
@@ -172,10 +169,8 @@ cs_keylock_take(CsXactKeyKey *own)
 	lock_space(space);
 	hold = cs_xactkeys_new_hold(&own->hold, hold_of(space->space.id, own->key.hash),
 								&space->nlocks);
-#ifndef CS_MUTANT_KV_NO_KEY_LOCK
 	key_tag(&tag, &space->space, own->key.hash);
 	(void) acquire(&tag, ExclusiveLock, true);
-#endif
 	cs_xactkeys_add_hold(hold);
 	CS_TEST_POINT("kv_after_hold");
 }
@@ -204,9 +199,6 @@ cs_keylock_is_free(const CsKvKey *key)
 {
 	const CsSpace *space = key->space;
 
-#ifdef CS_MUTANT_KV_NO_HOLD_CHECK
-	return true;
-#endif
 	return pg_atomic_read_u32(hold_of(space->id, key->key.hash)) == 0 &&
 		pg_atomic_read_u32(&space_holds[space->slot]) == 0 &&
 		cs_slot_epoch(cs_slot_peek(space->slot)) == space->epoch;

@@ -69,10 +69,8 @@ cs_kv_peek_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value
 {
 	if (state->bytes == NULL)
 		return false;
-#ifndef CS_MUTANT_KV_EXPIRED_SHOWN
 	if (state->expires != 0 && state->expires <= cs_clock_now())
 		return false;
-#endif
 	cs_entry_decode(state->bytes, state->len, state->expires, value);
 	return cs_kv_holds(key, value);
 }

@@ -156,9 +156,6 @@ cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvT
 bool
 cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
 {
-#ifdef CS_MUTANT_KV_TAG_UNCHECKED
-	return true;
-#endif
 	for (int i = 0; i < ntags; i++)
 	{
 		TagKey		key;

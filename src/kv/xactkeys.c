@@ -316,11 +316,6 @@ cs_xactkeys_subaborted(SubTransactionId sub)
 	CsXactKeyLevel *level = cs_xactkeys.levels;
 	dlist_mutable_iter iter;
 
-#ifdef CS_MUTANT_KV_SUBABORT_KEEPS
-	cs_xactkeys_subcommitted(sub, level != NULL && level->outer != NULL ?
-							 level->outer->subid : TopSubTransactionId);
-	return;
-#endif
 	if (level == NULL || level->subid != sub)
 		return;
 	dlist_foreach_modify(iter, &level->states)

@@ -154,10 +154,8 @@ type_changed(uint32 hash)
 static void
 name_changed(uint32 hash)
 {
-#ifndef CS_MUTANT_REMEMBER_NAMES_UNNOTICED
 	if (cs_names_concern(hash))
 		changed(CS_CHANGED_ALL, 0);
-#endif
 }
 
 static void
@@ -365,13 +363,11 @@ fingerprint_circumstances(CsAnalysis *analysis, const CsQuery *query)
 	List	   *path = fetch_search_path(false);
 	ListCell   *lc;
 
-#ifndef CS_MUTANT_REMEMBER_ROLE_NOT_IN_KEY
 	char	   *role = GetUserNameFromId(query->role, false);
 
 	cs_analysis_value(analysis, query->role);
 	/* CURRENT_USER is a name */
 	cs_analysis_string(analysis, role);
-#endif
 	cs_analysis_value(analysis, query->asked.rowtype);
 	cs_settings_fingerprint(&query->settings, &analysis->fingerprint);
 	/* the one that to_tsvector() and its like find without being told */
@@ -406,9 +402,6 @@ is_permitted(const CsAnalysis *analysis)
 {
 	ListCell   *lc;
 
-#ifdef CS_MUTANT_REMEMBER_NO_PRIVILEGE_CHECK
-	return true;
-#endif
 	foreach(lc, analysis->queries)
 		if (!cs_query_is_permitted(lfirst_node(Query, lc)))
 		return false;
@@ -447,9 +440,7 @@ take_over(CsQuery *query, const CsAnalysis *analysis)
 	qsort(query->types, query->ntypes, sizeof(uint32), compare_numbers);
 	query->opaque = analysis->opaque;
 	query->fleeting = analysis->fleeting;
-#ifndef CS_MUTANT_REMEMBER_RLS_IGNORED
 	query->secured = analysis->secured;
-#endif
 	query->permitted = is_permitted(analysis);
 	cs_query_digest((StringInfo) &analysis->fingerprint, query->digest);
 }
@@ -520,9 +511,6 @@ cs_query_changed_error(MemoryContext context, bool changed)
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
-#ifdef CS_MUTANT_DROPPED_IS_INTERNAL
-	changed = false;
-#endif
 	if (error->sqlerrcode != ERRCODE_INTERNAL_ERROR || !changed)
 		PG_RE_THROW();
 	FlushErrorState();
@@ -616,10 +604,8 @@ find_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 static bool
 lock_views(CsQuery *query)
 {
-#ifndef CS_MUTANT_REMEMBER_VIEWS_UNLOCKED
 	for (int i = 0; i < query->nviews; i++)
 		LockRelationOid(query->views[i], AccessShareLock);
-#endif
 	return query->nviews == 0 || query->valid;
 }
 

@@ -115,9 +115,6 @@ run_plainly(Call *call)
 static bool
 is_own(const CsQuery *query)
 {
-#ifdef CS_MUTANT_REMEMBER_OWN_IGNORED
-	return false;
-#endif
 	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return false;
 	for (int i = 0; i < query->ntables; i++)
@@ -133,9 +130,6 @@ is_shadowed(const CsQuery *query)
 	Oid			schema;
 	Oid			toast;
 
-#ifdef CS_MUTANT_REMEMBER_TEMPORARY_IGNORED
-	return false;
-#endif
 	if (!query->opaque)
 		return false;
 	GetTempNamespaceState(&schema, &toast);
@@ -187,9 +181,6 @@ watches_stand(const CsQuery *query, const CsWatch *watches, int nwatches)
 static bool
 is_visible(const Call *call, const CsSeen *seen, uint64 newest)
 {
-#ifdef CS_MUTANT_REMEMBER_SNAPSHOT_IGNORED
-	return true;
-#endif
 	return cs_snapshot_sees_up_to(call->snapshot, seen, newest);
 }
 
@@ -229,10 +220,8 @@ find(const Call *call, CsKept *kept)
 						&found) != CS_LOOKUP_HIT)
 		return FOUND_NOTHING;
 	cs_result_decode(found.value, kept);
-#ifndef CS_MUTANT_REMEMBER_NO_WATCH_CHECK
 	if (!watches_stand(call->query, kept->watches, kept->nwatches))
 		return FOUND_NOTHING;
-#endif
 	if (!cs_kv_tags_hold(&call->space, kept->tags, kept->ntags))
 		return FOUND_NOTHING;
 	if (!is_visible(call, kept->seen, kept->newest))
@@ -346,11 +335,7 @@ take_token(Call *call, CsKept *kept)
 static Snapshot
 fresh_snapshot(const Call *call)
 {
-#ifdef CS_MUTANT_REMEMBER_STATEMENT_SNAPSHOT
-	return RegisterSnapshot(call->snapshot);
-#else
 	return RegisterSnapshot(GetLatestSnapshot());
-#endif
 }
 
 typedef struct KeepCheck
@@ -369,14 +354,10 @@ may_keep(void *arg)
 	uint64		prepared_xid = 0;
 
 	pg_memory_barrier();
-#ifndef CS_MUTANT_REMEMBER_NO_TOKEN_CHECK
 	if (!watches_stand(check->call->query, kept->watches, kept->nwatches))
 		return false;
-#endif
-#ifndef CS_MUTANT_REMEMBER_NO_PX
 	for (int i = 0; i < kept->nwatches; i++)
 		prepared_xid = Max(prepared_xid, cs_track_prepared_xid(&kept->watches[i]));
-#endif
 	return cs_slot_epoch(cs_slot_peek(check->call->space.slot)) == check->call->space.epoch &&
 		(kept->nwatches == 0 || cs_snapshot_may_fill(check->fresh, prepared_xid));
 }
@@ -398,9 +379,6 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 	Size		len;
 	char	   *value;
 
-#ifdef CS_MUTANT_REMEMBER_TAGS_LATE
-	(void) get_tags(call, kept->tags);
-#endif
 	/* functions that the query called may have changed anything */
 	if (is_own(call->query) || !cs_query_stands(call->query))
 		return;
@@ -431,9 +409,6 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 static bool
 shows_the_same(const Call *call, const CsKept *kept)
 {
-#ifdef CS_MUTANT_REMEMBER_SNAPSHOT_IGNORED
-	return true;
-#endif
 	if (cs_snapshot_sees_all(call->snapshot, kept->seen))
 		return true;
 	pg_memory_barrier();
@@ -519,9 +494,6 @@ lead(Call *call, const CsKept *old)
 static CsFlight
 start_flight(const Call *call)
 {
-#ifdef CS_MUTANT_REMEMBER_NO_SINGLE_FLIGHT
-	return CS_FLIGHT_ALONE;
-#endif
 	return cs_flight_start(call->key.key.hash);
 }
 

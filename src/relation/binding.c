@@ -141,10 +141,6 @@ forget(Oid relid)
 	Known	   *entry = hash_search(known, &relid, HASH_FIND, NULL);
 	dlist_mutable_iter iter;
 
-#ifdef CS_MUTANT_ATTACH_UNNOTICED
-	if (entry != NULL && entry->binding == NULL)
-		return;
-#endif
 	if (entry != NULL)
 		outdate(entry);
 	dlist_foreach_modify(iter, &bound)
@@ -162,13 +158,11 @@ forget(Oid relid)
 static void
 relation_changed(Oid relid)
 {
-#ifndef CS_MUTANT_DDL_UNNOTICED
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
 		(cs_relation_is_locked(relid, AccessExclusiveLock) ||	/* most of the time */
 		 cs_relation_is_locked(relid, ShareUpdateExclusiveLock)) &&
 		!(cs_xact_is_late() && cs_ddl_is_temporary(relid)))
 		cs_xact_ddl(relid);
-#endif
 
 	if (!OidIsValid(relid) || relid == building || relid == catalog_relid)
 		building_again = true;
@@ -668,9 +662,6 @@ cs_binding_check_slots(void)
 	uint64		generation = cs_slot_generation();
 	dlist_mutable_iter iter;
 
-#ifdef CS_MUTANT_SLOTS_UNCHECKED
-	return;
-#endif
 	if (generation == slots_known || known == NULL)
 		return;
 	slots_known = generation;

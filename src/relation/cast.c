@@ -20,12 +20,10 @@
 void
 cs_cast_prepare(Oid function, FmgrInfo *flinfo, MemoryContext context)
 {
-#ifndef CS_MUTANT_CAST_UNCHECKED
 	AclResult	result = cs_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
 
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
-#endif
 	InvokeFunctionExecuteHook(function);
 	fmgr_info_cxt(function, flinfo, context);
 }

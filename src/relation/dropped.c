@@ -45,11 +45,9 @@ cs_dropped_note(Oid relid)
 		!OidIsValid(cs_binding_catalog()))
 		return false;
 	attached = cs_catalog_lists("binding_store", relid);
-#ifndef CS_MUTANT_DROP_UNNOTICED
 	if (attached || cs_catalog_lists("tracked", relid) ||
 		cs_catalog_lists("dead_letter_store", relid))
 		listed = cs_my_lxid();
-#endif
 	return attached;
 }
 

@@ -103,11 +103,7 @@ has_one_equal(Oid column, Oid given)
 	if (given == NUMERICOID)
 		return integer_width(column) > 0;
 	if (given == FLOAT4OID || given == FLOAT8OID)
-#ifndef CS_MUTANT_BIGINT_FLOAT
 		return column == INT2OID || column == INT4OID;
-#else
-		return integer_width(column) > 0;
-#endif
 	return false;
 }
 
@@ -298,9 +294,6 @@ static bool
 exact_date(Datum given, Datum *value)
 {
 	*value = DirectFunctionCall1(timestamp_date, given);
-#ifdef CS_MUTANT_TIME_OF_DAY
-	return true;
-#endif
 	return DatumGetBool(DirectFunctionCall2(timestamp_eq, given,
 											DirectFunctionCall1(date_timestamp, *value)));
 }
@@ -484,11 +477,9 @@ cs_keyarg_key(const CsBinding *binding, CsKeyArg *args, const Datum *given,
 	Relation	rel = NULL;
 	bool		result;
 
-#ifndef CS_MUTANT_KEY_UNPROTECTED
 	for (int i = 0; i < binding->nkeys && rel == NULL; i++)
 		if (args[i].foreign)
 			rel = table_open(binding->relid, NoLock);
-#endif
 	result = make_key(binding, args, given, snapshot, rowkey);
 	if (rel != NULL)
 		table_close(rel, NoLock);

@@ -154,7 +154,6 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	SPIPlanPtr	plan;
 	int			options = 0;
 
-#ifndef CS_MUTANT_DETACHING_PLAN
 
 	/*
 	 * a plan made for one snapshot would show another one the wrong
@@ -162,7 +161,6 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	 */
 	if (binding->tree.detaching)
 		options = CURSOR_OPT_CUSTOM_PLAN;
-#endif
 	for (int i = 0; i < binding->nkeys; i++)
 		types[i] = arrays ? get_array_type(binding->keys[i].type) : binding->keys[i].type;
 	plan = SPI_prepare_cursor(query, binding->nkeys, types, options);
@@ -410,9 +408,6 @@ load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 bool
 cs_loader_read_temporary(void)
 {
-#ifdef CS_MUTANT_TEMPORARY_KEPT
-	return false;
-#endif
 	return read_temporary;
 }
 

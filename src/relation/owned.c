@@ -67,9 +67,6 @@ cs_owned_lock(Oid relid)
 	char	   *name = cs_owned_check(relid);
 
 	LockRelationOid(relid, ShareRowExclusiveLock);
-#ifdef CS_MUTANT_OWNED_ASKED_ONCE
-	return name;
-#endif
 	pfree(name);
 	return cs_owned_check(relid);
 }

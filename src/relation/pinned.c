@@ -112,9 +112,6 @@ cs_pinned_apply(const CsPinned *pinned, const char *table)
 		.arg = (void *) table
 	};
 
-#ifdef CS_MUTANT_SETTINGS_NOT_PINNED
-	return;
-#endif
 	if (pinned == NULL)
 		return;
 	error_context_stack = &context;

@@ -141,9 +141,6 @@ cs_span_range(const Interval *span)
 
 	if (cs_span_usecs(span) <= 0)
 		return CS_SPAN_NOT_POSITIVE;
-#ifdef CS_MUTANT_SPAN_UNLIMITED
-	return CS_SPAN_FITS;
-#endif
 	return days * USECS_PER_DAY + span->time >
 		(float8) MAX_YEARS * DAYS_PER_CALENDAR_YEAR * USECS_PER_DAY ?
 		CS_SPAN_TOO_LONG : CS_SPAN_FITS;

@@ -214,10 +214,8 @@ list_relids(Noted *entry, Relation rel)
 
 	free_noted(entry);
 	entry->valid = true;
-#ifndef CS_MUTANT_ANCESTORS_NOT_NOTED
 	if (rel->rd_rel->relispartition)
 		above = get_partition_ancestors(RelationGetRelid(rel));
-#endif
 	entry->n = 0;
 	entry->slots = MemoryContextAlloc(CacheMemoryContext,
 									  (1 + list_length(above)) * sizeof(int));
@@ -236,10 +234,6 @@ find_slots(Noted *entry)
 {
 	uint64		generation = cs_slot_generation();
 
-#ifdef CS_MUTANT_NOTED_SLOTS_UNCHECKED
-	if (entry->generation != PG_UINT64_MAX)
-		return;
-#endif
 	if (entry->generation == generation)
 		return;
 	for (int i = 0; i < entry->n; i++)
@@ -335,9 +329,6 @@ may_look(const Watched *entry)
 {
 	if (IsInParallelMode())
 		return false;
-#ifdef CS_MUTANT_OWN_DDL_LOOKED_AT
-	return true;
-#endif
 	return !TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
 		!cs_tree_is_locked(&entry->tree, RowExclusiveLock);
 }
@@ -409,10 +400,8 @@ watch_once(Watched *entry, CsWatch *watch)
 	/* it may have gone to another table, whose changes it would tell us */
 	if (!owns_slot(entry->relid, slot))
 		return LOOK_AGAIN;
-#ifndef CS_MUTANT_WATCH_IGNORES_SLOT_FLUX
 	if (cs_slot_writers(word) != 0)
 		return CS_TRACKING_WRITERS;
-#endif
 	if (!cs_slot_is(word, CS_SLOT_TRACKED))
 	{
 		result = may_look(entry) ? activate(entry, slot, word) : CS_TRACKING_BLIND;
@@ -421,10 +410,8 @@ watch_once(Watched *entry, CsWatch *watch)
 	}
 	modcount = cs_slot_modcount(slot);
 	pg_memory_barrier();
-#ifndef CS_MUTANT_WATCH_IGNORES_FLUX
 	if (cs_stripe_writers(modcount) != 0)
 		return CS_TRACKING_WRITERS;
-#endif
 	*watch = (CsWatch)
 	{
 		.relid = entry->relid,

@@ -70,10 +70,6 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 												   get_rel_name(relid));
 
 	cs_triggers_untrack(relid, table);
-#ifdef CS_MUTANT_INSERTS_NOT_ADDED
-	if (binding != NULL)
-		return;
-#endif
 	/* clones of a parent's are left, and do */
 	if ((binding != NULL ? !binding->needs.on_insert : cs_tracked_is_listed(relid)) &&
 		!cs_triggers_track_is_there(relid))

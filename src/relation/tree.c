@@ -130,9 +130,6 @@ cs_relation_hold(Oid relid)
 	if (held[relid % MAX_HELD].relid == relid &&
 		held[relid % MAX_HELD].generation == cs_xact_lock_generation)
 		return true;
-#ifdef CS_MUTANT_READ_UNLOCKED
-	return true;
-#endif
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
 	CurrentResourceOwner = CurTransactionResourceOwner;
 	result = cs_lock_take(&tag, AccessShareLock, &local);
@@ -175,19 +172,12 @@ cs_relation_try_lock(Oid relid, LOCKMODE mode)
 static Oid
 lock_needed(const CsTree *tree, int n, LOCKMODE *mode)
 {
-#ifdef CS_MUTANT_ACTIVATE_WITHOUT_LOCKS
-	*mode = AccessShareLock;
-	return n == 0 ? tree->relid : n <= tree->nparts ? tree->parts[n - 1]
-		: tree->nodes[n - 1 - tree->nparts];
-#endif
 	*mode = RowExclusiveLock;
 	if (n == 0)
 		return tree->relid;
 	if (n <= tree->nparts)
 		return tree->parts[n - 1];
-#ifndef CS_MUTANT_WEAK_PARTITION_LOCK
 	*mode = ShareUpdateExclusiveLock;
-#endif
 	return tree->nodes[n - 1 - tree->nparts];
 }
 
@@ -248,9 +238,6 @@ is_inherited(Oid relid, AttrNumber column, Oid index)
 bool
 cs_relation_has_children(Oid relid)
 {
-#ifdef CS_MUTANT_CHILDREN_FROM_CACHE
-	return find_inheritance_children(relid, NoLock) != NIL;
-#endif
 	return is_inherited(relid, Anum_pg_inherits_inhparent, InheritsParentIndexId);
 }
 
@@ -258,9 +245,6 @@ cs_relation_has_children(Oid relid)
 bool
 cs_relation_has_parents(Oid relid)
 {
-#ifdef CS_MUTANT_PARENTS_IGNORED
-	return false;
-#endif
 	return is_inherited(relid, Anum_pg_inherits_inhrelid, InheritsRelidSeqnoIndexId);
 }
 
@@ -280,9 +264,6 @@ is_written(Oid relid)
 bool
 cs_tree_has_writers(const CsTree *tree)
 {
-#ifdef CS_MUTANT_WRITERS_UNNOTICED
-	return false;
-#endif
 	if (!cs_relation_is_locked(tree->relid, ShareRowExclusiveLock) &&
 		cs_tree_is_locked(tree, RowExclusiveLock))
 		return true;
@@ -305,9 +286,6 @@ cs_relation_is_prepared(Oid relid)
 	VirtualTransactionId *holders;
 	int			n;
 
-#ifdef CS_MUTANT_PREPARED_UNNOTICED
-	return false;
-#endif
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
 	holders = GetLockConflicts(&tag, ShareUpdateExclusiveLock, &n);
 	for (int i = 0; i < n; i++)

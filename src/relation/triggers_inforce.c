@@ -186,9 +186,7 @@ static bool
 notes_all_changes(Relation rel)
 {
 	const int16 needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE
-#ifndef CS_MUTANT_INSERT_UNSEEN
 	| TRIGGER_TYPE_INSERT
-#endif
 			   ;
 	Oid			row = trigger_function("row_changed");
 	Oid			rows = trigger_function("rows_changed");
@@ -207,9 +205,6 @@ notes_all_changes(Relation rel)
 		events_seen(rel, table, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
 	replicated = events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA) |
 		events_seen(rel, table, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA);
-#ifdef CS_MUTANT_REPLICA_UNSEEN
-	replicated = needed;
-#endif
 	return ((by_row | (by_statement & replicated)) & needed) == needed;
 }
 
@@ -358,9 +353,6 @@ children_are_known(const CsTree *tree)
 {
 	bool		known;
 
-#ifdef CS_MUTANT_CHILDREN_UNLOCKED
-	return true;
-#endif
 	if (tree->partitioned || !cs_relation_has_children(tree->relid))
 		return true;
 	known = cs_relation_try_lock(tree->relid, ShareUpdateExclusiveLock);

@@ -165,10 +165,8 @@ find_bypass(CsAccess *access)
 		return CS_BYPASS_RECOVERY;
 	if (snapshot->snapshot_type != SNAPSHOT_MVCC || snapshot->takenDuringRecovery)
 		return CS_BYPASS_SNAPSHOT;
-#ifndef CS_MUTANT_NO_OWN_ON_HIT
 	if (is_own(binding))
 		return CS_BYPASS_OWN;
-#endif
 	if (!is_current(binding))
 	{
 		if (IsInParallelMode())
@@ -210,26 +208,22 @@ accept_entry(const CsMeta *meta, void *arg)
 	Acceptance *acceptance = arg;
 	const CsAccess *access = acceptance->access;
 
-#ifndef CS_MUTANT_NO_EPOCH_CHECK
 	if (meta->epoch != access->binding->epoch)
 	{
 		acceptance->reason = CS_MISS_EPOCH;
 		return false;
 	}
-#endif
 	if (meta->expires != 0 && meta->expires <= cs_clock_now())
 	{
 		acceptance->reason = CS_MISS_EXPIRED;
 		return false;
 	}
-#ifndef CS_MUTANT_HIT_IGNORES_W
 	if ((meta->flags & CS_ENTRY_SNAPSHOT) == 0 &&
 		!cs_snapshot_sees(access->snapshot, meta->wxid))
 	{
 		acceptance->reason = CS_BYPASS_TOO_NEW;
 		return false;
 	}
-#endif
 	return true;
 }
 
@@ -243,10 +237,8 @@ use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
 	if (!cs_rowvalue_decode(access->binding, found->meta.flags, found->value,
 							found->len, &parts))
 		return CS_MISS_EPOCH;
-#ifndef CS_MUTANT_ABSENCE_UNCHECKED
 	if (parts.seen != NULL && !cs_snapshot_sees_all(access->snapshot, parts.seen))
 		return CS_BYPASS_TOO_NEW;
-#endif
 	if (parts.row != NULL && !cs_key_equal(access->binding, rowkey, parts.row))
 		return CS_BYPASS_HASH;
 	answer->row = parts.row;
@@ -263,13 +255,6 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 
 	memset(answer, 0, sizeof(*answer));
 	answer->reason = access->bypass;
-#ifdef CS_MUTANT_NO_OWN_ON_FILL
-	if (access->bypass == CS_BYPASS_OWN)
-	{
-		access->bypass = CS_HIT;
-		return false;
-	}
-#endif
 	if (access->bypass != CS_HIT)
 		return false;
 	if (rowkey->key.len > CS_MAX_KEY_LEN)
@@ -327,12 +312,8 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 	token->stripe_word = cs_stripe_read(token->stripe);
 	return cs_slot_is(token->slot_word, CS_SLOT_ACTIVE) &&
 		cs_slot_epoch(token->slot_word) == binding->epoch &&
-#ifndef CS_MUTANT_TOKEN_IGNORES_SLOT_FLUX
 		cs_slot_writers(token->slot_word) == 0 &&
-#endif
-#ifndef CS_MUTANT_TOKEN_IGNORES_FLUX
 		cs_stripe_writers(token->stripe_word) == 0 &&
-#endif
 		true;
 }
 
@@ -343,20 +324,13 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 Snapshot
 cs_access_fresh_snapshot(const CsAccess *access)
 {
-#ifdef CS_MUTANT_STATEMENT_SNAPSHOT
-	return RegisterSnapshot(access->snapshot);
-#else
 	return RegisterSnapshot(GetLatestSnapshot());
-#endif
 }
 
 /* Does the caller's snapshot show the row that was loaded under F? */
 bool
 cs_access_shows(const CsAccess *access, TransactionId xmin)
 {
-#ifdef CS_MUTANT_LOADED_UNCHECKED
-	return true;
-#endif
 	return cs_snapshot_sees(access->snapshot, cs_snapshot_row_xid(xmin)) &&
 		!TransactionIdIsCurrentTransactionId(xmin);
 }
@@ -378,9 +352,7 @@ token_stands(void *arg)
 	/* a slot that is young no longer is in another epoch */
 	pg_read_barrier();
 	return
-#ifndef CS_MUTANT_TOKEN_UNCHECKED
 		cs_stripe_read(token->stripe) == token->stripe_word &&
-#endif
 		cs_slot_same(cs_slot_read(token->slot), token->slot_word) &&
 		cs_snapshot_may_fill(check->fresh, prepared_xid);
 }
@@ -389,9 +361,6 @@ token_stands(void *arg)
 static bool
 may_be_own(const CsBinding *binding, const TransactionId *xmin)
 {
-#ifdef CS_MUTANT_NO_OWN_ON_FILL
-	return false;
-#endif
 	/* making the key, or loading, may have run code that changed the table */
 	if (is_own(binding) ||
 		(xmin != NULL && TransactionIdIsCurrentTransactionId(*xmin)))

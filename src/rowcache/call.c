@@ -166,9 +166,6 @@ follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 	Oid			planned = call->relid;
 	CsIdentity	identity = cs_identity_compare(planned);
 
-#ifdef CS_MUTANT_CHANGED_UNNOTICED
-	return;
-#endif
 	if (identity == CS_IDENTITY_SAME || identity == CS_IDENTITY_UNKNOWN)
 		return;
 	if (is_written_by_name(fcinfo) && cs_identity_successor(planned) != planned)
@@ -291,11 +288,9 @@ cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
 
-#ifndef CS_MUTANT_SHAPE_EXPECTED
 	if (rsinfo->setDesc != NULL)
 		FreeTupleDesc(rsinfo->setDesc);
 	rsinfo->setDesc = CreateTupleDescCopy(tupdesc);
-#endif
 	MemoryContextSwitchTo(old);
 }
 

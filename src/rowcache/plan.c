@@ -353,17 +353,13 @@ depend_on(const ParseState *pstate, Node *content, List *relids)
 	expression = is_expression(pstate, query);
 	foreach(lc, relids)
 	{
-#ifndef CS_MUTANT_STATEMENT_INDEPENDENT
 		if (!expression && is_lockable(lfirst_oid(lc)))
 		{
 			add_entry(query, lfirst_oid(lc));
 			continue;
 		}
-#endif
-#ifndef CS_MUTANT_EXPRESSION_INDEPENDENT
 		if (query->commandType == CMD_SELECT)
 			add_constant(query, lfirst_oid(lc));
-#endif
 	}
 }
 
@@ -462,9 +458,6 @@ analyze_again(ParseState *old, Query *query)
 static bool
 is_gone(Oid relid)
 {
-#ifdef CS_MUTANT_TYPE_NOT_WAITED_FOR
-	return false;
-#endif
 	LockRelationOid(relid, AccessShareLock);
 	UnlockRelationOid(relid, AccessShareLock);
 	return !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
@@ -524,9 +517,6 @@ settle(ParseState *pstate, Query *query)
 
 	while (lock_named(relids, &locked))
 	{
-#ifdef CS_MUTANT_ANALYZED_ONCE
-		break;
-#endif
 		unlock_named(locked);
 		last_analysis = cs_identity_time();
 		if (!analyze_again(pstate, query))
@@ -562,12 +552,10 @@ static void
 check_planned(const FuncExpr *call, Oid relid)
 {
 	(void) cs_relation_hold(relid);
-#ifndef CS_MUTANT_INLINED_UNCHECKED
 	if (exprLocation((const Node *) call) >= 0 &&
 		cs_identity_news_since(relid, planning_began) &&
 		!cs_identity_was_same(relid, planning_began))
 		cs_identity_error(relid);
-#endif
 	cs_identity_note(relid);
 }
 
@@ -585,10 +573,8 @@ cs_plan_support(PG_FUNCTION_ARGS)
 	if (!OidIsValid(relid))
 		PG_RETURN_POINTER(NULL);
 	glob = request->root != NULL ? request->root->glob : NULL;
-#ifndef CS_MUTANT_PLAN_INDEPENDENT
 	if (glob != NULL)
 		glob->relationOids = list_append_unique_oid(glob->relationOids, relid);
-#endif
 	if (is_lockable(relid))
 		check_planned(request->fcall, relid);
 	PG_RETURN_POINTER(NULL);
@@ -636,9 +622,7 @@ executor_start(QueryDesc *query, int eflags)
 		n++;
 		if (!is_entry(entry))
 			continue;
-#ifndef CS_MUTANT_ENTRY_NOT_OPENED
 		(void) cs_open_entry(query->estate, n);
-#endif
 		cs_relation_note_held(entry->relid);
 	}
 }

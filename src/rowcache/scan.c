@@ -388,14 +388,6 @@ exec_read(CustomScanState *node)
 	ResetExprContext(econtext);
 	if (scan->done)
 		return no_row(state, slot);
-#ifdef CS_MUTANT_SCAN_ROW_LOST
-	if (scan->have_row)
-		return no_row(state, slot);
-#endif
-#ifdef CS_MUTANT_SCAN_RECHECK_EMPTY
-	if (state->state->es_epq_active != NULL)
-		return no_row(state, slot);
-#endif
 	if (!scan->have_row)
 		read_row(scan);
 	store_row(scan, slot);

@@ -125,9 +125,7 @@ cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer
 static void
 land(int code, Datum arg)
 {
-#ifndef CS_MUTANT_FLIGHT_KEPT_ON_ERROR
 	cs_flight_land(true);
-#endif
 }
 
 /*

@@ -101,9 +101,6 @@ is_superseded(TupleTableSlot *slot)
 	HeapTupleHeader header = tuple->t_data;
 	bool		result;
 
-#ifdef CS_MUTANT_PUBLISH_SUPERSEDED
-	return false;
-#endif
 	result = (header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
 		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));

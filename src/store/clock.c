@@ -71,9 +71,6 @@ cs_clock_shmem_init(void)
 TimestampTz
 cs_clock_now(void)
 {
-#ifdef CS_MUTANT_WALL_CLOCK
-	return GetCurrentTimestamp();
-#endif
 #ifdef CS_TEST_POINTS
 	if (pg_atomic_read_u64(&shared->stopped) != 0)
 		return (TimestampTz) pg_atomic_read_u64(&shared->stopped);

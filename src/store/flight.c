@@ -244,10 +244,8 @@ cs_flight_wait(int timeout_ms)
 		{
 			bool		waits = leader_waits_for_lock();
 
-#ifndef CS_MUTANT_FLIGHT_IGNORES_LOCKS
 			if (waited && waits)
 				result = CS_LANDING_LATE;
-#endif
 			waited = waits;
 		}
 	}

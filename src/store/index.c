@@ -218,9 +218,6 @@ find_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
 	if (useless_victim(place, claim, slot) || bucket_victim(place, claim, slot))
 		return true;
-#ifdef CS_MUTANT_SLOTS_GUARDED
-	return false;
-#endif
 	return claim->protection != CS_PROTECT_POLICY && any_victim(place, slot);
 }
 
@@ -426,12 +423,6 @@ cs_index_supersede(int part, CsSlot *valid, CsSlot *pending)
 	CsRecord   *rec = cs_slot_record(part, pending);
 	bool		two = valid != NULL && valid->bucket != pending->bucket;
 
-#ifdef CS_MUTANT_SUPERSEDED_APART
-	if (valid != NULL)
-		cs_index_unlink(part, valid);
-	valid = NULL;
-	two = false;
-#endif
 	cs_bucket_begin(pending->bucket);
 	if (two)
 		cs_bucket_begin(valid->bucket);

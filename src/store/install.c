@@ -30,9 +30,6 @@ is_staged(const CsNew *new, const CsOld *old)
 {
 	CsSlot		slot;
 
-#ifdef CS_MUTANT_INSTALL_OVER_STAGED
-	return false;
-#endif
 	if (old->present &&
 		(cs_slot_record(new->place.part, &old->slot)->flags & CS_ENTRY_STAGED))
 		return true;

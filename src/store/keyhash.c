@@ -43,9 +43,6 @@ cs_keyhash_shmem_init(void)
 
 	if (!found && !pg_strong_random(shared, sizeof(*shared)))
 		elog(ERROR, "could not generate a random secret for cache_strategies");
-#ifdef CS_MUTANT_HASH_KNOWN
-	memset(shared, 0, sizeof(*shared));
-#endif
 	secret = *shared;
 }
 

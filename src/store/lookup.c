@@ -106,9 +106,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		if (unlikely(head.flags & CS_ENTRY_PENDING))
 		{
 			/* the valid one, if there is one, is in the other bucket */
-#ifndef CS_MUTANT_LONE_PENDING_UNSEEN
 			pending = true;
-#endif
 			continue;
 		}
 		if (accept != NULL && !accept(&found->meta, arg))
@@ -269,11 +267,7 @@ visit_pair(const CsPlace *place, const CsKey *key, CsPair *pair, bool judged,
 		if (now.present[i])
 			now.head[i] = *cs_slot_record(place->part, &slot[i]);
 	}
-#ifdef CS_MUTANT_STAGED_NOT_CONFIRMED
-	judged = judged && (chosen == NEITHER || now.present[chosen]);
-#else
 	judged = judged && same_pair(&now, pair);
-#endif
 	if (judged && chosen != NEITHER)
 		copy_slot(place->part, &slot[chosen], found, buffer);
 	cs_lock_release(lock, CS_RANK_PARTITION);

@@ -97,9 +97,6 @@ is_guarded(uint32 owner)
 	CsSharedOwner *o = &cs_store.owners[owner];
 	int32		n = (int32) pg_atomic_read_u32(&cs_store.common->guarded);
 
-#ifdef CS_MUTANT_GUARD_IGNORED
-	return false;
-#endif
 	/* the number can be wrong for a moment, even below 0 */
 	return n > 0 &&
 		(pg_atomic_read_u64(&o->entries) & CS_GUARDED) != 0 &&
@@ -115,17 +112,12 @@ is_guarded(uint32 owner)
 bool
 cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *claim)
 {
-#ifdef CS_MUTANT_DIRTY_EVICTABLE
-	return true;
-#endif
 	if (cs_slot_is_dirty(slot))
 		return false;
 	if (claim->protection == CS_PROTECT_NONE)
 		return true;
-#ifndef CS_MUTANT_PENDING_EVICTABLE
 	if (rec->flags & CS_ENTRY_PENDING)
 		return false;
-#endif
 	return cs_record_useless(rec, claim->now) ||
 		cs_stamp_owner(rec->stamp) == claim->owner ||
 		!is_guarded(cs_stamp_owner(rec->stamp));
@@ -180,10 +172,8 @@ cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 	Size		main_size = cs_store.log_size[CS_LOG_MAIN];
 	bool		guarded;
 
-#ifndef CS_MUTANT_EXPIRED_KEPT
 	if (cs_record_useless(rec, claim->now))
 		return CS_TAIL_EVICT;
-#endif
 	if (logid == CS_LOG_MAIN && *freq > 0)
 	{
 		(*freq)--;

@@ -103,9 +103,6 @@ bytes_after(const CsNew *new, uint64 bytes, Size oldsize)
 {
 	CsSharedOwner *owner = &cs_store.owners[new->key->owner];
 
-#ifdef CS_MUTANT_STAGED_CHARGED
-	return (int64) (bytes + new->size - oldsize);
-#endif
 	return (int64) (bytes + new->size - oldsize) -
 		(int64) pg_atomic_read_u64(&owner->staged_bytes);
 }
@@ -200,10 +197,8 @@ use_vacated(const CsNew *new, CsOld *old)
 	if (vacated == NULL || vacated->size != new->size || old->present)
 		return false;
 	log = &cs_store.partitions[new->place.part].log[vacated->logid];
-#ifndef CS_MUTANT_VACATED_REUSED
 	if (vacated->offset < log->tail)
 		return false;
-#endif
 	if (quota_excess(new, 0) > 0 ||
 		!cs_index_make_slot(&new->place, &new->claim, &old->slot) ||
 		!charge_owner(new, 0))

@@ -182,15 +182,9 @@ take_free_slot(const SlotName *name, Oid role)
 		cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
 		cs_slot_taken_hook(i);
 		/* after the generation has moved, which is what writers look at */
-#ifndef CS_MUTANT_NEW_SLOT_TRUSTED
 		cs_slot_prepared_modcount(i, newest_xid());
-#endif
 		cs_slot_distrust_last_xid(i);
-#ifdef CS_MUTANT_SLOT_NEVER_YOUNG
-		pg_atomic_write_u64(&slot->young, 0);
-#else
 		pg_atomic_write_u64(&slot->young, slots->lost ? newest_xid() : 0);
-#endif
 		return i;
 	}
 	return -1;
@@ -211,9 +205,6 @@ denial_of(Oid role, bool limited)
 
 	if (slots->used >= cs_max_tables)
 		return CS_SLOT_ALL_USED;
-#ifdef CS_MUTANT_SLOTS_UNSHARED
-	return CS_SLOT_GRANTED;
-#endif
 	if (!limited || slots->used < share)
 		return CS_SLOT_GRANTED;
 	for (int i = 0; i < cs_max_tables && n < share; i++)
@@ -535,9 +526,7 @@ cs_slot_settle(int slot, uint64 epoch)
 	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
 	if (cs_slot_epoch(cs_slot_read(slot)) == epoch)
 	{
-#ifndef CS_MUTANT_SETTLED_IN_EPOCH
 		cs_slot_bump(slot);
-#endif
 		pg_atomic_write_u64(&slots->slot[slot].young, 0);
 	}
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
@@ -552,17 +541,9 @@ cs_slot_mark(int slot, bool unknown)
 
 	do
 	{
-#ifdef CS_MUTANT_SLOT_FLUX_FLAG
-		new = (old & ~(ONE_EPOCH - ONE_WRITER)) + ONE_EPOCH + ONE_WRITER;
-#else
 		new = old + ONE_EPOCH + ONE_WRITER;
-#endif
 		if (unknown)
-#ifdef CS_MUTANT_TRACKED_KEPT
-			new &= ~(uint64) CS_SLOT_ACTIVE;
-#else
 			new &= ~(uint64) CS_SLOT_STATE;
-#endif
 	} while (!pg_atomic_compare_exchange_u64(word, &old, new));
 	cs_store_outdate((uint32) slot, cs_slot_epoch(new));
 }
@@ -570,14 +551,10 @@ cs_slot_mark(int slot, bool unknown)
 void
 cs_slot_unmark(int slot)
 {
-#ifdef CS_MUTANT_SLOT_FLUX_FLAG
-	pg_atomic_fetch_and_u64(&slots->slot[slot].word, ~(ONE_EPOCH - ONE_WRITER));
-#else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
 	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].word, ONE_WRITER);
 	Assert(cs_slot_writers(before) > 0);
-#endif
 }
 
 void
@@ -591,9 +568,7 @@ cs_slot_bump(int slot)
 void
 cs_slot_prepared(int slot, uint64 xid)
 {
-#ifndef CS_MUTANT_NO_SLOT_PX
 	cs_atomic_max(&slots->slot[slot].prepared_xid, xid);
-#endif
 }
 
 /* That somebody has set the other flag meanwhile does not matter. */
@@ -642,42 +617,26 @@ cs_slot_raise_last_xid(int slot, uint64 xid)
 void
 cs_slot_distrust_last_xid(int slot)
 {
-#ifndef CS_MUTANT_LAST_XID_MARKED_ONLY
 	cs_slot_raise_last_xid(slot, newest_xid());
-#endif
 }
 
 void
 cs_slot_mark_modcount(int slot)
 {
-#ifdef CS_MUTANT_ANY_FLUX_FLAG
-	uint64		old = cs_slot_modcount(slot);
-
-	while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].modcount, &old,
-										   ((old & ~CS_STRIPE_WRITERS_MASK) + ONE_CHANGE) | 1))
-		;
-#else
 	pg_atomic_fetch_add_u64(&slots->slot[slot].modcount, ONE_CHANGE + 1);
-#endif
 }
 
 void
 cs_slot_unmark_modcount(int slot)
 {
-#ifdef CS_MUTANT_ANY_FLUX_FLAG
-	pg_atomic_fetch_and_u64(&slots->slot[slot].modcount, ~CS_STRIPE_WRITERS_MASK);
-#else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
 	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].modcount, 1);
 	Assert(cs_stripe_writers(before) > 0);
-#endif
 }
 
 void
 cs_slot_prepared_modcount(int slot, uint64 xid)
 {
-#ifndef CS_MUTANT_NO_ANY_PX
 	cs_atomic_max(&slots->slot[slot].modcount_prepared_xid, xid);
-#endif
 }

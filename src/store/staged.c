@@ -149,9 +149,7 @@ static bool
 may_replace(const Pair *pair, const Replace *replace)
 {
 	return
-#ifndef CS_MUTANT_REPLACE_OVER_STAGED
 		!pair->pending.present && !is_staged(&pair->valid) &&
-#endif
 		!is_dirty(&pair->valid) &&
 		(replace->expected == CS_ANY_VERSION ||
 		 version_of(&pair->valid, replace->meta) == replace->expected) &&
@@ -330,9 +328,6 @@ cs_store_settle(const CsKey *key, uint64 tag, bool commit)
 	lock_pair(&pair, key);
 	part = pair.place.part;
 	valid = is_staged(&pair.valid) && pair.valid.rec->wxid == tag;
-#ifdef CS_MUTANT_SETTLE_ANY_TAG
-	tag = pair.pending.present ? pair.pending.rec->wxid : tag;
-#endif
 	pending = pair.pending.present && pair.pending.rec->wxid == tag;
 	if (commit)
 	{

@@ -87,16 +87,8 @@ cs_stripe_prepared_xid(uint32 stripe)
 uint64
 cs_stripe_mark(uint32 stripe)
 {
-#if defined(CS_MUTANT_NO_VERSION_BUMP)
-	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word, 1));
-#elif defined(CS_MUTANT_FLUX_FLAG)
-	pg_atomic_fetch_or_u64(&stripes[stripe].word, 1);
-	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word,
-													 ONE_VERSION));
-#else
 	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word,
 													 ONE_VERSION + 1));
-#endif
 }
 
 void
@@ -108,14 +100,10 @@ cs_stripe_bump(uint32 stripe)
 void
 cs_stripe_unmark(uint32 stripe)
 {
-#ifdef CS_MUTANT_FLUX_FLAG
-	pg_atomic_fetch_and_u64(&stripes[stripe].word, ~CS_STRIPE_WRITERS_MASK);
-#else
 	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
 	before = pg_atomic_fetch_sub_u64(&stripes[stripe].word, 1);
 	Assert(cs_stripe_writers(before) > 0);
-#endif
 }
 
 void

@@ -45,9 +45,6 @@
 static bool
 is_foreign(Oid object)
 {
-#ifdef CS_MUTANT_CONVERT_AS_READER
-	return false;
-#endif
 	return object >= FirstNormalObjectId;
 }
 
@@ -95,9 +92,6 @@ cs_combine_holds_rows(Oid type)
 	Oid			base = getBaseType(type);
 	Oid			element = get_element_type(base);
 
-#ifdef CS_MUTANT_ROWS_DEFERRED
-	return false;
-#endif
 	if (OidIsValid(element))
 		return cs_combine_holds_rows(element);
 	switch (get_typtype(base))

@@ -231,9 +231,6 @@ close_others(uint64 epoch)
 		/* the commit epoch was read before; see also leave_epoch() */
 		pg_memory_barrier();
 		closed = pg_atomic_read_u32(&epochs->writers[parity]) == 0;
-#ifdef CS_MUTANT_ERA_NOT_WAITED
-		closed = true;
-#endif
 		/* what its writers did before they left is to be seen from here on */
 		pg_memory_barrier();
 		if (closed || present_epoch() != epoch)

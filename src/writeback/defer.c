@@ -116,9 +116,6 @@ may_leave_partition(TriggerData *trigdata)
 	Bitmapset  *columns = NULL;
 	int			i = -1;
 
-#ifdef CS_MUTANT_MOVED_UNNOTICED
-	return false;
-#endif
 	if (!trigdata->tg_relation->rd_rel->relispartition)
 		return false;
 	pull_varattnos((Node *) RelationGetPartitionQual(trigdata->tg_relation), 1, &columns);
@@ -424,10 +421,8 @@ may_stay(const Update *update)
 static Verdict
 take_along(Update *update, bool moves, HeapTuple *tuple)
 {
-#ifndef CS_MUTANT_AWAITED_IGNORED
 	if (update->over.awaited)
 		return VERDICT_AGAIN;
-#endif
 	cs_recheck_complete(update->binding, &update->outcome);
 	cs_xactdelta_expect(update->binding, &update->rowkey, update->over.arrival, moves);
 	*tuple = heap_form_tuple(RelationGetDescr(update->trigdata->tg_relation),
@@ -485,10 +480,8 @@ settle(Update *update, HeapTuple *tuple)
 
 	if (!same)
 		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
-#ifndef CS_MUTANT_NEVER_TAKEN_ALONG
 	if (moves || !may_stay(update))
 		return take_along(update, moves, tuple);
-#endif
 	*tuple = set_outcome(update);
 	check_together(update, *tuple);
 	return VERDICT_TABLE;
@@ -508,9 +501,6 @@ look(Update *update)
 	cs_recheck_update(update->trigdata, update->binding,
 					  update->over.row == update->over.base ? NULL : update->over.row,
 					  &update->outcome);
-#ifdef CS_MUTANT_BEHIND_IGNORED
-	return true;
-#endif
 	if (update->over.behind == 0)
 		return true;
 	if (update->outcome.depends)

@@ -237,9 +237,6 @@ shows(const CsDeltaRecord *record, Snapshot fresh, Oid relid)
 			/* our own flush counts as done while it is being done */
 			return !cs_apply_is_under_way(relid);
 		case CS_RECORD_INFLIGHT:
-#ifdef CS_MUTANT_INFLIGHT_ALWAYS
-			return true;
-#endif
 			return !cs_deferred_sees(fresh, record->xid);
 		default:
 			return false;
@@ -357,9 +354,6 @@ may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
 	bool		reserved = false;
 	bool		absolute = false;
 
-#ifdef CS_MUTANT_FOLD_PAST_RESERVED
-	return true;
-#endif
 	for (uint32 i = 0; i < copy->head.nrecords; i++)
 	{
 		bool		mine = (copy->records[i]->flags & (CS_RECORD_CANCELS | CS_RECORD_WHOLE)) != 0;
@@ -371,10 +365,8 @@ may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
 		if (copy->records[i]->state == CS_RECORD_COMMITTED && mine)
 			absolute = true;
 	}
-#ifndef CS_MUTANT_FOLD_IN_FLUX
 	if (has_writers(binding, key))
 		return false;
-#endif
 	return !(reserved && absolute);
 }
 
@@ -420,10 +412,8 @@ keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 
 			if (record->state != CS_RECORD_COMMITTED)
 				continue;
-#ifndef CS_MUTANT_FOLD_ACROSS_ERAS
 			if (cs_stamp_epoch(record->stamp) != cs_stamp_epoch(first->stamp))
 				continue;
-#endif
 			done[j] = true;
 			same[n++] = record;
 		}
@@ -654,10 +644,6 @@ cs_deferred_flushed(const CsKey *key, uint64 id)
 	CsKey		mine = cs_deferred_key(key);
 	CsFlip		flip = {.id = id,.from = CS_RECORD_INFLIGHT,.to = CS_RECORD_DEAD,.leaves = true};
 
-#ifdef CS_MUTANT_REDIRTY_IGNORED
-	flip.id = 0;
-	flip.from = CS_RECORD_DEAD;
-#endif
 	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 

@@ -270,11 +270,7 @@ carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
 
 	if (!binding->options.durable)
 		return true;
-#ifdef CS_MUTANT_CARRY_UNGUARDED
-	portable = cs_portable_from_delta(binding, item->rowkey, item->delta);
-#else
 	portable = try_portable(binding, item, &error);
-#endif
 	if (portable != NULL)
 	{
 		cs_journal_write(binding->relid, boundary, portable);
@@ -340,9 +336,6 @@ cs_flush_require_idle(Oid relid)
 {
 	char	   *name;
 
-#ifdef CS_MUTANT_FLUSH_REENTERED
-	return;
-#endif
 	for (Flushing *f = flushing; f != NULL; f = f->outer)
 	{
 		if (f->relid != relid)
@@ -441,15 +434,7 @@ attempt(CsBinding *binding, bool skip_locked, bool careful)
 	}
 	if (binding->options.durable)
 	{
-#ifdef CS_MUTANT_JOURNAL_MARK_APART
-		static uint64 before = 0;
-
-		if (before != 0)
-			cs_journal_set_flushed(binding->relid, before);
-		before = boundary;
-#else
 		cs_journal_set_flushed(binding->relid, boundary);
-#endif
 	}
 	return rows;
 }
@@ -488,11 +473,9 @@ try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-#ifndef CS_MUTANT_NOT_TAKEN_APART
 	if (again && was_taking && !*careful && !cs_apply_is_transient(error->sqlerrcode))
 		*careful = true;
 	else
-#endif
 	if (again && !met_cancel)
 		ReThrowError(error);
 	MemoryContextDelete(mine);

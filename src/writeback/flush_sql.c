@@ -58,9 +58,7 @@ PG_FUNCTION_INFO_V1(cs_scan);
 static uint64
 flush_one(CsBinding *binding, int patience)
 {
-#ifndef CS_MUTANT_REPLAY_REENTERED
 	cs_flush_require_idle(binding->relid);
-#endif
 	if (!cs_state_is_open(binding->slot))
 	{
 		cs_state_note_table(binding->slot, MyDatabaseId);

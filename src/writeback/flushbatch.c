@@ -296,10 +296,8 @@ cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xi
 				taken = copy.records[i];
 		if (taken == NULL)
 			return CS_SETTLE_CANCELLED;
-#ifndef CS_MUTANT_NO_RELOOK
 		if (is_cancelled(&copy, taken))
 			return CS_SETTLE_CANCELLED;
-#endif
 		flip.version = copy.version;
 		cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 		if (flip.done)

@@ -144,10 +144,8 @@ is_held_by_others(int sqlerrcode)
 static void
 succeeded(Table *t, CsAttempt work)
 {
-#ifndef CS_MUTANT_LOOK_FORGIVES
 	if (work != settle && work != flush && work != t->failing)
 		return;
-#endif
 	t->failing = NULL;
 	cs_attempt_went_well(&t->trouble);
 }
@@ -161,11 +159,9 @@ failed(Table *t, CsAttempt work, const ErrorData *error)
 {
 	int			slot = t->slot;
 
-#ifndef CS_MUTANT_LOOK_UNTOLD
 	/* it cannot even be looked at, and others may be waiting for that */
 	if (slot < 0)
 		slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, t->relid);
-#endif
 	if (slot >= 0)
 	{
 		cs_state_flushed(slot, error->sqlerrcode, error->message);
@@ -188,11 +184,9 @@ limit(const Table *t, CsAttempt work)
 {
 	if (alone)
 		return cs_worker_timeout * ALONE_TIMES;
-#ifndef CS_MUTANT_REPLAY_PATIENT
 	if (work == settle && list_length(tables) > 1)
 		return Min(cs_worker_timeout,
 				   Max(t->patience, Max(cs_worker_timeout / FIRST_PART, LEAST_MS)));
-#endif
 	if (deadline == 0)
 		return cs_worker_timeout;
 	return (int) Max(Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline),
@@ -478,9 +472,6 @@ is_ready(Table *t)
 	t->pending = false;
 	if (!cs_state_is_open(t->slot) && !try_table(t, check_ready, "looking at"))
 		return false;
-#ifdef CS_MUTANT_REPLAY_AT_ONCE
-	t->pending = false;
-#endif
 	return alone || !t->pending;
 }
 

@@ -179,7 +179,6 @@ check_table(const ModifyTable *plan, int n, Oid relid)
 
 	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
 		return;
-#ifndef CS_MUTANT_POLICY_OF_VIEW
 	/* of the role whose policies apply, which for a view is its owner */
 	if (plan->withCheckOptionLists != NIL &&
 		has_check(list_nth(plan->withCheckOptionLists, n), false))
@@ -187,7 +186,6 @@ check_table(const ModifyTable *plan, int n, Oid relid)
 		cs_write_back_stop(binding);
 		return;
 	}
-#endif
 	if (binding->rls && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
 		return;
 	fault = find_fault(plan, n, cs_merge_get(binding));

@@ -416,9 +416,7 @@ needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *colum
 			cs_merge_column(merge, setting->attnum);
 		bool		shifts = setting->shift == SHIFT_EXACT;
 
-#ifndef CS_MUTANT_RULE_LOST
 		shifts = shifts && column != NULL && column->rule == CS_RULE_ADD;
-#endif
 		if (looks_at(target, shifts ? setting->by : setting->value, columns))
 			return true;
 	}
@@ -712,9 +710,6 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 	outcome->nownulls = rows.nownulls;
 	outcome->set = set_columns(trigdata, &rows);
 	differing = differing_columns(&rows);
-#ifdef CS_MUTANT_NO_RECHECK
-	target = NULL;
-#endif
 	outcome->depends = differing != NULL && target != NULL && needs_recheck(target, merge, differing);
 	if (!outcome->depends)
 	{

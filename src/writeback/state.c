@@ -239,9 +239,6 @@ is_deadlock(int slot, TimestampTz since)
 	if (is_held_up(&states[slot], since) &&
 		TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return true;
-#ifdef CS_MUTANT_DDL_HELD_UP
-	return false;
-#endif
 	return is_held_up(&states[slot], 0) && holds_up_others(slot);
 }
 
@@ -280,9 +277,6 @@ check_patience(int slot, TimestampTz since, int patience)
 	TimestampTz now = GetCurrentTimestamp();
 	CsFlushInfo info;
 
-#ifdef CS_MUTANT_PATIENT_FOR_EVER
-	return;
-#endif
 	if (!TimestampDifferenceExceeds(since, now, patience))
 		return;
 	cs_state_info(slot, &info);

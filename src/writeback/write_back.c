@@ -133,13 +133,9 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedR
 	else if (deferred)
 	{
 		CS_TEST_POINT("read_loaded");
-#ifdef CS_MUTANT_READ_ONCE
-		after = before;
-#else
 		if (!cs_deferred_copy(access->binding, &rowkey->key, &after) ||
 			after.head.gen != before.head.gen)
 			found = FOUND_MOVED;
-#endif
 	}
 	if (found == FOUND)
 	{
@@ -169,16 +165,11 @@ refuse_without_slot(const CsBinding *binding)
 void
 cs_write_back_wait_replayed(CsBinding *binding)
 {
-#ifdef CS_MUTANT_NO_READ_GATE
-	return;
-#endif
 	if ((binding->slot >= 0 && cs_state_is_open(binding->slot)) || RecoveryInProgress() ||
 		!binding->options.durable || !cs_journal_has_pending(binding->relid))
 		return;
-#ifndef CS_MUTANT_JOURNAL_WITHOUT_SLOT
 	if (binding->slot < 0)
 		refuse_without_slot(binding);
-#endif
 	if (binding->slot < 0)
 		return;
 	cs_flush_require_idle(binding->relid);
@@ -315,11 +306,9 @@ cs_write_back_begin(CsBinding *binding)
 	AcceptInvalidationMessages();
 	if (binding->retired)
 		return true;
-#ifndef CS_MUTANT_DEFERRED_UNSETTLED
 	/* direct changes would not meet what is deferred */
 	if (!cs_triggers_settle(binding))
 		return false;
-#endif
 	if (!cs_state_is_open(slot))
 	{
 		/* attached or altered by us: it will not be opened */
@@ -391,9 +380,6 @@ cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 			needed = !isnull && cs_sum_is_near_end(merge->columns[i].type, value);
 		}
 	}
-#ifdef CS_MUTANT_NO_KEY_LOCK
-	return false;
-#endif
 	return needed && lock_key(binding, &rowkey->key);
 }
 
@@ -469,9 +455,6 @@ changed(const CsBinding *const_binding, const CsChange *change)
 	cs_strategy_invalidate(binding, change);
 	if (binding->slot < 0 || cs_apply_is_writing(binding->relid))
 		return;
-#ifdef CS_MUTANT_NO_CANCEL
-	return;
-#endif
 	if (change->old == NULL || change->new == NULL ||
 		change->old->key.hash != change->new->key.hash)
 	{

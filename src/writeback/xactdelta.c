@@ -235,11 +235,6 @@ cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *de
 				 errmsg("writes of table \"%s\" cannot be deferred while the transaction is being committed",
 						binding->name)));
 	cs_xactdelta_wait_for_room(binding);
-#ifdef CS_MUTANT_STAMP_AT_STATEMENT
-	cs_xactdelta_context();
-	if (cs_xactdelta.stamp == 0)
-		cs_xactdelta.stamp = cs_commitepoch_draw();
-#endif
 	cs_state_set_key(binding->slot, cs_binding_key_shape(binding));
 	add_delta(binding, &rowkey->key, delta);
 }

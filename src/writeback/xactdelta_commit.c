@@ -83,9 +83,6 @@ is_owner_over_share(const CsBinding *binding, bool now)
 	static int	uses = 0;
 	static bool over = false;
 
-#ifdef CS_MUTANT_OWNERS_UNLIMITED
-	return false;
-#endif
 	cs_state_set_owner(binding->slot, binding->owner);
 	if (now || asked != binding->owner || ++uses >= OWNER_USES)
 	{
@@ -385,9 +382,6 @@ check_sets(CsXactDeltaKey *changed)
 	CsBinding  *binding = cs_binding_require(changed->relid);
 	CsDeferred	copy;
 
-#ifdef CS_MUTANT_SETS_UNCHECKED
-	return;
-#endif
 	if (cs_deferred_copy(binding, &changed->key, &copy) &&
 		cs_deferred_has_whole(binding, &copy, changed->record))
 		reserve_error(binding, CS_RESERVE_CHANGED);
@@ -456,18 +450,11 @@ after_marks(void)
 {
 	if (cs_xactdelta.context == NULL || (cs_xactdelta.keys == NULL && !has_truncates()))
 		return;
-#ifndef CS_MUTANT_STAMP_AT_STATEMENT
-#ifdef CS_MUTANT_LOOK_BEFORE_STAMP
-	for_each_key(reserve_cancel);
-#endif
 	CS_TEST_POINT("before_stamp");
 	cs_xactdelta.stamp = cs_commitepoch_enter();
-#endif
 	CS_TEST_POINT("after_stamp");
 	for_each_key(begin_move);
-#ifndef CS_MUTANT_LOOK_BEFORE_STAMP
 	for_each_key(reserve_cancel);
-#endif
 	journal_truncates();
 	for_each_key(write_journal);
 }
@@ -612,13 +599,9 @@ aborted(void)
 	if (cs_xactdelta.context != NULL)
 	{
 		end_flights(false);
-#ifndef CS_MUTANT_ABORT_KEEPS_PARTS
 		end_parts(false);
-#endif
 	}
-#ifndef CS_MUTANT_ABORT_KEEPS_ERA
 	cs_commitepoch_leave();
-#endif
 	forget();
 }
 

@@ -58,14 +58,12 @@ cs_marks_collect(void)
 void
 cs_marks_set(void)
 {
-#ifndef CS_MUTANT_NO_MARK
 	for (cs_marks.n = 0; cs_marks.n < cs_marks.nsorted; cs_marks.n++)
 	{
 		CsMark	   *mark = &cs_marks.mark[cs_marks.n];
 
 		mark->version = cs_stripe_mark(mark->stripe);
 	}
-#endif
 }
 
 void

@@ -304,10 +304,6 @@ cs_pending_subabort(SubTransactionId sub)
 	CsPendingLevel *level = cs_pending.levels;
 	dlist_mutable_iter iter;
 
-#ifdef CS_MUTANT_ROLLED_BACK_PUBLISH
-	cs_pending_subcommit(sub, level != NULL && level->outer != NULL ? level->outer->subid : TopSubTransactionId);
-	return;
-#endif
 	if (level == NULL || level->subid != sub)
 		return;
 	dlist_foreach_modify(iter, &level->values)

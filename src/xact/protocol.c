@@ -85,14 +85,12 @@ mark_table(CsPendingTable *table)
 static void
 mark_modcount(CsPendingTable *table)
 {
-#ifndef CS_MUTANT_NO_ANY_MARK
 	if (table->slot < 0)
 		return;
 	cs_slot_raise_last_xid(table->slot, top_xid);
 	if (!table->modcount_marked)
 		cs_slot_mark_modcount(table->slot);
 	table->modcount_marked = true;
-#endif
 }
 
 static void
@@ -162,10 +160,6 @@ mark_all(void)
 	cs_marks_collect();
 
 	CS_TEST_POINT("before_mark");
-#ifdef CS_MUTANT_BUMP_AFTER_UNLINK
-	unlink_keys();
-	CS_TEST_POINT("after_mark");
-#endif
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 	{
 		if (table->whole)
@@ -174,11 +168,8 @@ mark_all(void)
 	}
 	cs_marks_set();
 	remember();
-#if !defined(CS_MUTANT_BUMP_AFTER_UNLINK) && !defined(CS_MUTANT_UNLINK_AT_COMMIT) && \
-	!defined(CS_MUTANT_NO_MARK)
 	CS_TEST_POINT("after_mark");
 	unlink_keys();
-#endif
 	CS_TEST_POINT("after_pre_commit");
 }
 
@@ -194,31 +185,10 @@ typedef struct PublishCheck
 static bool
 is_newest(void *arg)
 {
-#if defined(CS_MUTANT_UNCONDITIONAL_PUBLISH) || defined(CS_MUTANT_FLUX_BEFORE_INSTALL)
-	return true;
-#else
 	PublishCheck *check = arg;
 
 	return cs_stripe_version(cs_stripe_read(check->stripe)) == check->version;
-#endif
 }
-
-#ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
-/* Compare now, install after the marks are gone. */
-static void
-compare_early(void)
-{
-	cs_keyset_iterator iter;
-	CsPendingKey *key;
-
-	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
-		return;
-	cs_keyset_start_iterate(cs_pending.keys, &iter);
-	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
-		if (cs_stripe_version(cs_stripe_read(cs_stripe_of(key->name.hash))) != key->version)
-			key->version = 0;
-}
-#endif
 
 static void
 publish_key(const CsPendingKey *pending, const CsPendingTable *table)
@@ -231,11 +201,7 @@ publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 		.data = publish->key
 	};
 	CsMeta		meta = {
-#ifdef CS_MUTANT_PUBLISH_EPOCH_NOW
-		.epoch = cs_slot_epoch(cs_slot_read(table->slot)),
-#else
 		.epoch = table->epoch,
-#endif
 		.wxid = top_xid,
 		.expires = publish->expires,
 		.flags = publish->flags
@@ -298,16 +264,6 @@ set_prepared_xids(void)
 	}
 }
 
-#ifdef CS_MUTANT_NO_MARK
-static void
-invalidate_late(void)
-{
-	for (int i = 0; i < cs_marks.nsorted; i++)
-		cs_stripe_bump(cs_marks.mark[i].stripe);
-	unlink_keys();
-}
-#endif
-
 /*
  * Tables that are not cached any more: dropped or detached by a transaction that
  * has committed, or created by one that has not.  It holds a lock that keeps
@@ -328,22 +284,9 @@ static void
 commit(void)
 {
 	CS_TEST_POINT("commit_begin");
-#ifdef CS_MUTANT_NO_MARK
-	invalidate_late();
-#endif
-#ifdef CS_MUTANT_UNLINK_AT_COMMIT
-	unlink_keys();
-#endif
-#ifdef CS_MUTANT_FLUX_BEFORE_INSTALL
-	compare_early();
-	unmark_all();
-	CS_TEST_POINT("commit_middle");
-	publish_all();
-#else
 	publish_all();
 	CS_TEST_POINT("commit_middle");
 	unmark_all();
-#endif
 	release_slots(true);
 	CS_TEST_POINT("commit_end");
 }
@@ -352,16 +295,8 @@ commit(void)
 static void
 prepare(void)
 {
-#ifdef CS_MUTANT_PX_AFTER_UNMARK
-	for (int i = 0; i < cs_marks.n; i++)
-		cs_stripe_unmark(cs_marks.mark[i].stripe);
-	CS_TEST_POINT("prepare_middle");
-	set_prepared_xids();
-	cs_marks.n = 0;
-#else
 	set_prepared_xids();
 	CS_TEST_POINT("prepare_middle");
-#endif
 	unmark_all();
 }
 
@@ -423,9 +358,7 @@ xact_callback(XactEvent event, void *arg)
 				/* an error after the transaction was prepared aborts nothing */
 				if (phase == PHASE_PREPARED)
 					set_prepared_xids();
-#ifndef CS_MUTANT_ABORT_KEEPS_MARKS
 				unmark_all();
-#endif
 				release_slots(false);
 			}
 			reset(false);

@@ -201,7 +201,6 @@ cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last)
 
 	if (xmax < seen->xmax && xmax <= last)
 		return false;
-#ifndef CS_MUTANT_ABSENCE_IGNORES_XIP
 	for (uint32 i = 0; i < snapshot->xcnt; i++)
 	{
 		uint64		xid = cs_snapshot_widen(snapshot->xip[i]);
@@ -209,7 +208,6 @@ cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last)
 		if (xid < seen->xmax && xid <= last && !was_running(seen, snapshot->xip[i]))
 			return false;
 	}
-#endif
 	return true;
 }
 
@@ -276,16 +274,12 @@ cs_snapshot_waits_for(Snapshot fresh)
 bool
 cs_snapshot_may_fill(Snapshot fresh, uint64 prepared_xid)
 {
-#ifndef CS_MUTANT_NO_PX
 	if (cs_snapshot_widen(fresh->xmin) <= prepared_xid)
 		return false;
-#endif
-#ifndef CS_MUTANT_NO_BOOT_GATE
 	if (pg_atomic_read_u64(&boot->xid) == 0)
 		return false;
 	pg_read_barrier();
 	if (cs_snapshot_waits_for(fresh) != 0)
 		return false;
-#endif
 	return true;
 }
