@@ -42,6 +42,7 @@
 
 /* How often those who wait at a gate ask for a worker again. */
 #define ASK_MS	1000
+#define WORKER_MS 60000			/* to wait for a worker that looks at the table */
 
 typedef struct CsSharedFlush
 {
@@ -268,8 +269,9 @@ say_not_replayed(int slot, const char *detail, const char *hint)
 }
 
 /*
- * Nobody waits for ever.  While the first attempt is under way, which has a limit
- * of its own, there is nothing to be told.
+ * No session waits for ever.  While the first attempt is under way, which has a limit
+ * of its own, there is nothing to be told.  A worker that is busy with other tables,
+ * or is started again after it was terminated, may take its time.
  */
 static void
 check_patience(int slot, TimestampTz since, int patience)
@@ -285,7 +287,7 @@ check_patience(int slot, TimestampTz since, int patience)
 						 psprintf(_("The last attempt to replay them failed: %s"), info.error),
 						 _("Look at the table's triggers and constraints and at locks on its rows; the flush worker goes on trying."));
 	if (pg_atomic_read_u32(&states[slot].worker) == 0 &&
-		TimestampDifferenceExceeds(since, now, cs_worker_timeout))
+		TimestampDifferenceExceeds(since, now, WORKER_MS))
 		say_not_replayed(slot, _("The flush worker of this database has not looked at the table."),
 						 _("See the server log; you might need to increase max_worker_processes."));
 }

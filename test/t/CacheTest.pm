@@ -74,6 +74,25 @@ our $slowness = $ENV{CS_TEST_SLOWNESS} // 1;
 	};
 }
 
+# A psql that cannot connect, as to a server that is just starting, may end before it
+# has read the query.  IPC::Run dies of that (EPIPE), and the question is asked again.
+{
+	no warnings 'redefine';
+	my $poll_query_until = \&PostgreSQL::Test::Cluster::poll_query_until;
+
+	*PostgreSQL::Test::Cluster::poll_query_until = sub {
+		my $end = time + $PostgreSQL::Test::Utils::timeout_default;
+
+		while (1)
+		{
+			my $result = eval { $poll_query_until->(@_) };
+
+			return $result if $@ eq '';
+			die $@ if $@ !~ /Broken pipe/ || time > $end;
+		}
+	};
+}
+
 # new_node(NAME, SETTING...): a running cluster with the library preloaded.  Nobody
 # loads a row by himself because another takes long.
 sub new_node
