@@ -74,7 +74,7 @@ is($reader->query_safe($keys), 'none|none|f|0', 'standby: no keys');
 is($standby->safe_psql('postgres', "SET ROLE reader; $keys"), 'none|none|f|0', 'standby: nor for a role with rights');
 like(($standby->psql('postgres', q(SET ROLE reader; SELECT cache.get('k', 'other'))))[2],
 	qr/permission denied for space "other"/, 'standby: rights are checked');
-is($standby->safe_psql('postgres', q(SELECT space, entries, ttl FROM cache.space_stats WHERE owner = 'postgres'::regrole AND space <> '(private)' ORDER BY 1)),
+is($standby->safe_psql('postgres', q(SELECT space, entries, ttl FROM cache.space_stats WHERE owner = current_user::regrole AND space <> '(private)' ORDER BY 1)),
 	"other|0|\ns|0|01:00:00", 'standby: cache.space_stats');
 $primary->safe_psql('postgres', q(SELECT cache.drop_space('other'), cache.create_space('late')));
 $primary->wait_for_catchup($standby, 'replay');

@@ -435,9 +435,9 @@ my @deferring = (
 		locks => 1,
 	});
 
-cases('writeback/owncommit.c', [ 'after_reserve', 'before_stamp', 'after_stamp' ], @deferring[ 0, 1 ]);
-cases('writeback/owncommit.c', [ 'before_stamp', 'after_stamp' ], $deferring[2]);
-cases('writeback/owncommit.c', [ 'before_flip', 'before_flushed' ], @deferring);
+cases('writeback/xactdelta_commit.c', [ 'after_reserve', 'before_stamp', 'after_stamp' ], @deferring[ 0, 1 ]);
+cases('writeback/xactdelta_commit.c', [ 'before_stamp', 'after_stamp' ], $deferring[2]);
+cases('writeback/xactdelta_commit.c', [ 'before_flip', 'before_flushed' ], @deferring);
 cases('xact/protocol.c', [ 'before_mark', 'after_pre_commit', 'commit_middle' ], $deferring[1]);
 
 my %flush = (
@@ -458,7 +458,7 @@ cases('writeback/flush.c', [ 'flush_boundary', 'flush_taken', 'flush_applied' ],
 		finish => "SELECT cache.attach('wb', 'write_back', flush_interval => '1 hour', merge => '{\"n\": \"add\", \"s\": \"replace\"}')",
 		locks => 1,
 	});
-cases('writeback/owncommit.c', [ 'before_flip', 'before_flushed' ], \%flush);
+cases('writeback/xactdelta_commit.c', [ 'before_flip', 'before_flushed' ], \%flush);
 cases('xact/protocol.c', [ @before_commit, @commit ], \%flush);
 
 cases('writeback/write_back.c', [ 'read_copied', 'read_loaded' ],
@@ -565,7 +565,7 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 
 my %points;
 
-foreach my $file (glob('src/*.c src/*/*.c'))
+foreach my $file (glob('src/*.c src/*/*.c test/module/*.c'))
 {
 	$points{ ($file =~ s/^src\///r) . " $_" } = 1 foreach slurp_file($file) =~ /\bCS_TEST_(?:POINT|DAWDLE)\("(\w+)"\)/g;
 }
