@@ -104,7 +104,7 @@ is( $expected_bindings, join("\n",
 is( $expected_spaces, join("\n",
 		q(16385|Odd "Name"|app|01:30:00|4194304|-|t|f),
 		q(16385|Odd "Name"|app|01:30:00|4194304|keeper|t|t),
-		q(16384|bare|postgres|||||)),
+		qq(16384|bare|$superuser|||||)),
 	'which spaces there are, and for whom');
 is( $node->safe_psql('source', qq(SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger
 		WHERE tgrelid = 'write_around'::regclass AND tgname LIKE 'cache%')),

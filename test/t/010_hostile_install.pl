@@ -55,7 +55,7 @@ is( $node->safe_psql('taken', q(
 		SELECT rolsuper, (SELECT id >= 16384 AND id < 20000 FROM cache.spaces WHERE name = 's'),
 			(SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'cache')
 		FROM pg_roles WHERE rolname = 'low')),
-	'f|t|' . $node->safe_psql('postgres', 'SELECT current_user'), 'once it is out of the way the extension makes its own, and nothing of it is used');
+	"f|t|$superuser", 'once it is out of the way the extension makes its own, and nothing of it is used');
 $node->safe_psql('taken', 'DROP EXTENSION cache_strategies');
 is($node->safe_psql('taken', q(SELECT to_regnamespace('cache') IS NULL)), 't', 'the schema goes with the extension');
 

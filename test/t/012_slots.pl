@@ -94,9 +94,9 @@ is(sql($places), '7|8|8', 'all places are in use');
 # ----- no place left, for nobody -----
 
 my $of_all = 'all of cache_strategies.max_tables are in use';
-is(make_table('t7', 'postgres', ''), q(WARNING:  table "t7" is attached, but read from the table
+is(make_table('t7', $superuser, ''), q(WARNING:  table "t7" is attached, but read from the table
 DETAIL:  All of cache_strategies.max_tables are in use.), 'a superuser is told, too');
-is(make_table('t8', 'postgres', $write_back), q(WARNING:  writes of table "t8" are not deferred
+is(make_table('t8', $superuser, $write_back), q(WARNING:  writes of table "t8" are not deferred
 DETAIL:  All of cache_strategies.max_tables are in use.), 'write_back, too');
 is(logged('all 8 of cache_strategies.max_tables are in use'), 1, 'the log says so, once');
 is(sql('SELECT problem FROM cache.bindings WHERE relation = $$t7$$::regclass'), $of_all, 'cache.bindings says so');

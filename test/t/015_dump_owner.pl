@@ -111,7 +111,7 @@ new_database('in_parts');
 is(restore('in_parts', 'boss', '--no-comments', '-N', 'cache'), '', q(the owner's part: no error));
 is($node->safe_psql('in_parts', $rows), $source{$rows}, q(the owner's part: all rows));
 is($node->safe_psql('in_parts', $triggers), $source{$triggers}, q(the owner's part: triggers));
-is(restore('in_parts', 'postgres', '--data-only', '-n', 'cache'), '', q(a superuser's part: no error));
+is(restore('in_parts', $superuser, '--data-only', '-n', 'cache'), '', q(a superuser's part: no error));
 check_works('in_parts', 'in two parts');
 
 # ----- the owner's part, and the owner attaches anew -----

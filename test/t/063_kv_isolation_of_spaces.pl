@@ -37,7 +37,7 @@ sub as_role
 
 sub sql
 {
-	return as_role('postgres', @_);
+	return as_role($superuser, @_);
 }
 
 # b's share is a quarter of the memory, divided among those who have something.
@@ -51,7 +51,7 @@ my @floods = (
 	[ 'large values', a => q(SELECT work.fill('large', 300, 50000, immediate => true)) ],
 	[ 'a space', a => q(SELECT work.fill('z', 20000, 600, 'of_a', true)) ],
 	[ 'a table of one role', a => q(SELECT count(cache.read(NULL::work.t_of_a, i)) FROM generate_series(1, 20000) i, generate_series(1, 2)) ],
-	[ 'a table', postgres => q(SELECT count(cache.read(NULL::t, i)) FROM generate_series(1, 20000) i, generate_series(1, 2)) ],
+	[ 'a table', $superuser => q(SELECT count(cache.read(NULL::t, i)) FROM generate_series(1, 20000) i, generate_series(1, 2)) ],
 );
 
 sub evictions

@@ -15,6 +15,7 @@ use Test::More;
 
 our @EXPORT = qw(
   @strategies
+  $superuser
   $slowness
   new_node
   add_extension
@@ -36,6 +37,9 @@ our @EXPORT = qw(
 
 # Each has a table of its name in create_tables().
 our @strategies = qw(cache_aside read_through write_through write_around);
+
+# The role that a cluster begins with has the name of the user who makes it.
+our $superuser = getpwuid($<);
 
 # How many times as long as usual what has a limit may take, as under valgrind.
 our $slowness = $ENV{CS_TEST_SLOWNESS} // 1;
