@@ -213,8 +213,12 @@ errmsg_internal(const char *fmt,...)
 }
 
 void
+#if PG_VERSION_NUM >= 160000
+ExceptionalCondition(const char *conditionName, const char *fileName, int lineNumber)
+#else
 ExceptionalCondition(const char *conditionName, const char *errorType,
 					 const char *fileName, int lineNumber)
+#endif
 {
 	unit_fail(fileName, lineNumber, "assertion failed: %s", conditionName);
 }

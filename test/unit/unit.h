@@ -8,6 +8,7 @@
 #ifndef CS_UNIT_H
 #define CS_UNIT_H
 
+#include "compat.h"
 #include "store/partition.h"
 
 #define UNIT_MB		((Size) 1024 * 1024)
@@ -21,8 +22,8 @@
 
 extern char unit_pool[POOL_SIZE];
 
-extern void unit_fail(const char *file, int line, const char *fmt,...)
-			pg_attribute_printf(3, 4) pg_attribute_noreturn();
+cs_noreturn extern void unit_fail(const char *file, int line, const char *fmt,...)
+			pg_attribute_printf(3, 4);
 extern void unit_ok(const char *name, const char *fmt,...) pg_attribute_printf(2, 3);
 extern void unit_consistent(void);
 extern uint64 unit_random(uint64 *state);
