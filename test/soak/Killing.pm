@@ -81,8 +81,10 @@ sub is_running
 {
 	my ($pid) = @_;
 
-	return 0 unless -e "/proc/$pid/stat";
-	return slurp_file("/proc/$pid/stat") !~ /^\d+ \(.*\) Z /;
+	open(my $in, '<', "/proc/$pid/stat") or return 0;
+	my $line = <$in> // '';		# nothing if it has ended by now
+	close($in);
+	return $line ne '' && $line !~ /^\d+ \(.*\) Z /;
 }
 
 sub children
