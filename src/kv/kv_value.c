@@ -287,7 +287,6 @@ jsonb_number(Datum number)
 static Datum
 jsonb_datum(const CsKvValue *value, const text *key)
 {
-
 	switch (value->type)
 	{
 		case CS_KV_JSONB:

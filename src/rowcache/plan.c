@@ -215,7 +215,6 @@ may_name_relations(const ParseState *pstate, const Query *query)
 		return true;
 	if (query->stmt_location > 0)
 		text += query->stmt_location;
-
 	len = query->stmt_location >= 0 && query->stmt_len > 0 ? query->stmt_len : strlen(text);
 	return mentions_cache(text, len) || is_in_path();
 }
