@@ -117,7 +117,7 @@ include $(PGXS)
 
 # The documents and what they link to, in a directory of the extension's own.
 documents = $(DESTDIR)$(docdir)/cache_strategies
-DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE docs/*.md docs/*.svg src/README.md bench/RESULTS.md bench/charts/*.svg)
+DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE docs/*.md docs/*.svg src/README.md bench/README.md bench/RESULTS.md bench/charts/*.svg)
 
 .PHONY: install-documents uninstall-documents
 
