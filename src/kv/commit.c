@@ -204,13 +204,12 @@ static const CsParticipant participant = {
 	.after_marks = after_marks,
 	.prepare = prepare,
 	.committed = committed,
-	.aborted = aborted,
-	.subcommitted = cs_xactkeys_subcommitted,
-	.subaborted = cs_xactkeys_subaborted
+	.aborted = aborted
 };
 
 void
 cs_commit_init(void)
 {
+	cs_xactkeys_init();
 	cs_xact_join(&participant);
 }

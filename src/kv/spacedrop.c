@@ -29,12 +29,12 @@
 #include "kv/space.h"
 #include "store/slot.h"
 #include "xact/participant.h"
+#include "xact/subxact_stack.h"
 
 /* A space whose slot goes when the transaction ends in one way or the other. */
 typedef struct Ending
 {
-	struct Ending *next;
-	SubTransactionId subid;
+	CsSubxactItem item;
 	bool		created;		/* goes at ABORT; else at COMMIT */
 	Oid			database;		/* InvalidOid: all */
 	Oid			object;			/* InvalidOid: all */
@@ -42,7 +42,7 @@ typedef struct Ending
 	bool		spaces;
 } Ending;
 
-static Ending *endings;
+static CsSubxactStack endings;
 static bool preparing = false;
 
 static object_access_hook_type prev_object_access = NULL;
@@ -54,11 +54,9 @@ add_ending(Oid database, Oid object)
 {
 	Ending	   *ending = MemoryContextAllocZero(TopTransactionContext, sizeof(Ending));
 
-	ending->subid = GetCurrentSubTransactionId();
 	ending->database = database;
 	ending->object = object;
-	ending->next = endings;
-	endings = ending;
+	cs_subxact_add(&endings, &ending->item, NULL);
 	return ending;
 }
 
@@ -196,10 +194,11 @@ prepare(void)
 static void
 end(bool committed)
 {
-	for (Ending *ending = endings; ending != NULL; ending = ending->next)
+	Ending	   *ending;
+
+	while ((ending = (Ending *) cs_subxact_pop(&endings)) != NULL)
 		if (preparing || ending->created != committed)
 			release_slots(ending);
-	endings = NULL;
 	preparing = false;
 }
 
@@ -216,45 +215,27 @@ aborted(void)
 }
 
 static void
-subcommitted(SubTransactionId sub, SubTransactionId parent)
+discard(CsSubxactItem *item)
 {
-	for (Ending *ending = endings; ending != NULL; ending = ending->next)
-		if (ending->subid == sub)
-			ending->subid = parent;
+	Ending	   *ending = (Ending *) item;
+
+	if (ending->created)
+		release_slots(ending);
+	pfree(ending);
 }
 
-static void
-subaborted(SubTransactionId sub)
-{
-	Ending	  **place = &endings;
-
-	while (*place != NULL)
-	{
-		Ending	   *ending = *place;
-
-		if (ending->subid != sub)
-		{
-			place = &ending->next;
-			continue;
-		}
-		if (ending->created)
-			release_slots(ending);
-		*place = ending->next;
-		pfree(ending);
-	}
-}
+static const CsSubxactOps ending_ops = {NULL, discard};
 
 static const CsParticipant participant = {
 	.prepare = prepare,
 	.committed = committed,
-	.aborted = aborted,
-	.subcommitted = subcommitted,
-	.subaborted = subaborted
+	.aborted = aborted
 };
 
 void
 cs_space_drop_init(void)
 {
+	cs_subxact_join(&endings, &ending_ops);
 	cs_xact_join(&participant);
 	prev_object_access = object_access_hook;
 	object_access_hook = object_access;

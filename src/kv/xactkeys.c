@@ -7,8 +7,7 @@
  *
  *		keys	each key that was locked; a stack of states, one for each
  *				subtransaction that changed it
- *		levels	per subtransaction, the states that it made and the locks that
- *				it took, so that its end costs what it did and no more
+ *		holds	the locks that were taken
  *
  * A key whose states were all rolled back stays, without a state.
  *
@@ -142,37 +141,17 @@ cs_xactkeys_is_changed(void)
 
 /* ----- states ----- */
 
-static CsXactKeyLevel *
-current_level(void)
-{
-	SubTransactionId subid = GetCurrentSubTransactionId();
-	CsXactKeyLevel *level = cs_xactkeys.levels;
-
-	if (level != NULL && level->subid == subid)
-		return level;
-	level = MemoryContextAllocZero(cs_xactkeys.context, sizeof(CsXactKeyLevel));
-	level->subid = subid;
-	level->outer = cs_xactkeys.levels;
-	dlist_init(&level->states);
-	dlist_init(&level->holds);
-	cs_xactkeys.levels = level;
-	return level;
-}
-
 /* The bytes are ours now; the state is this subtransaction's. */
 static CsXactKeyState *
 set_state(CsXactKeyKey *own, char *bytes)
 {
-	CsXactKeyLevel *level = current_level();
 	CsXactKeyState *state = own->top;
 
-	if (state == NULL || state->subid != level->subid)
+	if (state == NULL || !cs_subxact_is_current(&state->item))
 	{
 		state = MemoryContextAllocZero(cs_xactkeys.context, sizeof(CsXactKeyState));
 		state->key = own;
-		state->subid = level->subid;
-		state->below = own->top;
-		dlist_push_head(&level->states, &state->node);
+		cs_subxact_add(&cs_xactkeys.states, &state->item, (CsSubxactItem *) own->top);
 		own->top = state;
 	}
 	if (state->bytes != NULL)
@@ -210,7 +189,7 @@ cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
 {
 	CsHold	   *hold = MemoryContextAlloc(cs_xactkeys.context, sizeof(CsHold));
 
-	(void) current_level();
+	(void) cs_subxact_level(&cs_xactkeys.holds);
 	hold->place = place;
 	hold->counter = counter;
 	hold->nlocks = nlocks;
@@ -221,7 +200,7 @@ cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
 void
 cs_xactkeys_add_hold(CsHold *hold)
 {
-	dlist_push_head(&current_level()->holds, &hold->node);
+	cs_subxact_add(&cs_xactkeys.holds, &hold->item, NULL);
 	*hold->place = hold;
 	if (hold->counter != NULL)
 		pg_atomic_fetch_add_u32(hold->counter, 1);
@@ -230,101 +209,57 @@ cs_xactkeys_add_hold(CsHold *hold)
 }
 
 static void
-release_holds(CsXactKeyLevel *level)
+release_hold(CsSubxactItem *item)
 {
-	dlist_mutable_iter iter;
+	CsHold	   *hold = (CsHold *) item;
 
-	dlist_foreach_modify(iter, &level->holds)
-	{
-		CsHold	   *hold = dlist_container(CsHold, node, iter.cur);
-
-		dlist_delete(iter.cur);
-		*hold->place = NULL;
-		if (hold->counter != NULL)
-			pg_atomic_fetch_sub_u32(hold->counter, 1);
-		if (hold->nlocks != NULL)
-			(*hold->nlocks)--;
-	}
+	*hold->place = NULL;
+	if (hold->counter != NULL)
+		pg_atomic_fetch_sub_u32(hold->counter, 1);
+	if (hold->nlocks != NULL)
+		(*hold->nlocks)--;
 }
 
 void
 cs_xactkeys_release(void)
 {
-	for (CsXactKeyLevel *level = cs_xactkeys.levels; level != NULL; level = level->outer)
-		release_holds(level);
+	CsSubxactItem *item;
+
+	while ((item = cs_subxact_pop(&cs_xactkeys.holds)) != NULL)
+		release_hold(item);
 }
 
 /* ----- subtransactions ----- */
 
 static void
-drop_state(CsXactKeyState *state)
+free_state(CsXactKeyState *state)
 {
-	dlist_delete(&state->node);
 	if (state->bytes != NULL)
 		pfree(state->bytes);
 	pfree(state);
 }
 
-/* The inner state is the outer subtransaction's now, and replaces its own. */
 static void
-hand_up(CsXactKeyState *state, SubTransactionId parent)
+merge_state(CsSubxactItem *item, CsSubxactItem *older)
 {
-	CsXactKeyState *below = state->below;
-
-	state->subid = parent;
-	if (below == NULL || below->subid != parent)
-		return;
-	state->below = below->below;
-	drop_state(below);
+	free_state((CsXactKeyState *) older);
 }
 
 static void
-move_list(dlist_head *from, dlist_head *to)
+discard_state(CsSubxactItem *item)
 {
-	dlist_mutable_iter iter;
+	CsXactKeyState *state = (CsXactKeyState *) item;
 
-	dlist_foreach_modify(iter, from)
-	{
-		dlist_delete(iter.cur);
-		dlist_push_head(to, iter.cur);
-	}
+	state->key->top = (CsXactKeyState *) item->below;
+	free_state(state);
 }
 
-void
-cs_xactkeys_subcommitted(SubTransactionId sub, SubTransactionId parent)
-{
-	CsXactKeyLevel *level = cs_xactkeys.levels;
-	CsXactKeyLevel *outer;
-	dlist_iter	iter;
-
-	if (level == NULL || level->subid != sub)
-		return;
-	outer = level->outer;
-	dlist_foreach(iter, &level->states)
-		hand_up(dlist_container(CsXactKeyState, node, iter.cur), parent);
-	level->subid = parent;
-	if (outer == NULL || outer->subid != parent)
-		return;
-	move_list(&level->states, &outer->states);
-	move_list(&level->holds, &outer->holds);
-	cs_xactkeys.levels = outer;
-}
+static const CsSubxactOps state_ops = {merge_state, discard_state};
+static const CsSubxactOps hold_ops = {NULL, release_hold};
 
 void
-cs_xactkeys_subaborted(SubTransactionId sub)
+cs_xactkeys_init(void)
 {
-	CsXactKeyLevel *level = cs_xactkeys.levels;
-	dlist_mutable_iter iter;
-
-	if (level == NULL || level->subid != sub)
-		return;
-	dlist_foreach_modify(iter, &level->states)
-	{
-		CsXactKeyState *state = dlist_container(CsXactKeyState, node, iter.cur);
-
-		state->key->top = state->below;
-		drop_state(state);
-	}
-	release_holds(level);
-	cs_xactkeys.levels = level->outer;
+	cs_subxact_join(&cs_xactkeys.states, &state_ops);
+	cs_subxact_join(&cs_xactkeys.holds, &hold_ops);
 }

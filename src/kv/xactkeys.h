@@ -9,15 +9,15 @@
 #ifndef CS_XACTKEYS_H
 #define CS_XACTKEYS_H
 
-#include "lib/ilist.h"
 #include "port/atomics.h"
 
 #include "kv/kv.h"
+#include "xact/subxact_stack.h"
 
 /* A lock, and the counter that tells others of it. */
 typedef struct CsHold
 {
-	dlist_node	node;			/* in its subtransaction's list */
+	CsSubxactItem item;
 	struct CsHold **place;		/* who has it; set to NULL when it goes */
 	pg_atomic_uint32 *counter;	/* of such locks, shared; NULL: none */
 	int64	   *nlocks;			/* and our own; NULL: none */
@@ -36,10 +36,8 @@ typedef struct CsXactKeySpace
 /* What a subtransaction has made of a key. */
 typedef struct CsXactKeyState
 {
-	dlist_node	node;			/* in its subtransaction's list */
-	struct CsXactKeyState *below;	/* same key, an outer subtransaction */
+	CsSubxactItem item;
 	struct CsXactKeyKey *key;
-	SubTransactionId subid;
 	char	   *bytes;			/* see entry.c; NULL: removed */
 	Size		len;
 	TimestampTz expires;
@@ -74,14 +72,6 @@ typedef struct CsXactKeyEntry
 	char		status;			/* of simplehash */
 } CsXactKeyEntry;
 
-typedef struct CsXactKeyLevel
-{
-	struct CsXactKeyLevel *outer;
-	SubTransactionId subid;
-	dlist_head	states;
-	dlist_head	holds;
-} CsXactKeyLevel;
-
 /* Of this backend; the memory goes with the transaction. */
 typedef struct CsXactKeys
 {
@@ -89,7 +79,8 @@ typedef struct CsXactKeys
 	struct cs_overlayset_hash *keys;
 	CsXactKeyKey *list;			/* all of them */
 	CsXactKeySpace *spaces;
-	CsXactKeyLevel *levels;		/* innermost first */
+	CsSubxactStack states;
+	CsSubxactStack holds;
 } CsXactKeys;
 
 extern CsXactKeys cs_xactkeys;
@@ -119,7 +110,6 @@ extern void cs_xactkeys_add_hold(CsHold *hold);
 
 extern void cs_xactkeys_release(void);
 extern void cs_xactkeys_forget(void);
-extern void cs_xactkeys_subcommitted(SubTransactionId sub, SubTransactionId parent);
-extern void cs_xactkeys_subaborted(SubTransactionId sub);
+extern void cs_xactkeys_init(void);
 
 #endif							/* CS_XACTKEYS_H */

@@ -5,9 +5,8 @@
  *
  * Private to the backend and to the transaction.  For each key a stack of
  * deltas, one element for each subtransaction that changed it, holding all
- * that the transaction has deferred up to there; a list per subtransaction, so
- * that its end costs what it did and no more.  Beside that the tables that were
- * truncated, and the records that were written to their table.
+ * that the transaction has deferred up to there.  Beside that the tables that
+ * were truncated, and the records that were written to their table.
  *
  * What becomes of it at the transaction's end is in xactdelta_commit.c.
  *
@@ -101,24 +100,6 @@ cs_xactdelta_context(void)
 	return cs_xactdelta.context;
 }
 
-static CsXactDeltaLevel *
-current_level(void)
-{
-	SubTransactionId subid = GetCurrentSubTransactionId();
-	CsXactDeltaLevel *level = cs_xactdelta.levels;
-
-	if (level != NULL && level->subid == subid)
-		return level;
-	level = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaLevel));
-	level->subid = subid;
-	level->outer = cs_xactdelta.levels;
-	dlist_init(&level->values);
-	dlist_init(&level->truncates);
-	dlist_init(&level->flights);
-	cs_xactdelta.levels = level;
-	return level;
-}
-
 static CsKey
 copy_key(const CsKey *key)
 {
@@ -175,18 +156,14 @@ set_value(CsXactDeltaKey *key, const CsDelta *delta)
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
 
-	if (value == NULL || value->subid != GetCurrentSubTransactionId())
+	if (value == NULL || !cs_subxact_is_current(&value->item))
 	{
-		CsXactDeltaLevel *level = current_level();
-
 		value = palloc0(sizeof(CsXactDeltaValue));
 		value->key = key;
-		value->subid = level->subid;
-		value->below = key->top;
 		value->seen = key->top != NULL ? key->top->seen : CS_ANY_ARRIVAL;
 		value->moves = key->top != NULL && key->top->moves;
 		value->flags = key->top != NULL ? key->top->flags : 0;
-		dlist_push_head(&level->values, &value->node);
+		cs_subxact_add(&cs_xactdelta.values, &value->item, (CsSubxactItem *) key->top);
 		key->top = value;
 	}
 	else
@@ -325,12 +302,12 @@ cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 bool
 cs_xactdelta_has_truncated(int slot)
 {
-	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
+	for (CsSubxactLevel *level = cs_xactdelta.truncates.top; level != NULL; level = level->outer)
 	{
 		dlist_iter	iter;
 
-		dlist_foreach(iter, &level->truncates)
-			if (dlist_container(CsXactDeltaTruncate, node, iter.cur)->slot == slot)
+		dlist_foreach(iter, &level->items)
+			if (dlist_container(CsXactDeltaTruncate, item.node, iter.cur)->slot == slot)
 			return true;
 	}
 	return false;
@@ -394,7 +371,7 @@ cs_xactdelta_truncate(CsBinding *binding)
 	truncate->slot = binding->slot;
 	truncate->relid = binding->relid;
 	truncate->durable = binding->options.durable;
-	dlist_push_head(&current_level()->truncates, &truncate->node);
+	cs_subxact_add(&cs_xactdelta.truncates, &truncate->item, NULL);
 	while ((key = cs_xactdelta_next(binding->slot, &at)) != NULL)
 		add_delta(binding, key, &all);
 }
@@ -407,80 +384,47 @@ cs_xactdelta_wrote(CsBinding *binding, const CsKey *key, uint64 id)
 	flight->slot = binding->slot;
 	flight->key = copy_key(key);
 	flight->id = id;
-	dlist_push_head(&current_level()->flights, &flight->node);
+	cs_subxact_add(&cs_xactdelta.flights, &flight->item, NULL);
 }
 
 /* ----- subtransactions ----- */
 
 static void
-move_list(dlist_head *from, dlist_head *to)
+merge_value(CsSubxactItem *item, CsSubxactItem *older)
 {
-	dlist_mutable_iter iter;
+	CsXactDeltaValue *value = (CsXactDeltaValue *) item;
+	CsXactDeltaValue *below = (CsXactDeltaValue *) older;
 
-	dlist_foreach_modify(iter, from)
-	{
-		dlist_delete(iter.cur);
-		dlist_push_head(to, iter.cur);
-	}
-}
-
-/* The inner value is the outer subtransaction's now, and replaces its own. */
-static void
-hand_up(CsXactDeltaValue *value, SubTransactionId parent)
-{
-	CsXactDeltaValue *below = value->below;
-
-	value->subid = parent;
-	if (below == NULL || below->subid != parent)
-		return;
-	value->below = below->below;
 	value->took_along |= below->took_along;
-	dlist_delete(&below->node);
 	free_value(below);
 }
 
-void
-cs_xactdelta_subcommitted(SubTransactionId sub, SubTransactionId parent)
+static void
+discard_value(CsSubxactItem *item)
 {
-	CsXactDeltaLevel *level = cs_xactdelta.levels;
-	CsXactDeltaLevel *outer;
-	dlist_iter	iter;
+	CsXactDeltaValue *value = (CsXactDeltaValue *) item;
 
-	if (level == NULL || level->subid != sub)
-		return;
-	outer = level->outer;
-	dlist_foreach(iter, &level->values)
-		hand_up(dlist_container(CsXactDeltaValue, node, iter.cur), parent);
-	level->subid = parent;
-	if (outer == NULL || outer->subid != parent)
-		return;
-	move_list(&level->values, &outer->values);
-	move_list(&level->truncates, &outer->truncates);
-	move_list(&level->flights, &outer->flights);
-	cs_xactdelta.levels = outer;
+	if (value->key->top == value)
+		value->key->top = (CsXactDeltaValue *) item->below;
+	free_value(value);
 }
 
-void
-cs_xactdelta_subaborted(SubTransactionId sub)
+static void
+discard_flight(CsSubxactItem *item)
 {
-	CsXactDeltaLevel *level = cs_xactdelta.levels;
-	dlist_mutable_iter iter;
+	CsXactDeltaFlight *flight = (CsXactDeltaFlight *) item;
 
-	if (level == NULL || level->subid != sub)
-		return;
-	dlist_foreach_modify(iter, &level->values)
-	{
-		CsXactDeltaValue *value = dlist_container(CsXactDeltaValue, node, iter.cur);
+	cs_deferred_unwritten(&flight->key, flight->id);
+}
 
-		if (value->key->top == value)
-			value->key->top = value->below;
-		free_value(value);
-	}
-	dlist_foreach_modify(iter, &level->flights)
-	{
-		CsXactDeltaFlight *flight = dlist_container(CsXactDeltaFlight, node, iter.cur);
+static const CsSubxactOps value_ops = {merge_value, discard_value};
+static const CsSubxactOps truncate_ops = {NULL, NULL};
+static const CsSubxactOps flight_ops = {NULL, discard_flight};
 
-		cs_deferred_unwritten(&flight->key, flight->id);
-	}
-	cs_xactdelta.levels = level->outer;
+void
+cs_xactdelta_join(void)
+{
+	cs_subxact_join(&cs_xactdelta.values, &value_ops);
+	cs_subxact_join(&cs_xactdelta.truncates, &truncate_ops);
+	cs_subxact_join(&cs_xactdelta.flights, &flight_ops);
 }

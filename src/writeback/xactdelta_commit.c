@@ -204,24 +204,6 @@ no_room_error(const CsBinding *binding)
 
 /* ----- PRE_COMMIT ----- */
 
-static bool
-has_flights(void)
-{
-	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
-		if (!dlist_is_empty(&level->flights))
-			return true;
-	return false;
-}
-
-static bool
-has_truncates(void)
-{
-	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
-		if (!dlist_is_empty(&level->truncates))
-			return true;
-	return false;
-}
-
 static uint64
 own_xid(void)
 {
@@ -273,7 +255,7 @@ reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 
 	flags |= changed->top->flags;
 	/* nobody flushes while we do */
-	if (has_flights())
+	if (!cs_subxact_is_empty(&cs_xactdelta.flights))
 		flags |= CS_RESERVE_FORCE;
 	for (int waits = 0;; waits++)
 	{
@@ -431,13 +413,13 @@ write_journal(CsXactDeltaKey *changed, const CsDelta *delta)
 static void
 journal_truncates(void)
 {
-	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
+	for (CsSubxactLevel *level = cs_xactdelta.truncates.top; level != NULL; level = level->outer)
 	{
 		dlist_iter	iter;
 
-		dlist_foreach(iter, &level->truncates)
+		dlist_foreach(iter, &level->items)
 		{
-			CsXactDeltaTruncate *truncate = dlist_container(CsXactDeltaTruncate, node, iter.cur);
+			CsXactDeltaTruncate *truncate = dlist_container(CsXactDeltaTruncate, item.node, iter.cur);
 
 			if (truncate->durable)
 				cs_journal_write_truncate(truncate->relid, cs_xactdelta.stamp);
@@ -448,7 +430,8 @@ journal_truncates(void)
 static void
 after_marks(void)
 {
-	if (cs_xactdelta.context == NULL || (cs_xactdelta.keys == NULL && !has_truncates()))
+	if (cs_xactdelta.context == NULL ||
+		(cs_xactdelta.keys == NULL && cs_subxact_is_empty(&cs_xactdelta.truncates)))
 		return;
 	CS_TEST_POINT("before_stamp");
 	cs_xactdelta.stamp = cs_commitepoch_enter();
@@ -480,11 +463,11 @@ prepare(void)
 	if (cs_xactdelta.context == NULL)
 		return;
 	for_each_key(refuse_change);
-	if (has_truncates())
+	if (!cs_subxact_is_empty(&cs_xactdelta.truncates))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has truncated a table attached with write_back")));
-	if (has_flights())
+	if (!cs_subxact_is_empty(&cs_xactdelta.flights))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has flushed deferred writes")));
@@ -497,7 +480,9 @@ forget(void)
 {
 	cs_xactdelta.context = NULL;	/* the memory goes with the transaction */
 	cs_xactdelta.keys = NULL;
-	cs_xactdelta.levels = NULL;
+	cs_xactdelta.values.top = NULL;
+	cs_xactdelta.truncates.top = NULL;
+	cs_xactdelta.flights.top = NULL;
 	cs_xactdelta.stamp = 0;
 }
 
@@ -516,25 +501,19 @@ tell_flusher(const CsXactDeltaKey *changed)
 static void
 end_flights(bool committed)
 {
+	CsXactDeltaFlight *flight;
 	int			slot = -1;
 
-	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
+	while ((flight = (CsXactDeltaFlight *) cs_subxact_pop(&cs_xactdelta.flights)) != NULL)
 	{
-		dlist_iter	iter;
-
-		dlist_foreach(iter, &level->flights)
-		{
-			CsXactDeltaFlight *flight = dlist_container(CsXactDeltaFlight, node, iter.cur);
-
-			if (committed)
-				cs_deferred_flushed(&flight->key, flight->id);
-			else
-				cs_deferred_unwritten(&flight->key, flight->id);
-			/* those of one table come one after the other */
-			if (committed && slot >= 0 && flight->slot != slot)
-				cs_state_flushed(slot, 0, NULL);
-			slot = flight->slot;
-		}
+		if (committed)
+			cs_deferred_flushed(&flight->key, flight->id);
+		else
+			cs_deferred_unwritten(&flight->key, flight->id);
+		/* those of one table come one after the other */
+		if (committed && slot >= 0 && flight->slot != slot)
+			cs_state_flushed(slot, 0, NULL);
+		slot = flight->slot;
 	}
 	if (committed && slot >= 0)
 		cs_state_flushed(slot, 0, NULL);
@@ -568,24 +547,25 @@ end_parts(bool committed)
 }
 
 static void
+end_truncates(void)
+{
+	CsXactDeltaTruncate *truncate;
+
+	while ((truncate = (CsXactDeltaTruncate *) cs_subxact_pop(&cs_xactdelta.truncates)) != NULL)
+	{
+		cs_deferred_truncate(truncate->slot);
+		cs_state_ask_flush(truncate->slot);
+		cs_state_wake(truncate->slot);
+	}
+}
+
+static void
 committed(void)
 {
 	if (cs_xactdelta.context == NULL)
 		return;
 	CS_TEST_POINT("before_flip");
-	for (CsXactDeltaLevel *level = cs_xactdelta.levels; level != NULL; level = level->outer)
-	{
-		dlist_iter	iter;
-
-		dlist_foreach(iter, &level->truncates)
-		{
-			int			slot = dlist_container(CsXactDeltaTruncate, node, iter.cur)->slot;
-
-			cs_deferred_truncate(slot);
-			cs_state_ask_flush(slot);
-			cs_state_wake(slot);
-		}
-	}
+	end_truncates();
 	CS_TEST_POINT("before_flushed");
 	end_flights(true);
 	end_parts(true);
@@ -610,13 +590,12 @@ static const CsParticipant participant = {
 	.after_marks = after_marks,
 	.prepare = prepare,
 	.committed = committed,
-	.aborted = aborted,
-	.subcommitted = cs_xactdelta_subcommitted,
-	.subaborted = cs_xactdelta_subaborted
+	.aborted = aborted
 };
 
 void
 cs_xactdelta_init(void)
 {
+	cs_xactdelta_join();
 	cs_xact_join(&participant);
 }

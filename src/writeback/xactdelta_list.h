@@ -9,16 +9,13 @@
 #ifndef CS_XACTDELTA_LIST_H
 #define CS_XACTDELTA_LIST_H
 
-#include "lib/ilist.h"
-
 #include "writeback/xactdelta.h"
+#include "xact/subxact_stack.h"
 
 typedef struct CsXactDeltaValue
 {
-	dlist_node	node;			/* in its subtransaction's list */
-	struct CsXactDeltaValue *below; /* same key, an outer subtransaction */
+	CsSubxactItem item;
 	struct CsXactDeltaKey *key;
-	SubTransactionId subid;
 	char	   *delta;			/* encoded */
 	Size		len;
 	int			flags;			/* CS_RESERVE_... */
@@ -63,7 +60,7 @@ typedef struct CsXactDeltaEntry
 
 typedef struct CsXactDeltaTruncate
 {
-	dlist_node	node;
+	CsSubxactItem item;
 	int			slot;
 	Oid			relid;
 	bool		durable;
@@ -72,35 +69,26 @@ typedef struct CsXactDeltaTruncate
 /* A record that was written to its table. */
 typedef struct CsXactDeltaFlight
 {
-	dlist_node	node;
+	CsSubxactItem item;
 	int			slot;
 	CsKey		key;
 	uint64		id;
 } CsXactDeltaFlight;
-
-/* What one subtransaction did. */
-typedef struct CsXactDeltaLevel
-{
-	struct CsXactDeltaLevel *outer;
-	SubTransactionId subid;
-	dlist_head	values;
-	dlist_head	truncates;
-	dlist_head	flights;
-} CsXactDeltaLevel;
 
 /* Private to the backend and to the transaction. */
 typedef struct CsXactDelta
 {
 	MemoryContext context;		/* NULL: nothing was done */
 	cs_xactdeltaset_hash *keys;
-	CsXactDeltaLevel *levels;	/* innermost first */
+	CsSubxactStack values;
+	CsSubxactStack truncates;
+	CsSubxactStack flights;
 	uint64		stamp;			/* 0: not drawn */
 } CsXactDelta;
 
 extern CsXactDelta cs_xactdelta;
 
 extern MemoryContext cs_xactdelta_context(void);
-extern void cs_xactdelta_subcommitted(SubTransactionId sub, SubTransactionId parent);
-extern void cs_xactdelta_subaborted(SubTransactionId sub);
+extern void cs_xactdelta_join(void);
 
 #endif							/* CS_XACTDELTA_LIST_H */

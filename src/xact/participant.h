@@ -2,7 +2,8 @@
  *
  * participant.h
  *		Where the protocol calls those who keep changes of their own until the
- *		transaction ends: deferred writes, keys and values.
+ *		transaction ends: deferred writes, keys and values.  The end of a
+ *		subtransaction is told by subxact_stack.h.
  *
  * They are called in every transaction, in the order in which they joined, so
  * having nothing to do must cost nothing.
@@ -19,8 +20,6 @@ typedef struct CsParticipant
 	void		(*prepare) (void);	/* PRE_PREPARE; may fail */
 	void		(*committed) (void);	/* must not fail, like all below */
 	void		(*aborted) (void);
-	void		(*subcommitted) (SubTransactionId sub, SubTransactionId parent);
-	void		(*subaborted) (SubTransactionId sub);
 } CsParticipant;
 
 /* Any of the functions may be NULL. */

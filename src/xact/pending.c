@@ -8,9 +8,7 @@
  *		tables	each table touched, with a flag for "all of it"
  *		keys	each key touched, as a hash: enough to mark and to unlink
  *		values	what a key will hold, for write_through: a stack per key, one
- *				element for each subtransaction that changed it, and a list
- *				per subtransaction, so that a subtransaction's end costs what
- *				it changed and no more
+ *				element for each subtransaction that changed it
  *
  * A key without a value is only invalidated.  Keys are never taken back, not
  * even by ROLLBACK TO SAVEPOINT; values are.
@@ -22,20 +20,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/memutils.h"
 
 #include "guc.h"
 #include "xact/pending.h"
-
-/* The values of one subtransaction. */
-typedef struct CsPendingLevel
-{
-	struct CsPendingLevel *outer;
-	SubTransactionId subid;
-	dlist_head	values;
-} CsPendingLevel;
 
 /* Most transactions change a few keys, and each of them fills this with zeroes. */
 #define INITIAL_KEYS	8
@@ -178,22 +167,6 @@ kept_limit(void)
 	return Max((Size) cs_memory_mb * 1024 * 1024 / 8, 256 * 1024);
 }
 
-static CsPendingLevel *
-current_level(void)
-{
-	SubTransactionId subid = GetCurrentSubTransactionId();
-	CsPendingLevel *level = cs_pending.levels;
-
-	if (level != NULL && level->subid == subid)
-		return level;
-	level = MemoryContextAllocZero(cs_pending_context(), sizeof(CsPendingLevel));
-	level->subid = subid;
-	level->outer = cs_pending.levels;
-	dlist_init(&level->values);
-	cs_pending.levels = level;
-	return level;
-}
-
 static void
 clear_value(CsPendingValue *value)
 {
@@ -240,16 +213,12 @@ cs_pending_push(int slot, uint64 hash, const CsPublish *publish)
 		(cs_pending.kept + publish->len > kept_limit() ||
 		 (value != NULL && !is_same_key(value, publish))))
 		publish = NULL;
-	if (value == NULL || value->subid != GetCurrentSubTransactionId())
+	if (value == NULL || !cs_subxact_is_current(&value->item))
 	{
-		CsPendingLevel *level = current_level();
-
 		value = MemoryContextAllocZero(cs_pending_context(),
 									   sizeof(CsPendingValue));
 		value->name = key->name;
-		value->subid = level->subid;
-		value->below = key->top;
-		dlist_push_head(&level->values, &value->node);
+		cs_subxact_add(&cs_pending.values, &value->item, (CsSubxactItem *) key->top);
 		key->top = value;
 	}
 	clear_value(value);
@@ -259,62 +228,29 @@ cs_pending_push(int slot, uint64 hash, const CsPublish *publish)
 
 /* ----- subtransactions ----- */
 
-/* The inner value is the outer subtransaction's now, and replaces its own. */
 static void
-hand_up(CsPendingValue *value, SubTransactionId parent)
+merge_value(CsSubxactItem *item, CsSubxactItem *older)
 {
-	CsPendingValue *below = value->below;
-
-	value->subid = parent;
-	if (below == NULL || below->subid != parent)
-		return;
-	value->below = below->below;
-	dlist_delete(&below->node);
-	clear_value(below);
-	pfree(below);
+	clear_value((CsPendingValue *) older);
+	pfree(older);
 }
 
-void
-cs_pending_subcommit(SubTransactionId sub, SubTransactionId parent)
+static void
+discard_value(CsSubxactItem *item)
 {
-	CsPendingLevel *level = cs_pending.levels;
-	CsPendingLevel *outer;
-	dlist_iter	each;
-	dlist_mutable_iter moving;
+	CsPendingValue *value = (CsPendingValue *) item;
+	CsPendingKey *key = find_key(value->name.slot, value->name.hash);
 
-	if (level == NULL || level->subid != sub)
-		return;
-	outer = level->outer;
-	dlist_foreach(each, &level->values)
-		hand_up(dlist_container(CsPendingValue, node, each.cur), parent);
-	level->subid = parent;
-	if (outer == NULL || outer->subid != parent)
-		return;
-	dlist_foreach_modify(moving, &level->values)
-	{
-		dlist_delete(moving.cur);
-		dlist_push_head(&outer->values, moving.cur);
-	}
-	cs_pending.levels = outer;
+	if (key != NULL && key->top == value)
+		key->top = (CsPendingValue *) item->below;
+	clear_value(value);
+	pfree(value);
 }
 
+static const CsSubxactOps value_ops = {merge_value, discard_value};
+
 void
-cs_pending_subabort(SubTransactionId sub)
+cs_pending_init(void)
 {
-	CsPendingLevel *level = cs_pending.levels;
-	dlist_mutable_iter iter;
-
-	if (level == NULL || level->subid != sub)
-		return;
-	dlist_foreach_modify(iter, &level->values)
-	{
-		CsPendingValue *value = dlist_container(CsPendingValue, node, iter.cur);
-		CsPendingKey *key = find_key(value->name.slot, value->name.hash);
-
-		if (key != NULL && key->top == value)
-			key->top = value->below;
-		clear_value(value);
-		pfree(value);
-	}
-	cs_pending.levels = level->outer;
+	cs_subxact_join(&cs_pending.values, &value_ops);
 }

@@ -9,9 +9,8 @@
 #ifndef CS_PENDING_H
 #define CS_PENDING_H
 
-#include "lib/ilist.h"
-
 #include "store/store.h"
+#include "xact/subxact_stack.h"
 #include "xact/xact.h"
 
 typedef struct CsPendingName
@@ -24,10 +23,8 @@ typedef struct CsPendingName
 /* What a key holds as of some subtransaction. */
 typedef struct CsPendingValue
 {
-	dlist_node	node;			/* in its subtransaction's list */
-	struct CsPendingValue *below;	/* same key, an outer subtransaction */
+	CsSubxactItem item;
 	CsPendingName name;
-	SubTransactionId subid;
 	char	   *data;			/* value and key; NULL: only that it changed */
 	Size		size;			/* of data */
 	CsPublish	publish;		/* if data; points into it */
@@ -70,7 +67,7 @@ typedef struct CsPending
 	MemoryContext context;		/* NULL: nothing pending */
 	cs_keyset_hash *keys;
 	CsPendingTable *tables;
-	struct CsPendingLevel *levels;	/* innermost first */
+	CsSubxactStack values;
 	Size		kept;			/* bytes of values */
 	Oid		   *ddl;
 	int			nddl;
@@ -85,8 +82,7 @@ extern void cs_pending_push(int slot, uint64 hash, const CsPublish *publish);
 extern CsPendingTable *cs_pending_table(int slot, bool create);
 extern void cs_pending_whole(int slot, bool ddl);
 extern void cs_pending_add_ddl(Oid relation);
-extern void cs_pending_subcommit(SubTransactionId sub, SubTransactionId parent);
-extern void cs_pending_subabort(SubTransactionId sub);
 extern void cs_pending_forget(void);
+extern void cs_pending_init(void);
 
 #endif							/* CS_PENDING_H */

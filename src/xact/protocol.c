@@ -125,7 +125,7 @@ remember(void)
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 		if (table->slot >= 0)
 			table->epoch = cs_slot_epoch(cs_slot_read(table->slot));
-	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+	if (cs_pending.keys == NULL || cs_subxact_is_empty(&cs_pending.values))
 		return;
 	cs_keyset_start_iterate(cs_pending.keys, &iter);
 	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
@@ -221,7 +221,7 @@ publish_all(void)
 	cs_keyset_iterator iter;
 	CsPendingKey *key;
 
-	if (cs_pending.keys == NULL || cs_pending.levels == NULL)
+	if (cs_pending.keys == NULL || cs_subxact_is_empty(&cs_pending.values))
 		return;
 	cs_keyset_start_iterate(cs_pending.keys, &iter);
 	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
@@ -303,11 +303,11 @@ prepare(void)
 /* ----- callbacks ----- */
 
 /* Call this function of all participants that have it. */
-#define CALL_PARTICIPANTS(function, ...) \
+#define CALL_PARTICIPANTS(function) \
 	do { \
 		for (int i_ = 0; i_ < n_participants; i_++) \
 			if (participants[i_]->function != NULL) \
-				participants[i_]->function(__VA_ARGS__); \
+				participants[i_]->function(); \
 	} while (0)
 
 static void
@@ -375,21 +375,18 @@ subxact_callback(SubXactEvent event, SubTransactionId mine,
 				 SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		cs_pending_subcommit(mine, parent);
-		CALL_PARTICIPANTS(subcommitted, mine, parent);
-	}
+		cs_subxact_committed(mine, parent);
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		cs_xact_lock_generation++;
-		cs_pending_subabort(mine);
-		CALL_PARTICIPANTS(subaborted, mine);
+		cs_subxact_aborted(mine);
 	}
 }
 
 void
 cs_xact_init(void)
 {
+	cs_pending_init();
 	RegisterXactCallback(xact_callback, NULL);
 	RegisterSubXactCallback(subxact_callback, NULL);
 }
@@ -468,7 +465,7 @@ cs_xact_publish(int slot, uint64 hash, const CsPublish *publish)
 {
 	cs_xact_touch_only(slot, hash);
 	/* that there is no value need not be said before there has been one */
-	if (phase == PHASE_OPEN && (publish != NULL || cs_pending.levels != NULL))
+	if (phase == PHASE_OPEN && (publish != NULL || !cs_subxact_is_empty(&cs_pending.values)))
 		cs_pending_push(slot, hash, publish);
 }
 
