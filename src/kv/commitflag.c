@@ -87,7 +87,7 @@ cs_commitflag_shmem_init(void)
 {
 	bool		found;
 
-	flags = ShmemInitStruct("cache_strategies cells", cs_commitflag_shmem_size(), &found);
+	flags = ShmemInitStruct("cache_strategies commit flags", cs_commitflag_shmem_size(), &found);
 	if (found)
 		return;
 	pg_atomic_init_u64(&flags->version, 1);

@@ -62,10 +62,10 @@
 #include "writeback/journal.h"
 #include "writeback/journalread.h"
 
-#define FIRST_ERA		1
+#define FIRST_EPOCH		1
 
 /* Stamps are bigint in tables, and compared there. */
-#define LAST_ERA		cs_stamp_epoch((uint64) PG_INT64_MAX)
+#define LAST_EPOCH		cs_stamp_epoch((uint64) PG_INT64_MAX)
 
 #define JOURNAL_CHOICES	64
 
@@ -93,14 +93,14 @@ cs_commitepoch_shmem_init(void)
 {
 	bool		found;
 
-	epochs = ShmemInitStruct("cache_strategies eras", cs_commitepoch_shmem_size(), &found);
+	epochs = ShmemInitStruct("cache_strategies commit epochs", cs_commitepoch_shmem_size(), &found);
 	if (found)
 		return;
-	pg_atomic_init_u64(&epochs->next, cs_stamp_first(FIRST_ERA) + 1);
+	pg_atomic_init_u64(&epochs->next, cs_stamp_first(FIRST_EPOCH) + 1);
 	for (int parity = 0; parity < 2; parity++)
 	{
 		pg_atomic_init_u32(&epochs->writers[parity], 0);
-		pg_atomic_init_u64(&epochs->closed[parity], FIRST_ERA);
+		pg_atomic_init_u64(&epochs->closed[parity], FIRST_EPOCH);
 	}
 	ConditionVariableInit(&epochs->moved);
 	for (int i = 0; i < JOURNAL_CHOICES; i++)
@@ -256,10 +256,10 @@ begin_epoch(uint64 from, uint64 to)
 	uint64		word = pg_atomic_read_u64(&epochs->next);
 
 	Assert(((from ^ to) & 1) == 1);
-	if (to > LAST_ERA)
+	if (to > LAST_EPOCH)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("no more eras for deferred writes"),
+				 errmsg("no more commit epochs for deferred writes"),
 				 errdetail("The last one has been reached, or a stamp in the journal is not one of this extension's.")));
 	while (cs_stamp_epoch(word) == from)
 	{
@@ -276,7 +276,7 @@ static void
 check_outside(void)
 {
 	if (my_stamp != 0)
-		elog(ERROR, "cannot wait for the end of an era from within one");
+		elog(ERROR, "cannot wait for the end of a commit epoch from within one");
 }
 
 /*

@@ -299,9 +299,9 @@ cs_test_left_behind(PG_FUNCTION_ARGS)
 	say_left(&all, "marks of whole tables", whole);
 	say_left(&all, "marks of any changes", any);
 	say_left(&all, "flights", cs_flight_count());
-	say_left(&all, "cells", cs_commitflag_count());
+	say_left(&all, "commit flags", cs_commitflag_count());
 	say_left(&all, "key locks", cs_keylock_count());
-	say_left(&all, "writers in an era", cs_journal_writers());
+	say_left(&all, "writers in a commit epoch", cs_journal_writers());
 	say_left(&all, "moving rows", moving);
 	if (!cs_store_is_settled(problem, sizeof(problem)))
 		appendStringInfo(&all, "%s%s", all.len > 0 ? ", " : "", problem);

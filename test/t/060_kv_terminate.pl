@@ -25,7 +25,7 @@ sub keys_hold
 }
 
 # With a table, the keys change when the transaction becomes visible, a little
-# before the cell says so.
+# before the commit flag says so.
 foreach my $case (
 	[ 'kv_after_hold', 0, 0 ],
 	[ 'kv_before_stage', 0, 0 ],

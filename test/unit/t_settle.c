@@ -43,13 +43,13 @@
 #define HAS_FLEETING(version) ((version) % 4 == 0)
 
 /* What transaction a writer is in: its serial number, and whether it is over. */
-typedef struct Cell
+typedef struct Flag
 {
 	pg_atomic_uint64 word;		/* serial * 2 + committed */
 	char		pad[120];
-}			Cell;
+}			Flag;
 
-static Cell cells[WRITERS];
+static Flag flags[WRITERS];
 static pg_atomic_uint64 oldest[GROUPS];
 static pg_atomic_uint64 increments[COUNTERS];
 static pg_atomic_uint32 stop;
@@ -120,7 +120,7 @@ untagged(const CsMeta *meta, void *arg)
 static bool
 committed(uint64 tag, void *arg)
 {
-	return pg_atomic_read_u64(&cells[tag % WRITERS].word) == tag / WRITERS * 2 + 1;
+	return pg_atomic_read_u64(&flags[tag % WRITERS].word) == tag / WRITERS * 2 + 1;
 }
 
 /* False: there is no such key. */
@@ -168,12 +168,12 @@ static void
 transaction(Worker * w, int group, bool commit)
 {
 	uint64		version = pg_atomic_read_u64(&oldest[group]) + (commit ? 2 : 1);
-	uint64		serial = pg_atomic_read_u64(&cells[w->n].word) / 2 + 1;
+	uint64		serial = pg_atomic_read_u64(&flags[w->n].word) / 2 + 1;
 	uint64		tag = serial * WRITERS + w->n;
 	int			i;
 
 	expect(COMMITS(version) == commit);
-	pg_atomic_write_u64(&cells[w->n].word, serial * 2);
+	pg_atomic_write_u64(&flags[w->n].word, serial * 2);
 	pg_memory_barrier();
 	for (i = 0; i < MEMBERS; i++)
 	{
@@ -186,7 +186,7 @@ transaction(Worker * w, int group, bool commit)
 	if (commit)
 	{
 		pg_memory_barrier();
-		pg_atomic_write_u64(&cells[w->n].word, serial * 2 + 1);
+		pg_atomic_write_u64(&flags[w->n].word, serial * 2 + 1);
 		pg_memory_barrier();
 		pg_atomic_write_u64(&oldest[group], version);
 	}
@@ -384,7 +384,7 @@ start(Worker * workers)
 	shim_new_store(1, 2, 2);
 	pg_atomic_init_u32(&stop, 0);
 	for (i = 0; i < WRITERS; i++)
-		pg_atomic_init_u64(&cells[i].word, 0);
+		pg_atomic_init_u64(&flags[i].word, 0);
 	for (i = 0; i < GROUPS; i++)
 		pg_atomic_init_u64(&oldest[i], 0);
 	for (i = 0; i < COUNTERS; i++)
