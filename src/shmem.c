@@ -47,6 +47,10 @@ startup(void)
 	ready = true;
 }
 
+/*
+ * Install the hooks that set up these parts, in their order; only while
+ * libraries are preloaded.
+ */
 void
 cs_shmem_hook(const CsShmemPart *list, int n)
 {
@@ -58,12 +62,18 @@ cs_shmem_hook(const CsShmemPart *list, int n)
 	shmem_startup_hook = startup;
 }
 
+/*
+ * Was the library preloaded?
+ */
 bool
 cs_shmem_ready(void)
 {
 	return ready;
 }
 
+/*
+ * An error if not.
+ */
 void
 cs_shmem_require(void)
 {

@@ -17,16 +17,8 @@ typedef struct CsShmemPart
 	void		(*init) (void); /* under AddinShmemInitLock */
 } CsShmemPart;
 
-/*
- * Install the hooks that set up these parts, in their order; only while libraries
- * are preloaded.
- */
 extern void cs_shmem_hook(const CsShmemPart *list, int n);
-
-/* Was the library preloaded? */
 extern bool cs_shmem_ready(void);
-
-/* An error if not. */
 extern void cs_shmem_require(void);
 
 #endif							/* CS_SHMEM_H */

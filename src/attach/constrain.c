@@ -59,6 +59,9 @@ has_check(const ColumnDef *column)
 	return false;
 }
 
+/*
+ * Does the command look at the rows that there are, or refuse some to come?
+ */
 bool
 cs_constrain_constrains(const AlterTableCmd *cmd)
 {
@@ -136,6 +139,10 @@ flush(Oid relid)
 		flush_binding(cs_binding_get(relid));
 }
 
+/*
+ * The rows of the table, and of those below it, are about to be constrained:
+ * write what is deferred for them.  Throws what makes that impossible.
+ */
 void
 cs_constrain_table(Oid relid)
 {

@@ -10,13 +10,7 @@
 
 #include "nodes/parsenodes.h"
 
-/* Does the command look at the rows that there are, or refuse some to come? */
 extern bool cs_constrain_constrains(const AlterTableCmd *cmd);
-
-/*
- * The rows of the table, and of those below it, are about to be constrained: write
- * what is deferred for them.  Throws what makes that impossible.
- */
 extern void cs_constrain_table(Oid relid);
 
 /* The same for all tables with columns of a domain. */

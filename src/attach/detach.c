@@ -30,6 +30,9 @@
 
 PG_FUNCTION_INFO_V1(cs_detach);
 
+/*
+ * Write what has been deferred so far, by the options so far.
+ */
 void
 cs_detach_flush(Oid relid)
 {
@@ -60,6 +63,10 @@ discard_all(Oid relid)
 		cs_xactdelta_truncate(binding);
 }
 
+/*
+ * Take the table out of cache.bindings, with what the journal and its own
+ * triggers are there for; was it there?  SPI is connected.
+ */
 bool
 cs_detach_forget(Oid relid, const char *qualified_name)
 {

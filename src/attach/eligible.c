@@ -118,6 +118,9 @@ check_primary_key(Relation rel)
 	refuse(rel, true, "It has no primary key.", "Add one with ALTER TABLE ... ADD PRIMARY KEY.");
 }
 
+/*
+ * May the current role do that with this relation, and can it be done?
+ */
 void
 cs_eligible_check(Relation rel, bool attach)
 {

@@ -10,7 +10,6 @@
 
 #include "utils/rel.h"
 
-/* May the current role do that with this relation, and can it be done? */
 extern void cs_eligible_check(Relation rel, bool attach);
 
 #endif							/* CS_ELIGIBLE_H */

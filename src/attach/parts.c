@@ -72,7 +72,11 @@ is_bound(Oid relid)
 	return cs_binding_read_options(relid, &options);
 }
 
-/* With itself; children of plain inheritance are tables of their own. */
+/*
+ * A relation with its partitions, each locked.
+ *
+ * With itself; children of plain inheritance are tables of their own.
+ */
 List *
 cs_parts_list(Oid relid, LOCKMODE mode)
 {
@@ -119,6 +123,12 @@ take_over(Oid relid, Oid attached, Oid tracked)
 		say_given_up(relid, bound && OidIsValid(attached), attached, tracked);
 }
 
+/*
+ * The partitions of 'relid', and itself unless it is one of the two others,
+ * get clones of the triggers of 'attached' or 'tracked' (InvalidOid: there is
+ * none): have them give up what they do not need beside that.  The caller has
+ * ShareRowExclusiveLock on 'relid' at least.
+ */
 void
 cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
 {
@@ -149,6 +159,10 @@ renew(Oid relid)
 	cs_owner_end(&saved);
 }
 
+/*
+ * Give those that are attached or tracked by themselves the triggers they
+ * need.
+ */
 void
 cs_parts_renew(Oid relid)
 {
@@ -219,8 +233,11 @@ check_owner(const RangeVar *name, Oid relid, Oid old, void *arg)
 }
 
 /*
+ * Before ALTER TABLE ... ATTACH PARTITION.
+ *
  * The locks are the command's own, and are taken in its order.  It looks the
- * names up again; if they mean others by then, it fails over triggers at worst.
+ * names up again; if they mean others by then, it fails over triggers at
+ * worst.
  */
 void
 cs_parts_before_attach(const RangeVar *parent, const RangeVar *part)
@@ -245,6 +262,9 @@ cs_parts_before_attach(const RangeVar *parent, const RangeVar *part)
 		cs_parts_take_over(below, attached, tracked);
 }
 
+/*
+ * A table has become, or ceased to be, a partition or a child.
+ */
 void
 cs_parts_after_move(const RangeVar *table)
 {

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * change.c
- *		Changing keys, with the transaction or at once.
+ *		Changing keys, with the transaction or immediately.
  *
- * A change of the transaction goes to the list of changed keys, under the
- * key's lock, and to the store at the end (commit.c).  A change that is made
- * at once goes to the store by compare-and-swap of the whole entry, and takes
- * locks only if somebody has some (keylock.c).
+ * A change with the transaction is entered into the list of changed keys,
+ * under the key's lock, and into the store at the end (commit.c).  An
+ * immediate change is a compare-and-swap of the whole entry in the store, and
+ * takes locks only if a transaction holds some (keylock.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +28,7 @@
 #include "testpoint.h"
 #include "xact/xact.h"
 
-/* ----- what is refused ----- */
+/* ----- checks ----- */
 
 static void
 check_may_change(void)
@@ -48,7 +48,10 @@ too_large_error(Size size)
 			 errhint("The limit follows from cache_strategies.memory and cache_strategies.partitions.")));
 }
 
-/* False: it cannot be put, and the caller can do without. */
+/*
+ * Whether the value can be stored at all.  If not, throws 54000 unless
+ * 'best_effort'.
+ */
 static bool
 check_size(const CsKvKey *key, const CsKvValue *value, bool best_effort)
 {
@@ -67,9 +70,9 @@ check_size(const CsKvKey *key, const CsKvValue *value, bool best_effort)
 }
 
 /*
- * What the store holds, for who has the key's lock.  Through the partition lock,
- * even if nobody wants to know: an immediate change that began before we had the
- * lock is over then.
+ * Read what the store holds, under the key's lock.  The lookup passes through
+ * the partition lock even if the value is not needed: an immediate change that
+ * began before the lock was taken is then finished.
  */
 static bool
 read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
@@ -83,6 +86,9 @@ read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
 	return false;
 }
 
+/*
+ * cs_kv_change() with the transaction.
+ */
 static bool
 change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
@@ -118,15 +124,18 @@ change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 	return done;
 }
 
-/* ----- changing at once ----- */
+/* ----- immediate changes ----- */
 
 typedef enum Outcome
 {
 	OUTCOME_DONE,
-	OUTCOME_NO_ROOM,			/* it was removed instead */
+	OUTCOME_NO_ROOM,			/* the key was removed instead */
 	OUTCOME_AGAIN
 } Outcome;
 
+/*
+ * Check of cs_store_replace(), called under the partition lock.
+ */
 static bool
 nobody_holds(void *arg)
 {
@@ -136,7 +145,10 @@ nobody_holds(void *arg)
 	return result;
 }
 
-/* Such a value would be lost if the transaction were rolled back. */
+/*
+ * Refuse tags that this transaction has invalidated: the value would be lost
+ * if the transaction were rolled back.
+ */
 static void
 check_tags(const CsKvKey *key, const CsKvValue *value)
 {
@@ -147,7 +159,11 @@ check_tags(const CsKvKey *key, const CsKvValue *value)
 				 errhint("Change it without \"immediate\", or in a transaction of its own.")));
 }
 
-/* 'value' NULL: remove it. */
+/*
+ * Replace the entry of the version 'expected'; remove it if 'value' is NULL.
+ * Unless 'locked', the change is refused if a transaction holds a lock on the
+ * key.
+ */
 static CsStage
 replace_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked)
 {
@@ -180,7 +196,10 @@ remove_entry(const CsKvKey *key, uint64 expected, bool locked)
 		OUTCOME_AGAIN : OUTCOME_DONE;
 }
 
-/* What cannot be put goes, so that an older value does not stay in its place. */
+/*
+ * Put a value.  A best-effort value that cannot be stored removes the entry,
+ * so that no older value stays.
+ */
 static Outcome
 put_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool locked,
 		  bool best_effort)
@@ -211,8 +230,9 @@ put_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool lock
 }
 
 /*
- * A transaction that has invalidated the tag of a key and set the key anew may
- * have flipped between our look at the key and that at its tag.
+ * Whether the key has another version meanwhile.  A transaction that has
+ * invalidated a tag of the key and set the key again may have committed
+ * between our reading the key and our reading the tag.
  */
 static bool
 is_replaced(const CsKvKey *key, uint64 version)
@@ -229,9 +249,9 @@ is_replaced(const CsKvKey *key, uint64 version)
 }
 
 /*
- * Look, ask, and put in place what was asked for unless somebody was faster.
- * What is dead is as good as nothing there; what has lost a tag is not, for it is
- * going to be replaced.
+ * One try of an immediate change: read, decide, and replace the entry unless
+ * it has changed.  A dead entry counts as none.  An entry that has lost a tag
+ * does not, since it will be replaced.
  */
 static Outcome
 try_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg, bool locked)
@@ -269,6 +289,9 @@ try_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg, bool lo
 	return outcome;
 }
 
+/*
+ * Immediate change under the key's lock.
+ */
 static Outcome
 change_locked(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
@@ -282,6 +305,9 @@ change_locked(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 	return outcome;
 }
 
+/*
+ * cs_kv_change() for an immediate change.
+ */
 static bool
 change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
@@ -305,8 +331,9 @@ change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 	return outcome == OUTCOME_DONE;
 }
 
-/* ----- both ----- */
+/* ----- entry points ----- */
 
+/* As cs_kv_change(), without checking whether the transaction may write. */
 bool
 cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
@@ -315,7 +342,19 @@ cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg
 	return change_later(key, how, change, arg);
 }
 
-/* A space without a place in shared memory has no keys: none is to be removed. */
+/*
+ * Change a key.
+ *
+ * Unless 'immediate', the change is made under the key's lock, which is held
+ * until the end of the (sub)transaction.  This transaction sees it at once,
+ * others after commit.
+ *
+ * Throws 54000 if the value is too large, 53200 if there is no room (only if
+ * immediate, otherwise at commit), 55006 if it is immediate and this
+ * transaction has changed the key.  Returns false if a best-effort value was
+ * not stored for lack of room; the key is then removed, so that no older value
+ * stays.  A space without a slot has no keys, so there is none to be removed.
+ */
 bool
 cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
@@ -326,6 +365,10 @@ cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 	return cs_kv_change_any(key, how, change, arg);
 }
 
+/*
+ * Announce that so many keys of the space will be changed, not immediately.
+ * If there are too many for individual locks, the whole space is locked.
+ */
 void
 cs_kv_announce(const CsSpace *space, int64 nkeys)
 {

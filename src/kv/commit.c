@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * commit.c
- *		How the keys that a transaction has changed become valid.
+ *		Making the keys that a transaction has changed valid.
  *
- *		PRE_COMMIT	open the commit flag; stage every key; give the commit flag the xid
- *		COMMIT		flip the commit flag, THEN settle every key, THEN close the commit flag,
- *					THEN take back the counters of locks
- *		ABORT		settle every key, THEN the same
+ *		PRE_COMMIT	open the commit flag; stage every key; set the commit flag's xid
+ *		COMMIT		flip the commit flag, THEN settle every key, THEN close the
+ *					commit flag, THEN decrement the counters of locks
+ *		ABORT		settle every key, THEN close and decrement likewise
  *
- * The flip changes all keys at once; settling only makes that last when the
- * commit flag goes on to another transaction.  All that can fail is done at
+ * The flip changes all keys at once.  Settling makes the change independent of
+ * the commit flag, which is then reused.  Everything that can fail is done at
  * PRE_COMMIT.
  *
- * The locks themselves are given back by PostgreSQL, after these callbacks.
+ * The locks themselves are released by PostgreSQL, after these callbacks.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,12 +31,15 @@
 #include "testpoint.h"
 #include "xact/participant.h"
 
-static uint64 tag = 0;			/* of the commit flag while it is open */
-static bool ending = false;		/* PRE_COMMIT is done, or under way */
+static uint64 tag = 0;			/* of the commit flag while it is open, else 0 */
+static bool ending = false;		/* PRE_COMMIT has begun */
 static bool notifies = false;	/* this session has used NOTIFY */
 
 /* ----- PRE_COMMIT ----- */
 
+/*
+ * Throw an error if it is too late for changes in this transaction.
+ */
 void
 cs_commit_check_open(void)
 {
@@ -46,6 +49,9 @@ cs_commit_check_open(void)
 				 errmsg("cannot change keys of the cache while the transaction is being committed")));
 }
 
+/*
+ * Throw 53200: no room for keys of the space.
+ */
 void
 cs_commit_no_room_error(const CsSpace *space, const char *message)
 {
@@ -60,6 +66,10 @@ cs_commit_no_room_error(const CsSpace *space, const char *message)
 			 errhint("Raise cache_strategies.memory.")));
 }
 
+/*
+ * Stage one changed key in the store.  A best-effort change that finds no room
+ * is staged as a removal.
+ */
 static void
 stage(CsXactKeyKey *own)
 {
@@ -97,6 +107,9 @@ stage(CsXactKeyKey *own)
 	}
 }
 
+/*
+ * PRE_COMMIT, before the marks of the tables.
+ */
 static void
 before_marks(void)
 {
@@ -115,9 +128,11 @@ before_marks(void)
 }
 
 /*
- * PostgreSQL hands over notifications when we have been through PRE_COMMIT, and
- * assigns an xid for that.  Whoever is notified that a key has changed must not
- * read the old value, so then the xid is needed here already.
+ * Note that this session may send notifications.
+ *
+ * PostgreSQL hands over notifications after our PRE_COMMIT, and assigns an xid
+ * for that.  A session that is notified of a key's change must not read the
+ * old value, so the xid is then assigned here already.
  */
 void
 cs_commit_note_notify(void)
@@ -125,7 +140,10 @@ cs_commit_note_notify(void)
 	notifies = true;
 }
 
-/* Deferred writes may have had an xid assigned meanwhile. */
+/*
+ * PRE_COMMIT, after the marks of the tables.  Deferred writes may have had an
+ * xid assigned meanwhile.
+ */
 static void
 after_marks(void)
 {
@@ -135,6 +153,9 @@ after_marks(void)
 												   GetTopFullTransactionIdIfAny()));
 }
 
+/*
+ * PREPARE TRANSACTION is refused if keys have been changed.
+ */
 static void
 prepare(void)
 {
@@ -147,6 +168,9 @@ prepare(void)
 
 /* ----- the end: nothing here throws or allocates ----- */
 
+/*
+ * Settle what was staged.
+ */
 static void
 settle_all(bool committed)
 {
@@ -162,6 +186,9 @@ settle_all(bool committed)
 	}
 }
 
+/*
+ * Close the commit flag and forget the list of changed keys.
+ */
 static void
 end(void)
 {

@@ -1,26 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * commitflag.c
- *		Commit flags: has the transaction that staged these keys committed?
+ *		Commit flags: whether the transaction that staged a key has committed.
  *
- * Shared: an array with one commit flag for each backend that can be, and the
- * counter of versions.  Only its backend writes a commit flag:
+ * Shared memory holds an array with one commit flag for each possible backend,
+ * and the counter of versions.  All of it is atomic.  A commit flag is written
+ * only by its backend.
  *
  *		word	serial and state; the serial grows with every use
- *		xid		the transaction's, as soon as it is known that it keeps it
+ *		xid		of the transaction, once it is known whether it has one
  *
  *		IDLE		nothing is staged
  *		OPEN		what was staged is not valid, unless the xid has committed
  *		COMMITTED	what was staged is valid
  *
- * The xid is there because a transaction's tables become visible before its
- * COMMIT callback runs, and keys are to change together with tables.  Whether
- * an xid is in progress cannot be asked under a partition lock, so the store
- * lets go of it, asks, and looks again.
+ * The xid is needed because a transaction's changes of tables become visible
+ * before its COMMIT callback runs, and keys are to change together with
+ * tables. Whether an xid is in progress cannot be determined under a partition
+ * lock, so the store releases that lock, asks, and looks again.
  *
- * A commit flag goes on to its next use when everything staged has been
- * settled.  So a tag whose serial is another than the commit flag's will not
- * be met again.
+ * A commit flag is reused only after everything staged under it has been
+ * settled.  So a tag whose serial differs from the commit flag's will not be
+ * met again.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,32 +44,38 @@
 #define NUMBER_BITS		20
 #define NUMBER_MASK		((UINT64CONST(1) << NUMBER_BITS) - 1)
 
-/* Versions are drawn from the shared counter so many at a time. */
+/*
+ * Number of versions that a backend draws from the shared counter at a time.
+ */
 #define VERSIONS		1024
 
-typedef enum CellState
+typedef enum FlagState
 {
 	FLAG_IDLE,
 	FLAG_OPEN,
 	FLAG_COMMITTED
-} CellState;
+} FlagState;
 
 typedef struct CsSharedCommitFlag
 {
-	pg_atomic_uint64 word;		/* serial << STATE_BITS | state */
-	pg_atomic_uint64 xid;		/* 0: none, or not known yet */
+	pg_atomic_uint64 word;		/* atomic; serial << STATE_BITS | state */
+	pg_atomic_uint64 xid;		/* atomic; 0 if there is none, or if it is not
+								 * known yet */
 	char		pad[PG_CACHE_LINE_SIZE - 2 * sizeof(pg_atomic_uint64)];
 } CsSharedCommitFlag;
 
 typedef struct CsSharedCommitFlags
 {
-	pg_atomic_uint64 version;	/* the next that nobody has drawn */
+	pg_atomic_uint64 version;	/* atomic; the next version to be drawn */
 	char		pad[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
 	CsSharedCommitFlag flag[FLEXIBLE_ARRAY_MEMBER];
 } CsSharedCommitFlags;
 
 static CsSharedCommitFlags *flags;
 
+/*
+ * Number of commit flags.
+ */
 static int
 nflags(void)
 {
@@ -98,6 +105,9 @@ cs_commitflag_shmem_init(void)
 	}
 }
 
+/*
+ * Draw a version that no entry has; never 0.
+ */
 uint64
 cs_commitflag_version(void)
 {
@@ -112,7 +122,7 @@ cs_commitflag_version(void)
 	return next++;
 }
 
-/* ----- the own commit flag ----- */
+/* ----- this backend's commit flag ----- */
 
 static CsSharedCommitFlag *
 my_flag(void)
@@ -120,6 +130,10 @@ my_flag(void)
 	return &flags->flag[cs_my_procno()];
 }
 
+/*
+ * Start a use of this backend's commit flag, before the first key is staged.
+ * Returns the tag.  Does not fail.
+ */
 uint64
 cs_commitflag_open(void)
 {
@@ -128,7 +142,7 @@ cs_commitflag_open(void)
 
 	Assert((pg_atomic_read_u64(&flag->word) & STATE_MASK) == FLAG_IDLE);
 	Assert(cs_my_procno() < nflags());
-	/* whoever sees the new serial must not see an old xid with it */
+	/* a reader that sees the new serial must not see an old xid with it */
 	pg_atomic_write_u64(&flag->xid, 0);
 	pg_write_barrier();
 	pg_atomic_write_u64(&flag->word, serial << STATE_BITS | FLAG_OPEN);
@@ -136,6 +150,9 @@ cs_commitflag_open(void)
 	return serial << NUMBER_BITS | cs_my_procno();
 }
 
+/*
+ * Set the transaction's xid, before it commits; 0 if it has none.
+ */
 void
 cs_commitflag_set_xid(uint64 xid)
 {
@@ -143,8 +160,11 @@ cs_commitflag_set_xid(uint64 xid)
 	pg_memory_barrier();
 }
 
+/*
+ * Set the state, with barriers on both sides.
+ */
 static void
-set_state(CellState state)
+set_state(FlagState state)
 {
 	CsSharedCommitFlag *flag = my_flag();
 
@@ -154,12 +174,18 @@ set_state(CellState state)
 	pg_memory_barrier();
 }
 
+/*
+ * Make all keys staged under this commit flag valid at once.  Does not fail.
+ */
 void
 cs_commitflag_flip(void)
 {
 	set_state(FLAG_COMMITTED);
 }
 
+/*
+ * End the use, after all keys have been settled.  Does not fail.
+ */
 void
 cs_commitflag_close(void)
 {
@@ -167,6 +193,7 @@ cs_commitflag_close(void)
 }
 
 #ifdef CS_TEST_POINTS
+/* Number of commit flags in use. */
 int
 cs_commitflag_count(void)
 {
@@ -178,17 +205,17 @@ cs_commitflag_count(void)
 }
 #endif
 
-/* ----- other commit flags ----- */
+/* ----- commit flags of other backends ----- */
 
 typedef enum Answer
 {
 	ANSWER_OLD,
 	ANSWER_NEW,
 	ANSWER_ASK,					/* its xid decides */
-	ANSWER_SETTLED				/* by now no entry has this tag */
+	ANSWER_SETTLED				/* no entry has this tag any more */
 } Answer;
 
-/* Takes no lock. */
+/* State of the transaction that a tag names.  Takes no lock. */
 static Answer
 look_at_flag(uint64 tag, TransactionId *xid)
 {
@@ -209,7 +236,10 @@ look_at_flag(uint64 tag, TransactionId *xid)
 	return full == 0 ? ANSWER_OLD : ANSWER_ASK;
 }
 
-/* Has it committed, as far as others can see?  May read pg_xact. */
+/*
+ * Whether the transaction of a tag has committed, as others see it.  May read
+ * pg_xact, so the caller holds no LWLock.
+ */
 static bool
 is_committed(uint64 tag, void *arg)
 {
@@ -223,6 +253,9 @@ is_committed(uint64 tag, void *arg)
 
 /* ----- looking up ----- */
 
+/*
+ * Accept an entry that is alive, if the caller wants its value.
+ */
 static bool
 accept_any(const CsMeta *meta, void *arg)
 {
@@ -236,12 +269,19 @@ accept_any(const CsMeta *meta, void *arg)
 	return look->value && look->alive;
 }
 
+/*
+ * As accept_any(), but refuse an entry that is staged.
+ */
 static bool
 accept_settled(const CsMeta *meta, void *arg)
 {
 	return meta->wxid == 0 && accept_any(meta, arg);
 }
 
+/*
+ * As cs_commitflag_lookup(), but without resolving a staged change: look->tag
+ * says whether there is one.
+ */
 CsLookup
 cs_commitflag_peek(const CsKey *key, CsLook *look, CsFound *found)
 {
@@ -254,6 +294,13 @@ cs_commitflag_peek(const CsKey *key, CsLook *look, CsFound *found)
 	return result;
 }
 
+/*
+ * Look up a key, ignoring changes of this transaction.
+ *
+ * CS_LOOKUP_REFUSED means that there is an entry; look->alive says whether it
+ * is alive.  With 'pass', the lookup passes through the partition lock, so any
+ * change that was in progress under it is finished.
+ */
 CsLookup
 cs_commitflag_lookup(const CsKey *key, CsLook *look, bool pass, CsFound *found)
 {

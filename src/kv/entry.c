@@ -1,19 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * entry.c
- *		The bytes of a key's value in the store and in the list of changed keys.
+ *		Encoding of a value, in the store and in the list of changed keys.
  *
- *		version		8 bytes, as the store wants it
- *		type		1
- *		parts		1: which of the optional parts there are
- *		ntags		2
+ *		version	8 bytes, as the store requires
+ *		type	1
+ *		parts	1: which of the optional parts there are
+ *		ntags	2
  *		data
- *		ttl			8, optional
- *		tags		optional; each: version 8, kind 1, length 2, name
- *		length		4, of the data; if there are tags
+ *		ttl		8, optional
+ *		tags	optional; each: version 8, kind 1, length 2, name
+ *		length	4, of the data; if there are tags
  *
- * Whoever has a copy of his own may overwrite what is in front of the data: it
- * becomes a varlena where it is.  A tag's entry ends after the version.
+ * A caller that has a copy of its own may overwrite the 12 bytes in front of
+ * the data, which then becomes a varlena in place.  A tag's own entry ends
+ * after the version.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,18 +25,24 @@
 #define PART_TTL	0x01
 #define PART_TAGS	0x02
 
-/* Of a tag, without its name. */
+/* Size of a tag without its name. */
 #define TAG_HEAD	11
 
 StaticAssertDecl(CS_ENTRY_HEAD % 4 == 0 && VARHDRSZ == 4,
 				 "a varlena must be aligned where it is");
 
+/*
+ * The optional parts of a value.
+ */
 static uint8
 parts_of(const CsKvValue *value)
 {
 	return (value->ttl != 0 ? PART_TTL : 0) | (value->ntags > 0 ? PART_TAGS : 0);
 }
 
+/*
+ * Number of bytes that cs_entry_encode() writes.
+ */
 Size
 cs_entry_size(const CsKvValue *value)
 {
@@ -53,6 +60,9 @@ cs_entry_size(const CsKvValue *value)
 	return size;
 }
 
+/*
+ * Append bytes; returns the position after them.  get() reads them likewise.
+ */
 static char *
 put(char *at, const void *data, Size len)
 {
@@ -70,6 +80,9 @@ put_tag(char *at, const CsKvTag *tag)
 	return put(at, tag->name, tag->len);
 }
 
+/*
+ * Encode a value into a buffer of cs_entry_size() bytes.
+ */
 void
 cs_entry_encode(const CsKvValue *value, uint64 version, char *bytes)
 {
@@ -109,6 +122,11 @@ get_tag(const char *at, CsKvTag *tag)
 	return at + tag->len;
 }
 
+/*
+ * Decode a value.  Its data and the names of its tags point into the bytes;
+ * the array of tags is palloc'd.  Of a tag's own entry there is only the
+ * version.
+ */
 void
 cs_entry_decode(const char *bytes, Size len, TimestampTz expires, CsKvValue *value)
 {

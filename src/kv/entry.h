@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * entry.h
- *		The bytes of a key's value in the store and in the list of changed keys.
+ *		Encoding of a value, in the store and in the list of changed keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,20 +10,14 @@
 
 #include "kv/kv.h"
 
-/* In front of the data; as long as it is, a varlena header fits before them. */
+/* Bytes in front of the data; enough room for a varlena header before them. */
 #define CS_ENTRY_HEAD	12
 
-/* In the flags of the store: the value carries tags. */
+/* Flag of the store's metadata: the value carries tags. */
 #define CS_ENTRY_TAGGED	0x20
 
-/* Length of the bytes. */
 extern Size cs_entry_size(const CsKvValue *value);
 extern void cs_entry_encode(const CsKvValue *value, uint64 version, char *bytes);
-
-/*
- * The value's data are in the bytes, its tags' names too; the array of the tags
- * is palloc'd.  Of a tag's entry there is the version only.
- */
 extern void cs_entry_decode(const char *bytes, Size len, TimestampTz expires,
 							CsKvValue *value);
 

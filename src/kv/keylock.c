@@ -1,27 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * keylock.c
- *		Who may change a key: locks, and how immediate changes do without.
+ *		Locks on keys, and how immediate changes avoid them.
  *
- * Transactions that change a key take heavyweight locks, in the namespace of
- * advisory locks but beside those of users: RowExclusiveLock on the space, and
- * ExclusiveLock on the key; ExclusiveLock on the space when there are too many
- * keys.  Two transactions that have locked keys of a space and then want all of
- * it would wait for each other, so at first it is taken only if nobody else has
- * any.  They are held until the transaction or subtransaction ends.  Dropping a
- * space takes AccessExclusiveLock on it.
+ * A transaction that changes a key takes heavyweight locks, in the namespace
+ * of advisory locks but apart from those of users: RowExclusiveLock on the
+ * space and ExclusiveLock on the key, or ExclusiveLock on the space if it
+ * changes too many keys.  Two transactions that have locked keys of a space
+ * and then want the whole space would deadlock, so at first the lock on the
+ * space is taken only if it is available.  The locks are held until the
+ * transaction or subtransaction ends.  Dropping a space takes
+ * AccessExclusiveLock on it.
  *
- * A change that is made at once would spend most of its time on such locks, and
- * hardly ever meet one.  So shared counters, by hash of the key and by slot, tell
- * how many of them there are:
+ * An immediate change would spend most of its time on such locks and would
+ * rarely conflict.  So shared counters, by key hash and by slot, tell how many
+ * of these locks there are.  They are atomic.
  *
- *		transaction		lock, THEN counter + 1, THEN go through the partition lock,
- *						THEN look at the key ... settle, THEN counter - 1
- *		immediate		look, THEN under the partition lock: if the counters are 0,
- *						and the key is what it was, change it
+ *		transaction	lock, THEN counter + 1, THEN pass through the partition lock,
+ *					THEN read the key ... settle, THEN counter - 1
+ *		immediate	read, THEN under the partition lock: if the counters are 0
+ *					and the key is unchanged, change it
  *
- * An immediate change that found 0 has let go of the partition lock before the
- * transaction looks at the key.  One that finds another number takes the locks.
+ * If an immediate change finds 0, it releases the partition lock before the
+ * transaction reads the key.  If it finds another number, it takes the locks.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,12 +38,16 @@
 #include "store/slot.h"
 #include "testpoint.h"
 
-/* Keys of a space from which on it had better be locked as a whole, or must be. */
+/*
+ * Number of keys of a space from which on it should be locked as a whole, or
+ * must be.
+ */
 #define MANY_KEYS	(cs_bulk_threshold / 10)
 #define MOST_KEYS	(cs_bulk_threshold / 2)
 
-static pg_atomic_uint32 *key_holds; /* cache_strategies.stripes of them */
-static pg_atomic_uint32 *space_holds;	/* by slot */
+static pg_atomic_uint32 *key_holds; /* cache_strategies.stripes of them,
+									 * atomic */
+static pg_atomic_uint32 *space_holds;	/* indexed by slot, atomic */
 
 Size
 cs_keylock_shmem_size(void)
@@ -64,6 +69,9 @@ cs_keylock_shmem_init(void)
 		pg_atomic_init_u32(&key_holds[i], 0);
 }
 
+/*
+ * Counter of a key.
+ */
 static pg_atomic_uint32 *
 hold_of(Oid space, uint64 hash)
 {
@@ -85,9 +93,9 @@ space_tag(LOCKTAG *tag, const CsSpace *space)
 }
 
 /*
- * For as long as the subtransaction.  Inside a cursor, CurrentResourceOwner is
- * the cursor's, which goes with another subtransaction: the one that made the
- * cursor, or the one in which it failed.
+ * Acquire a lock for the duration of the subtransaction.  Inside a cursor,
+ * CurrentResourceOwner is the portal's, which does not end with the current
+ * subtransaction.
  */
 static bool
 acquire(const LOCKTAG *tag, LOCKMODE mode, bool wait)
@@ -101,6 +109,9 @@ acquire(const LOCKTAG *tag, LOCKMODE mode, bool wait)
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/*
+ * Throw an error if the space was dropped after the caller looked it up.
+ */
 void
 cs_keylock_check_space(const CsSpace *space)
 {
@@ -108,6 +119,9 @@ cs_keylock_check_space(const CsSpace *space)
 		cs_space_dropped_error(space);
 }
 
+/*
+ * Take RowExclusiveLock on the space, once per transaction.
+ */
 static void
 lock_space(CsXactKeySpace *space)
 {
@@ -123,7 +137,10 @@ lock_space(CsXactKeySpace *space)
 	cs_keylock_check_space(&space->space);
 }
 
-/* False: somebody else has locked keys, and it can do without. */
+/*
+ * Lock the whole space.  Returns false if other transactions hold locks on its
+ * keys and this one need not wait for them.
+ */
 static bool
 lock_whole(CsXactKeySpace *space)
 {
@@ -145,6 +162,7 @@ lock_whole(CsXactKeySpace *space)
 	return true;
 }
 
+/* Prepare for locking so many keys: lock the whole space if they are many. */
 void
 cs_keylock_announce(CsXactKeySpace *space, int64 nkeys)
 {
@@ -152,6 +170,10 @@ cs_keylock_announce(CsXactKeySpace *space, int64 nkeys)
 		(void) lock_whole(space);
 }
 
+/*
+ * Lock a key for this transaction, unless it is locked already.  Waits.
+ * Throws an error if its space has been dropped meanwhile.
+ */
 void
 cs_keylock_take(CsXactKeyKey *own)
 {
@@ -177,6 +199,10 @@ cs_keylock_take(CsXactKeyKey *own)
 
 /* ----- changes that are made at once ----- */
 
+/*
+ * Lock a key for one immediate change.  Waits.  Throws an error if the space
+ * has been dropped; the resource owner then releases the locks.
+ */
 void
 cs_keylock_begin(const CsKvKey *key, CsKeyLock *lock)
 {
@@ -187,6 +213,9 @@ cs_keylock_begin(const CsKvKey *key, CsKeyLock *lock)
 	cs_keylock_check_space(key->space);
 }
 
+/*
+ * Release the locks that cs_keylock_begin() took.
+ */
 void
 cs_keylock_end(const CsKeyLock *lock)
 {
@@ -194,6 +223,10 @@ cs_keylock_end(const CsKeyLock *lock)
 	LockRelease(&lock->space, RowExclusiveLock, false);
 }
 
+/*
+ * Whether no transaction holds a lock on the key, and its space still exists.
+ * The caller holds the key's partition lock.
+ */
 bool
 cs_keylock_is_free(const CsKvKey *key)
 {
@@ -205,6 +238,7 @@ cs_keylock_is_free(const CsKvKey *key)
 }
 
 #ifdef CS_TEST_POINTS
+/* Sum of the counters. */
 uint64
 cs_keylock_count(void)
 {

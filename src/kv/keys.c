@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * keys.c
- *		The keys of a space: in the order of their bytes, or as they come.
+ *		The keys of a space, either ordered by their bytes or page by page
+ *		without order.
  *
- * For the order the store is scanned as a whole, and of what it has, no more is
- * kept than the caller wants, and as much again: then the smallest remain.
+ * For the order the whole store is scanned.  At most twice as many keys as the
+ * caller wants are collected at a time; then only the smallest are kept.
  *
- * As they come, each part of the store is looked at once.  Of a store that is
- * full of other things a page has few keys or none, so that a call never takes
- * longer than its count lets one expect.
+ * Without order, each part of the store is visited once.  If the store is full
+ * of other entries, a page has few keys or none, so that the time of a call
+ * depends on its count only.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,11 +37,11 @@ typedef struct KeyNames
 {
 	KeyName    *name;
 	int64		n;
-	int64		max;			/* of memory */
-	int64		want;			/* 0: all */
-	KeyName		after;			/* data NULL: from the first */
+	int64		max;			/* allocated elements */
+	int64		want;			/* 0 for all */
+	KeyName		after;			/* data is NULL to start with the first key */
 	KeyName		prefix;
-	MemoryContext scratch;		/* what is read of a value with tags */
+	MemoryContext scratch;		/* for reading values with tags */
 } KeyNames;
 
 static int
@@ -59,7 +60,7 @@ compare_names(const void *a, const void *b)
 	return compare(a, b);
 }
 
-/* Sorted, each once, and no more than are wanted. */
+/* Sort, remove duplicates, and keep no more than are wanted. */
 static void
 tidy(KeyNames *names)
 {
@@ -77,7 +78,7 @@ tidy(KeyNames *names)
 	names->n = unique;
 }
 
-/* Is it of interest, apart from whether there is such a key? */
+/* Whether the name has the prefix and follows 'after'. */
 static bool
 is_wanted(const KeyNames *names, const KeyName *name)
 {
@@ -87,6 +88,9 @@ is_wanted(const KeyNames *names, const KeyName *name)
 	return names->after.data == NULL || compare(name, &names->after) > 0;
 }
 
+/*
+ * Whether the key has a value for this transaction.
+ */
 static bool
 is_there(const KeyNames *names, const CsKvKey *key)
 {
@@ -98,7 +102,10 @@ is_there(const KeyNames *names, const CsKvKey *key)
 	return result;
 }
 
-/* The byte in front of the name, its kind, is of the same piece of memory. */
+/*
+ * Append a name.  The byte in front of it, its kind, is in the same chunk of
+ * memory.
+ */
 static void
 add(KeyNames *names, const KeyName *name)
 {
@@ -115,6 +122,9 @@ add(KeyNames *names, const KeyName *name)
 
 #define ALL_PLACES	PG_UINT64_MAX
 
+/*
+ * Start a scan of the store, of one place or of all.
+ */
 static void
 begin_scan(const KeyNames *names, const CsSpace *space, uint64 place, CsKeyScan *scan)
 {
@@ -130,6 +140,9 @@ begin_scan(const KeyNames *names, const CsSpace *space, uint64 place, CsKeyScan 
 	pfree(prefix);
 }
 
+/*
+ * Append the keys that the store has.
+ */
 static void
 add_stored(KeyNames *names, const CsSpace *space, uint64 place)
 {
@@ -151,14 +164,19 @@ add_stored(KeyNames *names, const CsSpace *space, uint64 place)
 	}
 }
 
-/* Where a key is that the store may not have yet. */
+/*
+ * Place of a key that this transaction has changed and that the store may not
+ * have.
+ */
 static uint64
 place_of(const CsXactKeyKey *own)
 {
 	return own->space->space.slot < 0 ? 0 : cs_store_place_of(&own->key);
 }
 
-/* Those that belong to a place from 'first' on, before 'end'. */
+/*
+ * Append the keys changed by this transaction whose place is in [first, end).
+ */
 static void
 add_own(KeyNames *names, const CsSpace *space, uint64 first, uint64 end)
 {
@@ -192,6 +210,9 @@ begin_names(KeyNames *names, const char *prefix, Size prefix_len)
 										   ALLOCSET_DEFAULT_SIZES);
 }
 
+/*
+ * Convert to a list of text *, and free the rest.
+ */
 static List *
 end_names(KeyNames *names)
 {
@@ -209,6 +230,13 @@ end_names(KeyNames *names)
 	return result;
 }
 
+/*
+ * Keys of kind CS_KV_KEY that begin with these bytes and follow 'after' (NULL:
+ * from the first), as this transaction sees them.
+ *
+ * They are ordered by their bytes, at most 'max' (0: all).  Returns a list of
+ * text *, palloc'd in the current context.
+ */
 List *
 cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
 		   const text *after, int64 max)
@@ -227,6 +255,9 @@ cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
 	return end_names(&names);
 }
 
+/*
+ * Whether the store has entries of the space.
+ */
 static bool
 has_entries(const CsSpace *space)
 {
@@ -237,9 +268,16 @@ has_entries(const CsSpace *space)
 	return usage.entries > 0;
 }
 
-/* How many entries of others are looked at for one key that is wanted. */
+/* Number of other entries that are visited per key wanted. */
 #define OTHERS_PER_KEY	64
 
+/*
+ * Next page of keys, about 'count' of them.
+ *
+ * *place is 0 for the first page and is advanced to where the next one starts.
+ * Returns false at the end.  A key that is present from the first call to the
+ * last is in at least one of the pages.
+ */
 bool
 cs_kv_scan(const CsSpace *space, const char *prefix, Size prefix_len,
 		   int64 count, uint64 *place, List **keys)

@@ -3,10 +3,11 @@
  * kv.c
  *		Keys and values: making keys, and reading.
  *
- * What this transaction has changed is in the list of changed keys; the rest
- * is in the store, where what others have staged may or may not be valid
- * already (commitflag.c).  Nothing here takes a lock, unless somebody has
- * staged a change of the very key.
+ * What this transaction has changed is in the list of changed keys
+ * (xactkeys.c). Everything else is in the store, where the changes staged by
+ * other transactions may or may not be valid already (commitflag.c).  Reading
+ * takes no lock, unless another transaction has staged a change of the same
+ * key.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,12 +24,16 @@
 #include "store/keyhash.h"
 #include "xact/xact.h"
 
+/*
+ * Called once per process, when the library is loaded.
+ */
 void
 cs_kv_init(void)
 {
 	cs_commit_init();
 }
 
+/* As cs_kv_key(), with memory of the caller, of len + 1 bytes. */
 void
 cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind, const char *data,
 			 Size len, char *bytes)
@@ -42,6 +47,10 @@ cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind, const char *data,
 	result->key.data = bytes;
 }
 
+/*
+ * Make a key from its bytes, which are copied into the current context.
+ * Throws 54000 if there are too many.
+ */
 void
 cs_kv_key(CsKvKey *result, const CsSpace *space, char kind, const char *data, Size len)
 {
@@ -56,6 +65,7 @@ cs_kv_key(CsKvKey *result, const CsSpace *space, char kind, const char *data, Si
 
 /* ----- reading ----- */
 
+/* Whether the value's tags still have the versions that it carries. */
 bool
 cs_kv_holds(const CsKvKey *key, const CsKvValue *value)
 {
@@ -63,7 +73,10 @@ cs_kv_holds(const CsKvKey *key, const CsKvValue *value)
 		cs_kv_tags_hold(key->space, value->tags, value->ntags);
 }
 
-/* In this transaction's memory; not a copy. */
+/*
+ * Value that this transaction has given the key; false if it has none.  It
+ * points into the list of changed keys and is not a copy.
+ */
 bool
 cs_kv_peek_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value)
 {
@@ -75,6 +88,9 @@ cs_kv_peek_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value
 	return cs_kv_holds(key, value);
 }
 
+/*
+ * As cs_kv_peek_own(), with a copy of the data.
+ */
 static bool
 read_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value)
 {
@@ -87,9 +103,12 @@ read_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value)
 }
 
 /*
- * A transaction that invalidates a tag and sets a key that carries it may flip
- * after we have read the key and before we look at the tag: look again, until
- * the key has stayed the same.
+ * Value of a key in the store, ignoring changes of this transaction.  For
+ * 'pass' see cs_commitflag_lookup().  The value is palloc'd.
+ *
+ * A transaction that invalidates a tag and sets a key that carries it may
+ * commit between our reading the key and our reading the tag.  So read again
+ * until the key has stayed the same.
  */
 bool
 cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
@@ -111,6 +130,12 @@ cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
 	return false;
 }
 
+/*
+ * Read a key: the value that this transaction has given it, else the one that
+ * was committed last.  Returns false if there is none, if it has expired, or
+ * if one of its tags was invalidated.  The value is palloc'd in the current
+ * context. Counts the read.
+ */
 bool
 cs_kv_read(const CsKvKey *key, CsKvValue *value)
 {
@@ -126,6 +151,7 @@ cs_kv_read(const CsKvKey *key, CsKvValue *value)
 	return found;
 }
 
+/* Whether a key has a value, without copying it or counting the read. */
 bool
 cs_kv_exists(const CsKvKey *key)
 {

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * kv_call.c
- *		What the functions on keys and values have in common: their arguments.
+ *		Arguments of the SQL functions on keys and values.
  *
- * A call by key looks at no catalogue: which type a function takes or returns is
- * in its expression.
+ * A call with a key reads no catalogue: the types that a function takes and
+ * returns are in its expression.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +33,11 @@ space_arg(FunctionCallInfo fcinfo, int arg, CsSpaceRight right)
 	return cs_space_get(PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg), right);
 }
 
-/* Who is called by a function that is wrongly declared to be parallel safe? */
+/*
+ * Refuse to run in a parallel worker, where the list of changed keys is not
+ * available.  A worker gets here through a function that is wrongly declared
+ * parallel safe.
+ */
 static void
 prevent_in_worker(void)
 {
@@ -44,6 +48,10 @@ prevent_in_worker(void)
 				 errdetail("What the transaction has changed is not known there.")));
 }
 
+/*
+ * Space to read from, the last argument.  Throws if the library is not
+ * preloaded or the role lacks the right.
+ */
 const CsSpace *
 cs_kv_call_reader(FunctionCallInfo fcinfo)
 {
@@ -74,12 +82,21 @@ begin_writer(FunctionCallInfo fcinfo, int space, const char *function, bool read
 	};
 }
 
+/*
+ * Space to change, and how, from the last two arguments.  If 'reads', the
+ * function's result reveals what keys hold, so it requires the right to read
+ * as well.
+ */
 void
 cs_kv_call_writer(FunctionCallInfo fcinfo, const char *function, bool reads, CsVerb *verb)
 {
 	begin_writer(fcinfo, PG_NARGS() - 2, function, reads, verb);
 }
 
+/*
+ * As cs_kv_call_writer(), for a function that puts values and has a last
+ * argument 'best_effort'.
+ */
 void
 cs_kv_call_putter(FunctionCallInfo fcinfo, const char *function, CsVerb *verb)
 {
@@ -95,6 +112,7 @@ null_error(const char *what)
 			 errmsg("%s must not be NULL", what)));
 }
 
+/* Text argument that must not be NULL; 'what' names it in the message. */
 text *
 cs_kv_call_text(FunctionCallInfo fcinfo, int arg, const char *what)
 {
@@ -103,6 +121,10 @@ cs_kv_call_text(FunctionCallInfo fcinfo, int arg, const char *what)
 	return PG_GETARG_TEXT_PP(arg);
 }
 
+/*
+ * Array argument.  If 'nulls', NULL is an empty array and NULL elements are
+ * kept; otherwise both are errors.
+ */
 void
 cs_kv_call_array(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
 				 CsArray *result)
@@ -131,6 +153,9 @@ cs_kv_call_array(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
 					 errmsg("%s must not contain NULL", what)));
 }
 
+/*
+ * As cs_kv_call_array(), for an array of text.
+ */
 void
 cs_kv_call_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls, CsTexts *texts)
 {
@@ -143,12 +168,17 @@ cs_kv_call_texts(FunctionCallInfo fcinfo, int arg, const char *what, bool nulls,
 		texts->items[i] = array.isnull[i] ? NULL : DatumGetTextPP(array.items[i]);
 }
 
+/* Key, as set by users, in a space. */
 void
 cs_kv_call_key(CsKvKey *result, const CsSpace *space, const text *key)
 {
 	cs_kv_key(result, space, CS_KV_KEY, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 }
 
+/*
+ * Give a hint to a caller that found no key and passed a pattern, where a
+ * prefix is expected.
+ */
 void
 cs_kv_call_no_key(const text *prefix)
 {
@@ -161,6 +191,9 @@ cs_kv_call_no_key(const text *prefix)
 				 errhint("A prefix is not a pattern: leave the \"%c\" out.", last)));
 }
 
+/*
+ * cs_kv_change() for a key given as text.
+ */
 bool
 cs_kv_call_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *arg)
 {
@@ -170,8 +203,12 @@ cs_kv_call_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void
 	return cs_kv_change(&kvkey, verb->how, change, arg);
 }
 
-/* ----- how long, and with which tags ----- */
+/* ----- time to live and tags ----- */
 
+/*
+ * Time to live in microseconds, 0 for ever.  NULL means the space's default,
+ * or for ever if 'space' is NULL.  Throws if it is not positive.
+ */
 int64
 cs_kv_call_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
 {
@@ -182,6 +219,9 @@ cs_kv_call_ttl(FunctionCallInfo fcinfo, int arg, const CsSpace *space)
 							"Leave it out for keys that stay until they are removed.");
 }
 
+/*
+ * Set the value's time to live, starting now.
+ */
 void
 cs_kv_call_set_ttl(CsKvValue *value, int64 ttl)
 {
@@ -189,11 +229,13 @@ cs_kv_call_set_ttl(CsKvValue *value, int64 ttl)
 	value->expires = cs_clock_after(ttl);
 }
 
-/* Who can do without the value does without its tags. */
+/*
+ * Get a tag; returns false if it cannot be had and the change is best effort.
+ */
 static bool
 get_tag(const CsVerb *verb, const text *name, CsKvTag *tag)
 {
-	/* one that is too long is an error all the same */
+	/* a name that is too long is an error in any case */
 	if (verb->how.best_effort && VARSIZE_ANY_EXHDR(name) < CS_MAX_KEY_LEN)
 		return cs_kv_tag_try(verb->space, CS_KV_TAG, VARDATA_ANY(name),
 							 VARSIZE_ANY_EXHDR(name), tag);
@@ -201,6 +243,10 @@ get_tag(const CsVerb *verb, const text *name, CsKvTag *tag)
 	return true;
 }
 
+/*
+ * Set the value's tags to those named in the argument.  Returns false if one
+ * of them cannot be had and the change is best effort.
+ */
 bool
 cs_kv_call_tags(FunctionCallInfo fcinfo, int arg, const CsVerb *verb, CsKvValue *value)
 {

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * kv_change.c
- *		Functions that change what a key holds already: cache.expire(),
- *		persist(), touch(), incr(), incr_numeric(), compare_and_set().
+ *		SQL functions that change an existing value: cache.expire(), persist(),
+ *		touch(), incr(), incr_numeric(), compare_and_set().
  *
- * What they do not name stays: a value keeps its tags, and a number that is
- * counted up keeps its time to live.
+ * What they do not mention stays: a value keeps its tags, and a number that is
+ * incremented keeps its time to live.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,12 +30,12 @@ PG_FUNCTION_INFO_V1(cs_incr);
 PG_FUNCTION_INFO_V1(cs_incr_numeric);
 PG_FUNCTION_INFO_V1(cs_compare_and_set);
 
-/* ----- how long ----- */
+/* ----- time to live ----- */
 
 typedef struct Expiry
 {
-	bool		anew;			/* as long as it was last told */
-	int64		ttl;			/* else this */
+	bool		anew;			/* use the ttl that was last set */
+	int64		ttl;			/* otherwise this one */
 	bool		found;
 } Expiry;
 
@@ -59,7 +59,9 @@ change_expiry(FunctionCallInfo fcinfo, const CsVerb *verb, Expiry *expiry)
 	PG_RETURN_BOOL(expiry->found);
 }
 
-/* key, ttl, space, immediate */
+/*
+ * cache.expire(key, ttl, space, immediate)
+ */
 Datum
 cs_expire(PG_FUNCTION_ARGS)
 {
@@ -71,6 +73,9 @@ cs_expire(PG_FUNCTION_ARGS)
 	return change_expiry(fcinfo, &verb, &expiry);
 }
 
+/*
+ * cache.persist(key, space, immediate)
+ */
 Datum
 cs_persist(PG_FUNCTION_ARGS)
 {
@@ -81,6 +86,9 @@ cs_persist(PG_FUNCTION_ARGS)
 	return change_expiry(fcinfo, &verb, &expiry);
 }
 
+/*
+ * cache.touch(key, space, immediate)
+ */
 Datum
 cs_touch(PG_FUNCTION_ARGS)
 {
@@ -96,7 +104,7 @@ cs_touch(PG_FUNCTION_ARGS)
 typedef struct Count
 {
 	const text *key;
-	int64		ttl;			/* if the key is new */
+	int64		ttl;			/* for a new key */
 	bool		integral;		/* the result is a bigint */
 	int64		delta;
 	Numeric		numeric_delta;
@@ -104,6 +112,9 @@ typedef struct Count
 	Numeric		numeric_result;
 } Count;
 
+/*
+ * Numeric copy of a stored number.  Throws 42804 for NaN and infinity.
+ */
 static Datum
 copied_numeric(const Count *count, const CsKvValue *value)
 {
@@ -124,6 +135,9 @@ add_numeric(Numeric a, Numeric b)
 											   NumericGetDatum(b)));
 }
 
+/*
+ * Set new to an integer plus delta.
+ */
 static void
 put_bigint(Count *count, int64 old, CsKvValue *new)
 {
@@ -145,7 +159,10 @@ put_numeric(Count *count, Numeric old, CsKvValue *new)
 	new->len = VARSIZE_ANY_EXHDR(count->numeric_result);
 }
 
-/* A numeric stays one; what is returned must be an integer. */
+/*
+ * Increment a numeric by an integer.  It stays a numeric, but the result must
+ * be an integer.
+ */
 static void
 count_whole_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 {
@@ -154,7 +171,7 @@ count_whole_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, before, whole)))
 		cs_kv_value_type_error(count->key, old,
-						   "It is not an integer; use cache.incr_numeric().");
+							   "It is not an integer; use cache.incr_numeric().");
 	count->numeric_delta = int64_to_numeric(count->delta);
 	put_numeric(count, DatumGetNumeric(before), new);
 	count->result = DatumGetInt64(DirectFunctionCall1(numeric_int8,
@@ -169,7 +186,9 @@ skip_digits(const char *p)
 	return p;
 }
 
-/* No blanks, no plus, no leading zeros. */
+/*
+ * Whether the text is an integer without blanks, plus sign or leading zeros.
+ */
 static bool
 is_integer(const char *p)
 {
@@ -181,7 +200,10 @@ is_integer(const char *p)
 	return *first != '\0' && *skip_digits(first) == '\0';
 }
 
-/* No blanks, nothing but digits, a point and an exponent. */
+/*
+ * Whether the text consists of digits, a point and an exponent, without
+ * blanks.
+ */
 static bool
 is_decimal(const char *p)
 {
@@ -212,6 +234,9 @@ is_decimal(const char *p)
 	return *end == '\0';
 }
 
+/*
+ * Text of a value that must be a number.  Throws 22P02 if it is not.
+ */
 static char *
 number_text(const Count *count, const CsKvValue *old)
 {
@@ -227,6 +252,9 @@ number_text(const Count *count, const CsKvValue *old)
 	return number;
 }
 
+/*
+ * Increment a value for cache.incr().
+ */
 static void
 count_integral(Count *count, const CsKvValue *old, CsKvValue *new)
 {
@@ -248,6 +276,9 @@ count_integral(Count *count, const CsKvValue *old, CsKvValue *new)
 	}
 }
 
+/*
+ * Increment a value for cache.incr_numeric().
+ */
 static void
 count_numeric(Count *count, const CsKvValue *old, CsKvValue *new)
 {
@@ -302,6 +333,9 @@ check_delta(FunctionCallInfo fcinfo)
 				 errmsg("delta must not be NULL")));
 }
 
+/*
+ * Delta that was given as a numeric, for cache.incr().
+ */
 static int64
 whole_numeric(Numeric delta)
 {
@@ -319,7 +353,10 @@ whole_numeric(Numeric delta)
 			 errhint("Use cache.incr_numeric() to count in fractions.")));
 }
 
-/* Declared "any": which of several overloads a driver means would not be clear. */
+/*
+ * Type of the delta argument.  It is declared "any", because with overloads it
+ * would be ambiguous which one a driver means.
+ */
 static Oid
 delta_type(FunctionCallInfo fcinfo)
 {
@@ -328,7 +365,7 @@ delta_type(FunctionCallInfo fcinfo)
 	return OidIsValid(given) ? getBaseType(given) : INT8OID;
 }
 
-/* The text of an argument that is one; NULL if it is of another type. */
+/* Text of the delta argument; NULL if it is of another type. */
 static char *
 delta_text(FunctionCallInfo fcinfo, Oid type)
 {
@@ -401,7 +438,10 @@ finite_delta(FunctionCallInfo fcinfo, Oid type)
 	return delta;
 }
 
-/* key, delta, ttl, space, immediate */
+/*
+ * Common part of cache.incr() and incr_numeric(), with the arguments (key,
+ * delta, ttl, space, immediate).
+ */
 static void
 add_delta(FunctionCallInfo fcinfo, const char *function, Count *count)
 {
@@ -418,6 +458,9 @@ add_delta(FunctionCallInfo fcinfo, const char *function, Count *count)
 	cs_kv_call_change(&verb, count->key, decide_count, count);
 }
 
+/*
+ * cache.incr()
+ */
 Datum
 cs_incr(PG_FUNCTION_ARGS)
 {
@@ -427,6 +470,9 @@ cs_incr(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(count.result);
 }
 
+/*
+ * cache.incr_numeric()
+ */
 Datum
 cs_incr_numeric(PG_FUNCTION_ARGS)
 {
@@ -442,14 +488,15 @@ typedef struct Swap
 {
 	const text *key;
 	CsKvType	type;			/* in which values are compared */
-	bool		expects;		/* a value; else that there is none */
+	bool		expects;		/* expects a value; otherwise that there is
+								 * none */
 	Datum		expected;
-	bool		puts;			/* a value; else it removes the key */
+	bool		puts;			/* puts a value; otherwise removes the key */
 	CsKvValue	value;
 	bool		done;
 } Swap;
 
-/* The value as one of that type: text for a number. */
+/* Value converted to that type, text for a number. */
 static Datum
 as_compared(const CsTaker *taker, Datum datum, CsKvType type, const text *key)
 {
@@ -461,7 +508,10 @@ as_compared(const CsTaker *taker, Datum datum, CsKvType type, const text *key)
 	return cs_kv_value_datum(&copy, type, key);
 }
 
-/* By what cache.get() and its like would return. */
+/*
+ * Whether the value equals the expected one, as cache.get() and its variants
+ * would return it.
+ */
 static bool
 is_expected(const CsKvValue *old, const Swap *swap)
 {
@@ -502,7 +552,9 @@ decide_swap(const CsKvValue *old, CsKvValue *new, void *arg)
 	return CS_KV_PUT;
 }
 
-/* key, expected, value, ttl, space, immediate */
+/*
+ * cache.compare_and_set(key, expected, value, ttl, space, immediate)
+ */
 Datum
 cs_compare_and_set(PG_FUNCTION_ARGS)
 {

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * kv_read.c
- *		Functions that read keys: cache.get(), cache.get_many(),
- *		cache.exists(), cache.ttl(), cache.ttl_ms(), cache.keys(), cache.scan_keys().
+ *		SQL functions that read keys: cache.get(), cache.get_many(),
+ *		cache.exists(), cache.ttl(), cache.ttl_ms(), cache.keys(),
+ *		cache.scan_keys().
  *
- * They see what was committed last and what the transaction has changed itself,
- * whatever its snapshot; no key is a miss, and so is NULL.
+ * They see the last committed state and the changes of their own transaction,
+ * independent of its snapshot.  A missing key is a miss, and so is NULL.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +25,7 @@
 #include "kv/kv_value.h"
 #include "store/clock.h"
 
-#define SCAN_COUNT	1000		/* keys of a page, unless told otherwise */
+#define SCAN_COUNT	1000		/* default number of keys in a page */
 
 PG_FUNCTION_INFO_V1(cs_get);
 PG_FUNCTION_INFO_V1(cs_get_many);
@@ -34,7 +35,7 @@ PG_FUNCTION_INFO_V1(cs_ttl_ms);
 PG_FUNCTION_INFO_V1(cs_keys);
 PG_FUNCTION_INFO_V1(cs_scan_keys);
 
-/* What the key in the first argument holds. */
+/* Read the key named by the first argument. */
 static bool
 read_key(FunctionCallInfo fcinfo, CsKvValue *value)
 {
@@ -47,7 +48,9 @@ read_key(FunctionCallInfo fcinfo, CsKvValue *value)
 	return cs_kv_read(&key, value);
 }
 
-/* cache.get(), get_jsonb(), get_bytea() */
+/*
+ * cache.get(), get_jsonb(), get_bytea()
+ */
 Datum
 cs_get(PG_FUNCTION_ARGS)
 {
@@ -58,6 +61,9 @@ cs_get(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(cs_kv_value_datum(&value, cs_kv_value_rettype(fcinfo), PG_GETARG_TEXT_PP(0)));
 }
 
+/*
+ * cache.exists()
+ */
 Datum
 cs_exists(PG_FUNCTION_ARGS)
 {
@@ -70,7 +76,7 @@ cs_exists(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(cs_kv_exists(&key));
 }
 
-/* Until it expires; the clock goes on meanwhile. */
+/* Microseconds until the value expires, not negative. */
 static int64
 time_left(const CsKvValue *value)
 {
@@ -79,6 +85,9 @@ time_left(const CsKvValue *value)
 	return Max(left, 0);
 }
 
+/*
+ * cache.ttl()
+ */
 Datum
 cs_ttl(PG_FUNCTION_ARGS)
 {
@@ -92,7 +101,9 @@ cs_ttl(PG_FUNCTION_ARGS)
 	return DirectFunctionCall1(interval_justify_hours, IntervalPGetDatum(left));
 }
 
-/* As Redis's PTTL: -1 never, -2 there is no such key. */
+/*
+ * cache.ttl_ms(): as Redis's PTTL, -1 for never, -2 if there is no such key
+ */
 Datum
 cs_ttl_ms(PG_FUNCTION_ARGS)
 {
@@ -107,8 +118,11 @@ cs_ttl_ms(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(time_left(&value) / 1000);
 }
 
-/* ----- many ----- */
+/* ----- many keys ----- */
 
+/*
+ * Add one key's row to the result.
+ */
 static void
 put_value(ReturnSetInfo *result, const CsSpace *space, text *key, CsKvType type)
 {
@@ -125,7 +139,9 @@ put_value(ReturnSetInfo *result, const CsSpace *space, text *key, CsKvType type)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* cache.get_many(), get_many_jsonb(), get_many_bytea() */
+/*
+ * cache.get_many(), get_many_jsonb(), get_many_bytea()
+ */
 Datum
 cs_get_many(PG_FUNCTION_ARGS)
 {
@@ -153,7 +169,9 @@ cs_get_many(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* cache.keys(): the arguments are prefix, after, count, space */
+/*
+ * cache.keys(prefix, after, count, space)
+ */
 Datum
 cs_keys(PG_FUNCTION_ARGS)
 {
@@ -198,7 +216,9 @@ array_of_texts(const List *texts)
 										   TYPALIGN_INT));
 }
 
-/* cache.scan_keys(): the arguments are cursor, prefix, count, space */
+/*
+ * cache.scan_keys(cursor, prefix, count, space)
+ */
 Datum
 cs_scan_keys(PG_FUNCTION_ARGS)
 {

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * kv_value.c
- *		How SQL values become values of keys, and back.
+ *		Conversion between SQL values and values of keys.
  *
- * text, jsonb and bytea are kept as they are, integers and numeric as numbers that
- * can be counted on, and everything else as the text that a cast to text gives.
- * What is there can be read as text, jsonb or bytea where that makes sense.
+ * text, jsonb and bytea are kept unchanged, integers and numeric as numbers
+ * that can be incremented, and everything else as the text that a cast to text
+ * yields. A value can be read as text, jsonb or bytea where that makes sense.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,7 @@
 
 /* ----- taking values ----- */
 
-/* What "value::text" would call, if it is not the output function. */
+/* Prepare what "value::text" would call. */
 static void
 prepare_text(CsTaker *taker, Oid type, MemoryContext context)
 {
@@ -77,6 +77,7 @@ make_taker(Oid type, MemoryContext context)
 	return taker;
 }
 
+/* Converter for values of this type, kept in fn_extra. */
 const CsTaker *
 cs_kv_value_taker(FunctionCallInfo fcinfo, Oid type)
 {
@@ -107,6 +108,9 @@ take_integer(Oid type, Datum datum, CsKvValue *value)
 	value->len = sizeof(int64);
 }
 
+/*
+ * Convert to text, by cast or output function.
+ */
 static void
 take_text(const CsTaker *taker, Datum datum, CsKvValue *value)
 {
@@ -125,6 +129,9 @@ take_text(const CsTaker *taker, Datum datum, CsKvValue *value)
 	}
 }
 
+/*
+ * Convert a datum.  The result points into the datum or a palloc'd copy.
+ */
 void
 cs_kv_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
 {
@@ -143,6 +150,9 @@ cs_kv_value_take(const CsTaker *taker, Datum datum, CsKvValue *value)
 	}
 }
 
+/*
+ * Type in which compare_and_set() compares values.
+ */
 CsKvType
 cs_kv_value_compared(const CsTaker *taker)
 {
@@ -151,6 +161,9 @@ cs_kv_value_compared(const CsTaker *taker)
 
 /* ----- types ----- */
 
+/*
+ * Which of text, jsonb and bytea an SQL type is.
+ */
 CsKvType
 cs_kv_value_type(Oid type)
 {
@@ -167,15 +180,21 @@ cs_kv_value_type(Oid type)
 	}
 }
 
+/*
+ * Which of text, jsonb and bytea the calling function returns.
+ */
 CsKvType
 cs_kv_value_rettype(FunctionCallInfo fcinfo)
 {
 	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
 
 	return cs_kv_value_type(OidIsValid(type) ? type :
-						get_func_rettype(fcinfo->flinfo->fn_oid));
+							get_func_rettype(fcinfo->flinfo->fn_oid));
 }
 
+/*
+ * Name of a type in messages.
+ */
 static const char *
 type_name(CsKvType type)
 {
@@ -197,6 +216,9 @@ type_name(CsKvType type)
 	return "none";
 }
 
+/*
+ * Throw 42804: the operation is not defined for the type of the key's value.
+ */
 void
 cs_kv_value_type_error(const text *key, const CsKvValue *value, const char *hint)
 {
@@ -207,8 +229,11 @@ cs_kv_value_type_error(const text *key, const CsKvValue *value, const char *hint
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* ----- giving them back ----- */
+/* ----- conversion to SQL values ----- */
 
+/*
+ * Copy a value that was passed to a CsKvChangeFn, so that it can be converted.
+ */
 void
 cs_kv_value_copy(const CsKvValue *value, CsKvValue *copy)
 {
@@ -228,6 +253,10 @@ cs_kv_value_bigint(const CsKvValue *value)
 	return result;
 }
 
+/*
+ * A number as a numeric datum.  Uses up the value, which is converted in
+ * place.
+ */
 Datum
 cs_kv_value_numeric(const CsKvValue *value)
 {
@@ -263,7 +292,7 @@ text_datum(const CsKvValue *value, const text *key)
 	return CStringGetTextDatum(result);
 }
 
-/* NaN and infinity are strings to JSON, as to_jsonb() makes them. */
+/* As to_jsonb(): NaN and infinity are strings in JSON. */
 static Datum
 jsonb_number(Datum number)
 {
@@ -317,6 +346,12 @@ bytea_datum(const CsKvValue *value, const text *key)
 	}
 }
 
+/*
+ * Convert a value for a function that returns this type.
+ *
+ * The value must have been read, or be a copy: it is used up.  Throws 42804 if
+ * the conversion is not defined, 22P02 if text is not valid JSON.
+ */
 Datum
 cs_kv_value_datum(const CsKvValue *value, CsKvType type, const text *key)
 {

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * kv_write.c
- *		Functions that put values and take them away: cache.set(), add(),
+ *		SQL functions that put and remove values: cache.set(), add(),
  *		replace(), set_many(), delete(), delete_many(), delete_prefix(),
  *		get_and_delete(), invalidate_tag().
  *
- * Each is a decision about one key (a CsKvChangeFn), which cs_kv_change() puts
- * through.  Functions that change many keys do so in the order of the keys'
- * bytes, so that two of them wait for each other rather than deadlock.
+ * Each is a decision about one key (a CsKvChangeFn) that cs_kv_change()
+ * carries out.  Functions that change many keys do so in the order of the
+ * keys' bytes, so that two of them wait for each other rather than deadlock.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +37,7 @@ typedef struct Set
 	bool		if_absent;
 	bool		if_present;
 	bool		keep_ttl;
-	bool		no_room;		/* for a tag: nothing is put */
+	bool		no_room;		/* no room for a tag: put nothing */
 	bool		done;
 } Set;
 
@@ -63,7 +63,7 @@ decide_set(const CsKvValue *old, CsKvValue *new, void *arg)
 	return CS_KV_PUT;
 }
 
-/* The value in an argument. */
+/* Convert the value argument. */
 static void
 take_value(FunctionCallInfo fcinfo, int arg, Set *set)
 {
@@ -76,6 +76,9 @@ take_value(FunctionCallInfo fcinfo, int arg, Set *set)
 					 PG_GETARG_DATUM(arg), &set->value);
 }
 
+/*
+ * Common part of cache.set(), add() and replace().
+ */
 static Datum
 set_key(FunctionCallInfo fcinfo, CsVerb *verb, Set *set, int ttl_arg, int tags_arg)
 {
@@ -103,7 +106,10 @@ exclude(bool both, const char *one, const char *other)
 				 errmsg("%s and %s exclude each other", one, other)));
 }
 
-/* key, value, ttl, if_absent, if_present, keep_ttl, tags, space, immediate, best_effort */
+/*
+ * cache.set(key, value, ttl, if_absent, if_present, keep_ttl, tags, space,
+ * immediate, best_effort)
+ */
 Datum
 cs_set(PG_FUNCTION_ARGS)
 {
@@ -119,7 +125,9 @@ cs_set(PG_FUNCTION_ARGS)
 	return set_key(fcinfo, &verb, &set, 2, 6);
 }
 
-/* key, value, ttl, tags, space, immediate, best_effort */
+/*
+ * cache.add(key, value, ttl, tags, space, immediate, best_effort)
+ */
 Datum
 cs_add(PG_FUNCTION_ARGS)
 {
@@ -130,6 +138,9 @@ cs_add(PG_FUNCTION_ARGS)
 	return set_key(fcinfo, &verb, &set, 2, 3);
 }
 
+/*
+ * cache.replace(), with the arguments of cache.add()
+ */
 Datum
 cs_replace(PG_FUNCTION_ARGS)
 {
@@ -145,7 +156,7 @@ cs_replace(PG_FUNCTION_ARGS)
 typedef struct Item
 {
 	const text *key;
-	int			place;			/* in the array */
+	int			place;			/* index in the array */
 } Item;
 
 static int
@@ -177,7 +188,7 @@ announce(const CsVerb *verb, int64 nkeys)
 		cs_kv_announce(verb->space, nkeys);
 }
 
-/* The keys in the order of their bytes; of equal ones the last. */
+/* Sort the keys by their bytes; of equal ones the last is kept. */
 static Item *
 sort_keys(const CsTexts *keys, int *n)
 {
@@ -198,7 +209,10 @@ sort_keys(const CsTexts *keys, int *n)
 	return items;
 }
 
-/* Returns how many were put: 'like' has what is the same for all. */
+/*
+ * Set each key to its value.  'like' contains what is common to all.  Returns
+ * how many were put.
+ */
 static int64
 set_items(const CsVerb *verb, const Item *items, int n, const CsArray *values,
 		  const CsTaker *taker, const Set *like)
@@ -227,7 +241,9 @@ set_items(const CsVerb *verb, const Item *items, int n, const CsArray *values,
 	return done;
 }
 
-/* keys, values, ttl, tags, space, immediate, best_effort */
+/*
+ * cache.set_many(keys, values, ttl, tags, space, immediate, best_effort)
+ */
 Datum
 cs_set_many(PG_FUNCTION_ARGS)
 {
@@ -257,7 +273,7 @@ cs_set_many(PG_FUNCTION_ARGS)
 
 /* ----- deleting ----- */
 
-/* arg: bool *, was there a value? */
+/* The argument is a bool *, set to whether there was a value. */
 static CsKvVerdict
 decide_delete(const CsKvValue *old, CsKvValue *new, void *arg)
 {
@@ -274,6 +290,9 @@ delete_key(const CsVerb *verb, const text *key)
 	return found;
 }
 
+/*
+ * cache.delete(key, space, immediate)
+ */
 Datum
 cs_delete(PG_FUNCTION_ARGS)
 {
@@ -283,6 +302,9 @@ cs_delete(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(delete_key(&verb, cs_kv_call_text(fcinfo, 0, "key")));
 }
 
+/*
+ * Delete each of the keys; returns how many there were.
+ */
 static int64
 delete_items(const CsVerb *verb, const Item *items, int n)
 {
@@ -305,6 +327,9 @@ delete_items(const CsVerb *verb, const Item *items, int n)
 	return deleted;
 }
 
+/*
+ * cache.delete_many(keys, space, immediate)
+ */
 Datum
 cs_delete_many(PG_FUNCTION_ARGS)
 {
@@ -319,7 +344,10 @@ cs_delete_many(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(delete_items(&verb, items, n));
 }
 
-/* How many keys begin like that is for those to know who may read them. */
+/*
+ * cache.delete_prefix(prefix, space, immediate).  The result reveals how many
+ * keys there are, so it requires the right to read.
+ */
 Datum
 cs_delete_prefix(PG_FUNCTION_ARGS)
 {
@@ -343,12 +371,15 @@ cs_delete_prefix(PG_FUNCTION_ARGS)
 typedef struct Taken
 {
 	const text *key;
-	CsKvType	type;			/* that the function returns */
+	CsKvType	type;			/* returned by the function */
 	bool		found;
 	Datum		datum;
 } Taken;
 
-/* A value that cannot be returned as that type is an error, and stays. */
+/*
+ * Take the value.  If it cannot be converted to the type, that is an error and
+ * the value stays.
+ */
 static CsKvVerdict
 decide_take(const CsKvValue *old, CsKvValue *new, void *arg)
 {
@@ -363,7 +394,9 @@ decide_take(const CsKvValue *old, CsKvValue *new, void *arg)
 	return CS_KV_REMOVE;
 }
 
-/* cache.get_and_delete(), get_and_delete_jsonb(), get_and_delete_bytea() */
+/*
+ * cache.get_and_delete(), get_and_delete_jsonb(), get_and_delete_bytea()
+ */
 Datum
 cs_get_and_delete(PG_FUNCTION_ARGS)
 {
@@ -381,6 +414,9 @@ cs_get_and_delete(PG_FUNCTION_ARGS)
 
 /* ----- tags ----- */
 
+/*
+ * cache.invalidate_tag(tag, space, immediate)
+ */
 Datum
 cs_invalidate_tag(PG_FUNCTION_ARGS)
 {

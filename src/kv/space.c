@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * space.c
- *		Spaces: what this session knows of them, who may use them, and their
+ *		Spaces: the session's knowledge of them, access rights, and their
  *		slots.
  *
- * A session keeps what it has read from cache.spaces and cache.space_grants until
- * it is told, by a relcache invalidation of cache.spaces, that something there
- * has changed; and of each space, what the role that used it last may do, until
- * roles or memberships change.  Role means the one in force, GetUserId().
+ * A session keeps what it has read from cache.spaces and cache.space_grants
+ * until a relcache invalidation of cache.spaces reports a change.  For each
+ * space it also keeps the rights of the role that used it last, until roles or
+ * memberships change.  The role is always the current one, GetUserId().
  *
- * A space's slot is made by who first writes to it.  Its epoch moves when the slot is
- * taken away; so as long as that is the one that we know, slot and space belong
- * together, and no entry of another can be met.  A slot is made under a lock that
- * conflicts with the drop: AccessShareLock on the space, or on the role.  It goes
- * with the space (spacedrop.c).
+ * A space's slot is made by the first writer.  Its epoch moves when the slot
+ * is freed.  So while the epoch is the known one, slot and space belong
+ * together, and entries of another owner cannot be met.  A slot is made under
+ * a lock that conflicts with dropping the space: AccessShareLock on the space,
+ * or on the role.  It is freed with the space (spacedrop.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -46,7 +46,7 @@
 #include "relation/span.h"
 #include "store/slot.h"
 
-/* In the namespace of advisory locks, where users have 1 and 2. */
+/* Fourth field of an advisory lock tag, where users' locks have 1 and 2 */
 #define LOCK_SPACE	0xc7
 #define LOCK_ROLE	0xc8
 
@@ -71,31 +71,31 @@ enum
 	Natts_grants = Anum_grants_can_write
 };
 
-#define N_RIGHTS	2			/* CsSpaceRight */
+#define N_RIGHTS	2			/* indexed by CsSpaceRight */
 
 typedef struct Grant
 {
-	Oid			role;			/* InvalidOid: PUBLIC */
+	Oid			role;			/* InvalidOid for PUBLIC */
 	bool		may[N_RIGHTS];
 } Grant;
 
-/* A key of the hash table: no padding. */
+/* Key of the hash table.  Contains no padding, since it is hashed as bytes. */
 typedef struct KnownName
 {
-	Oid			role;			/* of a private one */
-	char		name[NAMEDATALEN];	/* of the others; zeros to the end */
+	Oid			role;			/* of a role's own space */
+	char		name[NAMEDATALEN];	/* of a named space; padded with zeros */
 } KnownName;
 
 typedef struct Known
 {
 	KnownName	name;
-	bool		valid;			/* else to be read again */
+	bool		valid;			/* else it must be read again */
 	CsSpace		space;
-	uint64		refused;		/* generation of slots when there was none */
+	uint64		refused;		/* generation of slots when it had none */
 	Grant	   *grants;
 	int			ngrants;
-	Oid			acl_role;		/* whose rights these are; InvalidOid:
-								 * nobody's */
+	Oid			acl_role;		/* role that these rights are of; InvalidOid
+								 * if unknown */
 	bool		may[N_RIGHTS];
 } Known;
 
@@ -109,6 +109,9 @@ static Oid	grants_relid = InvalidOid;
 
 /* ----- forgetting ----- */
 
+/*
+ * Relcache callback: forget what was read from the tables.
+ */
 static void
 relation_changed(Oid relid)
 {
@@ -126,7 +129,10 @@ relation_changed(Oid relid)
 		each->valid = false;
 }
 
-/* Roles, memberships or the owner of the database have changed. */
+/*
+ * Syscache callback: roles, memberships or the owner of the database have
+ * changed.
+ */
 static void
 roles_changed(uint32 hash)
 {
@@ -143,6 +149,9 @@ roles_changed(uint32 hash)
 
 /* ----- the tables ----- */
 
+/*
+ * OID of the table cache.spaces; InvalidOid if the extension does not exist.
+ */
 Oid
 cs_space_catalog(void)
 {
@@ -160,6 +169,7 @@ cs_space_catalog(void)
 	return catalog_relid;
 }
 
+/* Make all sessions read the tables again, because rows have changed. */
 void
 cs_space_changed(void)
 {
@@ -167,7 +177,9 @@ cs_space_changed(void)
 		CacheInvalidateRelcacheByRelid(cs_space_catalog());
 }
 
-/* DROP EXTENSION may have been waited for. */
+/*
+ * Open one of the tables.  It may be gone, if DROP EXTENSION was waited for.
+ */
 static Relation
 open_table(Oid relid)
 {
@@ -200,8 +212,9 @@ space_from_tuple(HeapTuple tuple, TupleDesc desc, CsSpace *space)
 }
 
 /*
- * Ordinary tables that are read like catalogues: as they are now, whatever
- * snapshot the caller has.
+ * Read a space's row; returns false if there is none.  The tables are ordinary
+ * ones that are read like catalogues, in their latest state, whatever snapshot
+ * the caller has.
  */
 static bool
 read_space(const char *name, CsSpace *space)
@@ -242,6 +255,9 @@ read_all_spaces(void)
 	return all;
 }
 
+/*
+ * Read a space's grants into the entry, in CacheMemoryContext.
+ */
 static void
 read_grants(Known *entry)
 {
@@ -283,6 +299,9 @@ read_grants(Known *entry)
 
 /* ----- what is known ----- */
 
+/*
+ * Entry of the hash table for this name, made if necessary.
+ */
 static Known *
 known_entry(const KnownName *name)
 {
@@ -301,7 +320,7 @@ known_entry(const KnownName *name)
 	return entry;
 }
 
-/* Nobody has a space of this name, so nobody has the entry. */
+/* Remove the entry of a name that does not belong to any space. */
 static void
 forget_entry(Known *entry)
 {
@@ -312,7 +331,10 @@ forget_entry(Known *entry)
 	hash_search(known, &entry->name, HASH_REMOVE, NULL);
 }
 
-/* Read the entry's rows; false: there is no such space. */
+/*
+ * Read the entry's rows; returns false if there is no such space.  Reading is
+ * repeated if an invalidation arrives meanwhile.
+ */
 static bool
 read_entry(Known *entry)
 {
@@ -343,7 +365,7 @@ read_entry(Known *entry)
 	return true;
 }
 
-/* The entry of a named space, or NULL. */
+/* Entry of a named space; NULL if there is none. */
 static Known *
 named_entry(const char *name, Size len)
 {
@@ -360,6 +382,9 @@ named_entry(const char *name, Size len)
 	return NULL;
 }
 
+/*
+ * Entry of a role's own space.
+ */
 static Known *
 own_entry(Oid role)
 {
@@ -383,8 +408,8 @@ is_named(const Known *entry, const text *name)
 /* ----- rights ----- */
 
 /*
- * To look may take in the news that roles have changed.  Then what is found here
- * is as old as the call, and is not believed again.
+ * Determine the rights of a role.  The lookups may process invalidations about
+ * roles; the result is then used for this call only.
  */
 static void
 learn_rights(Known *entry, Oid role)
@@ -408,6 +433,9 @@ learn_rights(Known *entry, Oid role)
 		entry->acl_role = role;
 }
 
+/*
+ * Whether the current role has this right.
+ */
 static inline bool
 may(Known *entry, CsSpaceRight right)
 {
@@ -420,12 +448,14 @@ may(Known *entry, CsSpaceRight right)
 
 /* ----- locks ----- */
 
+/* Lock tag of a key's hash, or of the whole space if that is 0. */
 void
 cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint32 hash)
 {
 	SET_LOCKTAG_ADVISORY(*tag, database, id, hash, own ? LOCK_ROLE : LOCK_SPACE);
 }
 
+/* Take AccessExclusiveLock on the space until the subtransaction ends. */
 void
 cs_space_lock_whole(Oid database, bool own, Oid id)
 {
@@ -438,6 +468,11 @@ cs_space_lock_whole(Oid database, bool own, Oid id)
 	CurrentResourceOwner = owner;
 }
 
+/*
+ * Prevent other transactions from changing keys of the space, and from getting
+ * a slot for it, until this transaction ends.  For a caller that will delete
+ * the space's row.
+ */
 void
 cs_space_lock_exclusive(Oid id)
 {
@@ -452,7 +487,7 @@ kind_of(const CsSpace *space)
 	return space->own ? CS_SLOT_ROLE : CS_SLOT_SPACE;
 }
 
-/* The slot that there is, with its epoch, or -1. */
+/* Set space->slot to the existing slot, with its epoch, or to -1. */
 static void
 find_slot(CsSpace *space)
 {
@@ -464,14 +499,15 @@ find_slot(CsSpace *space)
 		space->slot = cs_slot_find(MyDatabaseId, kind_of(space), space->id);
 		if (space->slot >= 0)
 			space->epoch = cs_slot_epoch(cs_slot_read(space->slot));
-		/* if it went to another meanwhile, the epoch is the other's */
+		/* if the slot was reassigned meanwhile, so is the epoch */
 	} while (cs_slot_generation() != generation);
 }
 
 /*
- * False: the space has just been changed or dropped.  Whoever has dropped it
- * sends his invalidations before he gives back the lock.  The lock on the table
- * keeps DROP EXTENSION away.
+ * Make a slot for a named space.  Returns false if the space has just been
+ * changed or dropped: a transaction that drops it sends its invalidations
+ * before it releases the lock.  The lock on the table keeps DROP EXTENSION
+ * away.
  */
 static bool
 make_space_slot(Known *entry)
@@ -490,6 +526,9 @@ make_space_slot(Known *entry)
 	return entry->valid;
 }
 
+/*
+ * Make a slot for a role's own space.
+ */
 static bool
 make_role_slot(Known *entry)
 {
@@ -509,14 +548,20 @@ make_role_slot(Known *entry)
 	return true;
 }
 
-/* Who only reads does without a slot: then there is nothing to be read. */
+/*
+ * Whether a slot must be made.  A reader needs none: without a slot there is
+ * nothing to read.
+ */
 static inline bool
 lacks_slot(const Known *entry, CsSpaceRight right)
 {
 	return right == CS_SPACE_WRITE && entry->space.slot < 0 && !RecoveryInProgress();
 }
 
-/* See that it has a slot, if it can have one.  False: read it again. */
+/*
+ * Find a slot, or make one if that is possible.  Returns false if the entry
+ * must be read again.
+ */
 static bool
 find_or_make_slot(Known *entry, CsSpaceRight right)
 {
@@ -531,7 +576,10 @@ find_or_make_slot(Known *entry, CsSpaceRight right)
 	return true;
 }
 
-/* Nothing has changed since it was read, as far as we have been told. */
+/*
+ * Whether nothing has changed since the entry was read, as far as this session
+ * has been notified.
+ */
 static inline bool
 is_current(const Known *entry)
 {
@@ -565,6 +613,9 @@ cs_space_dropped_error(const CsSpace *space)
 			 errmsg("space \"%s\" has been dropped concurrently", space->name)));
 }
 
+/*
+ * Throw an error if the space has no slot.
+ */
 void
 cs_space_check_slot(const CsSpace *space)
 {
@@ -587,6 +638,9 @@ check_right(Known *entry, CsSpaceRight right)
 				 errmsg("permission denied for space \"%s\"", entry->space.name)));
 }
 
+/*
+ * cs_space_get() if the entry is not known or not current.
+ */
 static Known *
 get_slowly(const text *name, CsSpaceRight right)
 {
@@ -607,6 +661,13 @@ get_slowly(const text *name, CsSpaceRight right)
 	return entry;
 }
 
+/*
+ * Get the space of this name, or the current role's own if it is NULL.
+ *
+ * Throws 42704 if there is no such space, 42501 if the current role lacks the
+ * right, 53400 if the space is to be written and has no slot.  The result is
+ * valid until the next call or the end of the transaction.
+ */
 const CsSpace *
 cs_space_get(const text *name, CsSpaceRight right)
 {
@@ -622,12 +683,20 @@ cs_space_get(const text *name, CsSpaceRight right)
 	return &entry->space;
 }
 
+/*
+ * Whether the current role has a right on a space.  Throws 42704 if there is
+ * no such space.
+ */
 bool
 cs_space_may(const text *name, CsSpaceRight right)
 {
 	return may(get_slowly(name, right), right);
 }
 
+/*
+ * Get a space as cache.spaces has it, whatever the current role's rights; NULL
+ * if there is none.  Its slot is not looked up.
+ */
 const CsSpace *
 cs_space_find(const text *name)
 {
@@ -636,7 +705,7 @@ cs_space_find(const text *name)
 	return entry == NULL ? NULL : &entry->space;
 }
 
-/* The private ones that have a slot. */
+/* Append the roles' own spaces that have a slot. */
 static List *
 add_private(List *spaces)
 {
@@ -658,6 +727,10 @@ add_private(List *spaces)
 	return spaces;
 }
 
+/*
+ * List the spaces that the current role may read, and its own; or all spaces.
+ * Elements are CsSpace *, palloc'd, with their slots.
+ */
 List *
 cs_space_list(bool all)
 {
@@ -694,7 +767,7 @@ cs_space_init(void)
 	cs_inval_on_relation(relation_changed);
 	cs_inval_on_syscache(AUTHOID, roles_changed);
 	cs_inval_on_syscache(AUTHMEMMEMROLE, roles_changed);
-	/* who owns the database is a member of pg_database_owner */
+	/* the owner of the database is a member of pg_database_owner */
 	cs_inval_on_syscache(DATABASEOID, roles_changed);
 	cs_space_drop_init();
 }

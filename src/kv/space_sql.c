@@ -1,13 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * space_sql.c
- *		Making, changing and dropping spaces, and granting rights on them:
- *		cache.create_space(), alter_space(), drop_space(), grant_space(),
- *		revoke_space().
+ *		SQL functions that manage spaces: cache.create_space(), alter_space(),
+ *		drop_space(), grant_space(), revoke_space().
  *
- * All of them write cache.spaces and cache.space_grants as the owner of these
- * tables; whether the role may do so is decided here.  Sessions learn of it by
- * the tables' triggers.
+ * They write cache.spaces and cache.space_grants as the owner of these tables.
+ * Whether the role may do so is checked here.  The tables' triggers notify the
+ * sessions.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +36,10 @@ PG_FUNCTION_INFO_V1(cs_revoke_space);
 
 /* ----- the tables ----- */
 
-/* As the tables' owner.  SPI is connected; its result is left there. */
+/*
+ * Run a query as the tables' owner.  The caller is connected to SPI, and finds
+ * the result in its variables.
+ */
 static uint64
 run(CsCatalogQuery *query)
 {
@@ -54,8 +56,8 @@ check_not_empty(const text *name)
 }
 
 /*
- * The space's number, with its row locked until the transaction ends; InvalidOid
- * if there is none.  Only for its owner, and who has the owner's rights.
+ * Id of a space whose row is locked until the transaction ends; InvalidOid if
+ * there is none.  Throws 42501 if the role lacks the rights of its owner.
  */
 static Oid
 find_space(const text *name)
@@ -81,6 +83,9 @@ find_space(const text *name)
 	return DatumGetObjectId(SPI_getbinval(row, tupdesc, 1, &isnull));
 }
 
+/*
+ * As find_space(), but throws 42704 if there is none.
+ */
 static Oid
 require_space(const text *name)
 {
@@ -118,7 +123,7 @@ check_name(const char *name)
 						NAMEDATALEN - 1)));
 }
 
-/* As it goes into the table; for ever is NULL there. */
+/* Time to live as stored in the table, where NULL means for ever. */
 static void
 add_ttl(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 {
@@ -128,6 +133,9 @@ add_ttl(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 	cs_catalog_arg(query, INTERVALOID, IntervalPGetDatum(ttl), forever);
 }
 
+/*
+ * Limit of memory as stored in the table, where NULL means none.
+ */
 static void
 add_max_memory(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 {
@@ -144,7 +152,7 @@ add_max_memory(CsCatalogQuery *query, FunctionCallInfo fcinfo, int arg)
 	cs_catalog_arg(query, INT8OID, Int64GetDatum(bytes), PG_ARGISNULL(arg));
 }
 
-/* InvalidOid is everybody. */
+/* Role argument; InvalidOid for PUBLIC. */
 static Oid
 role_arg(FunctionCallInfo fcinfo, int arg)
 {
@@ -153,7 +161,10 @@ role_arg(FunctionCallInfo fcinfo, int arg)
 	return strcmp(role, "public") == 0 ? InvalidOid : get_role_oid(role, false);
 }
 
-/* Whoever could make the role the owner of a schema can make it that of a space. */
+/*
+ * Owner argument.  It may be any role that the current one could make the
+ * owner of a schema.
+ */
 static Oid
 owner_arg(FunctionCallInfo fcinfo, int arg)
 {
@@ -168,7 +179,9 @@ owner_arg(FunctionCallInfo fcinfo, int arg)
 
 /* ----- spaces ----- */
 
-/* name, ttl, max_memory, owner */
+/*
+ * cache.create_space(name, ttl, max_memory, owner)
+ */
 Datum
 cs_create_space(PG_FUNCTION_ARGS)
 {
@@ -199,7 +212,9 @@ cs_create_space(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* name, ttl, max_memory, owner */
+/*
+ * cache.alter_space(name, ttl, max_memory, owner)
+ */
 Datum
 cs_alter_space(PG_FUNCTION_ARGS)
 {
@@ -223,7 +238,9 @@ cs_alter_space(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* name, if_exists */
+/*
+ * cache.drop_space(name, if_exists)
+ */
 Datum
 cs_drop_space(PG_FUNCTION_ARGS)
 {
@@ -257,7 +274,9 @@ cs_drop_space(PG_FUNCTION_ARGS)
 
 /* ----- rights ----- */
 
-/* name, role, read, write */
+/*
+ * cache.grant_space(name, role, read, write)
+ */
 Datum
 cs_grant_space(PG_FUNCTION_ARGS)
 {
@@ -286,7 +305,9 @@ cs_grant_space(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* name, role */
+/*
+ * cache.revoke_space(name, role)
+ */
 Datum
 cs_revoke_space(PG_FUNCTION_ARGS)
 {

@@ -1,8 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * space_trigger.c
- *		The trigger of cache.spaces and cache.space_grants: whoever changes them,
- *		and how, all sessions are told, and dropped spaces lose their keys.
+ *		The trigger of cache.spaces and cache.space_grants.
+ *
+ * However these tables are changed, all sessions are notified, and dropped
+ * spaces lose their keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +27,9 @@ id_of(TupleTableSlot *row)
 	return DatumGetObjectId(slot_getattr(row, 1, &isnull));
 }
 
+/*
+ * Note which spaces a change of cache.spaces has created or dropped.
+ */
 static void
 note_spaces(TriggerData *trigdata)
 {
@@ -41,6 +46,9 @@ note_spaces(TriggerData *trigdata)
 	}
 }
 
+/*
+ * Trigger function cache.spaces_changed().
+ */
 Datum
 cs_spaces_changed(PG_FUNCTION_ARGS)
 {
@@ -50,7 +58,7 @@ cs_spaces_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function %s must be called as a trigger", "cache.spaces_changed")));
-	/* else no session has read anything */
+	/* otherwise no session has read anything */
 	if (!cs_shmem_ready())
 		return PointerGetDatum(NULL);
 	cs_space_changed();

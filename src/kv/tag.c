@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * tag.c
- *		Tags: what many values have in common, so that they can be dropped at
+ *		Tags: a property shared by many values, by which they can be dropped at
  *		once.
  *
- * A tag is an entry whose value is its version alone.  A value that carries the
- * tag has a copy of the version and holds as long as there is a tag with it.  So
- * to drop all of them is to remove one entry, and a tag that has been evicted
- * takes its values along.
+ * A tag is an entry whose value is only its version.  A value that carries the
+ * tag has a copy of the version, and is valid while the tag exists with this
+ * version.  So dropping all these values means removing one entry, and when a
+ * tag is evicted its values become invalid.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +24,7 @@
 #include "kv/xactkeys.h"
 #include "store/staged.h"
 
-/* A tag's key, without memory of its own if the name is not long. */
+/* A tag's key, without separate memory unless the name is long. */
 typedef struct TagKey
 {
 	CsKvKey		key;
@@ -40,7 +40,7 @@ make_key(TagKey *result, const CsSpace *space, char kind, const char *name, Size
 		cs_kv_key(&result->key, space, kind, name, len);
 }
 
-/* Its present version; 0: there is none. */
+/* Current version of a tag as this transaction sees it; 0 if there is none. */
 static uint64
 version_of(const CsKvKey *key)
 {
@@ -74,9 +74,12 @@ invalidate(const CsKvValue *old, CsKvValue *new, void *arg)
 }
 
 /*
- * Made at once even by a transaction that may yet be rolled back, or that must not
- * write: without values it means nothing.  Only where this transaction has
- * invalidated the tag, the new one is its own too.
+ * Get the current version of a tag for a value that will carry it; makes the
+ * tag if there is none.
+ *
+ * The tag is made immediately, even by a transaction that may be rolled back
+ * or is read only: without values it has no meaning.  Only if this transaction
+ * has invalidated the tag, the new one is made with the transaction.
  */
 void
 cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
@@ -104,7 +107,10 @@ is_free(void *arg)
 	return cs_keylock_is_free((const CsKvKey *) arg);
 }
 
-/* False: it was not put, and trying again is of no use. */
+/*
+ * Try to make a tag.  Returns false if that failed and another try would fail
+ * too.
+ */
 static bool
 put_now(const CsKvKey *key)
 {
@@ -121,9 +127,13 @@ put_now(const CsKvKey *key)
 	return result == CS_STAGE_DONE || result == CS_STAGE_CONFLICT;
 }
 
-/* Somebody has locked the key, or has invalidated it and not committed yet. */
+/* Number of tries while another transaction has locked or staged the tag. */
 #define MAX_CONFLICTS	3
 
+/*
+ * As cs_kv_tag(), for a best-effort change: returns false where it would have
+ * to wait for another transaction, or fail for lack of room.
+ */
 bool
 cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
 {
@@ -134,7 +144,7 @@ cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvT
 	make_key(&key, space, kind, name, len);
 	if (cs_xactkeys_find(&key.key) != NULL)
 	{
-		/* this transaction has the key's lock */
+		/* this transaction already has the key's lock */
 		cs_kv_tag(space, kind, name, len, tag);
 		return true;
 	}
@@ -153,6 +163,9 @@ cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvT
 	return false;
 }
 
+/*
+ * Whether all these tags still have the given versions.
+ */
 bool
 cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
 {
@@ -167,6 +180,7 @@ cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
 	return true;
 }
 
+/* Whether this transaction has invalidated one of these tags. */
 bool
 cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
 {
@@ -181,6 +195,11 @@ cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
 	return false;
 }
 
+/*
+ * Invalidate a tag, and with it every value that carries it, at commit or
+ * immediately.  Returns false if there was no such tag, and so no value that
+ * carries it.
+ */
 bool
 cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name, Size len,
 					 bool immediate)

@@ -92,11 +92,7 @@ extern void cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role);
 /* analysis_types.c; 'made': values of the type come into being in the query */
 extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);
 extern bool cs_type_is_name(Oid type);
-
-/* The columns of a composite type; to be given back with ReleaseTupleDesc(). */
 extern TupleDesc cs_type_columns(Oid type);
-
-/* builtin.c */
 extern bool cs_builtin_is_harmless(const char *name);
 
 #endif							/* CS_ANALYSIS_H */

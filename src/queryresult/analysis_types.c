@@ -77,8 +77,10 @@ note_enum(CsAnalysis *analysis, Oid type)
 }
 
 /*
- * Looking the columns up opens the relation, and has to wait while another session
- * drops or alters it.  So it is locked first, and then looked for.
+ * The columns of a composite type; to be given back with ReleaseTupleDesc().
+ *
+ * Looking the columns up opens the relation, and has to wait while another
+ * session drops or alters it.  So it is locked first, and then looked for.
  */
 TupleDesc
 cs_type_columns(Oid type)

@@ -71,6 +71,9 @@ compare_names(const void *a, const void *b)
 	return strcmp((const char *) a, *(const char *const *) b);
 }
 
+/*
+ * builtin.c
+ */
 bool
 cs_builtin_is_harmless(const char *name)
 {

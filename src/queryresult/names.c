@@ -131,6 +131,11 @@ look(Node *node, void *arg)
 	return raw_expression_tree_walker(node, look, arg);
 }
 
+/*
+ * Note the names in a list of raw parse trees that would stand for something
+ * else if it came up in a schema that is searched earlier.  True: literals
+ * like 'now' make another query of the same text at another time.
+ */
 bool
 cs_names_note(List *raw)
 {

@@ -638,6 +638,9 @@ cs_query_get(const CsAsked *asked)
 
 /* ----- using ----- */
 
+/*
+ * The same, asked again.
+ */
 bool
 cs_query_stands(const CsQuery *query)
 {
@@ -645,8 +648,11 @@ cs_query_stands(const CsQuery *query)
 }
 
 /*
- * The plan takes the same locks when it is run.  Taken here, before anyone looks
- * at the tables' watches, they bring in what has been redefined.
+ * Lock what it reads, as a SELECT would.  False: it has been redefined, in
+ * which case it may still be run, but its result must not be kept.
+ *
+ * The plan takes the same locks when it is run.  Taken here, before anyone
+ * looks at the tables' watches, they bring in what has been redefined.
  */
 bool
 cs_query_lock(CsQuery *query)

@@ -83,11 +83,6 @@ typedef struct CsQuery
 /* The query, analysed; an error if its result cannot be kept.  It stays until cs_query_done(). */
 extern CsQuery *cs_query_get(const CsAsked *asked);
 extern void cs_query_done(CsQuery *query);
-
-/*
- * Lock what it reads, as a SELECT would.  False: it has been redefined, in which
- * case it may still be run, but its result must not be kept.
- */
 extern bool cs_query_lock(CsQuery *query);
 
 /*
@@ -96,21 +91,12 @@ extern bool cs_query_lock(CsQuery *query);
  * internal error says no more than that.
  */
 cs_noreturn extern void cs_query_changed_error(MemoryContext context, bool changed);
-
-/* The same, asked again. */
 extern bool cs_query_stands(const CsQuery *query);
-
-/* The values of its parameters, from their texts (NULL: none were given). */
 extern void cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls);
-
-/* The same for the executor. */
 extern ParamListInfo cs_query_params(const CsQuery *query, const Datum *values,
 									 const bool *nulls);
-
-/* Bytes that are the same only for the same query and values. */
 extern void cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *nulls,
 								 StringInfo fingerprint);
-
 extern void cs_query_digest(const StringInfo fingerprint, uint8 *digest);
 
 /* A long one is replaced by its hash. */

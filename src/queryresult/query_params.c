@@ -23,6 +23,9 @@ count_error(const CsQuery *query, int n)
 					query->nparams, n)));
 }
 
+/*
+ * The values of its parameters, from their texts (NULL: none were given).
+ */
 void
 cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 {
@@ -68,6 +71,9 @@ fingerprint_value(const CsParam *param, Datum value, StringInfo fingerprint)
 		appendBinaryStringInfo(fingerprint, DatumGetPointer(value), param->typlen);
 }
 
+/*
+ * Bytes that are the same only for the same query and values.
+ */
 void
 cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *nulls,
 					 StringInfo fingerprint)
@@ -81,6 +87,9 @@ cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *null
 	}
 }
 
+/*
+ * The same for the executor.
+ */
 ParamListInfo
 cs_query_params(const CsQuery *query, const Datum *values, const bool *nulls)
 {

@@ -639,6 +639,9 @@ call_query(Call *call, ArrayType *params)
 	UnregisterSnapshot(call->snapshot);
 }
 
+/*
+ * The query's result, into 'output', kept or computed.
+ */
 void
 cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 			CsOutput *output)
@@ -657,6 +660,9 @@ cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 	PG_END_TRY();
 }
 
+/*
+ * All results of the key are gone once this transaction has committed.
+ */
 bool
 cs_remember_forget(const text *key, const text *space)
 {

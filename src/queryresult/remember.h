@@ -26,11 +26,8 @@ typedef struct CsTerms
 	const text **tags;
 } CsTerms;
 
-/* The query's result, into 'output', kept or computed. */
 extern void cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 						CsOutput *output);
-
-/* All results of the key are gone once this transaction has committed. */
 extern bool cs_remember_forget(const text *key, const text *space);
 
 #endif							/* CS_REMEMBER_H */

@@ -142,6 +142,9 @@ typedef struct Receiver
 	CsOutput   *output;
 } Receiver;
 
+/*
+ * Sets it up for a row type, or for json; 'rows' is the caller's to set.
+ */
 void
 cs_result_output_begin(CsOutput *output, Oid rowtype)
 {
@@ -170,8 +173,10 @@ cs_result_output_begin(CsOutput *output, Oid rowtype)
 }
 
 /*
- * A composite type has no lock.  What was kept has the shape that the type had when
- * the key was made, and that is to be the one of the beginning.
+ * An error if the row type is not what it was when the output began.
+ *
+ * A composite type has no lock.  What was kept has the shape that the type had
+ * when the key was made, and that is to be the one of the beginning.
  */
 void
 cs_result_output_check_shape(const CsOutput *output)
@@ -496,6 +501,9 @@ cs_result_output_end(CsOutput *output)
 
 /* ----- replaying ----- */
 
+/*
+ * A result that was kept.
+ */
 void
 cs_result_output_replay(CsOutput *output, const CsKept *kept)
 {

@@ -62,17 +62,12 @@ typedef struct CsOutput
 	void	   *domain_check;
 } CsOutput;
 
-/* Sets it up for a row type, or for json; 'rows' is the caller's to set. */
 extern void cs_result_output_begin(CsOutput *output, Oid rowtype);
-
-/* An error if the row type is not what it was when the output began. */
 extern void cs_result_output_check_shape(const CsOutput *output);
 
 /* Somewhere to send the rows to; they are all there after cs_result_output_end(). */
 extern DestReceiver *cs_result_output_receiver(CsOutput *output);
 extern void cs_result_output_end(CsOutput *output);
-
-/* A result that was kept. */
 extern void cs_result_output_replay(CsOutput *output, const CsKept *kept);
 
 #endif							/* CS_RESULT_H */

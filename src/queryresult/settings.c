@@ -56,6 +56,9 @@ zone_abbreviations(void)
 	return *variable;
 }
 
+/*
+ * As they are; the strings are those of the settings themselves.
+ */
 void
 cs_settings_now(CsSettings *settings)
 {

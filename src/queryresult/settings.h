@@ -21,7 +21,6 @@ typedef struct CsSettings
 	const char *string[CS_N_SETTING_STRINGS];
 } CsSettings;
 
-/* As they are; the strings are those of the settings themselves. */
 extern void cs_settings_now(CsSettings *settings);
 
 /* With strings of its own, palloc'd. */

@@ -12,6 +12,9 @@
 
 #include "relation/attached.h"
 
+/*
+ * The OIDs of those whose writes are deferred, in order, from cache.bindings.
+ */
 List *
 cs_attached_deferring(void)
 {

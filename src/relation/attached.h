@@ -10,7 +10,6 @@
 
 #include "nodes/pg_list.h"
 
-/* The OIDs of those whose writes are deferred, in order, from cache.bindings. */
 extern List *cs_attached_deferring(void);
 
 #endif							/* CS_ATTACHED_H */

@@ -418,6 +418,9 @@ shape_of(TupleDesc tupdesc)
 	return shape;
 }
 
+/*
+ * Is the column part of the primary key?
+ */
 bool
 cs_binding_is_key(const CsBinding *binding, AttrNumber attnum)
 {
@@ -427,6 +430,9 @@ cs_binding_is_key(const CsBinding *binding, AttrNumber attnum)
 	return false;
 }
 
+/*
+ * A fingerprint of the primary key's columns, never 0.
+ */
 uint32
 cs_binding_key_shape(const CsBinding *binding)
 {
@@ -551,6 +557,10 @@ build(Oid relid)
 	return binding;
 }
 
+/*
+ * The table's binding, NULL if it has none.  Takes AccessShareLock on the
+ * table when it has to be made anew.
+ */
 CsBinding *
 cs_binding_get(Oid relid)
 {
@@ -610,6 +620,9 @@ cs_binding_renamed_error(const CsBinding *binding)
 			 errhint("Try again.")));
 }
 
+/*
+ * The same, or an error that says how to attach.
+ */
 CsBinding *
 cs_binding_require(Oid relid)
 {
@@ -637,6 +650,10 @@ cs_binding_require(Oid relid)
 	return binding;
 }
 
+/*
+ * Hold DDL by others off until the end of the transaction, as SELECT does.
+ * False: the table has changed before that, and the binding is retired.
+ */
 bool
 cs_binding_lock(CsBinding *binding)
 {
@@ -687,9 +704,11 @@ cs_binding_owns_slot(const CsBinding *binding)
 }
 
 /*
+ * If its slot is young, find out whether it need be.
+ *
  * Whoever has looked for the slot in vain had a lock on the table by then, and
- * has it until it ends.  So there is no such writer if nobody has one at a moment
- * after the slot could be found.
+ * has it until it ends.  So there is no such writer if nobody has one at a
+ * moment after the slot could be found.
  */
 void
 cs_binding_settle_slot(const CsBinding *binding)
@@ -711,6 +730,8 @@ cs_binding_forget(Oid relid)
 }
 
 /*
+ * Read anew what DDL or a whole-table change may have changed.
+ *
  * Called when the slot is ACTIVE in an epoch that the binding does not know.
  * The lock absorbs the invalidations of whatever moved it.
  */
@@ -768,6 +789,9 @@ find_targets(Known *entry, Relation rel)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * The bindings that see changes of this relation.
+ */
 CsTarget *
 cs_binding_targets(Relation rel, int *n)
 {

@@ -124,28 +124,13 @@ typedef struct CsTarget
 
 /* Moves when any binding may have been freed: pointers are good until then. */
 extern uint64 cs_binding_generation;
-
 extern void cs_binding_init(void);
 
 /* The strategy layer's part in making a binding; must not read catalogues. */
 extern void (*cs_binding_made_hook) (CsBinding *binding);
-
-/*
- * The table's binding, NULL if it has none.  Takes AccessShareLock on the
- * table when it has to be made anew.
- */
 extern CsBinding *cs_binding_get(Oid relid);
-
-/* The same, or an error that says how to attach. */
 extern CsBinding *cs_binding_require(Oid relid);
-
-/* The bindings that see changes of this relation. */
 extern CsTarget *cs_binding_targets(Relation rel, int *n);
-
-/*
- * Hold DDL by others off until the end of the transaction, as SELECT does.
- * False: the table has changed before that, and the binding is retired.
- */
 extern bool cs_binding_lock(CsBinding *binding);
 
 #define cs_binding_is_locked(binding) ((binding)->locked == cs_xact_lock_generation)
@@ -153,21 +138,12 @@ extern bool cs_binding_lock(CsBinding *binding);
 extern void cs_binding_check_slots(void);
 extern bool cs_binding_owns_slot(const CsBinding *binding);
 extern void cs_binding_forget(Oid relid);
-
-/* If its slot is young, find out whether it need be. */
 extern void cs_binding_settle_slot(const CsBinding *binding);
-
-/* Read anew what DDL or a whole-table change may have changed. */
 extern CsBinding *cs_binding_refresh(CsBinding *binding);
-
 extern bool cs_binding_may_select(CsBinding *binding);
 extern void cs_binding_check_select(CsBinding *binding);
 extern char *cs_binding_qualified_name(const CsBinding *binding);
-
-/* Is the column part of the primary key? */
 extern bool cs_binding_is_key(const CsBinding *binding, AttrNumber attnum);
-
-/* A fingerprint of the primary key's columns, never 0. */
 extern uint32 cs_binding_key_shape(const CsBinding *binding);
 cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);
 

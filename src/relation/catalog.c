@@ -26,6 +26,9 @@
 
 #include "relation/catalog.h"
 
+/*
+ * The OID of a table of ours; InvalidOid: the extension is not there.
+ */
 Oid
 cs_catalog_relid(const char *table)
 {
@@ -36,6 +39,9 @@ cs_catalog_relid(const char *table)
 	return OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
 }
 
+/*
+ * Is it a relation of the extension?
+ */
 bool
 cs_catalog_is_own(Oid relid)
 {
@@ -44,6 +50,10 @@ cs_catalog_is_own(Oid relid)
 	return OidIsValid(extension) && extension == get_extension_oid("cache_strategies", true);
 }
 
+/*
+ * Has this table of ours, each of which has a column "relation", a row for a
+ * relation?  It is read like a catalogue: as it is now, whatever the snapshot.
+ */
 bool
 cs_catalog_lists(const char *table, Oid relid)
 {
@@ -84,6 +94,10 @@ cs_catalog_arg(CsCatalogQuery *query, Oid type, Datum value, bool isnull)
 	query->nulls[query->nargs++] = isnull ? 'n' : ' ';
 }
 
+/*
+ * Run it as the owner of the table with this name, whatever the current role
+ * may do there; returns how many rows were changed.  SPI is connected.
+ */
 uint64
 cs_catalog_change(const char *table, CsCatalogQuery *query)
 {
@@ -110,6 +124,9 @@ cs_catalog_change(const char *table, CsCatalogQuery *query)
 	return SPI_processed;
 }
 
+/*
+ * Is it the SQL function that has this C function?
+ */
 bool
 cs_catalog_is_function(Oid function, const char *symbol)
 {

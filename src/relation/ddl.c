@@ -107,6 +107,9 @@ note_temporary(Oid relid, bool temporary)
 		hash_search(temp_relations, &relid, temporary ? HASH_ENTER : HASH_REMOVE, NULL);
 }
 
+/*
+ * Is this a temporary relation of this session?  Must not read catalogues.
+ */
 bool
 cs_ddl_is_temporary(Oid relid)
 {
@@ -209,6 +212,10 @@ reclaim_slots(void)
 	pfree(slots);
 }
 
+/*
+ * The table's slot, made if it has none; -1: it cannot have one.  Slots that
+ * nobody needs are given back before that is so.
+ */
 int
 cs_ddl_make_slot(Oid relid, CsSlotDenial *denial)
 {

@@ -15,16 +15,8 @@
  * lock of the DDL still held.
  */
 extern void (*cs_ddl_check_hook) (Oid relid, int slot);
-
 extern void cs_ddl_init(void);
-
-/* Is this a temporary relation of this session?  Must not read catalogues. */
 extern bool cs_ddl_is_temporary(Oid relid);
-
-/*
- * The table's slot, made if it has none; -1: it cannot have one.  Slots that
- * nobody needs are given back before that is so.
- */
 extern int	cs_ddl_make_slot(Oid relid, CsSlotDenial *denial);
 
 #endif							/* CS_DDL_H */

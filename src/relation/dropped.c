@@ -31,8 +31,10 @@ PG_FUNCTION_INFO_V1(cs_tables_dropped);
 static LocalTransactionId listed = InvalidLocalTransactionId;
 
 /*
- * What has to do with flushing is there for tables that are attached, and is taken
- * away when they are detached; all but the dead letters.
+ * A relation is about to be dropped; true if it is attached.
+ *
+ * What has to do with flushing is there for tables that are attached, and is
+ * taken away when they are detached; all but the dead letters.
  */
 bool
 cs_dropped_note(Oid relid)

@@ -8,7 +8,6 @@
 #ifndef CS_DROPPED_H
 #define CS_DROPPED_H
 
-/* A relation is about to be dropped; true if it is attached. */
 extern bool cs_dropped_note(Oid relid);
 
 #endif							/* CS_DROPPED_H */

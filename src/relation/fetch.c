@@ -104,7 +104,12 @@ scan_for_rows(CsBinding *binding, Relation rel, Relation index,
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* Locks are kept until the transaction ends, as a query keeps them. */
+/*
+ * What cs_loader_load_many() does, without a query, for a role that may see
+ * xmin. False: it has to be one.
+ *
+ * Locks are kept until the transaction ends, as a query keeps them.
+ */
 bool
 cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
 			  Snapshot snapshot, CsLoaded *loaded)

@@ -10,10 +10,6 @@
 
 #include "relation/loader.h"
 
-/*
- * What cs_loader_load_many() does, without a query, for a role that may see xmin.
- * False: it has to be one.
- */
 extern bool cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
 						  Snapshot snapshot, CsLoaded *loaded);
 

@@ -81,6 +81,9 @@ forget(Oid relid)
 	hash_search(noted, &relid, HASH_REMOVE, NULL);
 }
 
+/*
+ * The relation is locked.  What it is from here on.
+ */
 void
 cs_identity_note(Oid relid)
 {
@@ -144,6 +147,9 @@ compare(const Noted *entry, Relation rel)
 		: CS_IDENTITY_EXTENDED;
 }
 
+/*
+ * The relation is locked.  What it is to those who know what was noted.
+ */
 CsIdentity
 cs_identity_compare(Oid relid)
 {
@@ -165,6 +171,9 @@ cs_identity_compare(Oid relid)
 	return result;
 }
 
+/*
+ * The relation that has the name that was noted; InvalidOid: none.
+ */
 Oid
 cs_identity_successor(Oid relid)
 {
@@ -188,6 +197,9 @@ cs_identity_error(Oid relid)
 			 errhint("Try again.")));
 }
 
+/*
+ * May it stand for the other one, in an expression that was made for that?
+ */
 bool
 cs_identity_is_like(Oid relid, Oid other)
 {
@@ -240,6 +252,9 @@ news_of(Noted *entry)
 	entry->changed = n_changes;
 }
 
+/*
+ * From the relcache callback; InvalidOid: all relations.
+ */
 void
 cs_identity_changed(Oid relid)
 {

@@ -20,16 +20,9 @@ typedef enum CsIdentity
 	CS_IDENTITY_OTHER			/* renamed, moved, other columns, or gone */
 } CsIdentity;
 
-/* The relation is locked.  What it is from here on. */
 extern void cs_identity_note(Oid relid);
-
-/* The relation is locked.  What it is to those who know what was noted. */
 extern CsIdentity cs_identity_compare(Oid relid);
-
-/* The relation that has the name that was noted; InvalidOid: none. */
 extern Oid	cs_identity_successor(Oid relid);
-
-/* May it stand for the other one, in an expression that was made for that? */
 extern bool cs_identity_is_like(Oid relid, Oid noted);
 
 /* For those who cannot go on with what it is now. */
@@ -42,8 +35,6 @@ cs_noreturn extern void cs_identity_error(Oid relid);
 extern uint64 cs_identity_time(void);
 extern bool cs_identity_news_since(Oid relid, uint64 time);
 extern bool cs_identity_was_same(Oid relid, uint64 time);
-
-/* From the relcache callback; InvalidOid: all relations. */
 extern void cs_identity_changed(Oid relid);
 
 #endif							/* CS_IDENTITY_H */

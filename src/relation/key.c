@@ -47,6 +47,9 @@ is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
 										  ObjectIdGetDatum(opcintype)));
 }
 
+/*
+ * OPERATOR(schema.name), quoted
+ */
 char *
 cs_key_operator_name(Oid operator)
 {
@@ -74,6 +77,9 @@ cs_key_literal_type(const CsKeyColumn *column)
 		column->type == CIDROID ? INETOID : column->type;
 }
 
+/*
+ * Describe a column of the primary key; false if its type cannot be a key.
+ */
 bool
 cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype, Oid collation,
 				TupleDesc tupdesc, AttrNumber attnum)

@@ -66,7 +66,6 @@ cs_row_tuple(HeapTupleHeader row)
 	return tuple;
 }
 
-/* Describe a column of the primary key; false if its type cannot be a key. */
 extern bool cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype,
 							Oid collation, TupleDesc tupdesc, AttrNumber attnum);
 
@@ -80,10 +79,7 @@ extern bool cs_key_equal(const struct CsBinding *binding, const CsRowKey *rowkey
 						 HeapTupleHeader row);
 extern bool cs_key_decode(const struct CsBinding *binding, const char *data,
 						  uint32 len, CsRowKey *rowkey);
-
 extern char *cs_key_names(const struct CsBinding *binding);
-
-/* OPERATOR(schema.name), quoted */
 extern char *cs_key_operator_name(Oid operator);
 
 #endif							/* CS_KEY_H */

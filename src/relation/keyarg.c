@@ -205,6 +205,10 @@ runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
 	}
 }
 
+/*
+ * Find out how an argument of that type becomes a value of the column; an
+ * error if it does not.  'element': it is one of an array of keys.
+ */
 void
 cs_keyarg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
 				  CsKeyArg *arg, MemoryContext context)
@@ -469,7 +473,12 @@ make_key(const CsBinding *binding, CsKeyArg *args, const Datum *given, Snapshot 
 	return true;
 }
 
-/* The table is open meanwhile, as in a SELECT: what is run cannot alter it. */
+/*
+ * The key with these values, none of which is NULL; false if no row has it.
+ * Where only the table can tell, it is asked under the snapshot.
+ *
+ * The table is open meanwhile, as in a SELECT: what is run cannot alter it.
+ */
 bool
 cs_keyarg_key(const CsBinding *binding, CsKeyArg *args, const Datum *given,
 			  Snapshot snapshot, CsRowKey *rowkey)

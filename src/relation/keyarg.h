@@ -35,18 +35,9 @@ typedef struct CsKeyArg
 	bool		foreign;		/* anybody's code may be run for it */
 } CsKeyArg;
 
-/*
- * Find out how an argument of that type becomes a value of the column; an error
- * if it does not.  'element': it is one of an array of keys.
- */
 extern void cs_keyarg_prepare(const struct CsBinding *binding, int column,
 							  Oid argtype, bool element, CsKeyArg *arg,
 							  MemoryContext context);
-
-/*
- * The key with these values, none of which is NULL; false if no row has it.
- * Where only the table can tell, it is asked under the snapshot.
- */
 extern bool cs_keyarg_key(const struct CsBinding *binding, CsKeyArg *args,
 						  const Datum *given, Snapshot snapshot,
 						  CsRowKey *rowkey);

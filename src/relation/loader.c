@@ -53,6 +53,9 @@ is_column(TupleDesc tupdesc, const char *name)
 	return false;
 }
 
+/*
+ * "FROM table AS alias", and the alias: a name that is not one of its columns
+ */
 char *
 cs_loader_from(const CsBinding *binding, char **alias)
 {
@@ -80,7 +83,11 @@ xmin_column(const char *alias, bool with_xmin)
 	return with_xmin ? psprintf("%s.xmin", alias) : "CAST(NULL AS pg_catalog.xid)";
 }
 
-/* "alias.a = <prefix>1 AND alias.b = <prefix>2", as the primary key compares. */
+/*
+ * The condition that a row has the key given by parameters or columns
+ *
+ * "alias.a = <prefix>1 AND alias.b = <prefix>2", as the primary key compares.
+ */
 void
 cs_loader_append_match(StringInfo buf, const CsBinding *binding, const char *alias,
 					   const char *prefix)
@@ -105,7 +112,11 @@ load_query(const CsBinding *binding, bool with_xmin)
 	return buf.data;
 }
 
-/* to_regprocedure() gives SQL NULL for what is not there. */
+/*
+ * The loader function's OID from its signature; InvalidOid if it is gone.
+ *
+ * to_regprocedure() gives SQL NULL for what is not there.
+ */
 Oid
 cs_loader_function(const char *signature)
 {
@@ -194,8 +205,11 @@ take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded
 }
 
 /*
- * Has the plan read the table that is meant?  It names it, and names can change
- * hands without a lock on the table: ALTER SCHEMA RENAME.
+ * Has this plan, now that it was executed, read the binding's table and not
+ * another one of its name?
+ *
+ * Has the plan read the table that is meant?  It names it, and names can
+ * change hands without a lock on the table: ALTER SCHEMA RENAME.
  */
 bool
 cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding)
@@ -405,12 +419,22 @@ load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 	table_close(rel, NoLock);
 }
 
+/*
+ * Why this function cannot be the table's loader; NULL: it can.
+ *
+ * May the last one have read a temporary table, so what nobody else would
+ * have?
+ */
 bool
 cs_loader_read_temporary(void)
 {
 	return read_temporary;
 }
 
+/*
+ * Load the key's row as the snapshot shows it, into the current context.
+ * 'plain': from the table even if there is a loader function.
+ */
 void
 cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 			   bool plain, CsLoaded *loaded)

@@ -19,10 +19,6 @@ typedef struct CsLoaded
 	TransactionId xmin;			/* of the row */
 } CsLoaded;
 
-/*
- * Load the key's row as the snapshot shows it, into the current context.
- * 'plain': from the table even if there is a loader function.
- */
 extern void cs_loader_load(CsBinding *binding, const CsRowKey *rowkey,
 						   Snapshot snapshot, bool plain, CsLoaded *loaded);
 
@@ -33,27 +29,12 @@ extern void cs_loader_load(CsBinding *binding, const CsRowKey *rowkey,
 extern bool cs_loader_can_batch(const CsBinding *binding);
 extern void cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 								Snapshot snapshot, CsLoaded *loaded);
-
-/* "FROM table AS alias", and the alias: a name that is not one of its columns */
 extern char *cs_loader_from(const CsBinding *binding, char **alias);
-
-/* The condition that a row has the key given by parameters or columns */
 extern void cs_loader_append_match(StringInfo buf, const CsBinding *binding,
 								   const char *alias, const char *prefix);
-
-/* Why this function cannot be the table's loader; NULL: it can. */
-/* May the last one have read a temporary table, so what nobody else would have? */
 extern bool cs_loader_read_temporary(void);
-
 extern const char *cs_loader_check(const CsBinding *binding, Oid function);
-
-/*
- * Has this plan, now that it was executed, read the binding's table and not
- * another one of its name?
- */
 extern bool cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding);
-
-/* The loader function's OID from its signature; InvalidOid if it is gone. */
 extern Oid	cs_loader_function(const char *signature);
 
 #endif							/* CS_LOADER_H */

@@ -30,7 +30,11 @@ cs_owned_missing_error(Oid relid)
 			 errmsg("relation with OID %u does not exist", relid)));
 }
 
-/* One look into pg_class: at the next, the table may be gone. */
+/*
+ * An error if not; returns its name.
+ *
+ * One look into pg_class: at the next, the table may be gone.
+ */
 char *
 cs_owned_check(Oid relid)
 {
@@ -48,6 +52,9 @@ cs_owned_check(Oid relid)
 	return name;
 }
 
+/*
+ * Is it there, and the current role's?
+ */
 bool
 cs_owned_is(Oid relid)
 {
@@ -61,6 +68,9 @@ cs_owned_is(Oid relid)
 	return result;
 }
 
+/*
+ * Lock it as CREATE TRIGGER does; returns its name as of then.
+ */
 char *
 cs_owned_lock(Oid relid)
 {

@@ -12,14 +12,8 @@
 
 /* The table is gone. */
 cs_noreturn extern void cs_owned_missing_error(Oid relid);
-
-/* Is it there, and the current role's? */
 extern bool cs_owned_is(Oid relid);
-
-/* An error if not; returns its name. */
 extern char *cs_owned_check(Oid relid);
-
-/* Lock it as CREATE TRIGGER does; returns its name as of then. */
 extern char *cs_owned_lock(Oid relid);
 
 #endif							/* CS_OWNED_H */

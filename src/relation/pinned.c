@@ -45,6 +45,9 @@ static const char *const names[] = {
 	"transform_null_equals",
 };
 
+/*
+ * The present values, as text[] of name=value.
+ */
 ArrayType *
 cs_pinned_now(void)
 {
@@ -66,6 +69,9 @@ known_name(const char *name)
 	return NULL;
 }
 
+/*
+ * Take such an array apart; NULL is none.
+ */
 const CsPinned *
 cs_pinned_parse(ArrayType *settings)
 {
@@ -102,7 +108,11 @@ add_context(void *arg)
 			   (const char *) arg);
 }
 
-/* To set one that is as it should be costs more than to ask. */
+/*
+ * Have them in force until the end of the GUC nest level of the caller.
+ *
+ * To set one that is as it should be costs more than to ask.
+ */
 void
 cs_pinned_apply(const CsPinned *pinned, const char *table)
 {

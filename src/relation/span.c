@@ -80,7 +80,12 @@ from_numeric(Numeric seconds, const char *what)
 					  what);
 }
 
-/* Called without an expression, an argument is what most of them are. */
+/*
+ * The argument, which is not NULL: an interval, the text of one, or a number
+ * of seconds.  42804 for anything else; 'what' names it then.
+ *
+ * Called without an expression, an argument is what most of them are.
+ */
 Interval *
 cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what)
 {
@@ -118,6 +123,9 @@ cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what)
 	}
 }
 
+/*
+ * Microseconds; those that end beyond all timestamps are PG_INT64_MAX.
+ */
 int64
 cs_span_usecs(const Interval *span)
 {
@@ -146,6 +154,9 @@ cs_span_range(const Interval *span)
 		CS_SPAN_TOO_LONG : CS_SPAN_FITS;
 }
 
+/*
+ * The same argument in microseconds; 22023 if it is not one of these.
+ */
 int64
 cs_span_positive(FunctionCallInfo fcinfo, int arg, const char *what, const char *hint)
 {

@@ -241,7 +241,11 @@ find_slots(Noted *entry)
 	entry->generation = generation;
 }
 
-/* Called for every row, so what it has just done it does not do again. */
+/*
+ * A trigger has seen a change of this relation.
+ *
+ * Called for every row, so what it has just done it does not do again.
+ */
 void
 cs_track_note(Relation rel)
 {
@@ -423,6 +427,9 @@ watch_once(Watched *entry, CsWatch *watch)
 }
 
 /*
+ * Look at a table (or partitioned table, with all of its partitions), before
+ * the snapshot under which it will be read is taken.  Full barrier.
+ *
  * That the flag is set means that whatever DDL has moved the epoch to where it
  * is has broadcast its invalidations; here they are taken in.
  */
@@ -448,6 +455,9 @@ cs_track_watch(Oid relid, CsWatch *watch)
 	return result == LOOK_AGAIN ? CS_TRACKING_BLIND : result;
 }
 
+/*
+ * Is it still as it was?  Takes no lock: for hits, and under partition locks.
+ */
 bool
 cs_track_stands(const CsWatch *watch)
 {
@@ -455,12 +465,18 @@ cs_track_stands(const CsWatch *watch)
 		cs_stripe_version(cs_slot_modcount(watch->slot)) == watch->version;
 }
 
+/*
+ * The newest xid that a change of it was prepared with.
+ */
 uint64
 cs_track_prepared_xid(const CsWatch *watch)
 {
 	return Max(cs_slot_prepared_xid(watch->slot), cs_slot_modcount_prepared_xid(watch->slot));
 }
 
+/*
+ * The newest xid that has changed it, as of now; 64 bits.
+ */
 uint64
 cs_track_last_xid(const CsWatch *watch)
 {
@@ -468,6 +484,8 @@ cs_track_last_xid(const CsWatch *watch)
 }
 
 /*
+ * May this transaction have changed it itself?
+ *
  * Triggers may not have been fired yet, so the lock counts: on any part, as a
  * writer who names a partition locks nothing else.
  */

@@ -40,26 +40,11 @@ typedef enum CsTracking
 } CsTracking;
 
 extern void cs_track_init(void);
-
-/*
- * Look at a table (or partitioned table, with all of its partitions), before the
- * snapshot under which it will be read is taken.  Full barrier.
- */
 extern CsTracking cs_track_watch(Oid relid, CsWatch *watch);
-
-/* Is it still as it was?  Takes no lock: for hits, and under partition locks. */
 extern bool cs_track_stands(const CsWatch *watch);
-
-/* The newest xid that a change of it was prepared with. */
 extern uint64 cs_track_prepared_xid(const CsWatch *watch);
-
-/* The newest xid that has changed it, as of now; 64 bits. */
 extern uint64 cs_track_last_xid(const CsWatch *watch);
-
-/* May this transaction have changed it itself? */
 extern bool cs_track_is_own(Oid relid);
-
-/* A trigger has seen a change of this relation. */
 extern void cs_track_note(Relation rel);
 
 /* Make and drop the triggers, and the row of cache.tracked (was it there?). */

@@ -24,6 +24,9 @@
 #include "relation/tracked.h"
 #include "relation/triggers.h"
 
+/*
+ * Is it in cache.tracked, as of now?
+ */
 bool
 cs_tracked_is_listed(Oid relid)
 {
@@ -38,6 +41,9 @@ is_wanted(Oid relid)
 	return cs_tracked_is_listed(relid) || cs_binding_read_options(relid, &options);
 }
 
+/*
+ * Is it there, or attached, or a partition of such a table?
+ */
 bool
 cs_tracked_is_wanted(Oid relid)
 {
@@ -63,6 +69,10 @@ needs_row_triggers(Oid relid)
 		cs_relation_has_parents(relid) || cs_relation_has_children(relid);
 }
 
+/*
+ * Give the table those triggers that tracking needs beside the ones of its
+ * binding (NULL: none).  The caller has ShareRowExclusiveLock.
+ */
 void
 cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 {
@@ -88,6 +98,9 @@ cs_tracked_create(Oid relid)
 	SPI_finish();
 }
 
+/*
+ * Take it out of cache.tracked; was it there?  SPI is connected.
+ */
 bool
 cs_tracked_forget(Oid relid)
 {

@@ -66,6 +66,9 @@ cs_tree_list(CsTree *tree, Relation rel)
 	qsort(tree->parts, tree->nparts, sizeof(Oid), compare_oids);
 }
 
+/*
+ * Is it the table, or one of its partitions?
+ */
 bool
 cs_tree_has(const CsTree *tree, Oid relid)
 {
@@ -76,6 +79,9 @@ cs_tree_has(const CsTree *tree, Oid relid)
 
 /* ----- locks ----- */
 
+/*
+ * Does this transaction hold such a lock, or a stronger one?
+ */
 bool
 cs_relation_is_locked(Oid relid, LOCKMODE least)
 {
@@ -88,6 +94,9 @@ cs_relation_is_locked(Oid relid, LOCKMODE least)
 	return false;
 }
 
+/*
+ * The same for any part of the table
+ */
 bool
 cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
 {
@@ -108,6 +117,9 @@ static struct
 	uint64		generation;		/* cs_xact_lock_generation */
 }			held[MAX_HELD];
 
+/*
+ * Somebody else has taken that lock.
+ */
 void
 cs_relation_note_held(Oid relid)
 {
@@ -116,8 +128,12 @@ cs_relation_note_held(Oid relid)
 }
 
 /*
- * As LockRelationOid() does it, but not on behalf of CurrentResourceOwner: that
- * can be a cursor's, which goes before what was read through it.
+ * Hold DDL by others off until the end of the (sub)transaction, as SELECT
+ * does; true: it was held off already.  Otherwise what has ended before is
+ * known now.
+ *
+ * As LockRelationOid() does it, but not on behalf of CurrentResourceOwner:
+ * that can be a cursor's, which goes before what was read through it.
  */
 bool
 cs_relation_hold(Oid relid)
@@ -143,6 +159,9 @@ cs_relation_hold(Oid relid)
 	return result != LOCKACQUIRE_OK;
 }
 
+/*
+ * After all, no; if it was not held off already.
+ */
 void
 cs_relation_release(Oid relid)
 {
@@ -155,6 +174,9 @@ cs_relation_release(Oid relid)
 	CurrentResourceOwner = owner;
 }
 
+/*
+ * Take a lock, but not if one has to wait, and not if the lock table is full.
+ */
 bool
 cs_relation_try_lock(Oid relid, LOCKMODE mode)
 {
@@ -261,6 +283,10 @@ is_written(Oid relid)
 	return n > 0;
 }
 
+/*
+ * Has another transaction, prepared or not, a lock on a part of the table that
+ * writers take?  Ours counts unless it is one for DDL on the whole table.
+ */
 bool
 cs_tree_has_writers(const CsTree *tree)
 {
@@ -276,8 +302,10 @@ cs_tree_has_writers(const CsTree *tree)
 }
 
 /*
- * A prepared transaction may be giving a plain table a child: under a lock that
- * does not conflict with ours, and it will end without a callback.
+ * Has a prepared transaction a lock that DDL takes?
+ *
+ * A prepared transaction may be giving a plain table a child: under a lock
+ * that does not conflict with ours, and it will end without a callback.
  */
 bool
 cs_relation_is_prepared(Oid relid)

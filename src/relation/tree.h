@@ -25,29 +25,12 @@ typedef struct CsTree
 } CsTree;
 
 extern void cs_tree_list(CsTree *tree, Relation rel);
-
-/* Is it the table, or one of its partitions? */
 extern bool cs_tree_has(const CsTree *tree, Oid relid);
-
-/* Does this transaction hold such a lock, or a stronger one? */
 extern bool cs_relation_is_locked(Oid relid, LOCKMODE least);
-
-/* The same for any part of the table */
 extern bool cs_tree_is_locked(const CsTree *tree, LOCKMODE least);
-
-/*
- * Hold DDL by others off until the end of the (sub)transaction, as SELECT does;
- * true: it was held off already.  Otherwise what has ended before is known now.
- */
 extern bool cs_relation_hold(Oid relid);
-
-/* After all, no; if it was not held off already. */
 extern void cs_relation_release(Oid relid);
-
-/* Somebody else has taken that lock. */
 extern void cs_relation_note_held(Oid relid);
-
-/* Take a lock, but not if one has to wait, and not if the lock table is full. */
 extern bool cs_relation_try_lock(Oid relid, LOCKMODE mode);
 
 /*
@@ -60,14 +43,7 @@ extern void cs_tree_unlock(const CsTree *tree, int n);
 /* Children and parents, by inheritance or partitioning, as of now. */
 extern bool cs_relation_has_children(Oid relid);
 extern bool cs_relation_has_parents(Oid relid);
-
-/*
- * Has another transaction, prepared or not, a lock on a part of the table that
- * writers take?  Ours counts unless it is one for DDL on the whole table.
- */
 extern bool cs_tree_has_writers(const CsTree *tree);
-
-/* Has a prepared transaction a lock that DDL takes? */
 extern bool cs_relation_is_prepared(Oid relid);
 
 #endif							/* CS_TREE_H */

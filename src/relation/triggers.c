@@ -79,6 +79,9 @@ const CsOwnTrigger cs_triggers_list[] = {
 	{NULL}
 };
 
+/*
+ * The one with this name; NULL: it is not one of ours.
+ */
 const CsOwnTrigger *
 cs_triggers_own(const char *name)
 {
@@ -88,6 +91,9 @@ cs_triggers_own(const char *name)
 	return NULL;
 }
 
+/*
+ * The one that a change passes before it reaches a table with deferred writes?
+ */
 bool
 cs_triggers_is_settling(const char *name)
 {
@@ -278,6 +284,9 @@ weakened(Oid relid)
 	return names;
 }
 
+/*
+ * Has it one of ours?  The caller has a lock.
+ */
 bool
 cs_triggers_any(Oid relid)
 {
@@ -290,6 +299,11 @@ cs_triggers_any(Oid relid)
 	return found;
 }
 
+/*
+ * ENABLE TRIGGER takes from our triggers that they fire ALWAYS, or in
+ * replicas: give it back; were there any?  The caller has
+ * ShareRowExclusiveLock.
+ */
 bool
 cs_triggers_restore(Oid relid, const char *table)
 {

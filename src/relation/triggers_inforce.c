@@ -109,6 +109,10 @@ settles(Relation rel, bool in_force)
 		has_trigger(rel, "table_truncated", TRIGGER_TYPE_TRUNCATE, in_force);
 }
 
+/*
+ * Are the triggers for deferred writes there, in force or not?  Raises an
+ * error if they are not.
+ */
 void
 cs_triggers_require(const CsBinding *binding)
 {
@@ -146,7 +150,12 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 					 TRIGGER_FIRES_ON_REPLICA) & needed) == needed;
 }
 
-/* Found out once: whatever changes it retires the binding. */
+/*
+ * The caller has RowExclusiveLock on the table or more: do all direct changes
+ * meet the deferred ones?
+ *
+ * Found out once: whatever changes it retires the binding.
+ */
 bool
 cs_triggers_settle(CsBinding *binding)
 {
@@ -161,8 +170,10 @@ cs_triggers_settle(CsBinding *binding)
 }
 
 /*
- * Asked for tables of all kinds, so the catalogues are looked into only if there
- * is a trigger of that kind, and nothing of ours is.
+ * The same lock: is there a trigger, enabled or not, that defers an UPDATE?
+ *
+ * Asked for tables of all kinds, so the catalogues are looked into only if
+ * there is a trigger of that kind, and nothing of ours is.
  */
 bool
 cs_triggers_may_defer(Relation rel)
@@ -364,6 +375,11 @@ children_are_known(const CsTree *tree)
 	return known;
 }
 
+/*
+ * Under locks that hold DDL off, and with all that has ended known: do the
+ * triggers of a table and all its partitions see what the binding needs, or,
+ * without one, note every change?  Not if 'outdated' becomes true on the way.
+ */
 CsInForce
 cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outdated)
 {
@@ -392,6 +408,9 @@ refuse(CsBinding *binding, uint64 word)
 }
 
 /*
+ * Have the slot ACTIVE if the triggers see every change of the table; false if
+ * they do not, or if that cannot be said without waiting.
+ *
  * The word is read before the locks: DDL that marks the slot in between makes
  * the activation fail.
  */
@@ -495,6 +514,11 @@ find_problem(Relation rel, bool attached, Fault *fault)
 	return found;
 }
 
+/*
+ * Why reads of an attached table bypass the cache, or why not all changes of a
+ * tracked one are noted: a sentence without its end, NULL if that is not so.
+ * 'mend': cache.repair() helps.  Waits for no lock.
+ */
 char *
 cs_triggers_problem(Oid relid, bool attached, bool *mend)
 {

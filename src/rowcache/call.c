@@ -69,6 +69,9 @@ row_type_error(FunctionCallInfo fcinfo, Oid type)
 			 errhint("Write it as NULL::table_name.")));
 }
 
+/*
+ * The table whose row type the first argument is of, or an error.
+ */
 Oid
 cs_call_relation(FunctionCallInfo fcinfo)
 {
@@ -80,6 +83,9 @@ cs_call_relation(FunctionCallInfo fcinfo)
 	return relid;
 }
 
+/*
+ * What the calling statement sees.
+ */
 Snapshot
 cs_call_snapshot(void)
 {
@@ -205,6 +211,10 @@ bind(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 	while (!cs_binding_lock(call->binding));
 }
 
+/*
+ * Set up, or check what was set up before.  The key values begin with argument
+ * number first_key (from 0); negative: the function takes none.
+ */
 CsCall *
 cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 {
@@ -228,6 +238,9 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 	return call;
 }
 
+/*
+ * Begin a read; the call goes on with the binding that the access has.
+ */
 void
 cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsAccess *access)
 {
@@ -258,6 +271,9 @@ take_array(CsCall *call, Datum given, Datum **values)
 	return true;
 }
 
+/*
+ * The key that was given; false if no row can have it.
+ */
 bool
 cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowkey)
 {
@@ -282,6 +298,9 @@ cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowk
 	return cs_keyarg_key(call->binding, call->args, values, cs_call_snapshot(), rowkey);
 }
 
+/*
+ * Have the executor compare what it expects with the shape of these rows.
+ */
 void
 cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
 {
@@ -294,6 +313,9 @@ cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * The key of a row of the table; false if a column of it is NULL.
+ */
 bool
 cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
 {
@@ -313,6 +335,9 @@ cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
 	return true;
 }
 
+/*
+ * A hit in the last part of the entry's life has it reloaded meanwhile.
+ */
 void
 cs_call_refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey,
 					   const CsAnswer *answer)

@@ -123,6 +123,9 @@ cs_progress_phase(const char *phase)
 	set_progress(&progress);
 }
 
+/*
+ * So many rows more have been looked at, and so many of them filled.
+ */
 void
 cs_progress_advance(int64 rows, int64 filled)
 {
@@ -133,6 +136,9 @@ cs_progress_advance(int64 rows, int64 filled)
 	set_progress(&progress);
 }
 
+/*
+ * Idempotent, and safe in error cleanup and at exit.
+ */
 void
 cs_progress_end(void)
 {

@@ -14,11 +14,7 @@ extern void cs_progress_shmem_init(void);
 /* 'total' is an estimate, 0 when nothing is known */
 extern void cs_progress_start(Oid relation, const char *phase, int64 total);
 extern void cs_progress_phase(const char *phase);
-
-/* So many rows more have been looked at, and so many of them filled. */
 extern void cs_progress_advance(int64 rows, int64 filled);
-
-/* Idempotent, and safe in error cleanup and at exit. */
 extern void cs_progress_end(void);
 
 #endif							/* CS_PROGRESS_H */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * atomicmax.h
- *		Raise a shared 64-bit word to a value.
+ *		Raise a shared 64-bit word to a value. Lock-free; safe in COMMIT
+ *		callbacks.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * check.c
- *		Is the store consistent?  For tests.
+ *		Consistency check of the store, for tests. Takes each partition's lock
+ *		in turn.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -16,14 +17,14 @@
 typedef struct CsTally
 {
 	uint64		entries;
-	uint64		live[CS_LOGS];	/* of an owner: both in the first */
+	uint64		live[CS_LOGS];	/* for an owner, the sum is in the first */
 	uint64		dirty_entries;
 	uint64		dirty_bytes;
 	uint64		pending;
 	uint64		staged_bytes;
 } CsTally;
 
-/* A walk from tail to head must land on the head, and the hand on the way. */
+/* Walking from tail to head must end at the head and pass the hand. */
 static const char *
 check_log(int part, CsLogId logid)
 {
@@ -48,7 +49,7 @@ check_log(int part, CsLogId logid)
 	return hand_ok ? NULL : "the hand of a log is inside a record";
 }
 
-/* Is the position between tail and head of its log? */
+/* Whether the position lies between tail and head of its log. */
 static bool
 in_use(int part, Size pos)
 {
@@ -60,7 +61,9 @@ in_use(int part, Size pos)
 	return from_tail < log->head - log->tail;
 }
 
-/* Does the key of this slot's have other entries, beside the one it may have? */
+/*
+ * Check the other entries of the same key: at most one valid and one pending.
+ */
 static const char *
 check_twins(const CsPlace *place, const CsSlot *slot, const CsRecord *rec)
 {
@@ -114,7 +117,9 @@ count(CsTally *tally, CsLogId logid, Size size, uint8 flags)
 		tally->staged_bytes += size;
 }
 
-/* At most one of the three, as each says what becomes of the entry. */
+/*
+ * At most one of the three, since each determines what becomes of the entry.
+ */
 static bool
 flags_fit(uint8 flags)
 {
@@ -122,6 +127,9 @@ flags_fit(uint8 flags)
 	return (flags & (flags - 1)) == 0;
 }
 
+/*
+ * Check one slot in use and add its entry to the tallies.
+ */
 static const char *
 check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
 {
@@ -183,6 +191,9 @@ check_bucket(int part, CsSharedBucket *bucket, CsTally *tally, CsTally *owners)
 	return NULL;
 }
 
+/*
+ * Check one partition, under its lock, including its counters.
+ */
 static const char *
 check_partition(int part, CsTally *owners)
 {
@@ -213,7 +224,12 @@ check_partition(int part, CsTally *owners)
 	return NULL;
 }
 
-/* Owners' counters are compared last, so nobody else may change the store. */
+/*
+ * Check the store; on failure returns false and a message.
+ *
+ * The owners' counters are compared last, without a lock, so no other process
+ * may change the store meanwhile.
+ */
 bool
 cs_store_check(char *msg, Size msglen)
 {
@@ -252,6 +268,10 @@ cs_store_check(char *msg, Size msglen)
 }
 
 #ifdef CS_TEST_POINTS
+/*
+ * Whether the store is consistent and no entry is staged, as it must be when
+ * no transaction is in progress.  Otherwise returns false and a message.
+ */
 bool
 cs_store_is_settled(char *msg, Size msglen)
 {

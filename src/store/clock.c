@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * clock.c
- *		The time by which entries expire.
+ *		The clock by which entries expire.
  *
- * A clock of the system that nobody can set, if there is one that also counts
- * while the machine sleeps, and an offset that is chosen when the server starts.
- * The offset does not change afterwards, so reading it takes no lock.
+ * It is a system clock that cannot be set, one that also counts while the
+ * machine is suspended if there is such a clock, plus an offset that is
+ * computed at server start.  The offset never changes afterwards, so reading
+ * it takes no lock.
  *
- * In builds with -DCS_TEST_POINTS a test can stop the clock and move it ahead,
- * for all sessions at once: what is to be there is then there however slow the
- * machine is, and what is to expire need not be waited for.
+ * In builds with -DCS_TEST_POINTS a test can stop the clock and advance it for
+ * all sessions at once, so that the outcome of a test does not depend on the
+ * speed of the machine and no test waits for an entry to expire.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,11 +32,12 @@
 
 typedef struct CsSharedClock
 {
-	int64		offset;			/* microseconds */
+	int64		offset;			/* microseconds; written once, at server start */
 #ifdef CS_TEST_POINTS
-	pg_atomic_uint64 stopped;	/* at this time; 0: it runs */
+	pg_atomic_uint64 stopped;	/* atomic; the time it shows while stopped, 0
+								 * if it runs */
 #endif
-}			CsSharedClock;
+} CsSharedClock;
 
 static CsSharedClock *shared;
 
@@ -68,6 +70,10 @@ cs_clock_shmem_init(void)
 #endif
 }
 
+/*
+ * Current time of the clock.  May be called anywhere, also under locks and in
+ * critical sections.
+ */
 TimestampTz
 cs_clock_now(void)
 {
@@ -78,6 +84,10 @@ cs_clock_now(void)
 	return shared->offset + elapsed();
 }
 
+/*
+ * The time 'usecs' from now, or 0 (never) if usecs is 0 or the result is
+ * beyond all timestamps.
+ */
 TimestampTz
 cs_clock_after(int64 usecs)
 {
@@ -86,10 +96,13 @@ cs_clock_after(int64 usecs)
 	Assert(usecs >= 0);
 	if (usecs <= 0 || usecs >= END_TIMESTAMP - now)
 		return 0;
-	/* 0 is a time too, if not one that it is likely to be */
+	/* 0 is also a valid, if improbable, time */
 	return now + usecs != 0 ? now + usecs : 1;
 }
 
+/*
+ * Convert a time of this clock to the system's time of day, for display.
+ */
 TimestampTz
 cs_clock_time_of_day(TimestampTz expires)
 {
@@ -98,6 +111,9 @@ cs_clock_time_of_day(TimestampTz expires)
 
 #ifdef CS_TEST_POINTS
 
+/*
+ * Stop the clock at so many microseconds from now.  Returns that time.
+ */
 TimestampTz
 cs_clock_stop(int64 ahead)
 {

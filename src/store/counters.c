@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * counters.c
- *		What happened, counted per table.
+ *		Event counters per table.
  *
- * A session counts in its own memory and adds to shared memory now and then:
- * at the end of a transaction when FLUSH_MS have passed, when another table
- * wants the place, at exit, and before it reads the counters itself.  So a
- * hit writes no shared cache line.
+ * Each session counts in local memory, in N_PLACES accumulators, and adds them
+ * to shared memory at the end of a transaction if FLUSH_MS have passed, when
+ * another table needs the accumulator, at exit, and before the session reads
+ * the counters.  So a hit writes no shared cache line.
  *
- * Shared: one row of atomic counters per slot, and one more for reads that
- * belong to no slot.
+ * Shared memory holds one row of counters per slot, and one more for reads of
+ * tables without a slot.  They are atomic; there is no lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -65,6 +65,9 @@ cs_counters_shmem_init(void)
 			pg_atomic_init_u64(&shared[i].count[c], 0);
 }
 
+/*
+ * The row of a slot; slot -1 has the last row.
+ */
 static CsSharedCounts *
 shared_counts(int slot)
 {
@@ -88,6 +91,9 @@ flush_at_exit(int code, Datum arg)
 	cs_counters_flush();
 }
 
+/*
+ * Add n to a counter of a slot, or of no table if slot is -1.  Does not throw.
+ */
 void
 cs_counters_add(int slot, CsCount what, uint64 n)
 {
@@ -101,6 +107,9 @@ cs_counters_add(int slot, CsCount what, uint64 n)
 	waiting = true;
 }
 
+/*
+ * Add this session's counts to shared memory.
+ */
 void
 cs_counters_flush(void)
 {
@@ -110,6 +119,9 @@ cs_counters_flush(void)
 	waiting = false;
 }
 
+/*
+ * Callback for the end of a transaction: flush if FLUSH_MS have passed.
+ */
 void
 cs_counters_flush_if_due(bool committed)
 {
@@ -129,6 +141,10 @@ cs_counters_flush_if_due(bool committed)
 	}
 }
 
+/*
+ * Copy the counters of a slot into an array of CS_N_COUNTS.  The caller
+ * flushes first if it wants to see its own counts.
+ */
 void
 cs_counters_read(int slot, uint64 *counts)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * counters.h
- *		What happened, counted per table.
+ *		Event counters per table.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,8 @@ typedef enum CsCount
 	CS_COUNT_MISS,				/* no usable entry; loaded */
 	CS_COUNT_BYPASS,			/* read from the table, the cache untouched */
 	CS_COUNT_FILL,				/* loaded row or absence kept */
-	CS_COUNT_REFUSED,			/* fill or publish refused: a writer came by */
-	CS_COUNT_NO_ROOM,			/* fill given up: too large, or over a limit */
+	CS_COUNT_REFUSED,			/* fill or publish refused because of a writer */
+	CS_COUNT_NO_ROOM,			/* fill given up: too large, or beyond a limit */
 	CS_COUNT_WAIT,				/* waited for another session's load */
 	CS_COUNT_PUBLISH,			/* new row published at commit */
 	CS_COUNT_INVALIDATION,		/* entry removed before commit */
@@ -28,16 +28,9 @@ typedef enum CsCount
 
 extern Size cs_counters_shmem_size(void);
 extern void cs_counters_shmem_init(void);
-
-/* Count for a slot, or for no table with -1.  Never throws. */
 extern void cs_counters_add(int slot, CsCount what, uint64 n);
-
-/* Bring this session's counts to shared memory now. */
 extern void cs_counters_flush(void);
-
-/* At the end of a transaction: the same, if it is time. */
 extern void cs_counters_flush_if_due(bool committed);
-
 extern void cs_counters_read(int slot, uint64 *counts);
 extern void cs_counters_reset(int slot);
 

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * dirty.c
- *		What only dirty entries know: changes in place, and finding them all.
+ *		Operations on dirty entries: changes in place, and scans.
  *
  * A change in place needs no room and cannot fail, so it may be made while a
- * transaction commits or aborts.  Readers who copy the entry without a lock find
- * the bucket's seq odd or moved, as with any other change.
+ * transaction commits or aborts.  A reader that copies the entry without a
+ * lock finds the bucket's seq odd or moved, as with any other change.
  *
- * A scan walks the buckets in their order and reads a record only where the
- * bucket's mask says that it is dirty.  It holds the partition lock for a bounded
- * number of buckets at a time and remembers its place as bucket and slot, which
- * is enough: a dirty entry keeps its slot while it is moved in the logs or
- * replaced by another one of its key.
+ * A scan walks the buckets in order and reads a record only where the bucket's
+ * mask says that it is dirty.  It holds the partition lock for a bounded
+ * number of buckets at a time and keeps its position as bucket and slot.  That
+ * suffices, because a dirty entry keeps its slot when it is moved in the logs
+ * or replaced by another entry of its key.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -23,12 +23,13 @@
 #include "miscadmin.h"
 #include "store/partition.h"
 
-/* Buckets that are looked at without letting go of the lock. */
+/* Number of buckets that a scan visits without releasing the lock. */
 #define CS_SCAN_BUCKETS		1024
 
 /*
- * The seq moves even if nothing was changed: what alter() did is known only when
- * it is done.  A reader sees an entry that goes as it was or not at all.
+ * Call alter() on a dirty entry, under the partition lock.  The seq moves even
+ * if nothing changes, since alter() reports what it did only afterwards.  A
+ * reader sees a removed entry either unchanged or not at all.
  */
 static void
 alter_slot(int part, CsSlot *slot, CsAlterFn alter, void *arg)
@@ -41,6 +42,10 @@ alter_slot(int part, CsSlot *slot, CsAlterFn alter, void *arg)
 	cs_bucket_end(slot->bucket);
 }
 
+/*
+ * Change a dirty entry in place; returns false if there is none.  Neither
+ * throws nor allocates, so COMMIT callbacks may call it.
+ */
 bool
 cs_store_alter(const CsKey *key, CsAlterFn alter, void *arg)
 {
@@ -60,7 +65,9 @@ cs_store_alter(const CsKey *key, CsAlterFn alter, void *arg)
 	return found;
 }
 
-/* An owner without dirty entries costs nothing. */
+/*
+ * Start a scan of an owner's dirty entries.  Costs nothing if it has none.
+ */
 void
 cs_store_scan_begin(CsDirtyScan *scan, uint32 owner)
 {
@@ -73,7 +80,10 @@ cs_store_scan_begin(CsDirtyScan *scan, uint32 owner)
 		scan->part = cs_store.npartitions;
 }
 
-/* Where to stop this time; at once in a partition without dirty entries. */
+/*
+ * Bucket at which this step of the scan stops; at once in a partition without
+ * dirty entries.
+ */
 static uint32
 last_bucket(CsDirtyScan *scan)
 {
@@ -82,7 +92,7 @@ last_bucket(CsDirtyScan *scan)
 	return Min(scan->bucket + CS_SCAN_BUCKETS, cs_store.nbuckets);
 }
 
-/* The owner's next entry in front of the bucket 'end'. */
+/* Advance to the owner's next dirty entry before the bucket 'end'. */
 static bool
 next_slot(CsDirtyScan *scan, uint32 end, CsSlot *slot)
 {
@@ -100,6 +110,9 @@ next_slot(CsDirtyScan *scan, uint32 end, CsSlot *slot)
 	return false;
 }
 
+/*
+ * Go to the next partition if this one is finished.
+ */
 static void
 leave_partition(CsDirtyScan *scan)
 {
@@ -110,6 +123,10 @@ leave_partition(CsDirtyScan *scan)
 	scan->n = 0;
 }
 
+/*
+ * Call alter() for every dirty entry of an owner; returns how many there were.
+ * Entries that are added or removed concurrently may be missed.
+ */
 uint64
 cs_store_alter_all(uint32 owner, CsAlterFn alter, void *arg)
 {
@@ -138,12 +155,15 @@ cs_store_alter_all(uint32 owner, CsAlterFn alter, void *arg)
 	return count;
 }
 
-/* Room for a copy, made without a lock for what was seen under it. */
+/*
+ * Buffer for a copy.  It is allocated without the lock, for sizes that were
+ * read under the lock.
+ */
 typedef struct CsCopy
 {
 	CsRecord	head;
 	char	   *key;
-	char	   *value;			/* NULL: no room yet */
+	char	   *value;			/* NULL if not yet allocated */
 } CsCopy;
 
 static void
@@ -165,12 +185,12 @@ copy_reserve(CsCopy *copy)
 
 typedef enum CsVisit
 {
-	CS_VISIT_NONE,				/* not in these buckets */
-	CS_VISIT_FOUND,				/* its header was copied, there is no room yet */
+	CS_VISIT_NONE,				/* none in these buckets */
+	CS_VISIT_FOUND,				/* header copied, but the buffer does not fit */
 	CS_VISIT_COPIED
 } CsVisit;
 
-/* Go on, as far as the next entry or the end of these buckets. */
+/* Advance to the next entry, or to the end of this step's buckets. */
 static CsVisit
 visit(CsDirtyScan *scan, CsCopy *copy)
 {
@@ -198,6 +218,10 @@ visit(CsDirtyScan *scan, CsCopy *copy)
 	return result;
 }
 
+/*
+ * Next dirty entry of a scan; returns false at the end.  key->data and
+ * found->value are palloc'd in the current context.
+ */
 bool
 cs_store_scan_next(CsDirtyScan *scan, CsKey *key, CsFound *found)
 {

@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * doorkeeper.c
- *		Was this hash asked for lately?
+ *		Whether a hash was requested recently.
  *
- * One table of fingerprints for the whole store, in sets of four, each a queue,
- * read and written without any lock.  A fingerprint stays until four others have
- * come to its set, so "lately" means about as many misses ago as there are
- * places.  With sets of one, keys that are asked for in turns would forget each
- * other for good.  Losing one to a race only means that a key is admitted one
- * read later.
+ * One table of fingerprints serves the whole store.  It consists of sets of
+ * four; each set is a queue.  It is read and written without a lock.  A
+ * fingerprint stays until four others have entered its set, so "recently"
+ * means within about as many misses as the table has places.  With sets of
+ * one, two keys that are requested alternately would displace each other
+ * forever. Losing a fingerprint to a race only means that a key is admitted
+ * one read later.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -18,6 +19,10 @@
 
 #include "store/partition.h"
 
+/*
+ * Whether this hash was requested recently; also notes this request.  Used to
+ * admit a key on its second read.
+ */
 bool
 cs_store_seen(uint64 hash)
 {

@@ -1,20 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * flight.c
- *		Single flight: of all who miss the same key, one loads it and the
- *		others wait.
+ *		Single flight: of all sessions that miss the same key, one loads it and
+ *		the others wait.
  *
- * A fixed array of gates, in groups; a key's hash chooses its group.  A gate
- * holds the hash of the key that is being loaded, or 0.  A key for which its
- * group has no gate is loaded without one.  Each landing moves the gate's
- * serial, which is what waiters, on its condition variable, look at.
+ * There is a fixed array of gates, in groups; a key's hash chooses its group.
+ * A gate holds the hash of the key that is being loaded, or 0.  If the group
+ * has no free gate, the key is loaded without one.  Each landing increments
+ * the gate's serial.  Waiters sleep on the gate's condition variable and watch
+ * the serial.
  *
- * A group is protected by a spinlock; serials are atomic as well, so that
- * waiters look at them without it.
+ * A group is protected by a spinlock.  Serials are atomic in addition, so that
+ * waiters read them without the spinlock.
  *
- * A backend holds at most one gate.  It gives it back when it has loaded, and
- * through error cleanup and exit callbacks, so a loader that dies wakes its
- * followers, who then load for themselves.
+ * A backend holds at most one gate.  It releases the gate after the load, or
+ * in error cleanup or an exit callback; so when a loader fails, its followers
+ * wake up and load by themselves.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,17 +34,20 @@
 #include "store/flight.h"
 
 #define N_GROUPS	64			/* a power of two */
-#define GROUP_GATES	16			/* far more than keys that are loaded at once */
+#define GROUP_GATES	16			/* far more than the keys loaded at the same
+								 * time */
 
-/* How often a waiter looks whether the leader waits for a lock. */
+/* Interval at which a waiter checks whether the leader waits for a lock. */
 #define LOOK_MS		1000
 
 typedef struct CsSharedGate
 {
-	uint64		hash;			/* of the key being loaded; 0: none */
-	int			leader;			/* number of its PGPROC */
-	pg_atomic_uint32 serial;	/* landings */
-	uint32		failed;			/* the last serial whose flight failed */
+	uint64		hash;			/* spinlock; of the key being loaded, 0 if
+								 * none */
+	int			leader;			/* spinlock; number of its PGPROC */
+	pg_atomic_uint32 serial;	/* atomic; number of landings */
+	uint32		failed;			/* spinlock; the last serial whose flight
+								 * failed */
 	ConditionVariable landed;	/* has its own lock */
 } CsSharedGate;
 
@@ -55,7 +59,7 @@ typedef struct CsSharedGateGroup
 
 static CsSharedGateGroup *groups;
 
-/* The flight that we lead or, else, have followed last. */
+/* The flight that this backend leads, and the one that it followed last. */
 static CsSharedGateGroup *my_group;
 static CsSharedGate *my_gate;
 static CsSharedGateGroup *followed_group;
@@ -92,6 +96,9 @@ cs_flight_shmem_init(void)
 	}
 }
 
+/*
+ * Lead, follow or neither.  The caller holds the group's spinlock.
+ */
 static CsFlight
 start(CsSharedGateGroup *group, uint64 hash)
 {
@@ -120,6 +127,10 @@ start(CsSharedGateGroup *group, uint64 hash)
 	return CS_FLIGHT_LEAD;
 }
 
+/*
+ * Join the flight of a hash, or start one.  A backend that already leads a
+ * flight gets CS_FLIGHT_ALONE.
+ */
 CsFlight
 cs_flight_start(uint64 hash)
 {
@@ -134,6 +145,10 @@ cs_flight_start(uint64 hash)
 	return flight;
 }
 
+/*
+ * End the flight that this backend leads, if any, and wake its followers.
+ * Idempotent; safe in error cleanup and at exit.
+ */
 void
 cs_flight_land(bool failed)
 {
@@ -152,6 +167,7 @@ cs_flight_land(bool failed)
 }
 
 #ifdef CS_TEST_POINTS
+/* Number of flights in progress. */
 int
 cs_flight_count(void)
 {
@@ -179,8 +195,9 @@ is_waiting_for_lock(const PGPROC *proc)
 }
 
 /*
- * The leader, or one of its parallel workers.  Looked at without locks: whoever
- * leaves a flight for nothing only loads for himself.
+ * Whether the leader or one of its parallel workers waits for a lock.  Read
+ * without locks: a follower that leaves a flight needlessly merely loads by
+ * itself.
  */
 static bool
 leader_waits_for_lock(void)
@@ -205,7 +222,10 @@ has_landed(void)
 	return pg_atomic_read_u32(&followed->serial) != followed_serial;
 }
 
-/* How it ended, as far as later flights have not made that unknown. */
+/*
+ * Outcome of the flight.  A failure may be forgotten if later flights used the
+ * gate.
+ */
 static CsLanding
 landing(void)
 {
@@ -218,9 +238,11 @@ landing(void)
 }
 
 /*
- * With a timeout there is no need to look at the leader.  Two looks in a row
- * must find him waiting for a lock: one that is given back soon is no reason to
- * load everything once more.
+ * Wait for the flight that this backend follows; forever if timeout_ms < 0.
+ *
+ * Without a timeout, the wait ends if the leader waits for a lock at two
+ * checks in a row.  One check would not do: a lock that is released soon is no
+ * reason to repeat the load.
  */
 CsLanding
 cs_flight_wait(int timeout_ms)

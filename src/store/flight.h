@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * flight.h
- *		Single flight: of all who miss the same key, one loads it and the
- *		others wait.
+ *		Single flight: of all sessions that miss the same key, one loads it and
+ *		the others wait.
  *
- * Waiting cannot deadlock: who leads never follows, so what a leader waits for
- * in the end are heavyweight locks, and a follower, who may be the one that
- * holds them, does not wait for a leader that waits for such a lock.
+ * Waiting cannot deadlock.  A leader never follows, so in the end a leader can
+ * only wait for heavyweight locks; and a follower, which may hold such a lock,
+ * stops waiting for a leader that waits for one.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,32 +15,27 @@
 
 typedef enum CsFlight
 {
-	CS_FLIGHT_LEAD,				/* load it, then cs_flight_land() */
-	CS_FLIGHT_FOLLOW,			/* somebody else loads it: cs_flight_wait() */
-	CS_FLIGHT_ALONE				/* no place, or loading another key already:
-								 * load it without telling anyone */
+	CS_FLIGHT_LEAD,				/* this backend loads, then calls
+								 * cs_flight_land() */
+	CS_FLIGHT_FOLLOW,			/* another backend loads: cs_flight_wait() */
+	CS_FLIGHT_ALONE				/* no gate is free, or this backend leads
+								 * already: load without a flight */
 } CsFlight;
 
 typedef enum CsLanding
 {
-	CS_LANDING_DONE,			/* it has been loaded */
+	CS_LANDING_DONE,			/* the leader has loaded the key */
 	CS_LANDING_FAILED,			/* the leader had an error, or was terminated */
-	CS_LANDING_LATE				/* it is not to be waited for any longer */
+	CS_LANDING_LATE				/* timeout, or the leader waits for a lock */
 } CsLanding;
 
 extern Size cs_flight_shmem_size(void);
 extern void cs_flight_shmem_init(void);
-
 extern CsFlight cs_flight_start(uint64 hash);
-
-/* Idempotent and safe in error cleanup and at exit. */
 extern void cs_flight_land(bool failed);
-
-/* Wait for the flight that this session follows; timeout_ms < 0: for ever. */
 extern CsLanding cs_flight_wait(int timeout_ms);
 
 #ifdef CS_TEST_POINTS
-/* Flights under way */
 extern int	cs_flight_count(void);
 #endif
 

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * index.c
- *		The index of a partition: which entry is where.
+ *		The index of a partition: where each entry is.
  *
- * Buckets of one cache line with eight slots.  A key may be in either of two
- * buckets of a page and goes to the emptier one; there are no overflow chains,
- * so a lookup looks at two cache lines at most, and one page.  When both are
- * full, one of the sixteen entries has to go, if it is clean.  A mask in the
- * bucket says which are dirty, so that these can be found without a look at
- * the logs.
+ * Buckets are one cache line with eight slots each.  A key may be in either of
+ * two buckets of one page, and goes to the emptier one.  There are no overflow
+ * chains, so a lookup reads at most two cache lines of one page.  If both
+ * buckets are full, one of the sixteen entries must go, if it is clean.  A
+ * mask in the bucket says which entries are dirty, so that they are found
+ * without reading the logs.
  *
  * Except for cs_index_match(), the functions here need the partition lock
- * exclusively; they also keep the counters of partition and owner.
+ * exclusively; the find functions need it in either mode.  They also maintain
+ * the counters of partition and owner.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -22,12 +23,12 @@
 #include "store/partition.h"
 
 /*
- * The slot with this key; -1 if there is none.  Copies the record's header, which
- * says whether it is the pending one.
+ * Find the slot with this key in a bucket; returns -1 if there is none.
+ * Copies the record's header, which says whether the entry is pending.
  *
- * May run without the lock, on memory that is changing: each shared word is
- * read once and checked against the value area before it is used.  The caller
- * then believes the result only if the bucket's seq did not move.
+ * May run without the lock, on memory that is changing.  Each shared word is
+ * read once and validated against the value area before use.  The caller then
+ * uses the result only if the bucket's seq did not move.
  */
 int
 cs_index_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
@@ -48,7 +49,7 @@ cs_index_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
 		if (*pos == 0 || *pos + sizeof(CsRecord) > cs_store.area_size)
 			continue;
 		memcpy(head, area + *pos, sizeof(CsRecord));
-		/* from here on the copy, whatever becomes of the original */
+		/* from here on use the copy, since the original may change */
 		pg_compiler_barrier();
 
 		if (head->hash != key->hash || cs_stamp_owner(head->stamp) != key->owner ||
@@ -79,6 +80,10 @@ cs_index_match(int part, CsSharedBucket *bucket, uint16 tag, const CsKey *key,
 	return pending_n;
 }
 
+/*
+ * Find the slot with this key in either bucket.  The caller holds the
+ * partition lock, in either mode.
+ */
 bool
 cs_index_find(const CsPlace *place, const CsKey *key, CsWhich which, CsSlot *slot)
 {
@@ -98,7 +103,7 @@ cs_index_find(const CsPlace *place, const CsKey *key, CsWhich which, CsSlot *slo
 	return false;
 }
 
-/* The slot that points at this position, if any does. */
+/* Find the slot that points at this position; false if there is none. */
 bool
 cs_index_linked(const CsPlace *place, Size pos, CsSlot *slot)
 {
@@ -117,7 +122,7 @@ cs_index_linked(const CsPlace *place, Size pos, CsSlot *slot)
 	return false;
 }
 
-/* A free slot in the bucket; returns how many there are. */
+/* Find a free slot in the bucket; returns how many there are. */
 static int
 bucket_free(CsSharedBucket *bucket, CsSlot *slot)
 {
@@ -135,7 +140,7 @@ bucket_free(CsSharedBucket *bucket, CsSlot *slot)
 	return nfree;
 }
 
-/* A useless entry of two full buckets. */
+/* A useless entry in two full buckets. */
 static bool
 useless_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
@@ -155,9 +160,10 @@ useless_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 }
 
 /*
- * The least read entry of two full buckets, of those that can go.  The others
- * grow older by one read, or a crowd of once popular entries would stay for good.
- * Where to start looking differs from call to call, so that no slot is favoured.
+ * The least read entry in two full buckets that may be evicted.  The
+ * frequencies of the others are decremented, since otherwise once popular
+ * entries would stay forever.  The starting point differs from call to call,
+ * so that no slot is favoured.
  */
 static bool
 bucket_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
@@ -189,9 +195,9 @@ bucket_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 }
 
 /*
- * Any entry that is not dirty.  Shares are shares of memory: they promise no
- * slot in two given buckets, and a role that has filled both must not make
- * another role's change fail.
+ * Any entry that is not dirty.  Shares are shares of memory and promise no
+ * slot in two given buckets; a role that has filled both must not make another
+ * role's change fail.
  */
 static bool
 any_victim(const CsPlace *place, CsSlot *slot)
@@ -213,6 +219,9 @@ any_victim(const CsPlace *place, CsSlot *slot)
 	return pending.bucket != NULL;
 }
 
+/*
+ * Entry of two full buckets to be evicted for this claim.
+ */
 static bool
 find_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
@@ -222,8 +231,9 @@ find_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 }
 
 /*
- * A slot for a new entry, at the cost of another one if need be.  False: the
- * claim is not urgent and no other entry may go for it, or all of them are dirty.
+ * Find a slot for a new entry, evicting another entry if necessary.  Returns
+ * false if no entry may be evicted for a claim that is not urgent, or if all
+ * of them are dirty.
  */
 bool
 cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
@@ -247,7 +257,7 @@ cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	return true;
 }
 
-/* Note whether a slot's entry is dirty; the bucket is being changed. */
+/* Note whether a slot's entry is dirty.  The caller is changing the bucket. */
 static void
 mark_slot(CsSlot *slot, bool dirty)
 {
@@ -259,7 +269,7 @@ mark_slot(CsSlot *slot, bool dirty)
 		slot->bucket->dirty &= ~bit;
 }
 
-/* Dirty entries and bytes that come; those that go, as negative numbers. */
+/* Count dirty entries and bytes; negative numbers for those that go. */
 static void
 count_dirty(int part, uint32 owner, int64 entries, int64 bytes)
 {
@@ -273,7 +283,10 @@ count_dirty(int part, uint32 owner, int64 entries, int64 bytes)
 		pg_atomic_fetch_add_u64(&cs_store.owners[owner].dirty_bytes, bytes);
 }
 
-/* Let a free slot point at a complete record.  The owner's bytes are charged. */
+/*
+ * Let a free slot point at a complete record.  The caller has charged the
+ * owner's bytes.
+ */
 void
 cs_index_link(const CsPlace *place, CsSlot *slot, Size pos)
 {
@@ -302,8 +315,9 @@ cs_index_link(const CsPlace *place, CsSlot *slot, Size pos)
 
 /*
  * Let the slot point at another record of the same owner and hash, which is
- * pending or staged if the old one is.  The bucket is being changed by the caller, who also charges the owner's bytes if
- * they differ.  The old record need not be there any more.
+ * pending or staged if the old one is.  The caller is changing the bucket, and
+ * also charges the owner's bytes if they differ.  The old record need not
+ * exist any more.
  */
 void
 cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize)
@@ -325,8 +339,8 @@ cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize)
 }
 
 /*
- * Unlink; the bucket is being changed by the caller.  The record stays in its
- * log as dead space, until the tail gets there.
+ * Unlink an entry.  The caller is changing the bucket.  The record stays in
+ * its log as dead space until the tail reaches it.
  */
 void
 cs_index_clear(int part, CsSlot *slot)
@@ -355,6 +369,9 @@ cs_index_clear(int part, CsSlot *slot)
 	pg_atomic_fetch_sub_u64(&owner->bytes, size);
 }
 
+/*
+ * Unlink an entry.
+ */
 void
 cs_index_unlink(int part, CsSlot *slot)
 {
@@ -364,8 +381,8 @@ cs_index_unlink(int part, CsSlot *slot)
 }
 
 /*
- * Unlink to make room.  'place' is the entry's own.  To lose what is useless is
- * no loss: it neither counts nor is it better kept next time.
+ * Unlink an entry to make room.  'place' is the entry's own.  Losing a useless
+ * entry is neither counted nor noted by the policy.
  */
 void
 cs_index_evict(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
@@ -382,7 +399,10 @@ cs_index_evict(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	cs_index_unlink(place->part, slot);
 }
 
-/* The valid entry of a key is about to be replaced or removed. */
+/*
+ * Tag the valid entry of a key, because a transaction will replace or remove
+ * it.
+ */
 void
 cs_index_stage(int part, CsSlot *slot, uint64 tag)
 {
@@ -397,7 +417,7 @@ cs_index_stage(int part, CsSlot *slot, uint64 tag)
 							cs_record_size(rec));
 }
 
-/* It is not, after all. */
+/* Undo cs_index_stage(). */
 void
 cs_index_unstage(int part, CsSlot *slot)
 {
@@ -412,10 +432,10 @@ cs_index_unstage(int part, CsSlot *slot)
 }
 
 /*
- * The pending entry becomes valid, in the slot of the valid one if there is one,
- * which goes.  As that slot points at one or the other at any time, no reader
- * can find neither; and both buckets' seqs are odd while it is changed, or a
- * reader could find both.
+ * Make the pending entry valid, in the slot of the valid one if there is one,
+ * which is removed.  That slot points at one or the other at any time, so no
+ * reader finds neither; and the seqs of both buckets are odd meanwhile, so no
+ * reader finds both.
  */
 void
 cs_index_supersede(int part, CsSlot *valid, CsSlot *pending)

@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * install.c
- *		Putting entries in and taking them out: install, swap and unlink.
+ *		Adding and removing entries: install, swap and unlink.
  *
- * Each change takes the key's partition lock and runs in a critical section:
- * it allocates nothing and throws nothing, so it may be made while a
- * transaction commits.  The caller's check comes before anything is changed.
+ * Each change takes the key's partition lock and runs in a critical section.
+ * It allocates nothing and throws nothing, so it may be made while a
+ * transaction commits.  The caller's check is evaluated before anything is
+ * changed.
  *
- * Dirty entries have no quota but a share of each partition.  Where one replaces
- * another that was not smaller it does so in place, so that deferred changes can
- * be combined and taken away however full the store is.
+ * Dirty entries have no quota but a share of each partition.  An entry that
+ * replaces a dirty one of at least its size takes its place, so deferred
+ * changes can be merged and removed however full the store is.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -22,8 +23,8 @@
 #include "store/put.h"
 
 /*
- * Is a transaction about to put, replace or remove an entry of this key?  Owners
- * that do not know of such things need not look for a pending one.
+ * Whether a transaction has staged a change of this key.  For an owner without
+ * pending entries the second search is skipped.
  */
 static bool
 is_staged(const CsNew *new, const CsOld *old)
@@ -37,6 +38,9 @@ is_staged(const CsNew *new, const CsOld *old)
 		cs_index_find(&new->place, new->key, CS_WHICH_PENDING, &slot);
 }
 
+/*
+ * One try of cs_store_reinstall(), under the partition lock.
+ */
 static CsInstall
 install_once(CsNew *new, CsCheck check, void *arg)
 {
@@ -57,6 +61,10 @@ install_once(CsNew *new, CsCheck check, void *arg)
 	return result;
 }
 
+/*
+ * As cs_store_install(), and use the place that cs_store_vacate() has left, if
+ * any.
+ */
 CsInstall
 cs_store_reinstall(const CsKey *key, const CsMeta *meta, const char *value,
 				   Size len, Size quota, const CsVacated *vacated,
@@ -81,6 +89,15 @@ cs_store_reinstall(const CsKey *key, const CsMeta *meta, const char *value,
 	return result;
 }
 
+/*
+ * Link a clean entry, in place of a clean one with the same key if there is
+ * one.
+ *
+ * Unless the result is CS_INSTALL_DONE, the old entry is not changed, although
+ * it may have been evicted.  'quota' (in bytes, 0 for none) limits the owner:
+ * above it, the owner's own clean entries make room.  check() may be called
+ * more than once; if it returns false at first, nothing is changed.
+ */
 CsInstall
 cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 				 Size len, Size quota, CsCheck check, void *arg)
@@ -88,7 +105,7 @@ cs_store_install(const CsKey *key, const CsMeta *meta, const char *value,
 	return cs_store_reinstall(key, meta, value, len, quota, NULL, check, arg);
 }
 
-/* Would the partition's dirty entries grow beyond their share? */
+/* Whether the partition's dirty entries would exceed their share. */
 static bool
 exceeds_share(const CsNew *new, const CsOld *old)
 {
@@ -99,7 +116,7 @@ exceeds_share(const CsNew *new, const CsOld *old)
 		CS_DIRTY_LIMIT;
 }
 
-/* The version of the dirty entry, 0 if there is none. */
+/* Version of the dirty entry, 0 if there is none. */
 static uint64
 dirty_version(const CsNew *new, const CsOld *old)
 {
@@ -111,6 +128,9 @@ dirty_version(const CsNew *new, const CsOld *old)
 	return version;
 }
 
+/*
+ * One try of cs_store_swap(), under the partition lock.
+ */
 static CsSwap
 swap_once(CsNew *new, uint64 expected, bool force)
 {
@@ -133,9 +153,16 @@ swap_once(CsNew *new, uint64 expected, bool force)
 }
 
 /*
- * One try passes a bounded number of records that must stay, to keep the lock
- * short; the next one goes on where it stopped, and keeps less.  When each record
- * has been passed so, there is no room.
+ * Put a dirty entry in place of the one whose version is 'expected', or of
+ * none if that is 0.  A clean entry counts as none.
+ *
+ * Unless the result is CS_SWAP_DONE, an existing dirty entry is not changed.
+ * If 'force', all memory may be used, not just the share for dirty entries.
+ * Replacing an entry by one that is not larger never fails for lack of room.
+ *
+ * To keep the lock short, one try passes a bounded number of records that must
+ * stay.  The next try continues where it stopped, and keeps less.  When each
+ * record has been passed in vain, there is no room.
  */
 CsSwap
 cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value, Size len,
@@ -155,7 +182,10 @@ cs_store_swap(const CsKey *key, const CsMeta *meta, const char *value, Size len,
 	return result;
 }
 
-/* Unlink the owner's clean entries with this hash in one of its two buckets. */
+/*
+ * Unlink the owner's clean entries with this hash in one of its two buckets.
+ * The caller holds the partition lock.
+ */
 static bool
 unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 				 uint64 hash, CsVacated *vacated)
@@ -183,6 +213,14 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 	return found;
 }
 
+/*
+ * As cs_store_unlink(), for a caller that will soon install the key's new
+ * value with cs_store_reinstall().
+ *
+ * The new value then takes the place of the old one, if it has the same size
+ * and the place has not been reused.  That needs no room, and the frequency is
+ * retained.  A place can be used once.
+ */
 bool
 cs_store_vacate(uint32 owner, uint64 hash, CsVacated *vacated)
 {
@@ -203,6 +241,11 @@ cs_store_vacate(uint32 owner, uint64 hash, CsVacated *vacated)
 	return found;
 }
 
+/*
+ * Unlink every clean entry of the owner with this hash.  Returns whether there
+ * was one.  Needs no key bytes, which the caller therefore need not keep: it
+ * is safe to remove an entry of another key.
+ */
 bool
 cs_store_unlink(uint32 owner, uint64 hash)
 {

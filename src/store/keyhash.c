@@ -3,18 +3,20 @@
  * keyhash.c
  *		The hash of a key, under a secret of this server start.
  *
- * The hash decides in which two buckets an entry may be, which stripe its
- * writers mark, which flight its loaders join, and it is what pg_locks shows of
- * a locked key.  Roles choose their keys, so with a known function one could
- * compute keys that crowd the buckets of another role's key.  PostgreSQL's
- * hash functions are fast and not made to keep a seed secret; SipHash (Aumasson
- * and Bernstein, "SipHash: a fast short-input PRF", 2012) is.  One compression
- * and three finalization rounds, as for hash tables elsewhere.
+ * The hash determines the two buckets that an entry may be in, the stripe that
+ * its writers mark and the flight that its loaders join, and pg_locks shows it
+ * for a locked key.  Roles choose their keys, so with a known function a role
+ * could compute keys that overfill the buckets of another role's key.
+ * PostgreSQL's hash functions are fast but not designed to keep a seed secret;
+ * SipHash is (Aumasson and Bernstein, "SipHash: a fast short-input PRF",
+ * 2012). It is used with one compression and three finalization rounds, as is
+ * usual for hash tables.
  *
- * Nothing that outlives the server may depend on a hash.
+ * Data that outlives the server must not depend on a hash.
  *
  * The secret is in shared memory, and each process has a copy.  It is written
- * once, by the postmaster before there are other processes; no lock.
+ * once, by the postmaster before there are other processes, so there is no
+ * lock.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -25,7 +27,7 @@
 #include "storage/shmem.h"
 #include "store/keyhash.h"
 
-static CsHashSecret secret;		/* of this process */
+static CsHashSecret secret;		/* this process's copy */
 
 Size
 cs_keyhash_shmem_size(void)
@@ -33,7 +35,10 @@ cs_keyhash_shmem_size(void)
 	return sizeof(CsHashSecret);
 }
 
-/* Throws when the system has no random bytes, and the server does not start. */
+/*
+ * Choose the secret, or copy it.  Throws if the system provides no random
+ * bytes, and then the server does not start.
+ */
 void
 cs_keyhash_shmem_init(void)
 {
@@ -56,7 +61,7 @@ cs_keyhash_shmem_init(void)
 		v2 += v1; v1 = ROTATE(v1, 17); v1 ^= v2; v2 = ROTATE(v2, 32); \
 	} while (0)
 
-/* Up to eight bytes, the first in the lowest place. */
+/* Load up to eight bytes, the first into the lowest byte. */
 static inline uint64
 load(const unsigned char *bytes, Size n)
 {
@@ -72,11 +77,14 @@ load_word(const unsigned char *bytes)
 {
 	uint64		word;
 
-	/* on other machines the hash differs, which does not matter */
+	/* the hash differs on big-endian machines, which does not matter */
 	memcpy(&word, bytes, sizeof(word));
 	return word;
 }
 
+/*
+ * SipHash-1-3 of 'len' bytes.
+ */
 static inline uint64
 siphash(uint64 k0, uint64 k1, const unsigned char *bytes, Size len)
 {
@@ -104,18 +112,29 @@ siphash(uint64 k0, uint64 k1, const unsigned char *bytes, Size len)
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
+/*
+ * Hash under a given secret.
+ */
 uint64
 cs_keyhash_under(const CsHashSecret *under, const void *data, Size len)
 {
 	return siphash(under->k0, under->k1, data, len);
 }
 
+/*
+ * Hash of a key under this server's secret.  'tweak' distinguishes the keys of
+ * different tables.  May be called anywhere; neither throws nor allocates.
+ */
 uint64
 cs_keyhash(const void *data, Size len, uint64 tweak)
 {
 	return siphash(secret.k0, secret.k1 ^ tweak, data, len);
 }
 
+/*
+ * Seed for the hash functions of types, which take one of 64 bits; n
+ * distinguishes several seeds.
+ */
 uint64
 cs_keyhash_seed(int n)
 {

@@ -16,17 +16,8 @@ typedef struct CsHashSecret
 
 extern Size cs_keyhash_shmem_size(void);
 extern void cs_keyhash_shmem_init(void);
-
-/*
- * 'tweak' tells apart the keys of different tables.  May be called anywhere;
- * neither throws nor allocates.
- */
 extern uint64 cs_keyhash(const void *data, Size len, uint64 tweak);
-
-/* The same under a given secret: SipHash-1-3. */
 extern uint64 cs_keyhash_under(const CsHashSecret *secret, const void *data, Size len);
-
-/* Two seeds for hash functions of types, which take one of 64 bits. */
 extern uint64 cs_keyhash_seed(int n);
 
 #endif							/* CS_KEYHASH_H */

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * keyscan.c
- *		All keys of an owner that begin with given bytes.
+ *		Scan of all keys of an owner that begin with given bytes.
  *
- * A scan walks the buckets in their order, copies the keys of a bounded number
- * of them under the partition lock, shared, into memory that it has from the
- * beginning, and returns them without it.  Its place is a bucket and a slot in
- * it.  As what replaces an entry takes over its slot, a key that is there all the
- * time is not missed.
+ * A scan walks the buckets in order.  It copies the keys of a bounded number
+ * of them, under the partition lock in shared mode, into memory allocated at
+ * the beginning, and returns them without the lock.  Its position is a bucket
+ * and a slot in it.  An entry that replaces another one takes over its slot,
+ * so a key that is present throughout is not missed.
  *
- * Both buckets that a key may be in are of one group, so a group of buckets is a
- * place that a key does not leave.  A scan that is made of scans of each place,
- * with anything in between, meets every key that is there all the time.
+ * The two buckets that a key may be in are of one group, so a group of buckets
+ * is a place that a key does not leave.  A series of scans of each place meets
+ * every key that is present throughout, whatever happens in between.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -24,15 +24,15 @@
 #include "store/staged.h"
 
 /*
- * Buckets that are looked at, and bytes that are copied, without letting go of
- * the lock.  Each slot in use costs a look at a record.
+ * Buckets visited, and bytes copied, without releasing the lock.  Each slot in
+ * use costs reading a record.
  */
 #ifndef SCAN_BUCKETS
 #define SCAN_BUCKETS	128
 #endif
 #define SCAN_BYTES		(8 * CS_MAX_KEY_LEN)
 
-/* In front of the bytes of a copied key. */
+/* Precedes the bytes of a copied key. */
 typedef struct KeyHead
 {
 	uint64		hash;
@@ -43,9 +43,9 @@ typedef struct CsKeyBatch
 {
 	const char *prefix;
 	Size		prefix_len;
-	int			n;				/* the slot to go on with */
+	int			n;				/* slot to continue with */
 	Size		used;			/* bytes of the copies */
-	Size		at;				/* of these, those that were returned */
+	Size		at;				/* bytes of the copies already returned */
 	char		data[SCAN_BYTES];
 } CsKeyBatch;
 
@@ -62,6 +62,10 @@ copy_size(Size keylen)
 StaticAssertDecl(SCAN_BYTES >= sizeof(KeyHead) + CS_MAX_KEY_LEN + 2 * MAXIMUM_ALIGNOF,
 				 "no room for one key");
 
+/*
+ * Start a scan of the keys that begin with these bytes.  Allocates the batch
+ * in the current context; cs_store_keys_next() frees it at the end.
+ */
 void
 cs_store_keys_begin(CsKeyScan *scan, uint32 owner, const char *prefix, Size prefix_len)
 {
@@ -94,6 +98,9 @@ places_of_part(void)
 	return cs_store.nbuckets / CS_GROUP_BUCKETS;
 }
 
+/*
+ * Number of places, for cs_store_keys_begin_at().
+ */
 uint64
 cs_store_places(void)
 {
@@ -106,6 +113,9 @@ cs_store_place_size(void)
 	return CS_GROUP_BUCKETS * CS_BUCKET_SLOTS;
 }
 
+/*
+ * Place of a key.  It is the same as long as the server runs.
+ */
 uint64
 cs_store_place_of(const CsKey *key)
 {
@@ -115,6 +125,9 @@ cs_store_place_of(const CsKey *key)
 	return (uint64) place.part * places_of_part() + place.bucket[0] / CS_GROUP_BUCKETS;
 }
 
+/*
+ * As cs_store_keys_begin(), for one place only.
+ */
 void
 cs_store_keys_begin_at(CsKeyScan *scan, uint32 owner, const char *prefix,
 					   Size prefix_len, uint64 place)
@@ -131,6 +144,9 @@ cs_store_keys_begin_at(CsKeyScan *scan, uint32 owner, const char *prefix,
 
 /* ----- copying ----- */
 
+/*
+ * Whether the record belongs to the owner and has the prefix.
+ */
 static bool
 is_wanted(const CsKeyScan *scan, const CsRecord *rec)
 {
@@ -141,7 +157,7 @@ is_wanted(const CsKeyScan *scan, const CsRecord *rec)
 		memcmp(rec + 1, batch->prefix, batch->prefix_len) == 0;
 }
 
-/* False: there is no more room. */
+/* Copy one key; returns false if there is no room. */
 static bool
 copy_key(CsKeyBatch *batch, const CsRecord *rec)
 {
@@ -158,7 +174,10 @@ copy_key(CsKeyBatch *batch, const CsRecord *rec)
 	return true;
 }
 
-/* Copy the keys of one bucket, from batch->n on; false: no more room. */
+/*
+ * Copy the keys of one bucket from batch->n on; returns false if there is no
+ * room.
+ */
 static bool
 copy_bucket(CsKeyScan *scan)
 {
@@ -180,7 +199,7 @@ copy_bucket(CsKeyScan *scan)
 	return true;
 }
 
-/* Copy the keys of the next buckets, perhaps none. */
+/* Copy the keys of the next buckets, of which there may be none. */
 static void
 copy_batch(CsKeyScan *scan)
 {
@@ -204,6 +223,10 @@ copy_batch(CsKeyScan *scan)
 	scan->bucket = 0;
 }
 
+/*
+ * Next key of a scan; returns false at the end.  key->data is palloc'd in the
+ * current context.
+ */
 bool
 cs_store_keys_next(CsKeyScan *scan, CsKey *key)
 {

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * lock.h
- *		The extension's LWLocks, with their order.
+ *		The extension's LWLocks and their order.
  *
- * A backend that holds a lock of one rank may take only locks of a higher
- * rank, so it never holds two of the same.  Test builds check every
+ * A backend that holds a lock of one rank may acquire only locks of a higher
+ * rank, so it never holds two of the same rank.  Test builds check every
  * acquisition.
  *
  *-------------------------------------------------------------------------
@@ -17,13 +17,13 @@
 typedef enum CsLockRank
 {
 	CS_RANK_NONE = 0,
-	CS_RANK_SLOTS,				/* which table has which slot */
+	CS_RANK_SLOTS,				/* the directory of slots */
 	CS_RANK_QUEUE,				/* refresh requests */
 	CS_RANK_PARTITION			/* one partition of the store */
 } CsLockRank;
 
 #ifdef CS_TEST_POINTS
-extern int	cs_lock_ranks_held; /* bit mask */
+extern int	cs_lock_ranks_held; /* bit mask of the ranks held by this process */
 
 #define cs_lock_note(rank) \
 	do { \

@@ -3,16 +3,16 @@
  * lookup.c
  *		Reading an entry.
  *
- * The usual way takes no lock: note the bucket's seq, copy, and believe the
- * copy only if seq is still the same and even.  Anything read in between may
- * be torn, so it is checked before it is used.  accept() is asked only about a
- * header that has been confirmed, and its word counts only if the value is
- * confirmed as well.  A miss is confirmed for both buckets, and so is that there
- * is nothing but a pending entry.
+ * The usual way takes no lock.  Note the bucket's seq, copy the entry, and use
+ * the copy only if seq is still the same and even.  Data read in between may
+ * be torn, so it is validated before use.  accept() sees only a header that
+ * has been confirmed, and its decision counts only if the value is confirmed
+ * as well.  A miss is confirmed for both buckets, and so is the finding that
+ * there is only a pending entry.
  *
- * A reader that lost to writers several times takes the partition lock, shared,
- * and so does one that wants to know which of two entries counts.  Even then
- * neither accept() nor palloc runs under it.
+ * A reader that has lost to writers several times takes the partition lock,
+ * shared.  So does one that must know which of two entries counts.  Neither
+ * accept() nor palloc runs under the lock.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -25,13 +25,17 @@
 
 #define CS_LOOKUP_TRIES		3
 
-/* Room for the value, kept from one try to the next. */
+/* Buffer for the value, kept from one try to the next. */
 typedef struct CsBuffer
 {
 	char	   *data;
 	Size		size;
 } CsBuffer;
 
+/*
+ * Make the buffer large enough.  Must be called without the lock, since it
+ * allocates.
+ */
 static void
 buffer_reserve(CsBuffer *buffer, Size len)
 {
@@ -53,7 +57,7 @@ copy_value(int part, Size pos, const CsRecord *head, CsFound *found,
 		   head->len);
 }
 
-/* A popular entry has got its bits; then this writes nothing. */
+/* Count a read.  Writes nothing once the entry has reached CS_FREQ_MAX. */
 static void
 note_read(CsSharedBucket *bucket, int n)
 {
@@ -71,7 +75,7 @@ bucket_unchanged(CsSharedBucket *bucket, uint32 seq)
 	return pg_atomic_read_u32(&bucket->seq) == seq;
 }
 
-/* Look without a lock.  False when a writer came in between. */
+/* Look up without a lock.  Returns false if a writer interfered. */
 static bool
 lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 				void *arg, CsFound *found, CsBuffer *buffer, CsLookup *result)
@@ -81,7 +85,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 	bool		pending = false;
 	int			i;
 
-	/* half of the keys are in the second bucket: have it come meanwhile */
+	/* half of the keys are in the second bucket: start fetching it */
 	cs_prefetch(cs_bucket(place->part, place->bucket[1]));
 	for (i = 0; i < 2; i++)
 	{
@@ -105,7 +109,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		cs_record_meta(&head, &found->meta);
 		if (unlikely(head.flags & CS_ENTRY_PENDING))
 		{
-			/* the valid one, if there is one, is in the other bucket */
+			/* a valid one, if there is one, is in the other bucket */
 			pending = true;
 			continue;
 		}
@@ -128,7 +132,7 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		bucket_unchanged(bucket[1], seq[1]);
 }
 
-/* Under the lock, with room for it. */
+/* Copy an entry, under the lock, into a buffer that is large enough. */
 static void
 copy_slot(int part, const CsSlot *slot, CsFound *found, const CsBuffer *buffer)
 {
@@ -138,8 +142,9 @@ copy_slot(int part, const CsSlot *slot, CsFound *found, const CsBuffer *buffer)
 }
 
 /*
- * Look under the lock.  The first visit learns the header; what accept() and
- * palloc made of it is used at the next visit if the header is still the same.
+ * Look up under the lock.  The first visit reads the header; accept() and
+ * palloc are called without the lock; the second visit copies the value if the
+ * header is still the same.
  */
 static CsLookup
 lookup_locked(const CsPlace *place, const CsKey *key, CsAccept accept,
@@ -185,7 +190,7 @@ lookup_locked(const CsPlace *place, const CsKey *key, CsAccept accept,
 	}
 }
 
-/* Hand over the copy, if it is to be. */
+/* Pass the buffer to the caller on a hit, else free it. */
 static CsLookup
 give(CsLookup result, CsFound *found, CsBuffer *buffer)
 {
@@ -201,6 +206,12 @@ give(CsLookup result, CsFound *found, CsBuffer *buffer)
 	return result;
 }
 
+/*
+ * Look up a key.
+ *
+ * accept() may be NULL.  On CS_LOOKUP_HIT, found->value is palloc'd in the
+ * current context.  May throw only for lack of memory.
+ */
 CsLookup
 cs_store_lookup(const CsKey *key, CsAccept accept, void *arg, CsFound *found)
 {
@@ -220,10 +231,10 @@ cs_store_lookup(const CsKey *key, CsAccept accept, void *arg, CsFound *found)
 	return give(result, found, &buffer);
 }
 
-/* The entries of a staged key, as they were at one moment. */
+/* The entries of a staged key at one moment. */
 typedef struct CsPair
 {
-	bool		present[2];		/* the valid one, the pending one */
+	bool		present[2];		/* the valid one and the pending one */
 	CsRecord	head[2];
 } CsPair;
 
@@ -247,8 +258,8 @@ same_pair(const CsPair *a, const CsPair *b)
 }
 
 /*
- * Look at both entries under the lock.  If they are the same as last time,
- * also copy the one that was chosen, if any; true: they are.
+ * Read both entries under the lock.  Returns whether they are the same as last
+ * time; then also copies the chosen one, if any.
  */
 static bool
 visit_pair(const CsPlace *place, const CsKey *key, CsPair *pair, bool judged,
@@ -275,7 +286,7 @@ visit_pair(const CsPlace *place, const CsKey *key, CsPair *pair, bool judged,
 	return judged;
 }
 
-/* Which of the two counts? */
+/* Which of the two entries counts. */
 static int
 choose(const CsPair *pair, CsIsCommitted committed, void *arg)
 {
@@ -291,7 +302,10 @@ choose(const CsPair *pair, CsIsCommitted committed, void *arg)
 	return pair->present[chosen] ? chosen : NEITHER;
 }
 
-/* What accept() and the caller see is an entry like any other. */
+/*
+ * Metadata of the chosen entry, for accept() and the caller, as of an entry
+ * that is not staged.
+ */
 static void
 chosen_meta(const CsPair *pair, int chosen, CsMeta *meta)
 {
@@ -302,9 +316,17 @@ chosen_meta(const CsPair *pair, int chosen, CsMeta *meta)
 }
 
 /*
- * As in lookup_locked(), what was decided about the first visit's entries holds
- * if the second visit finds the same.  That goes for committed() in particular:
- * while an entry has the tag, the transaction has not been settled.
+ * Look up a key that may be staged; for a caller whose accept() refused an
+ * entry with meta.wxid != 0, or that got CS_LOOKUP_REFUSED with
+ * CS_ENTRY_PENDING.
+ *
+ * Takes the partition lock, shared, at least once.  accept() is shown the
+ * chosen version with wxid 0.  found->meta.wxid is its tag if it is still
+ * pending.
+ *
+ * As in lookup_locked(), a decision about the entries of the first visit holds
+ * if the second visit finds the same entries.  That includes the result of
+ * committed(): while an entry has the tag, its transaction is not settled.
  */
 CsLookup
 cs_store_lookup_staged(const CsKey *key, CsIsCommitted committed,

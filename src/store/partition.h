@@ -1,35 +1,35 @@
 /*-------------------------------------------------------------------------
  *
  * partition.h
- *		What the files of the store share among themselves; nobody else
- *		includes it.
+ *		Definitions shared by the files of the store. No other file includes
+ *		it.
  *
- * The store's shared memory is
+ * The store's shared memory consists of
  *
  *		partition headers | common | owners | doorkeeper | gap | partition 0 | ...
  *
- * and the memory of one partition is
+ * and the memory of one partition of
  *
  *		buckets | ghost sets | value area = 8 unused bytes, small log, main log
  *
  * A position is a byte offset into the value area, a multiple of 8 and never
- * 0; a ref is a position divided by 8.
+ * 0.  A ref is a position divided by 8.
  *
- * Invariants, all kept under the partition lock:
+ * Invariants, all maintained under the partition lock:
  *
  * - An entry is linked by exactly one slot, in one of the two buckets that its
- *	 hash and owner name, which are of one group.  Of a key there is at most one
- *	 pending entry and one that is not.  Beside a pending one, the other is staged
- *	 with the same tag.
- * - Bytes of a linked record, and the slot that links it, are changed only
- *	 while the bucket's seq is odd.  So memory that a reader may be copying is
- *	 reused only after the seq that the reader will check has moved.
+ *   hash and owner determine; these are of one group.  A key has at most one
+ *   pending entry and one other.  The entry beside a pending one is staged
+ *   with the same tag.
+ * - The bytes of a linked record, and the slot that links it, are changed only
+ *   while the bucket's seq is odd.  So memory that a reader may be copying is
+ *   reused only after the seq that the reader will check has moved.
  * - A record moves only while its slot points at it, so an unlinked record
- *	 stays unlinked.
+ *   stays unlinked.
  * - A slot's bit in its bucket's dirty mask is set exactly when its entry is
- *	 dirty.
- * - What replaces an entry takes over its slot, so a scan that goes from slot to
- *	 slot does not miss a key that is always there, and meets it once.
+ *   dirty.
+ * - An entry that replaces another one takes over its slot, so a scan from
+ *   slot to slot meets a key that is always present exactly once.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -49,39 +49,44 @@
 #define CS_FREQ_MAX			3
 #define CS_SEEN_WAYS		4
 
-/* Dirty records may take 3/4 of a partition's logs. */
+/* Dirty records may use 3/4 of a partition's logs. */
 #define CS_DIRTY_LIMIT		(cs_store.area_size / 4 * 3)
 
 /*
- * One cache line of the index.  All but freq is changed under the partition
- * lock with seq odd.  Readers bump freq without any lock: a lost or misplaced
- * bump costs precision only.
+ * One cache line of the index.  Everything but freq is changed under the
+ * partition lock with seq odd.  Readers increment freq without a lock: a lost
+ * or misplaced increment affects only the precision of eviction.
  */
 typedef struct CsSharedBucket
 {
-	pg_atomic_uint32 seq;		/* odd: a writer is at work */
-	uint32		ref[CS_BUCKET_SLOTS];	/* 0: the slot is free */
+	pg_atomic_uint32 seq;		/* atomic; odd while a writer changes the
+								 * bucket */
+	uint32		ref[CS_BUCKET_SLOTS];	/* 0 if the slot is free */
 	uint16		tag[CS_BUCKET_SLOTS];
-	uint8		freq[CS_BUCKET_SLOTS];	/* reads, 0 .. CS_FREQ_MAX */
-	uint32		dirty;			/* slots with dirty entries, a bit each */
+	uint8		freq[CS_BUCKET_SLOTS];	/* number of reads, up to CS_FREQ_MAX;
+										 * no lock */
+	uint32		dirty;			/* bit mask of the slots with dirty entries */
 } CsSharedBucket;
 
 StaticAssertDecl(sizeof(CsSharedBucket) == CS_BUCKET_SIZE,
 				 "a bucket must fill a cache line");
 
 /*
- * In a value log: this header, the key, the value, padding up to 8 bytes.  When
- * the entry is dirty, also padding in front of the value: that is changed in
- * place by callers who have structs in it.
+ * A record in a value log: this header, the key, the value, padding to 8
+ * bytes.  A dirty entry also has padding in front of the value, which callers
+ * change in place and which contains structs.
  */
 typedef struct CsRecord
 {
-	uint32		len;			/* of the value; of everything in a filler */
+	uint32		len;			/* of the value; of the whole record in a
+								 * filler */
 	uint16		keylen;
 	uint8		flags;			/* CS_ENTRY_... */
-	uint8		filler;			/* unused end of the log: 8 bytes of header */
+	uint8		filler;			/* true for the unused end of a log; header of
+								 * 8 bytes */
 	uint64		hash;
-	uint64		stamp;			/* owner above, epoch in CS_EPOCH_BITS */
+	uint64		stamp;			/* owner in the upper bits, epoch in
+								 * CS_EPOCH_BITS */
 	uint64		wxid;
 	TimestampTz expires;
 } CsRecord;
@@ -94,12 +99,15 @@ StaticAssertDecl(CS_FILLER_HEADER == 8, "a filler must fit into any gap");
 typedef enum CsLogId
 {
 	CS_LOG_SMALL,				/* where most entries start */
-	CS_LOG_MAIN					/* those that were worth keeping */
+	CS_LOG_MAIN					/* those that were read or are large */
 } CsLogId;
 
 #define CS_LOGS		2
 
-/* A circular log.  The counters only grow; modulo the size they are offsets. */
+/*
+ * A circular log.  The counters only grow; modulo the size they are offsets.
+ * All fields are protected by the partition lock.
+ */
 typedef struct CsSharedLog
 {
 	uint64		head;			/* next append */
@@ -108,7 +116,7 @@ typedef struct CsSharedLog
 	uint64		live;			/* bytes of linked records */
 } CsSharedLog;
 
-/* Everything here is protected by the partition lock. */
+/* Header of a partition.  All fields are protected by the partition lock. */
 typedef struct CsSharedPartition
 {
 	CsSharedLog log[CS_LOGS];
@@ -116,47 +124,55 @@ typedef struct CsSharedPartition
 	uint64		dirty_entries;
 	uint64		dirty_bytes;	/* of their records */
 	uint64		evictions;
-	uint64		unused[4];		/* up to two cache lines */
+	uint64		unused[4];		/* pads to two cache lines */
 } CsSharedPartition;
 
 StaticAssertDecl(sizeof(CsSharedPartition) == 2 * CS_BUCKET_SIZE,
 				 "partition headers must not share cache lines");
 
-/* Guarded owners may have this part of the value memory. */
+/*
+ * Guarded owners together are entitled to one part in so many of the value
+ * memory.
+ */
 #define CS_GUARDED_SHARE	4
 
-/* In an owner's number of entries: it is guarded. */
+/* Flag in an owner's number of entries: it is guarded. */
 #define CS_GUARDED			(UINT64CONST(1) << 63)
 
 typedef struct CsSharedCommon
 {
-	pg_atomic_uint32 guarded;	/* guarded owners that have entries */
+	pg_atomic_uint32 guarded;	/* atomic; guarded owners that have entries */
 	char		pad[2 * CS_BUCKET_SIZE - sizeof(pg_atomic_uint32)];
 } CsSharedCommon;
 
-/* An owner has entries in all partitions, so these are atomic. */
+/* An owner has entries in all partitions, so its counters are atomic. */
 typedef struct CsSharedOwner
 {
-	pg_atomic_uint64 entries;	/* with CS_GUARDED, so that it is known who is
-								 * the first and the last of a guarded owner */
+	pg_atomic_uint64 entries;	/* with the flag CS_GUARDED, so that the first
+								 * and the last entry of a guarded owner are
+								 * recognized */
 	pg_atomic_uint64 bytes;
 	pg_atomic_uint64 evictions;
 	pg_atomic_uint64 dirty_entries;
 	pg_atomic_uint64 dirty_bytes;
 	pg_atomic_uint64 pending;	/* pending entries */
-	pg_atomic_uint64 staged_bytes;	/* of staged entries; part of bytes */
-	pg_atomic_uint64 epoch;		/* entries of earlier ones are of no use */
-	pg_atomic_uint32 hand;		/* the partition to look for room in next */
+	pg_atomic_uint64 staged_bytes;	/* of staged entries; included in bytes */
+	pg_atomic_uint64 epoch;		/* entries of earlier epochs are useless */
+	pg_atomic_uint32 hand;		/* partition in which to search for room next */
 } CsSharedOwner;
 
-/* Process-local: sizes follow from the settings and never change. */
+/*
+ * Process-local description of the layout.  The sizes follow from the settings
+ * and never change.
+ */
 typedef struct CsStore
 {
 	Size		total;			/* all of the shared memory */
-	Size		common_at;		/* offsets from the start of it */
+	Size		common_at;		/* the first of these are offsets from its
+								 * start */
 	Size		owners_at;
 	Size		seen_at;
-	Size		partitions_at;	/* less what aligning them takes: the gap */
+	Size		partitions_at;	/* plus alignment, which makes the gap */
 	Size		ghost_at;		/* offsets within a partition */
 	Size		area_at;
 	Size		partition_size;
@@ -165,9 +181,9 @@ typedef struct CsStore
 	Size		log_size[CS_LOGS];
 	Size		max_record;
 	int			npartitions;	/* a power of two */
-	uint32		nbuckets;		/* of one partition: whole groups */
-	uint32		nghosts;		/* ghost sets of one partition, >= 1 */
-	uint32		nseen;			/* a power of two, >= CS_SEEN_WAYS */
+	uint32		nbuckets;		/* in one partition: whole groups */
+	uint32		nghosts;		/* in one partition, at least 1 */
+	uint32		nseen;			/* a power of two, at least CS_SEEN_WAYS */
 
 	char	   *base;			/* partition 0 */
 	CsSharedPartition *partitions;
@@ -179,14 +195,14 @@ typedef struct CsStore
 
 extern CsStore cs_store;
 
-/* Where a hash of an owner belongs. */
+/* Where the entry of a hash and owner may be. */
 typedef struct CsPlace
 {
 	int			part;
 	uint32		bucket[2];		/* different from each other */
 	uint16		tag;
 	uint16		ghost;			/* fingerprint, never 0 */
-	uint32		ghost_set;		/* to be masked */
+	uint32		ghost_set;		/* to be reduced to the number of sets in use */
 } CsPlace;
 
 typedef struct CsSlot
@@ -195,29 +211,30 @@ typedef struct CsSlot
 	int			n;
 } CsSlot;
 
-/* What may be evicted when room is made? */
+/* Which entries may be evicted to make room */
 typedef enum CsProtection
 {
-	CS_PROTECT_POLICY,			/* what is not worth keeping */
-	CS_PROTECT_URGENT,			/* also what is */
-	CS_PROTECT_NONE				/* all that is not dirty */
+	CS_PROTECT_POLICY,			/* those that the policy does not keep */
+	CS_PROTECT_URGENT,			/* also those that it would keep */
+	CS_PROTECT_NONE				/* all that are not dirty */
 } CsProtection;
 
-/* For whom room is made. */
+/* On whose behalf room is made. */
 typedef struct CsClaim
 {
 	uint32		owner;
 	CsProtection protection;
-	TimestampTz now;			/* what has expired by then goes first */
+	TimestampTz now;			/* entries that have expired by then go first */
 } CsClaim;
 
-/* A walk through a partition's logs, to evict entries of one owner. */
+/* A walk through a partition's logs that evicts entries of one owner. */
 typedef struct CsWalk
 {
-	CsClaim		claim;			/* the owner's */
-	int			chances;		/* so many entries that were read may stay */
+	CsClaim		claim;			/* names the owner */
+	int			chances;		/* number of entries that may stay because
+								 * they were read */
 	Size		want;			/* bytes still to be evicted */
-	Size		left[CS_LOGS];	/* bytes of the log still to be looked at */
+	Size		left[CS_LOGS];	/* bytes of the log not yet visited */
 } CsWalk;
 
 #if defined(__GNUC__)
@@ -255,7 +272,7 @@ cs_reduce(uint32 h, uint32 n)
 	return (uint32) (((uint64) h * n) >> 32);
 }
 
-/* Where the value begins, from the start of the record. */
+/* Offset of the value from the start of the record. */
 static inline Size
 cs_value_offset(Size keylen, uint8 flags)
 {
@@ -284,7 +301,10 @@ cs_record_expired(const CsRecord *rec, TimestampTz now)
 	return rec->expires != 0 && rec->expires <= now;
 }
 
-/* Nobody will ask for it: it has expired, or its owner has gone on. */
+/*
+ * True if no lookup will return it: it has expired, or its owner has reached a
+ * later epoch.
+ */
 static inline bool
 cs_record_useless(const CsRecord *rec, TimestampTz now)
 {
@@ -320,7 +340,7 @@ cs_record(int part, Size pos)
 	return (CsRecord *) (cs_area(part) + pos);
 }
 
-/* Of the slot's record, in the area. */
+/* Position of the slot's record. */
 static inline Size
 cs_slot_position(const CsSlot *slot)
 {
@@ -358,9 +378,9 @@ cs_partition_lock(int part)
 }
 
 /*
- * The owner takes part, so that the same key of many tables does not crowd
- * two buckets.  Both are in one page of memory: to look into the second is then
- * no more than a cache line.
+ * Compute an entry's place.  The owner is part of it, so that equal keys of
+ * many tables do not share two buckets.  Both buckets are in one page of
+ * memory, so looking at the second costs no more than a cache line.
  */
 static inline void
 cs_place(uint64 hash, uint32 owner, CsPlace *place)
@@ -384,8 +404,9 @@ cs_place_record(const CsRecord *rec, CsPlace *place)
 }
 
 /*
- * A change of a bucket, for writers that hold the partition lock.  The last
- * barrier keeps the reuse of unlinked memory behind the new seq.
+ * Begin and end a change of a bucket.  The caller holds the partition lock
+ * exclusively.  The last barrier keeps the reuse of unlinked memory after the
+ * new seq.
  */
 static inline void
 cs_bucket_begin(CsSharedBucket *bucket)
@@ -402,12 +423,13 @@ cs_bucket_end(CsSharedBucket *bucket)
 	pg_write_barrier();
 }
 
-/* index.c */
+/* in index.c */
 typedef enum CsWhich
 {
 	CS_WHICH_VALID,
 	CS_WHICH_PENDING,
-	CS_WHICH_EITHER				/* the pending one if there is no valid one */
+	CS_WHICH_EITHER				/* the pending one only if there is no valid
+								 * one */
 } CsWhich;
 
 extern int	cs_index_match(int part, CsSharedBucket *bucket, uint16 tag,
@@ -427,7 +449,7 @@ extern void cs_index_stage(int part, CsSlot *slot, uint64 tag);
 extern void cs_index_unstage(int part, CsSlot *slot);
 extern void cs_index_supersede(int part, CsSlot *valid, CsSlot *pending);
 
-/* valuelog.c */
+/* in valuelog.c */
 extern bool cs_valuelog_fits(CsLogId logid, Size size);
 extern bool cs_valuelog_make_room(int part, CsLogId logid, Size size,
 								  const CsClaim *claim);
@@ -438,12 +460,12 @@ extern uint64 cs_valuelog_offset(int part, Size pos);
 extern void cs_valuelog_walk_begin(int part, CsWalk *walk);
 extern bool cs_valuelog_walk(int part, CsWalk *walk);
 
-/* policy.c: what to keep */
+/* in policy.c */
 typedef enum CsTail
 {
 	CS_TAIL_EVICT,
-	CS_TAIL_STAY,				/* another round in the same log */
-	CS_TAIL_PROMOTE				/* from the small log to the main log */
+	CS_TAIL_STAY,				/* move to the head of the same log */
+	CS_TAIL_PROMOTE				/* move from the small log to the main log */
 } CsTail;
 
 extern CsLogId cs_policy_admit(const CsPlace *place, Size size);
@@ -452,8 +474,6 @@ extern bool cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec,
 extern CsTail cs_policy_tail(int part, CsLogId logid, const CsRecord *rec,
 							 Size want, const CsClaim *claim, uint8 *freq);
 extern void cs_policy_evicted(const CsPlace *place, CsLogId logid);
-
-/* check.c: for tests; false and a message when the store is inconsistent */
 extern bool cs_store_check(char *msg, Size msglen);
 
 #endif							/* CS_PARTITION_H */

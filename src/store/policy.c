@@ -1,23 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * policy.c
- *		What to keep: S3-FIFO.  Another policy would be another file with
- *		these functions.
+ *		Which entries to keep: S3-FIFO. Another policy would be another file
+ *		with these functions.
  *
- * A new entry starts in the small log.  If it was read by the time it gets to
- * the tail it goes on to the main log, otherwise it is evicted and the ghost
- * notes its fingerprint; should it come back soon, it starts in the main log.
- * In the main log each read (up to CS_FREQ_MAX) buys another round.  Most keys
- * are asked for once and leave by the small log without displacing anything.
+ * A new entry starts in the small log.  If it has been read by the time it
+ * reaches the tail, it moves on to the main log.  Otherwise it is evicted and
+ * the ghost notes its fingerprint; if the key returns soon, its entry starts
+ * in the main log.  In the main log each read (up to CS_FREQ_MAX) allows
+ * another round.  Most keys are read once and leave through the small log
+ * without displacing anything.
  *
- * The ghost of a partition is a table of sets of eight 16-bit fingerprints, a
- * set being a queue.  It is to remember about as many keys as the partition
- * has entries, up to half as many as there are slots, so only that many sets are
- * in use; when their number changes, some fingerprints are no longer found, which
- * does no harm.
+ * The ghost of a partition is a table of sets of eight 16-bit fingerprints;
+ * each set is a queue.  It is meant to remember about as many keys as the
+ * partition has entries, at most half as many as there are slots, so only that
+ * many sets are in use.  When the number of sets in use changes, some
+ * fingerprints are not found any more, which is harmless.
  *
- * The functions here are called under the partition lock.  Some entries are
- * always kept; the rest of the policy is about the others.
+ * All functions here are called under the partition lock.  Some entries must
+ * always be kept, see cs_policy_may_evict(); the policy concerns the others.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -29,13 +30,17 @@
 #include "store/partition.h"
 
 /*
- * An entry that takes more than one byte in so many of the small log is a large
- * one.  With 4, values of very different sizes left small ones too short a time
- * there; with 64, large ones that are read once displaced others in the main log.
+ * An entry that takes more than one byte in so many of the small log is a
+ * large one.  With 4, values of very different sizes left small ones too short
+ * a time there; with 64, large ones that are read once displaced others in the
+ * main log.
  */
 #define CS_LARGE_SHARE		16
 
-/* As in linear hashing: sets beyond the last one are folded onto the lower half. */
+/*
+ * The ghost set of a place.  As in linear hashing, sets beyond the last one in
+ * use are folded onto the lower half.
+ */
 static uint16 *
 ghost_set(const CsPlace *place)
 {
@@ -59,7 +64,7 @@ ghost_note(const CsPlace *place)
 	set[0] = place->ghost;
 }
 
-/* Is it there?  If so, take it out. */
+/* If the fingerprint is in its set, remove it and return true. */
 static bool
 ghost_take(const CsPlace *place)
 {
@@ -78,8 +83,8 @@ ghost_take(const CsPlace *place)
 }
 
 /*
- * Where does a new entry go?  One that would take a good part of the small log
- * would push out everything there, so it goes to the main log.
+ * Log in which a new entry starts.  An entry that would take a large part of
+ * the small log would displace everything there, so it goes to the main log.
  */
 CsLogId
 cs_policy_admit(const CsPlace *place, Size size)
@@ -90,14 +95,17 @@ cs_policy_admit(const CsPlace *place, Size size)
 	return CS_LOG_SMALL;
 }
 
-/* Is this an owner that has a share, and no more than that? */
+/* Whether the owner is guarded and uses no more than its share. */
 static bool
 is_guarded(uint32 owner)
 {
 	CsSharedOwner *o = &cs_store.owners[owner];
 	int32		n = (int32) pg_atomic_read_u32(&cs_store.common->guarded);
 
-	/* the number can be wrong for a moment, even below 0 */
+	/*
+	 * concurrent updates can make the number wrong, even negative, for a
+	 * moment
+	 */
 	return n > 0 &&
 		(pg_atomic_read_u64(&o->entries) & CS_GUARDED) != 0 &&
 		pg_atomic_read_u64(&o->bytes) <=
@@ -105,9 +113,9 @@ is_guarded(uint32 owner)
 }
 
 /*
- * May the entry go, to make room for this claim?  What is dirty is nowhere else.
- * What is pending was promised a place until its transaction ends, which will be
- * soon.
+ * Whether an entry may be evicted for this claim.  A dirty entry must not, as
+ * it is the only copy.  A pending entry has been promised its place until its
+ * transaction ends.
  */
 bool
 cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *claim)
@@ -124,10 +132,10 @@ cs_policy_may_evict(const CsSlot *slot, const CsRecord *rec, const CsClaim *clai
 }
 
 /*
- * Would 'want' bytes fit if only dead records went?  Changes leave dead space
- * all over a log, and the tail comes round the faster for it; that alone must
- * not cost live entries.  The last eighth is left, or much would be moved to
- * gain little.
+ * Whether 'want' bytes would fit if only dead records were dropped.  Changes
+ * leave dead space throughout a log, which makes the tail come round faster;
+ * that alone must not cost live entries.  An eighth is left in reserve,
+ * because otherwise much would be moved to gain little.
  */
 static bool
 much_is_dead(int part, CsLogId logid, Size want)
@@ -138,9 +146,10 @@ much_is_dead(int part, CsLogId logid, Size want)
 }
 
 /*
- * Is what comes next at the tail of the main log no loss?  Then there is room for
- * something that was not read: a store whose entries were dropped all at once
- * fills up again.  Where next to nothing is dead this need not be asked.
+ * Whether the next record at the tail of the main log can be dropped without
+ * loss.  Then there is room for an entry that was not read, and a store whose
+ * entries were all invalidated at once fills up again.  The record need not be
+ * examined where almost nothing is dead.
  */
 static bool
 main_has_room(int part, TimestampTz now)
@@ -160,9 +169,9 @@ main_has_room(int part, TimestampTz now)
 }
 
 /*
- * What becomes of an entry that can go, at the tail of its log, where 'want'
- * bytes are needed?  Sets the frequency that it goes on with.  An owner within
- * its share had better evict others' entries than its own.
+ * What to do with an evictable entry at the tail of its log, where 'want'
+ * bytes are needed.  Sets the frequency that it continues with.  An owner
+ * within its share should evict entries of others rather than its own.
  */
 CsTail
 cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
@@ -184,7 +193,7 @@ cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 		return CS_TAIL_STAY;
 	if (logid == CS_LOG_SMALL &&
 		(*freq > 0 || guarded ||
-		 mainlog->head + cs_record_size(rec) <= main_size ||	/* never yet full */
+		 mainlog->head + cs_record_size(rec) <= main_size ||	/* was never full */
 		 mainlog->live < main_size / 2 || main_has_room(part, claim->now)))
 	{
 		*freq = 0;
@@ -193,6 +202,9 @@ cs_policy_tail(int part, CsLogId logid, const CsRecord *rec, Size want,
 	return much_is_dead(part, logid, want) ? CS_TAIL_STAY : CS_TAIL_EVICT;
 }
 
+/*
+ * Notes an eviction, for cs_policy_admit().
+ */
 void
 cs_policy_evicted(const CsPlace *place, CsLogId logid)
 {

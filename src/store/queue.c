@@ -1,24 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * queue.c
- *		Requests to reload entries before they expire, and who serves which
- *		database.
+ *		Requests to reload entries before they expire, and which process serves
+ *		which database.
  *
- * Shared: cache_strategies.refresh_queue places for requests, each in one of
- * two lists, the waiting (oldest first) and the free; the processes that serve
- * the requests of a database; and the flush workers, as many as there can be
- * background workers.  All of that is protected by the queue lock.  The number
- * waiting is atomic besides, so that a full queue costs a hit no lock.
+ * Shared memory holds cache_strategies.refresh_queue places for requests, each
+ * in one of two lists, the waiting (oldest first) and the free; the processes
+ * that serve the requests of each database; and the flush workers, as many as
+ * there can be background workers.  All of that is protected by the queue
+ * lock. The number of waiting requests is atomic in addition, so that a hit
+ * takes no lock when the queue is full.
  *
- * A flush worker that ends as it had nothing to do leaves its place behind,
- * marked as done, for the launcher to tell that from a failure.
+ * A flush worker that ends because it had nothing to do leaves its place
+ * behind, marked as done, so that the launcher can distinguish that from a
+ * failure.
  *
- * The filter keeps a key that is read often from being asked for at every hit.
+ * The filter prevents a frequently read key from being requested at every hit.
  * It is an array of atomic words, chosen by key hash, each with a part of the
- * hash and the second in which it was asked for.  A word is set when the
- * request is queued and cleared when the key was reloaded; if that never
- * happens, the key can be asked for again after RETRY_SECONDS.  Keys that
- * share a word only lose or repeat a request now and then.
+ * hash and the second of the request.  A word is set when the request is
+ * queued and cleared when the key was reloaded; if that never happens, the key
+ * can be requested again after RETRY_SECONDS.  Keys that share a word only
+ * lose or repeat a request now and then.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,41 +46,43 @@
 typedef struct CsSharedRequest
 {
 	CsRefresh	request;
-	int			next;			/* in its list; -1: the last */
+	int			next;			/* in its list; -1 if the last */
 } CsSharedRequest;
 
 typedef struct CsSharedServer
 {
-	Oid			database;		/* InvalidOid: free */
+	Oid			database;		/* InvalidOid if free */
 	int			procno;
 	pid_t		pid;
 } CsSharedServer;
 
 typedef struct CsSharedFlusher
 {
-	Oid			database;		/* InvalidOid: free */
+	Oid			database;		/* InvalidOid if free */
 	int			procno;
-	pid_t		pid;			/* 0: it has ended, with nothing to do */
+	pid_t		pid;			/* 0 if it has ended with nothing to do */
 	bool		serving;
-	volatile bool dropped;		/* the database is; read by its signal handler */
+	volatile bool dropped;		/* the database is being dropped; read by the
+								 * worker's signal handler */
 } CsSharedFlusher;
 
 typedef struct CsSharedAlone
 {
 	Oid			database;
-	pid_t		pid;			/* 0: free */
+	pid_t		pid;			/* 0 if free */
 } CsSharedAlone;
 
-/* The queue lock protects everything but lock and the atomics. */
+/* The queue lock protects everything but 'lock' and the atomics. */
 typedef struct CsSharedQueue
 {
-	LWLock	   *lock;			/* set once */
-	pg_atomic_uint32 launcher;	/* its procno + 1; 0: there is none */
-	pg_atomic_uint32 stopping;	/* the launcher was told to end */
-	pg_atomic_uint32 nwaiting;	/* changed under the lock, read without */
-	int			first;			/* waiting; -1: none */
+	LWLock	   *lock;			/* written at server start */
+	pg_atomic_uint32 launcher;	/* atomic; its procno + 1, 0 if there is none */
+	pg_atomic_uint32 stopping;	/* atomic; the launcher was told to end */
+	pg_atomic_uint32 nwaiting;	/* atomic; changed under the lock, read
+								 * without */
+	int			first;			/* the first waiting; -1 if none */
 	int			last;
-	int			free;			/* -1: none */
+	int			free;			/* the first free; -1 if none */
 	CsSharedServer servers[CS_QUEUE_SERVERS];
 	CsSharedAlone alone[CS_QUEUE_ALONE];
 	CsSharedRequest requests[FLEXIBLE_ARRAY_MEMBER];
@@ -87,8 +91,8 @@ typedef struct CsSharedQueue
 static CsSharedQueue *queue;
 static CsSharedFlusher *flushers;
 static pg_atomic_uint64 *filter;
-static CsSharedFlusher *my_flusher; /* of this process */
-static Oid	my_database = InvalidOid;	/* that this process serves */
+static CsSharedFlusher *my_flusher; /* of this process, or NULL */
+static Oid	my_database = InvalidOid;	/* served by this process */
 
 /* ----- setting up ----- */
 
@@ -181,6 +185,9 @@ now_seconds(void)
 	return (uint32) (GetCurrentTimestamp() / USECS_PER_SEC);
 }
 
+/*
+ * Whether the filter says that the key was requested within RETRY_SECONDS.
+ */
 static bool
 is_asked_for(uint64 hash, uint32 now)
 {
@@ -190,6 +197,10 @@ is_asked_for(uint64 hash, uint32 now)
 		now - (uint32) word < RETRY_SECONDS;
 }
 
+/*
+ * Report that the key was reloaded.  Without this it is not requested again
+ * for RETRY_SECONDS.
+ */
 void
 cs_queue_done(const CsRefresh *request)
 {
@@ -202,6 +213,9 @@ cs_queue_done(const CsRefresh *request)
 
 /* ----- who serves ----- */
 
+/*
+ * Process that serves a database.  The caller holds the queue lock.
+ */
 static CsSharedServer *
 server_of(Oid database)
 {
@@ -211,6 +225,11 @@ server_of(Oid database)
 	return NULL;
 }
 
+/*
+ * Make this process serve the requests of a database: its latch is set when
+ * one arrives.  Returns false if another process serves it, or if there are
+ * too many.
+ */
 bool
 cs_queue_serve(Oid database)
 {
@@ -231,6 +250,9 @@ cs_queue_serve(Oid database)
 	return taken;
 }
 
+/*
+ * Stop serving.  Idempotent; safe at exit.
+ */
 void
 cs_queue_leave(void)
 {
@@ -242,12 +264,20 @@ cs_queue_leave(void)
 	my_database = InvalidOid;
 }
 
+/*
+ * Set the process whose latch is set when a request arrives for a database
+ * that no process serves; -1 for none.
+ */
 void
 cs_queue_set_launcher(int procno)
 {
 	pg_atomic_write_u32(&queue->launcher, (uint32) (procno + 1));
 }
 
+/*
+ * Wake the launcher, if there is one.  Takes no lock; COMMIT callbacks may
+ * call it.
+ */
 void
 cs_queue_wake_launcher(void)
 {
@@ -257,6 +287,10 @@ cs_queue_wake_launcher(void)
 		SetLatch(&GetPGProcByNumber(launcher - 1)->procLatch);
 }
 
+/*
+ * Whether the server is stopping.  The launcher sets this in its signal
+ * handler when it is told to end, and clears it when it starts again.
+ */
 void
 cs_queue_set_stopping(bool stopping)
 {
@@ -269,7 +303,10 @@ cs_queue_is_stopping(void)
 	return pg_atomic_read_u32(&queue->stopping) != 0;
 }
 
-/* Under the lock: whom does a request of this database concern?  -1: nobody. */
+/*
+ * Process to wake for a request of this database, -1 if none.  The caller
+ * holds the queue lock.
+ */
 static int
 whom_to_wake(Oid database)
 {
@@ -282,7 +319,7 @@ whom_to_wake(Oid database)
 
 /* ----- flush workers ----- */
 
-/* Under the lock. */
+/* Flush worker of a database.  The caller holds the queue lock. */
 static CsSharedFlusher *
 flusher_of(Oid database)
 {
@@ -293,9 +330,11 @@ flusher_of(Oid database)
 }
 
 /*
- * Under the lock.  There are as many places as processes that can have one, so
- * at worst it is that of a worker that has ended, which is then taken to have
- * failed and looks once more.
+ * A place for a flush worker.  The caller holds the queue lock exclusively.
+ *
+ * There are as many places as processes that can have one.  So in the worst
+ * case this is the place of a worker that has ended with nothing to do; it is
+ * then taken to have failed, and is started once more.
  */
 static CsSharedFlusher *
 free_flusher(void)
@@ -308,6 +347,10 @@ free_flusher(void)
 	return flusher;
 }
 
+/*
+ * Make this process the flush worker of the database.  Returns false if there
+ * is one already.
+ */
 bool
 cs_queue_flusher_enter(Oid database)
 {
@@ -332,6 +375,9 @@ cs_queue_flusher_enter(Oid database)
 	return flusher != NULL;
 }
 
+/*
+ * Note that this flush worker has found tables.
+ */
 void
 cs_queue_flusher_serve(void)
 {
@@ -343,6 +389,10 @@ cs_queue_flusher_serve(void)
 	cs_queue_wake_launcher();
 }
 
+/*
+ * End as a flush worker; 'done' if there was nothing to do.  Idempotent; safe
+ * at exit.
+ */
 void
 cs_queue_flusher_leave(bool done)
 {
@@ -350,7 +400,7 @@ cs_queue_flusher_leave(bool done)
 
 	if (flusher == NULL)
 		return;
-	my_flusher = NULL;			/* the signal handler looks at it */
+	my_flusher = NULL;			/* first, because the signal handler reads it */
 	lock_queue(LW_EXCLUSIVE);
 	flusher->pid = 0;
 	if (!done)
@@ -359,6 +409,10 @@ cs_queue_flusher_leave(bool done)
 	cs_queue_wake_launcher();
 }
 
+/*
+ * Register this process as one that flushes a single quarantined table of the
+ * database.  Returns false if there are CS_QUEUE_ALONE already.
+ */
 bool
 cs_queue_alone_enter(Oid database)
 {
@@ -379,6 +433,9 @@ cs_queue_alone_enter(Oid database)
 	return entered;
 }
 
+/*
+ * Undo cs_queue_alone_enter().  Idempotent; safe at exit.
+ */
 void
 cs_queue_alone_leave(void)
 {
@@ -389,6 +446,10 @@ cs_queue_alone_leave(void)
 	unlock_queue();
 }
 
+/*
+ * Whether this flush worker's database is being dropped.  Signal handlers may
+ * call it.
+ */
 bool
 cs_queue_flusher_is_dropped(void)
 {
@@ -426,6 +487,10 @@ cs_queue_flusher_wake(Oid database)
 		SetLatch(&GetPGProcByNumber(procno)->procLatch);
 }
 
+/*
+ * Whether the database's flush worker has ended because it had nothing to do.
+ * Returns true once.
+ */
 bool
 cs_queue_flusher_take_done(Oid database)
 {
@@ -441,7 +506,10 @@ cs_queue_flusher_take_done(Oid database)
 	return done;
 }
 
-/* Those of an earlier launcher, which nobody is going to ask for. */
+/*
+ * Forget the workers that ended under an earlier launcher, since the current
+ * one will not ask for them.
+ */
 void
 cs_queue_flusher_forget_done(void)
 {
@@ -454,7 +522,10 @@ cs_queue_flusher_forget_done(void)
 
 /* ----- requests ----- */
 
-/* Under the lock, and there is a free place. */
+/*
+ * Append a request to the waiting list.  The caller holds the queue lock
+ * exclusively, and there is a free place.
+ */
 static void
 append(Oid database, Oid relation, const CsKey *key)
 {
@@ -476,7 +547,10 @@ append(Oid database, Oid relation, const CsKey *key)
 	pg_atomic_write_u32(&queue->nwaiting, pg_atomic_read_u32(&queue->nwaiting) + 1);
 }
 
-/* Under the lock: take out the one that comes after 'before' (-1: the first). */
+/*
+ * Remove the request that follows 'before' (-1: the first).  The caller holds
+ * the queue lock exclusively.
+ */
 static void
 take_out(int place, int before)
 {
@@ -493,6 +567,10 @@ take_out(int place, int before)
 	pg_atomic_write_u32(&queue->nwaiting, pg_atomic_read_u32(&queue->nwaiting) - 1);
 }
 
+/*
+ * Request that a key be reloaded.  Ignored if the key has been requested
+ * already or the queue is full.
+ */
 void
 cs_queue_put(Oid database, Oid relation, const CsKey *key)
 {
@@ -517,6 +595,10 @@ cs_queue_put(Oid database, Oid relation, const CsKey *key)
 		SetLatch(&GetPGProcByNumber(wake)->procLatch);
 }
 
+/*
+ * Take the oldest request of a database off the queue; returns false if there
+ * is none.
+ */
 bool
 cs_queue_take(Oid database, CsRefresh *request)
 {
@@ -550,6 +632,10 @@ is_listed(const Oid *databases, int n, Oid database)
 	return false;
 }
 
+/*
+ * Collect databases that have waiting requests and no process that serves
+ * them. Returns how many were stored.
+ */
 int
 cs_queue_databases(Oid *databases, int max)
 {
@@ -568,8 +654,10 @@ cs_queue_databases(Oid *databases, int max)
 }
 
 /*
- * A process of the lists is alive, as it leaves its list when it exits: the
- * signal cannot reach anybody else.
+ * Forget a database's requests, and make its workers leave it.
+ *
+ * The processes in the lists are alive, since a process leaves its list when
+ * it exits.  So the signals cannot reach other processes.
  */
 void
 cs_queue_drop_database(Oid database)

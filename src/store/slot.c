@@ -4,26 +4,26 @@
  *		Slots: one shared record for each table or space that owns entries, or
  *		did.
  *
- * A slot is made by whoever first needs it, reader or writer: a writer that
- * had none could not mark the table, and a reader that made one afterwards
- * would not know that a change is under way.  When there was none to be had,
- * or slots were dropped wholesale, "lost" is set and every slot made from then
- * on is young: nothing is filled until all transactions of that time have
- * ended, or somebody has found that nobody is writing to the table
- * (cs_slot_settle).
+ * A slot is made by the first reader or writer that needs it.  A writer must
+ * make it: without a slot it could not mark the table, and a reader that made
+ * the slot afterwards would not know of the change in progress.  When a slot
+ * was denied, or slots were dropped wholesale, "lost" is set, and every slot
+ * made from then on is young: nothing is filled until all transactions of that
+ * time have ended, or until a backend has established that no writer of the
+ * table is left (cs_slot_settle).
  *
- * The modification counter is different: a writer that finds no slot goes on
- * without one, so that tables of which nobody keeps results need none.  Every
- * new slot starts with the highest prepared xid and last_xid of that word at
- * the newest xid: results are kept from when all transactions have ended that
- * may have looked for it in vain.
+ * The modification counter does not need that.  A writer that finds no slot
+ * goes on without one, so tables without kept results need no slot.  In every
+ * new slot the counter's prepared_xid and last_xid start at the newest xid, so
+ * results are kept only after all transactions have ended that may have looked
+ * for the slot in vain.
  *
- * The directory (database, kind, object) -> number is a shared hash table under
- * the slots lock.
+ * The directory, which maps (database, kind, object) to a slot number, is a
+ * shared hash table protected by the slots lock.
  *
- * A slot counts for the role that owns the object, as of when it was last made
- * sure of, and a role that is no superuser has a limited share: nobody can keep
- * the others out by attaching tables.
+ * A slot counts for the role that owned the object when the slot was last
+ * requested.  The number of slots of a role that is no superuser is limited,
+ * so that one role cannot exhaust them by attaching tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,7 +47,7 @@
 #define ONE_WRITER	(UINT64CONST(1) << CS_SLOT_WRITERS_SHIFT)
 #define ONE_EPOCH	(UINT64CONST(1) << CS_SLOT_EPOCH_SHIFT)
 
-/* A key of the directory: no padding */
+/* Key of the directory.  Contains no padding, since it is hashed as bytes. */
 typedef struct SlotName
 {
 	Oid			database;
@@ -57,22 +57,25 @@ typedef struct SlotName
 
 typedef struct CsSharedSlot
 {
-	pg_atomic_uint64 word;		/* see slot.h; never reset */
-	pg_atomic_uint64 prepared_xid;	/* only grows */
-	pg_atomic_uint64 young;		/* see slot.h */
-	SlotName	name;			/* slots lock; object InvalidOid: free */
-	Oid			role;			/* slots lock; whom it counts for */
+	pg_atomic_uint64 word;		/* atomic; see slot.h; never reset */
+	pg_atomic_uint64 prepared_xid;	/* atomic; only grows */
+	pg_atomic_uint64 young;		/* atomic; see slot.h */
+	SlotName	name;			/* slots lock; free if object is InvalidOid */
+	Oid			role;			/* slots lock; the role it counts for */
 	char		pad[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64) - sizeof(SlotName) -
 					sizeof(Oid)];
 
-	/* written by every transaction that changes the table */
-	pg_atomic_uint64 modcount;	/* see slot.h; never reset */
-	pg_atomic_uint64 modcount_prepared_xid; /* only grows, like the next */
-	pg_atomic_uint64 last_xid;
+	/*
+	 * In a cache line of its own: written by each transaction that changes
+	 * the table
+	 */
+	pg_atomic_uint64 modcount;	/* atomic; see slot.h; never reset */
+	pg_atomic_uint64 modcount_prepared_xid; /* atomic; only grows */
+	pg_atomic_uint64 last_xid;	/* atomic; only grows */
 	char		pad2[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64)];
 } CsSharedSlot;
 
-/* What is written to the log, and not more often than once in SAY_MS. */
+/* Messages to the server log, each written at most once in SAY_MS. */
 typedef enum Saying
 {
 	SAY_ALL_USED,
@@ -86,12 +89,14 @@ typedef enum Saying
 typedef struct CsSharedSlots
 {
 	LWLock	   *lock;			/* set once */
-	pg_atomic_uint64 generation;	/* moves when a slot is given out or taken
-									 * back */
-	pg_atomic_uint64 said[N_SAYINGS];	/* when the log was told, last */
-	bool		lost;			/* slots lock */
-	int			used;			/* slots lock; how many are not free */
-	int			search;			/* slots lock; where to look for a free one */
+	pg_atomic_uint64 generation;	/* atomic; moves when a slot is assigned
+									 * or freed */
+	pg_atomic_uint64 said[N_SAYINGS];	/* atomic; time of the last message */
+	bool		lost;			/* slots lock; see the head of this file */
+	int			used;			/* slots lock; number of slots that are not
+								 * free */
+	int			search;			/* slots lock; where the search for a free one
+								 * starts */
 	CsSharedSlot slot[FLEXIBLE_ARRAY_MEMBER];
 } CsSharedSlots;
 
@@ -154,14 +159,17 @@ cs_slot_shmem_init(void)
 	}
 }
 
-/* The newest xid that there can be a change of by now. */
+/* The newest xid that can have made a change by now. */
 static uint64
 newest_xid(void)
 {
 	return U64FromFullTransactionId(CsTransamVariables->nextXid) - 1;
 }
 
-/* Under the exclusive lock: a free slot for this object, or -1. */
+/*
+ * Assign a free slot to an object; returns -1 if there is none.  The caller
+ * holds the slots lock exclusively.
+ */
 static int
 take_free_slot(const SlotName *name, Oid role)
 {
@@ -181,7 +189,7 @@ take_free_slot(const SlotName *name, Oid role)
 		cs_store_reset_evictions((uint32) i);
 		cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
 		cs_slot_taken_hook(i);
-		/* after the generation has moved, which is what writers look at */
+		/* after moving the generation, which is what writers look at */
 		cs_slot_prepared_modcount(i, newest_xid());
 		cs_slot_distrust_last_xid(i);
 		pg_atomic_write_u64(&slot->young, slots->lost ? newest_xid() : 0);
@@ -196,7 +204,10 @@ share_of_role(void)
 	return cs_max_tables_per_role < 0 ? Max(cs_max_tables / 2, 1) : cs_max_tables_per_role;
 }
 
-/* Under the lock. */
+/*
+ * Whether a further object of this role would be denied a slot.  The caller
+ * holds the slots lock, in either mode.
+ */
 static CsSlotDenial
 denial_of(Oid role, bool limited)
 {
@@ -212,7 +223,10 @@ denial_of(Oid role, bool limited)
 	return n < share ? CS_SLOT_GRANTED : CS_SLOT_SHARE_USED;
 }
 
-/* Under the exclusive lock. */
+/*
+ * Assign a slot and enter it into the directory; returns -1 if that is not
+ * possible.  The caller holds the slots lock exclusively.
+ */
 static int
 enter_slot(const SlotName *name, Oid role)
 {
@@ -222,7 +236,7 @@ enter_slot(const SlotName *name, Oid role)
 
 	if (result < 0)
 		return -1;
-	/* a fixed-size table with as many elements as there are slots */
+	/* the table has a fixed size of as many elements as there are slots */
 	entry = hash_search(directory, name, HASH_ENTER_NULL, &found);
 	if (entry != NULL)
 	{
@@ -234,6 +248,10 @@ enter_slot(const SlotName *name, Oid role)
 	return -1;
 }
 
+/*
+ * Look up a slot and the role that it counts for.  The caller holds the slots
+ * lock, in either mode.
+ */
 static int
 find_slot(const SlotName *name, Oid *role)
 {
@@ -245,6 +263,9 @@ find_slot(const SlotName *name, Oid *role)
 	return entry->slot;
 }
 
+/*
+ * Slot of an object, or -1 if it has none.
+ */
 int
 cs_slot_find(Oid database, CsSlotKind kind, Oid object)
 {
@@ -258,7 +279,7 @@ cs_slot_find(Oid database, CsSlotKind kind, Oid object)
 	return result;
 }
 
-/* Has it not been said for a while? */
+/* Claim the right to write this message: it was not written within SAY_MS. */
 static bool
 may_say(Saying what)
 {
@@ -269,7 +290,10 @@ may_say(Saying what)
 		pg_atomic_compare_exchange_u64(&slots->said[what], &last, now);
 }
 
-/* A session that is denied one goes on without a word to its client. */
+/*
+ * Report a shortage of slots in the server log.  The client of a session that
+ * is denied one is told nothing, since the session continues without it.
+ */
 static void
 tell_log(CsSlotDenial denial, int used)
 {
@@ -290,6 +314,14 @@ tell_log(CsSlotDenial denial, int used)
 				(errmsg("%d of %d of cache_strategies.max_tables are in use", used, cs_max_tables)));
 }
 
+/*
+ * Find the slot of an object, or make one that counts for 'role'.
+ *
+ * Returns -1 if it cannot have one, and the reason in *denial.  If 'limited',
+ * the role may have no more than its share.  Entries of a space are guarded,
+ * see cs_store_guard().  May write to the server log; must not be called while
+ * an LWLock is held.
+ */
 int
 cs_slot_make(Oid database, CsSlotKind kind, Oid object, Oid role, bool limited,
 			 CsSlotDenial *denial)
@@ -310,7 +342,7 @@ cs_slot_make(Oid database, CsSlotKind kind, Oid object, Oid role, bool limited,
 	result = find_slot(&name, &counts_for);
 	used = 0;
 	if (result >= 0)
-		slots->slot[result].role = role;	/* it has another owner since */
+		slots->slot[result].role = role;	/* the object has changed owner */
 	else
 	{
 		*denial = denial_of(role, limited);
@@ -327,6 +359,9 @@ cs_slot_make(Oid database, CsSlotKind kind, Oid object, Oid role, bool limited,
 	return result;
 }
 
+/*
+ * Whether an object of this role would be denied a slot now.
+ */
 CsSlotDenial
 cs_slot_denies(Oid role, bool limited)
 {
@@ -338,6 +373,9 @@ cs_slot_denies(Oid role, bool limited)
 	return denial;
 }
 
+/*
+ * A denial as part of a message, and as a sentence for errdetail().
+ */
 const char *
 cs_slot_denial_text(CsSlotDenial denial)
 {
@@ -354,6 +392,7 @@ cs_slot_denial_detail(CsSlotDenial denial)
 		"All of cache_strategies.max_tables are in use.";
 }
 
+/* Number of slots in use, of cache_strategies.max_tables. */
 int
 cs_slot_used(void)
 {
@@ -365,7 +404,10 @@ cs_slot_used(void)
 	return used;
 }
 
-/* Every free slot has no flags, and its entries are of an earlier epoch. */
+/*
+ * Free a slot.  The caller holds the slots lock exclusively.  Afterwards its
+ * state has no flags, and its entries belong to an earlier epoch.
+ */
 static void
 free_slot(int i)
 {
@@ -381,6 +423,7 @@ free_slot(int i)
 	pg_atomic_fetch_add_u64(&slots->generation, 1);
 }
 
+/* Free the slot, if it still belongs to this object.  Does not throw. */
 void
 cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object)
 {
@@ -393,8 +436,10 @@ cs_slot_release(int slot, Oid database, CsSlotKind kind, Oid object)
 }
 
 /*
- * DROP DATABASE tells us before it has made sure that nobody is connected, so
- * it may yet fail with writers under way: hence "lost".
+ * Free the slots of a database's tables.
+ *
+ * DROP DATABASE calls this before it has checked that no session is connected,
+ * so it may yet fail while writers are active.  Therefore "lost" is set.
  */
 void
 cs_slot_drop_database(Oid database)
@@ -407,10 +452,10 @@ cs_slot_drop_database(Oid database)
 		if (!OidIsValid(slots->slot[i].name.object) ||
 			slots->slot[i].name.database != database)
 			continue;
-		/* keys may be staged there; space.c gives these back at COMMIT */
+		/* keys may be staged in a space; space.c frees its slot at COMMIT */
 		if (slots->slot[i].name.kind != CS_SLOT_TABLE)
 			continue;
-		/* these are not to be lost; cs_slot_purge_database() is told for sure */
+		/* dirty entries must survive until cs_slot_purge_database() */
 		cs_store_usage((uint32) i, &usage);
 		if (usage.dirty_entries > 0)
 			continue;
@@ -420,12 +465,16 @@ cs_slot_drop_database(Oid database)
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 }
 
+/*
+ * Callback of cs_store_alter_all() that removes each entry.
+ */
 static CsAlter
 remove_entry(char *value, Size len, void *arg)
 {
 	return CS_ALTER_REMOVE;
 }
 
+/* Free the slots of a database that is gone, along with its dirty entries. */
 void
 cs_slot_purge_database(Oid database)
 {
@@ -440,6 +489,11 @@ cs_slot_purge_database(Oid database)
 	cs_slot_drop_database(database);
 }
 
+/*
+ * Collect the slots of the tables of a database, or of all databases if it is
+ * InvalidOid.  The array must have room for cache_strategies.max_tables
+ * numbers. Returns how many were stored.
+ */
 int
 cs_slot_list(Oid database, int *numbers)
 {
@@ -458,6 +512,10 @@ cs_slot_list(Oid database, int *numbers)
 	return n;
 }
 
+/*
+ * Object that a slot belongs to, with its database and kind.  Returns
+ * InvalidOid if the slot is free.
+ */
 Oid
 cs_slot_name(int slot, Oid *database, CsSlotKind *kind)
 {
@@ -471,6 +529,10 @@ cs_slot_name(int slot, Oid *database, CsSlotKind *kind)
 	return name.object;
 }
 
+/*
+ * Table that a slot belongs to; InvalidOid if the slot is free or belongs to a
+ * space.
+ */
 Oid
 cs_slot_relation(int slot, Oid *database)
 {
@@ -480,6 +542,10 @@ cs_slot_relation(int slot, Oid *database)
 	return kind == CS_SLOT_TABLE ? object : InvalidOid;
 }
 
+/*
+ * Generation of the directory, which moves whenever an object gets or loses a
+ * slot.  Includes a read barrier.
+ */
 uint64
 cs_slot_generation(void)
 {
@@ -489,12 +555,19 @@ cs_slot_generation(void)
 	return generation;
 }
 
+/*
+ * The slot's word, without a barrier.  For hits.
+ */
 uint64
 cs_slot_peek(int slot)
 {
 	return pg_atomic_read_u64(&slots->slot[slot].word);
 }
 
+/*
+ * The slot's word.  Includes a full barrier, for a caller that takes a
+ * snapshot next.
+ */
 uint64
 cs_slot_read(int slot)
 {
@@ -504,12 +577,20 @@ cs_slot_read(int slot)
 	return word;
 }
 
+/*
+ * The newest xid that a filler must see as ended before it may fill; at least
+ * cs_slot_young().
+ */
 uint64
 cs_slot_prepared_xid(int slot)
 {
 	return Max(pg_atomic_read_u64(&slots->slot[slot].prepared_xid), cs_slot_young(slot));
 }
 
+/*
+ * The newest xid that may belong to a writer without this slot; 0 if the slot
+ * is not young.
+ */
 uint64
 cs_slot_young(int slot)
 {
@@ -517,8 +598,13 @@ cs_slot_young(int slot)
 }
 
 /*
- * Under the lock that giving a slot back takes, so that it cannot be made anew in
- * between.  Whoever finds it no longer young finds the epoch moved, too.
+ * Record that no writer without this slot is left.
+ *
+ * The caller has established that since the slot was in 'epoch'; nothing
+ * happens if the slot has left it.  The epoch moves before young becomes 0, so
+ * a filler that finds the slot no longer young also finds its older token
+ * outdated. The slots lock keeps the slot from being freed and reassigned in
+ * between.
  */
 void
 cs_slot_settle(int slot, uint64 epoch)
@@ -532,6 +618,10 @@ cs_slot_settle(int slot, uint64 epoch)
 	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 }
 
+/*
+ * Begin a whole-table change: writers + 1 and epoch + 1.  If 'unknown', the
+ * flags of the state are cleared as well.
+ */
 void
 cs_slot_mark(int slot, bool unknown)
 {
@@ -548,6 +638,9 @@ cs_slot_mark(int slot, bool unknown)
 	cs_store_outdate((uint32) slot, cs_slot_epoch(new));
 }
 
+/*
+ * End a whole-table change that cs_slot_mark() began.
+ */
 void
 cs_slot_unmark(int slot)
 {
@@ -557,6 +650,7 @@ cs_slot_unmark(int slot)
 	Assert(cs_slot_writers(before) > 0);
 }
 
+/* Drop every entry at once: epoch + 1, without a writer. */
 void
 cs_slot_bump(int slot)
 {
@@ -565,13 +659,19 @@ cs_slot_bump(int slot)
 	cs_store_outdate((uint32) slot, cs_slot_epoch(word));
 }
 
+/*
+ * Record that the transaction 'xid' has prepared a whole-table change.
+ */
 void
 cs_slot_prepared(int slot, uint64 xid)
 {
 	cs_atomic_max(&slots->slot[slot].prepared_xid, xid);
 }
 
-/* That somebody has set the other flag meanwhile does not matter. */
+/*
+ * Set a flag of the state, unless the slot has been marked since 'word' was
+ * read. A concurrent change of the other flag is no obstacle.
+ */
 bool
 cs_slot_activate(int slot, uint64 word, int flag)
 {
@@ -585,7 +685,7 @@ cs_slot_activate(int slot, uint64 word, int flag)
 	return true;
 }
 
-/* ----- changes of any kind ----- */
+/* ----- the modification counter ----- */
 
 #define ONE_CHANGE	(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
 
@@ -607,25 +707,37 @@ cs_slot_last_xid(int slot)
 	return pg_atomic_read_u64(&slots->slot[slot].last_xid);
 }
 
+/*
+ * Record that the transaction 'xid' has changed the table.
+ */
 void
 cs_slot_raise_last_xid(int slot, uint64 xid)
 {
 	cs_atomic_max(&slots->slot[slot].last_xid, xid);
 }
 
-/* Changes that nobody has marked may have been made up to now. */
+/*
+ * Record that transactions may have changed the table, without a mark, up to
+ * now.
+ */
 void
 cs_slot_distrust_last_xid(int slot)
 {
 	cs_slot_raise_last_xid(slot, newest_xid());
 }
 
+/*
+ * Begin a change of any kind: writers + 1 and version + 1.
+ */
 void
 cs_slot_mark_modcount(int slot)
 {
 	pg_atomic_fetch_add_u64(&slots->slot[slot].modcount, ONE_CHANGE + 1);
 }
 
+/*
+ * End a change that cs_slot_mark_modcount() began.
+ */
 void
 cs_slot_unmark_modcount(int slot)
 {

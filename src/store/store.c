@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *		The store's shared memory: how much of it, cut into what, and how full.
+ *		The store's shared memory: its size, its layout and its usage.
  *
- * Sizes follow from the settings, which cannot change while the server runs,
- * so every process computes them for itself; shared memory holds no pointers.
+ * The sizes follow from the settings, which cannot change while the server
+ * runs.  So every process computes them by itself, and shared memory holds no
+ * pointers.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -24,34 +25,34 @@
 
 #define CS_MB				((Size) 1024 * 1024)
 
-/* Automatic number of partitions: one per so many bytes, within bounds. */
+/* Automatic number of partitions: one per so many bytes, within limits. */
 #define CS_AUTO_PARTITION	(8 * CS_MB)
 #define CS_AUTO_MIN			4
 #define CS_AUTO_MAX			256
 
 /*
- * No partition is smaller than this, whatever the setting, lest values of a
- * usual size do not fit; nor larger than refs can address.
+ * A partition is never smaller than this, whatever the setting, so that values
+ * of a usual size fit, nor larger than refs can address.
  */
 #define CS_MIN_AUTO_SIZE	CS_MB
 #define CS_MIN_SET_SIZE		(CS_MB / 8)
 #define CS_MAX_AREA			((Size) PG_UINT32_MAX * 8)
 
-/* cs_place() takes the partition from so many bits. */
+/* cs_place() takes the partition from 16 bits. */
 #define CS_MAX_PARTITIONS	(1 << 16)
 
-/* Percent of the slots that are taken before buckets overflow. */
+/* Percentage of slots that can be in use before buckets overflow. */
 #define CS_INDEX_LOAD		75
 
 /*
- * One byte in so many of a partition's logs is the small log.  Benchmarks of
- * other policies have other ideas.
+ * The small log gets one byte in so many of a partition's logs.  Benchmarks of
+ * other policies override it.
  */
 #ifndef CS_SMALL_SHARE
 #define CS_SMALL_SHARE		10
 #endif
 
-/* One doorkeeper fingerprint per so many bytes of memory. */
+/* There is one doorkeeper fingerprint per so many bytes of memory. */
 #define CS_SEEN_SHARE		1024
 
 #define CS_SHMEM_ALIGN		128
@@ -63,7 +64,7 @@ CsStore		cs_store;
 int			cs_lock_ranks_held = 0;
 #endif
 
-/* 'rest' is what is left for the partitions. */
+/* Number of partitions, a power of two. 'rest' is the memory left for them. */
 static int
 choose_partitions(Size memory, Size rest)
 {
@@ -85,16 +86,16 @@ choose_partitions(Size memory, Size rest)
 }
 
 /*
- * Cut one partition of the given size, so that index and value logs fill up
- * together with entries of the expected size.  When they are larger, some of the
- * index stays empty; when they are smaller, some of the logs.
+ * Lay out one partition of the given size so that index and value logs fill up
+ * together when entries have the expected size.  With larger entries a part of
+ * the index stays empty, with smaller entries a part of the logs.
  */
 static void
 cut_partition(CsStore *s, Size size)
 {
 	Size		record = MAXALIGN(sizeof(CsRecord) + cs_typical_entry);
 	Size		with_values = CS_BUCKET_SIZE + CS_GHOST_WAYS * sizeof(uint16) / 2 +
-		record * CS_BUCKET_SLOTS * CS_INDEX_LOAD / 100;
+	record * CS_BUCKET_SLOTS * CS_INDEX_LOAD / 100;
 	Size		logs;
 
 	s->partition_size = size;
@@ -112,12 +113,15 @@ cut_partition(CsStore *s, Size size)
 	s->log_at[CS_LOG_MAIN] = 8 + s->log_size[CS_LOG_SMALL];
 	s->log_size[CS_LOG_MAIN] = logs - s->log_size[CS_LOG_SMALL];
 
-	/* Twice the size always fits, so one record and a filler do. */
+	/* a log of twice the size has room for one record and a filler */
 	s->max_record = TYPEALIGN_DOWN(8, Min(s->log_size[CS_LOG_MAIN] / 2,
 										  MaxAllocSize / 2));
 }
 
-/* Cut all of the memory; many owners in little memory get theirs on top. */
+/*
+ * Lay out all of the memory.  If many owners would take a large part of a
+ * small memory, theirs is added to it.
+ */
 static void
 compute_layout(CsStore *s)
 {
@@ -137,7 +141,7 @@ compute_layout(CsStore *s)
 	s->common_at = s->npartitions * sizeof(CsSharedPartition);
 	s->owners_at = s->common_at + sizeof(CsSharedCommon);
 	s->seen_at = TYPEALIGN(CS_SHMEM_ALIGN, s->owners_at + owners);
-	/* what aligning them in memory may take */
+	/* a page more, for aligning them */
 	s->partitions_at = s->seen_at + seen + CS_PAGE;
 	cut_partition(s, TYPEALIGN_DOWN(CS_PAGE,
 									(memory - s->partitions_at) / s->npartitions));
@@ -158,7 +162,10 @@ cs_store_shmem_request(void)
 	RequestNamedLWLockTranche(CS_TRANCHE_NAME, cs_store.npartitions);
 }
 
-/* The value logs need no initialization: their heads and tails say so. */
+/*
+ * Initialize the shared memory.  The value logs need none, since their heads
+ * and tails say that they are empty.
+ */
 static void
 init_memory(void)
 {
@@ -193,6 +200,9 @@ init_memory(void)
 	}
 }
 
+/*
+ * Attach to the shared memory, and initialize it if this is the first process.
+ */
 void
 cs_store_shmem_init(void)
 {
@@ -212,20 +222,33 @@ cs_store_shmem_init(void)
 		init_memory();
 }
 
+/*
+ * Size of the largest key and value, together, that can be kept.
+ */
 Size
 cs_store_max_value(void)
 {
 	return cs_store.max_record - sizeof(CsRecord);
 }
 
-/* They go first when room is needed; nobody waits for that. */
+/*
+ * Tell the store that entries of epochs before this one are useless.  They are
+ * evicted first when room is needed.  Lock-free.
+ */
 void
 cs_store_outdate(uint32 owner, uint64 epoch)
 {
 	cs_atomic_max(&cs_store.owners[owner].epoch, epoch & CS_EPOCH_MASK);
 }
 
-/* Whether its share is shared out with others turns on its having entries. */
+/*
+ * Guard or stop guarding an owner's entries.
+ *
+ * Other owners cannot evict entries of a guarded owner while it uses no more
+ * than its share.  The share is a quarter of the value memory divided by the
+ * number of guarded owners that have entries.  Only dirty entries can displace
+ * them, if nothing else is left.
+ */
 void
 cs_store_guard(uint32 owner, bool guarded)
 {
@@ -241,6 +264,9 @@ cs_store_guard(uint32 owner, bool guarded)
 		pg_atomic_fetch_add_u32(&cs_store.common->guarded, guarded ? 1 : -1);
 }
 
+/*
+ * Usage of one owner.
+ */
 void
 cs_store_usage(uint32 owner, CsUsage *usage)
 {
@@ -260,7 +286,10 @@ cs_store_reset_evictions(uint32 owner)
 	pg_atomic_write_u64(&cs_store.owners[owner].evictions, 0);
 }
 
-/* The sum is exact for each partition, not for one moment. */
+/*
+ * Usage of the whole store.  The sums are exact for each partition, but not
+ * for one moment.
+ */
 void
 cs_store_info(CsStoreInfo *info)
 {

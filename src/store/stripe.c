@@ -1,10 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * stripe.c
- *		Stripes: who is changing, or has changed, a key of this hash?
+ *		Stripes: shared words that record the changes of keys, chosen by key
+ *		hash.
  *
- * See stripe.h.  The array is cache_strategies.stripes long; sharing a stripe
- * costs refused fills, never correctness.
+ * See stripe.h for the contents of a word.  The array has
+ * cache_strategies.stripes elements.  Two keys that share a stripe can cause a
+ * refused fill, but no wrong result.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,8 +23,9 @@
 
 typedef struct CsSharedStripe
 {
-	pg_atomic_uint64 word;		/* version << CS_STRIPE_WRITERS_BITS | writers */
-	pg_atomic_uint64 prepared_xid;	/* only grows */
+	pg_atomic_uint64 word;		/* atomic; version << CS_STRIPE_WRITERS_BITS |
+								 * writers */
+	pg_atomic_uint64 prepared_xid;	/* atomic; only grows */
 } CsSharedStripe;
 
 static CsSharedStripe *stripes;
@@ -51,6 +54,9 @@ cs_stripe_shmem_init(void)
 	}
 }
 
+/*
+ * Stripe of a key's hash.
+ */
 uint32
 cs_stripe_of(uint64 hash)
 {
@@ -58,8 +64,8 @@ cs_stripe_of(uint64 hash)
 }
 
 /*
- * Reading is a full barrier: what the caller does next (take a snapshot) must
- * not be seen to happen first.
+ * Read a stripe's word.  Includes a full barrier, so that what the caller does
+ * next, taking a snapshot, does not become visible first.
  */
 uint64
 cs_stripe_read(uint32 stripe)
@@ -70,6 +76,10 @@ cs_stripe_read(uint32 stripe)
 	return word;
 }
 
+/*
+ * Copy all words, of which there are cache_strategies.stripes.  Ends with a
+ * full barrier, as cs_stripe_read() does.
+ */
 void
 cs_stripe_copy(uint64 *words)
 {
@@ -84,6 +94,10 @@ cs_stripe_prepared_xid(uint32 stripe)
 	return pg_atomic_read_u64(&stripes[stripe].prepared_xid);
 }
 
+/*
+ * Begin a change: writers + 1 and version + 1 in one step.  Returns the new
+ * version.
+ */
 uint64
 cs_stripe_mark(uint32 stripe)
 {
@@ -91,12 +105,18 @@ cs_stripe_mark(uint32 stripe)
 													 ONE_VERSION + 1));
 }
 
+/*
+ * Version + 1 on a stripe that this transaction has already marked.
+ */
 void
 cs_stripe_bump(uint32 stripe)
 {
 	pg_atomic_fetch_add_u64(&stripes[stripe].word, ONE_VERSION);
 }
 
+/*
+ * End a change that cs_stripe_mark() began.
+ */
 void
 cs_stripe_unmark(uint32 stripe)
 {
@@ -106,6 +126,9 @@ cs_stripe_unmark(uint32 stripe)
 	Assert(cs_stripe_writers(before) > 0);
 }
 
+/*
+ * Record that the transaction 'xid' has prepared a change.
+ */
 void
 cs_stripe_prepared(uint32 stripe, uint64 xid)
 {

@@ -3,20 +3,19 @@
  * valuelog.c
  *		The value memory of a partition: two circular logs of records.
  *
- * Records are appended at the head, or take the place of one that was as large
- * (put.c).  Room is made at the tail, where a record
- * is dead (no slot points at it), or is evicted, or moves: from the small log
- * to the main log, or within a log from tail to head.  Which of it is policy.c's
- * choice, but some records always move: dirty and pending ones, and those of
- * other owners within their shares.
+ * Records are appended at the head, or take the place of a record of the same
+ * size (put.c).  Room is made at the tail: a record there is dead (no slot
+ * points at it), is evicted, or moves from the small log to the main log or
+ * within a log from tail to head.  policy.c chooses, but some records always
+ * move: dirty and pending ones, and those of other owners within their shares.
  *
- * No record straddles the end of its log; the rest of the last lap is taken by
- * a filler, and so is what a dirty record leaves when it shrinks.  Moving from
+ * No record straddles the end of its log.  A filler takes the rest of the last
+ * lap, and the bytes that a dirty record leaves when it shrinks.  Moving from
  * tail to head needs no spare room, since the record frees as many bytes as it
  * takes; source and target may then overlap.
  *
- * Everything here runs under the partition lock, exclusively, in a critical
- * section, and does a bounded amount of work.
+ * All functions here run under the partition lock, held exclusively, in a
+ * critical section, and do a bounded amount of work.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -27,32 +26,35 @@
 #include "store/partition.h"
 
 /*
- * Moves that making room for 'size' bytes may take.  When they are used up,
- * entries that can be evicted are, whatever their merit, and one that must stay
- * means that there is no room.
+ * Number of moves that making room for 'size' bytes may take.  When they are
+ * used up, evictable entries are evicted regardless of merit, and an entry
+ * that must stay means that there is no room.
  */
 #define CS_CLEAN_MOVES(size)	(64 + (int) ((size) / 64))
 #define CS_FORCED_MOVES(size)	(1024 + (int) ((size) / 64))
 
-/* Records that one walk for a quota looks at, per log. */
+/* Number of records that one walk for a quota visits, per log. */
 #define CS_QUOTA_VISITS		128
 
 typedef struct CsWork
 {
 	const CsClaim *claim;
-	int			clean_moves;	/* left */
+	int			clean_moves;	/* left; so is the next */
 	int			forced_moves;
 } CsWork;
 
 static bool make_room(int part, CsLogId logid, Size size, CsWork *work);
 
+/*
+ * Position of an offset in a log.
+ */
 Size
 cs_valuelog_position(CsLogId logid, uint64 offset)
 {
 	return cs_store.log_at[logid] + (Size) (offset % cs_store.log_size[logid]);
 }
 
-/* The offset of a position that is in use. */
+/* Offset of a position that is in use. */
 uint64
 cs_valuelog_offset(int part, Size pos)
 {
@@ -63,7 +65,7 @@ cs_valuelog_offset(int part, Size pos)
 	return tail + (pos - cs_store.log_at[logid] + size - tail % size) % size;
 }
 
-/* Bytes to skip before 'size' bytes can follow in one piece. */
+/* Number of bytes to skip so that 'size' bytes can follow in one piece. */
 static Size
 filler_size(CsLogId logid, uint64 head, Size size)
 {
@@ -72,7 +74,7 @@ filler_size(CsLogId logid, uint64 head, Size size)
 	return rest < size ? rest : 0;
 }
 
-/* Is there room for 'size' bytes as it is? */
+/* Whether there is room for 'size' bytes without making any. */
 static bool
 has_room(int part, CsLogId logid, Size size)
 {
@@ -83,14 +85,17 @@ has_room(int part, CsLogId logid, Size size)
 		cs_store.log_size[logid];
 }
 
-/* Can a record of this size be in the log?  Then one and a filler can. */
+/*
+ * Whether the log can hold a record of this size; then there is also room for
+ * a filler.
+ */
 bool
 cs_valuelog_fits(CsLogId logid, Size size)
 {
 	return size <= cs_store.log_size[logid] / 2;
 }
 
-/* Mark bytes of a log as unused. */
+/* Make bytes of a log a filler. */
 void
 cs_valuelog_fill(int part, Size pos, Size size)
 {
@@ -100,7 +105,10 @@ cs_valuelog_fill(int part, Size pos, Size size)
 	filler->filler = true;
 }
 
-/* Take 'size' bytes at the head; there is room.  Returns their position. */
+/*
+ * Allocate 'size' bytes at the head, where there is room.  Returns their
+ * position.
+ */
 Size
 cs_valuelog_append(int part, CsLogId logid, Size size)
 {
@@ -119,7 +127,9 @@ cs_valuelog_append(int part, CsLogId logid, Size size)
 	return pos;
 }
 
-/* Move the linked record at the tail to the head of its own or another log. */
+/*
+ * Move the linked record at the tail to the head of the same or another log.
+ */
 static void
 move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 {
@@ -139,7 +149,10 @@ move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 	cs_bucket_end(slot->bucket);
 }
 
-/* A record at the tail that must stay, in the main log if possible. */
+/*
+ * Move a record at the tail that must stay, into the main log if possible.
+ * Returns false if too many were moved already.
+ */
 static bool
 keep(int part, CsLogId logid, CsSlot *slot, Size size, CsWork *work)
 {
@@ -154,8 +167,8 @@ keep(int part, CsLogId logid, CsSlot *slot, Size size, CsWork *work)
 }
 
 /*
- * Deal with the record at the tail, to get 'want' bytes.  False means that
- * there is no hope of it.
+ * Process the record at the tail, to get 'want' bytes.  Returns false if there
+ * will not be room.
  */
 static bool
 pass_tail(int part, CsLogId logid, Size want, CsWork *work)
@@ -203,7 +216,10 @@ pass_tail(int part, CsLogId logid, Size want, CsWork *work)
 	return true;
 }
 
-/* Recurses once, from the small log to the main log. */
+/*
+ * Make room at the head of a log.  Recurses once, from the small log to the
+ * main log.
+ */
 static bool
 make_room(int part, CsLogId logid, Size size, CsWork *work)
 {
@@ -215,7 +231,9 @@ make_room(int part, CsLogId logid, Size size, CsWork *work)
 	return true;
 }
 
-/* Make room for 'size' bytes in one piece at the head of the log. */
+/*
+ * Make room for 'size' bytes in one piece at the head of the log.
+ */
 bool
 cs_valuelog_make_room(int part, CsLogId logid, Size size, const CsClaim *claim)
 {
@@ -228,6 +246,9 @@ cs_valuelog_make_room(int part, CsLogId logid, Size size, const CsClaim *claim)
 	return make_room(part, logid, size, &work);
 }
 
+/*
+ * Start a walk, which is to pass each record of both logs once.
+ */
 void
 cs_valuelog_walk_begin(int part, CsWalk *walk)
 {
@@ -238,7 +259,7 @@ cs_valuelog_walk_begin(int part, CsWalk *walk)
 		walk->left[logid] = log[logid].head - log[logid].tail;
 }
 
-/* One log's share of cs_valuelog_walk(). */
+/* cs_valuelog_walk() for one log. */
 static void
 walk_log(int part, CsLogId logid, CsWalk *walk)
 {
@@ -289,11 +310,13 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 }
 
 /*
- * Evict 'want' bytes of the owner's entries, as far as they are found within so
- * many records.  Every walk goes on where the last one stopped, oldest first,
- * and gives some of the entries that were read another chance.  What is staged is on its way
- * out already and does not count for the quota.  False: want no more, or the walk
- * has been all round.
+ * Evict entries of the owner, up to walk->want bytes, among a bounded number
+ * of records.
+ *
+ * Each walk continues where the last one stopped, oldest records first, and
+ * spares some of the entries that were read.  Staged entries are skipped: they
+ * will go anyway and do not count for the quota.  Returns false if nothing
+ * more is wanted or the walk has passed all records.
  */
 bool
 cs_valuelog_walk(int part, CsWalk *walk)

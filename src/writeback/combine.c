@@ -80,12 +80,19 @@ end_foreign(const Foreign *foreign)
 
 /* ----- types ----- */
 
+/*
+ * Can a value of it still be read?  If not, its text cannot be had.
+ */
 bool
 cs_combine_type_exists(Oid type)
 {
 	return SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type));
 }
 
+/*
+ * Does it hold rows?  Their type can be altered, and with it what the bytes
+ * and the text of a value mean that is not in a table.
+ */
 bool
 cs_combine_holds_rows(Oid type)
 {
@@ -222,6 +229,9 @@ cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod, char *tex
 	return value;
 }
 
+/*
+ * The same through the type's text, which applies a typmod.
+ */
 Datum
 cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
 						int32 typmod)
@@ -235,7 +245,11 @@ cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
 								cs_combine_to_text(binding, from, value));
 }
 
-/* It takes value and typmod, and may want to know if it is an explicit cast. */
+/*
+ * A length function, with its value and the column's typmod.
+ *
+ * It takes value and typmod, and may want to know if it is an explicit cast.
+ */
 Datum
 cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value, int32 typmod)
 {
@@ -314,6 +328,9 @@ convert_numeric(Datum value, Oid to, Datum *result)
 	}
 }
 
+/*
+ * Between numbers as by SQL's assignment, with the same errors; else by text.
+ */
 Datum
 cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to)
 {
@@ -451,6 +468,10 @@ choose(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *val
 	value->type = column->type;
 }
 
+/*
+ * value becomes what it is after the change.  It is the value of a row; rule
+ * and stamp stay.
+ */
 void
 cs_combine(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
 		   const CsColumnDelta *change)
@@ -470,6 +491,11 @@ cs_combine(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta 
 	}
 }
 
+/*
+ * The same where value is a change that comes before, or what a column was set
+ * to.  Changes of CS_RULE_ADD go together without an error, whatever comes of
+ * it.
+ */
 void
 cs_combine_fold(const CsBinding *binding, const CsMergeColumn *column,
 				CsColumnDelta *value, const CsColumnDelta *change)

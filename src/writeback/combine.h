@@ -43,14 +43,7 @@ typedef struct CsMergeState
 } CsMergeState;
 
 extern CsMergeState *cs_merge_state(CsBinding *binding);
-
-/*
- * Fill in what a rule needs for values of a type (not a domain); false if it
- * does not fit.
- */
 extern bool cs_merge_resolve(CsMergeColumn *column, CsRule rule, Oid type);
-
-/* The same for a change of a column, whatever has become of its rule or type. */
 extern const CsMergeColumn *cs_merge_resolve_change(CsBinding *binding,
 													const CsColumnDelta *change,
 													CsMergeColumn *space);
@@ -68,31 +61,16 @@ cs_merge_attribute(const CsBinding *binding, AttrNumber attnum)
 }
 
 extern const char *cs_merge_rule_name(CsRule rule);
-
-/*
- * value becomes what it is after the change.  It is the value of a row; rule
- * and stamp stay.
- */
 extern void cs_combine(const CsBinding *binding, const CsMergeColumn *column,
 					   CsColumnDelta *value, const CsColumnDelta *change);
-
-/*
- * The same where value is a change that comes before, or what a column was set
- * to.  Changes of CS_RULE_ADD go together without an error, whatever comes of it.
- */
 extern void cs_combine_fold(const CsBinding *binding, const CsMergeColumn *column,
 							CsColumnDelta *value, const CsColumnDelta *change);
 
 /* ----- types; what a type's owner has written is run as the table's ----- */
 
-/* Between numbers as by SQL's assignment, with the same errors; else by text. */
 extern Datum cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to);
-
-/* The same through the type's text, which applies a typmod. */
 extern Datum cs_combine_through_text(const CsBinding *binding, Datum value, Oid from,
 									 Oid to, int32 typmod);
-
-/* A length function, with its value and the column's typmod. */
 extern Datum cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value,
 							   int32 typmod);
 
@@ -103,14 +81,7 @@ extern Datum cs_combine_length(const CsBinding *binding, FmgrInfo *function, Dat
 extern char *cs_combine_to_text(const CsBinding *binding, Oid type, Datum value);
 extern Datum cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod,
 								  char *text);
-
-/* Can a value of it still be read?  If not, its text cannot be had. */
 extern bool cs_combine_type_exists(Oid type);
-
-/*
- * Does it hold rows?  Their type can be altered, and with it what the bytes and
- * the text of a value mean that is not in a table.
- */
 extern bool cs_combine_holds_rows(Oid type);
 
 #endif							/* CS_COMBINE_H */

@@ -144,6 +144,8 @@ ended_before(void)
 /* ----- writers ----- */
 
 /*
+ * For a volatile table: just a stamp.
+ *
  * The first stamp of a commit epoch is not given to anybody: it is a boundary,
  * and the stamp of what a flusher carries over.  To meet it means that the
  * counter has run over.
@@ -174,7 +176,12 @@ leave_epoch(uint64 epoch)
 		ConditionVariableBroadcast(&epochs->moved);
 }
 
-/* Nothing between counting and remembering it may throw. */
+/*
+ * Enter the present commit epoch and draw a stamp of it; the same one if this
+ * backend is in it already.  Between the two nothing waits for a flusher.
+ *
+ * Nothing between counting and remembering it may throw.
+ */
 uint64
 cs_commitepoch_enter(void)
 {
@@ -193,6 +200,9 @@ cs_commitepoch_enter(void)
 	return my_stamp;
 }
 
+/*
+ * At COMMIT or ABORT: does nothing if not entered; does not throw.
+ */
 void
 cs_commitepoch_leave(void)
 {
@@ -205,6 +215,9 @@ cs_commitepoch_leave(void)
 }
 
 #ifdef CS_TEST_POINTS
+/*
+ * Backends that are in a commit epoch
+ */
 uint64
 cs_journal_writers(void)
 {
@@ -280,6 +293,10 @@ check_outside(void)
 }
 
 /*
+ * End the present commit epoch and wait (cancellably) for those who are in it;
+ * returns the boundary: stamps of writers that were waited for are below it.
+ * Must not be called by a backend that is in a commit epoch.
+ *
  * A commit epoch of which no stamp has been drawn need not be ended: its
  * beginning is the boundary.  So flushes without writers in between use up no
  * commit epochs.
@@ -302,6 +319,9 @@ cs_commitepoch_switch(void)
 	return cs_stamp_first(ended);
 }
 
+/*
+ * The present boundary: stamps drawn from now on are not below it.
+ */
 uint64
 cs_commitepoch_boundary(void)
 {
@@ -309,6 +329,8 @@ cs_commitepoch_boundary(void)
 }
 
 /*
+ * Make sure that commit epochs from now on are later than this stamp's.
+ *
  * Other databases may have writers, so this is a switch too, if need be over
  * one commit epoch more for the parity to change.
  */

@@ -18,30 +18,11 @@
 
 extern Size cs_commitepoch_shmem_size(void);
 extern void cs_commitepoch_shmem_init(void);
-
-/* For a volatile table: just a stamp. */
 extern uint64 cs_commitepoch_draw(void);
-
-/*
- * Enter the present commit epoch and draw a stamp of it; the same one if this
- * backend is in it already.  Between the two nothing waits for a flusher.
- */
 extern uint64 cs_commitepoch_enter(void);
-
-/* At COMMIT or ABORT: does nothing if not entered; does not throw. */
 extern void cs_commitepoch_leave(void);
-
-/*
- * End the present commit epoch and wait (cancellably) for those who are in it;
- * returns the boundary: stamps of writers that were waited for are below it.
- * Must not be called by a backend that is in a commit epoch.
- */
 extern uint64 cs_commitepoch_switch(void);
-
-/* The present boundary: stamps drawn from now on are not below it. */
 extern uint64 cs_commitepoch_boundary(void);
-
-/* Make sure that commit epochs from now on are later than this stamp's. */
 extern void cs_commitepoch_raise(uint64 stamp);
 
 /*

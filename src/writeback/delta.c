@@ -344,6 +344,12 @@ fold_columns(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 	acc->n = n;
 }
 
+/*
+ * acc becomes: acc, then later.  "Then" is by stamp; for CS_RULE_REPLACE
+ * columns each column's own stamp decides, so that a late arrival with a
+ * smaller stamp loses (stamp 0 is newest).  Memory is of the current context;
+ * acc may point into later's.
+ */
 void
 cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 {
@@ -359,6 +365,9 @@ cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 	acc->whole |= later->whole;
 }
 
+/*
+ * The columns that it changes; NULL: all.
+ */
 Bitmapset *
 cs_delta_columns(const CsDelta *delta)
 {
@@ -369,6 +378,9 @@ cs_delta_columns(const CsDelta *delta)
 	return columns;
 }
 
+/*
+ * Set every column's stamp.
+ */
 void
 cs_delta_stamp(CsDelta *delta, uint64 stamp)
 {
@@ -376,6 +388,9 @@ cs_delta_stamp(CsDelta *delta, uint64 stamp)
 		delta->columns[i].stamp = stamp;
 }
 
+/*
+ * Anything left to write to the table?
+ */
 bool
 cs_delta_is_empty(const CsDelta *delta)
 {

@@ -49,22 +49,9 @@ typedef struct CsDelta
 /* Flat encoding: one allocation; positions of datums are aligned. */
 extern char *cs_delta_encode(const CsDelta *delta, Size *len);
 extern void cs_delta_decode(const char *data, Size len, CsDelta *delta);
-
-/*
- * acc becomes: acc, then later.  "Then" is by stamp; for CS_RULE_REPLACE
- * columns each column's own stamp decides, so that a late arrival with a
- * smaller stamp loses (stamp 0 is newest).  Memory is of the current context;
- * acc may point into later's.
- */
 extern void cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later);
-
-/* Set every column's stamp. */
 extern void cs_delta_stamp(CsDelta *delta, uint64 stamp);
-
-/* Anything left to write to the table? */
 extern bool cs_delta_is_empty(const CsDelta *delta);
-
-/* The columns that it changes; NULL: all. */
 extern Bitmapset *cs_delta_columns(const CsDelta *delta);
 
 #endif							/* CS_DELTA_H */

@@ -133,6 +133,12 @@ apply_column(CsBinding *binding, CsMergeState *state, Form_pg_attribute att,
 	*value = result.isnull ? (Datum) 0 : cast_value(binding, cast, att, &result);
 }
 
+/*
+ * The row as it is after the delta, NULL if there is none: a new row of the
+ * binding's type (values cast to the column's type and typmod, which may fail)
+ * or 'row' itself.  Ignores cancel and cancelled.  Columns of the delta that
+ * the table no longer has are ignored.
+ */
 HeapTupleHeader
 cs_deltarow_apply(CsBinding *binding, HeapTupleHeader row, const CsDelta *delta)
 {
@@ -333,6 +339,11 @@ lacks_value(const CsBinding *binding, HeapTuple tuple)
 	return false;
 }
 
+/*
+ * NOT NULL, CHECK and domain constraints of the table, as an UPDATE of these
+ * columns checks them (same errors), or an INSERT (NULL).  'generate':
+ * generated columns that depend on them are not what they will be.
+ */
 void
 cs_deltarow_check(CsBinding *binding, HeapTupleHeader row, const Bitmapset *columns,
 				   bool generate)

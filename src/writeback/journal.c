@@ -111,6 +111,9 @@ cs_journal_open(CsJournalTable which, LOCKMODE lockmode)
 	}
 }
 
+/*
+ * Bytes on disk of both journals.
+ */
 uint64
 cs_journal_bytes(void)
 {
@@ -156,9 +159,11 @@ write_row(Oid relid, uint64 stamp, bytea *change)
 }
 
 /*
+ * Write a delta, in this transaction, to the journal.
+ *
  * What a flusher carries over has the boundary itself as its stamp.  Drawing
- * one then keeps the next flush from taking the commit epoch for unused and its
- * boundary for the same, which would not be above what was carried.
+ * one then keeps the next flush from taking the commit epoch for unused and
+ * its boundary for the same, which would not be above what was carried.
  */
 void
 cs_journal_write(Oid relid, uint64 stamp, bytea *portable)
@@ -168,6 +173,9 @@ cs_journal_write(Oid relid, uint64 stamp, bytea *portable)
 	write_row(relid, stamp, portable);
 }
 
+/*
+ * A TRUNCATE: what the journal has of the table with smaller stamps is void.
+ */
 void
 cs_journal_write_truncate(Oid relid, uint64 stamp)
 {
@@ -425,7 +433,12 @@ empty_journal(CsJournalTable which, Oid relid, Oid toast)
 	UnlockRelationOid(relid, AccessExclusiveLock);
 }
 
-/* All looking comes first, so that writers do not wait for the other journal. */
+/*
+ * Empty the journals that hold nothing but flushed deltas and that nobody is
+ * using; in a transaction of its own.  Never waits for a lock.
+ *
+ * All looking comes first, so that writers do not wait for the other journal.
+ */
 void
 cs_journal_empty(void)
 {

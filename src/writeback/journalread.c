@@ -210,6 +210,9 @@ progress_now(Oid relid)
 	return progress;
 }
 
+/*
+ * The relation's flush_state.flushed; 0 if it has none.
+ */
 uint64
 cs_journal_flushed(Oid relid)
 {
@@ -267,6 +270,9 @@ read_all(Oid relid)
 	return all;
 }
 
+/*
+ * Has the journal deltas of the table that have not been flushed?
+ */
 bool
 cs_journal_has_pending(Oid relid)
 {
@@ -277,6 +283,9 @@ cs_journal_has_pending(Oid relid)
 	return pending;
 }
 
+/*
+ * The relations of which it has, as a list of OIDs (those that exist).
+ */
 List *
 cs_journal_pending(void)
 {
@@ -311,6 +320,9 @@ fingerprint(const Scan *scan, const Row *row)
 }
 
 /*
+ * Is every row in its table, going by the flush_state that the snapshot sees?
+ * Rows that somebody might still see count, even if the snapshot does not.
+ *
  * Rows that are deleted count as long as somebody may see them (see
  * cs_journal_forget).  A relation that does not exist any more wants nothing.
  * One that exists without a flush_state has come from a dump, or is of a dead
@@ -345,6 +357,8 @@ cs_journal_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
 }
 
 /*
+ * The largest stamp in journals and flush_state; 0: none.
+ *
  * Every tuple counts, dead or not yet alive: a stamp must not be given out
  * again while there may be a row with it.
  */

@@ -41,8 +41,6 @@ enum
 /* An error if there is no such table. */
 extern Oid	cs_journal_table(CsJournalTable which);
 extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);
-
-/* The relation's flush_state.flushed; 0 if it has none. */
 extern uint64 cs_journal_flushed(Oid relid);
 
 /* A journal whose rows are all in their tables. */
@@ -54,10 +52,6 @@ typedef struct CsJournalLook
 								 * flush_state of theirs; 0: visible to all */
 } CsJournalLook;
 
-/*
- * Is every row in its table, going by the flush_state that the snapshot sees?
- * Rows that somebody might still see count, even if the snapshot does not.
- */
 extern bool cs_journal_is_consumed(Relation journal, Snapshot snapshot,
 								   CsJournalLook *look);
 

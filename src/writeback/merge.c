@@ -132,6 +132,10 @@ resolve_compare(CsMergeColumn *column)
 	return true;
 }
 
+/*
+ * Fill in what a rule needs for values of a type (not a domain); false if it
+ * does not fit.
+ */
 bool
 cs_merge_resolve(CsMergeColumn *column, CsRule rule, Oid type)
 {
@@ -169,6 +173,8 @@ resolve_column(CsMergeColumn *column, Form_pg_attribute att, CsRule rule)
 }
 
 /*
+ * The same for a change of a column, whatever has become of its rule or type.
+ *
  * A delta may have been made under another rule, or for a column that had
  * another type.
  */
@@ -491,6 +497,12 @@ check_entry(Relation rel, const Entry *entry)
 		refuse_type(rel, TupleDescAttr(tupdesc, attnum - 1), rule);
 }
 
+/*
+ * For attach: an error unless each name is a column of the table, each rule is
+ * known and fits its type, and no column is part of the primary key,
+ * generated, used by a generated column, under a unique index or exclusion
+ * constraint. NULL or {}: nothing to check.
+ */
 void
 cs_merge_check(Relation rel, Jsonb *merge)
 {

@@ -53,13 +53,6 @@ typedef struct CsMerge
  */
 extern const CsMerge *cs_merge_get(CsBinding *binding);
 extern const CsMergeColumn *cs_merge_column(const CsMerge *merge, AttrNumber attnum);
-
-/*
- * For attach: an error unless each name is a column of the table, each rule is
- * known and fits its type, and no column is part of the primary key, generated,
- * used by a generated column, under a unique index or exclusion constraint.
- * NULL or {}: nothing to check.
- */
 extern void cs_merge_check(Relation rel, Jsonb *merge);
 
 #endif							/* CS_MERGE_H */

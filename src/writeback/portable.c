@@ -142,6 +142,9 @@ send_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 	memcpy(buf->data + at, &n, sizeof(n));
 }
 
+/*
+ * Portable encoding; a bytea.  The key's columns are in it.
+ */
 bytea *
 cs_portable_from_delta(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
@@ -161,6 +164,9 @@ cs_portable_from_delta(CsBinding *binding, const CsRowKey *rowkey, const CsDelta
 	return pq_endtypsend(&buf);
 }
 
+/*
+ * As it is in memory, for where that cannot be made: it is not read back.
+ */
 bytea *
 cs_portable_from_raw(const CsRowKey *rowkey, const CsDelta *delta)
 {
@@ -373,6 +379,11 @@ get_head(Reader *reader, CsDelta *delta)
 		relid == reader->binding->relid;
 }
 
+/*
+ * 'relid' is that of the table when it was written; if it is not the binding's
+ * (dump and restore), columns are found by name, else by number.  False: the
+ * key has a column that does not exist any more.
+ */
 bool
 cs_portable_to_delta(CsBinding *binding, bytea *portable, CsRowKey *rowkey,
 					 CsDelta *delta)
@@ -478,6 +489,9 @@ append_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 	}
 }
 
+/*
+ * For people: {"key": {...}, "changes": {"views": {"add": 5}, ...}}
+ */
 Jsonb *
 cs_portable_to_jsonb(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {

@@ -119,6 +119,9 @@ cs_quarantine_has(int slot, Oid relid)
 	return pg_atomic_read_u32(&elements[slot].relation) == relid;
 }
 
+/*
+ * An attempt in a process of its own is due; the launcher is woken.
+ */
 void
 cs_quarantine_ask(int slot)
 {

@@ -25,8 +25,6 @@ extern bool cs_quarantine_was_interrupted(int slot, Oid relid);
 extern void cs_quarantine_add(int slot, Oid relid, Oid owner);
 extern void cs_quarantine_lift(int slot);
 extern bool cs_quarantine_has(int slot, Oid relid);
-
-/* An attempt in a process of its own is due; the launcher is woken. */
 extern void cs_quarantine_ask(int slot);
 
 /* The launcher's side: is one asked for, and of whose table? */

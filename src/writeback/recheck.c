@@ -112,6 +112,10 @@ has_deferring_target(const EState *estate)
 	return false;
 }
 
+/*
+ * The statement has been started: one that updates a table with deferred
+ * writes?
+ */
 void
 cs_recheck_started(QueryDesc *query)
 {
@@ -591,6 +595,9 @@ carry_integer(const Rows *rows, int i, const CsMergeColumn *column, CsOutcome *o
 	return true;
 }
 
+/*
+ * Have all values of the row.
+ */
 void
 cs_recheck_complete(CsBinding *binding, CsOutcome *outcome)
 {
@@ -687,6 +694,11 @@ use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *row
 	}
 }
 
+/*
+ * In a BEFORE UPDATE trigger.  'row' is the row with what is deferred for it,
+ * of the binding's row type, NULL if that is nothing; the trigger's new row
+ * was made of the table's.
+ */
 void
 cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row,
 				  CsOutcome *outcome)
@@ -724,6 +736,9 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 		outcome->gone = true;
 }
 
+/*
+ * In a BEFORE DELETE trigger: does the statement's WHERE hold for this row?
+ */
 bool
 cs_recheck_delete(TriggerData *trigdata, HeapTupleHeader row)
 {

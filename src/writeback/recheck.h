@@ -31,21 +31,10 @@ typedef struct CsOutcome
 								 * that are in the table */
 } CsOutcome;
 
-/* The statement has been started: one that updates a table with deferred writes? */
 extern void cs_recheck_started(QueryDesc *query);
-
-/*
- * In a BEFORE UPDATE trigger.  'row' is the row with what is deferred for it, of
- * the binding's row type, NULL if that is nothing; the trigger's new row was made
- * of the table's.
- */
 extern void cs_recheck_update(TriggerData *trigdata, CsBinding *binding,
 							  HeapTupleHeader row, CsOutcome *outcome);
-
-/* Have all values of the row. */
 extern void cs_recheck_complete(CsBinding *binding, CsOutcome *outcome);
-
-/* In a BEFORE DELETE trigger: does the statement's WHERE hold for this row? */
 extern bool cs_recheck_delete(TriggerData *trigdata, HeapTupleHeader row);
 
 #endif							/* CS_RECHECK_H */

@@ -121,7 +121,11 @@ cs_state_shmem_init(void)
 	}
 }
 
-/* "ended" goes on, so that nobody waits for a number that comes again. */
+/*
+ * The slot goes to another table: as if the server had just started.
+ *
+ * "ended" goes on, so that nobody waits for a number that comes again.
+ */
 void
 cs_state_reset(int slot)
 {
@@ -354,6 +358,9 @@ cs_state_wants_worker(int slot)
 		pg_atomic_read_u32(&states[slot].worker) == 0;
 }
 
+/*
+ * This process flushes the tables of this slot: cs_state_wake() sets its latch
+ */
 void
 cs_state_set_worker(int slot, int pgprocno)
 {
@@ -363,6 +370,9 @@ cs_state_set_worker(int slot, int pgprocno)
 
 /* ----- owners ----- */
 
+/*
+ * Whose table it is; of his tables together there is a limit.
+ */
 void
 cs_state_set_owner(int slot, Oid owner)
 {
@@ -404,7 +414,11 @@ cs_state_owner_share(int slot, CsOwnerShare *share)
 	share->limit = info.dirty_limit > all ? 3 * (info.dirty_limit - all) : 0;
 }
 
-/* If the worker has gone meanwhile, another process wakes up for nothing. */
+/*
+ * Wake the table's worker; callable from COMMIT callbacks.
+ *
+ * If the worker has gone meanwhile, another process wakes up for nothing.
+ */
 void
 cs_state_wake(int slot)
 {
@@ -490,6 +504,9 @@ cs_state_end_move(int slot)
 }
 
 #ifdef CS_TEST_POINTS
+/*
+ * Those that have begun and not ended
+ */
 int
 cs_state_moving(int slot)
 {
@@ -560,7 +577,11 @@ set_error(CsSharedFlush *state, int sqlerrcode, const char *message)
 	SpinLockRelease(&state->lock);
 }
 
-/* The text of an error stays, for people, when flushing goes well again. */
+/*
+ * A flush of the table ended: tell those who wait. errcode 0: it went well.
+ *
+ * The text of an error stays, for people, when flushing goes well again.
+ */
 void
 cs_state_flushed(int slot, int sqlerrcode, const char *message)
 {

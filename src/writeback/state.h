@@ -42,8 +42,6 @@ typedef struct CsFlushInfo
 
 extern Size cs_state_shmem_size(void);
 extern void cs_state_shmem_init(void);
-
-/* The slot goes to another table: as if the server had just started. */
 extern void cs_state_reset(int slot);
 
 /*
@@ -61,8 +59,6 @@ extern bool cs_state_opens_gates;
 /* A write_back table of this database has been met. */
 extern void cs_state_note_table(int slot, Oid database);
 extern bool cs_state_wants_worker(int slot);	/* noted so */
-
-/* Whose table it is; of his tables together there is a limit. */
 extern void cs_state_set_owner(int slot, Oid owner);
 
 /* Deferred bytes of all tables of the slot's owner, and how many there may be. */
@@ -90,15 +86,12 @@ extern void cs_state_begin_move(int slot);
 extern void cs_state_end_move(int slot);
 
 #ifdef CS_TEST_POINTS
-/* Those that have begun and not ended */
 extern int	cs_state_moving(int slot);
 #endif
 
 /* Entries and bytes deferred; callable from COMMIT callbacks. */
 extern void cs_state_dirtied(int slot, TimestampTz since);
 extern void cs_state_add(int slot, CsFlushCount what, uint64 n);
-
-/* Wake the table's worker; callable from COMMIT callbacks. */
 extern void cs_state_wake(int slot);
 
 /* Is a flush asked for (by somebody who waits for room)?  Clears it. */
@@ -108,13 +101,8 @@ extern bool cs_state_take_asked(int slot);
 /* Wait, cancellably, until a flush of the table has ended or timeout (ms). */
 extern uint64 cs_state_flushes_ended(int slot);
 extern void cs_state_wait_flush(int slot, uint64 seen, int timeout);
-
-/* A flush of the table ended: tell those who wait. errcode 0: it went well. */
 extern void cs_state_flushed(int slot, int sqlerrcode, const char *message);
-
-/* This process flushes the tables of this slot: cs_state_wake() sets its latch */
 extern void cs_state_set_worker(int slot, int pgprocno);
-
 extern void cs_state_info(int slot, CsFlushInfo *info);
 
 #endif							/* CS_STATE_H */

@@ -121,6 +121,10 @@ is_wide(const CsDelta *delta, const CsColumnDelta *column, Form_pg_attribute att
 		cs_sum_delta_type(getBaseType(att->atttypid)) == INT8OID;
 }
 
+/*
+ * Which columns of a delta the table can take, and by which rule: a set that
+ * is equal for deltas that the same statement can write.  Empty: nothing.
+ */
 Bitmapset *
 cs_statement_columns(const CsBinding *binding, const CsDelta *delta)
 {
@@ -461,6 +465,10 @@ keep_plan(CsBinding *binding, CsStatementKind kind, const Bitmapset *columns,
 	binding->plans = kept;
 }
 
+/*
+ * The statement for such a set (NULL for LOCK and PRESENT), prepared or from
+ * the binding's plans.  SPI must be connected.
+ */
 CsStatement *
 cs_statement_get(CsBinding *binding, CsStatementKind kind, const Bitmapset *columns)
 {
@@ -574,6 +582,9 @@ param_array(const CsBinding *binding, const CsStatementParam *param,
 											  param->element, typlen, typbyval, typalign));
 }
 
+/*
+ * The arrays, in the current context.  May fail for a value of one item.
+ */
 Datum *
 cs_statement_arrays(CsBinding *binding, const CsStatement *statement,
 					CsApplyItem *const *items, int n)
@@ -631,6 +642,10 @@ run_latest(const CsStatement *statement, Datum *arrays)
 	UnregisterSnapshot(snapshot);
 }
 
+/*
+ * Execute; the result is SPI's.  Rows are visited in the order of the arrays.
+ * PRESENT looks at the latest state, whatever the transaction's snapshot.
+ */
 void
 cs_statement_run(CsBinding *binding, const CsStatement *statement, Datum *arrays)
 {

@@ -44,27 +44,11 @@ typedef struct CsStatement
 	SPIPlanPtr	plan;
 } CsStatement;
 
-/*
- * Which columns of a delta the table can take, and by which rule: a set that
- * is equal for deltas that the same statement can write.  Empty: nothing.
- */
 extern Bitmapset *cs_statement_columns(const CsBinding *binding, const CsDelta *delta);
-
-/*
- * The statement for such a set (NULL for LOCK and PRESENT), prepared or from
- * the binding's plans.  SPI must be connected.
- */
 extern CsStatement *cs_statement_get(CsBinding *binding, CsStatementKind kind,
 									 const Bitmapset *columns);
-
-/* The arrays, in the current context.  May fail for a value of one item. */
 extern Datum *cs_statement_arrays(CsBinding *binding, const CsStatement *statement,
 								  CsApplyItem *const *items, int n);
-
-/*
- * Execute; the result is SPI's.  Rows are visited in the order of the arrays.
- * PRESENT looks at the latest state, whatever the transaction's snapshot.
- */
 extern void cs_statement_run(CsBinding *binding, const CsStatement *statement,
 							 Datum *arrays);
 

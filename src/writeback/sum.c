@@ -56,6 +56,9 @@ static const struct
 	{INTERVALOID, INTERVALOID},
 };
 
+/*
+ * What is added to a column of this type; InvalidOid: nothing can be.
+ */
 Oid
 cs_sum_delta_type(Oid type)
 {
@@ -65,6 +68,9 @@ cs_sum_delta_type(Oid type)
 	return InvalidOid;
 }
 
+/*
+ * Neither infinite nor NaN?
+ */
 bool
 cs_sum_is_finite(Oid type, Datum value)
 {
@@ -90,6 +96,9 @@ is_beyond(float8 value, float8 end)
 	return value > end / MARGIN || value < -end / MARGIN;
 }
 
+/*
+ * So close to the ends of its type that changes may go beyond them together?
+ */
 bool
 cs_sum_is_near_end(Oid type, Datum value)
 {
@@ -255,6 +264,9 @@ write_down(CsColumnDelta *acc, const CsColumnDelta *change)
 	acc->type = TEXTOID;
 }
 
+/*
+ * A sum that cannot be added to a row: the text of its addends.
+ */
 bool
 cs_sum_is_unwieldy(const CsColumnDelta *change)
 {
@@ -273,7 +285,12 @@ fold_as(Oid type, CsColumnDelta *acc, const CsColumnDelta *change)
 	return true;
 }
 
-/* A column may have been given another type in between. */
+/*
+ * acc becomes acc + change, which is of CS_RULE_ADD.  acc may also be a value,
+ * that of a row or one that was set.  Does not fail.
+ *
+ * A column may have been given another type in between.
+ */
 void
 cs_sum_fold(CsColumnDelta *acc, const CsColumnDelta *change)
 {
@@ -318,6 +335,9 @@ widen(const CsMergeColumn *column, Datum value)
 	return cs_combine_convert(NULL, value, column->type, column->delta_type);
 }
 
+/*
+ * Does this change get from one value to the other, exactly?
+ */
 bool
 cs_sum_is_exact(const CsMergeColumn *column, Datum from, const CsColumnDelta *change, Datum to)
 {
@@ -330,6 +350,11 @@ cs_sum_is_exact(const CsMergeColumn *column, Datum from, const CsColumnDelta *ch
 		is_image(type, sum, widen(column, to));
 }
 
+/*
+ * What has to be added to get from one value of the column to the other.
+ * False: there is nothing that does so exactly, to the last digit that is
+ * shown.
+ */
 bool
 cs_sum_difference(const CsMergeColumn *column, Datum new, Datum old, CsColumnDelta *change)
 {

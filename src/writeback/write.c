@@ -131,6 +131,9 @@ cs_write_connect(const CsBinding *binding)
 		elog(ERROR, "SPI_connect failed");
 }
 
+/*
+ * Quoted.
+ */
 const char *
 cs_write_column_name(const CsBinding *binding, AttrNumber attnum)
 {
@@ -164,7 +167,11 @@ key_plan(CsBinding *binding, int kind)
 
 /* ----- write ----- */
 
-/* The columns that the statement gives a value, as attribute numbers. */
+/*
+ * The columns of a row that a statement gives a value, as attribute numbers.
+ *
+ * The columns that the statement gives a value, as attribute numbers.
+ */
 Bitmapset *
 cs_write_given_columns(const CsBinding *binding, const bool *nulls)
 {
@@ -236,7 +243,11 @@ append_idle_set(StringInfo buf, const CsBinding *binding, const char *alias)
 	}
 }
 
-/* The primary key, and no unique index of another collation. */
+/*
+ * The primary key's columns, for ON CONFLICT.
+ *
+ * The primary key, and no unique index of another collation.
+ */
 void
 cs_write_append_arbiter(StringInfo buf, const CsBinding *binding)
 {

@@ -162,6 +162,9 @@ refuse_without_slot(const CsBinding *binding)
 			 errhint("Raise cache_strategies.max_tables or max_tables_per_role, or detach tables.")));
 }
 
+/*
+ * After a crash: what was deferred before comes first.
+ */
 void
 cs_write_back_wait_replayed(CsBinding *binding)
 {
@@ -223,6 +226,10 @@ read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	return read_latest_merged(access, rowkey, answer, &over);
 }
 
+/*
+ * The row as it is now; false: the table has changed since the key was made,
+ * begin again.
+ */
 bool
 cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsMergedRow *over)
 {
@@ -234,8 +241,11 @@ cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsMergedRow *ov
 }
 
 /*
+ * The same for a row that we have locked and that the table has as 'base'.
+ *
  * Nobody can write the row to the table while we have it locked; a flush that
- * did before may not have taken its record away yet, but is seen to have ended.
+ * did before may not have taken its record away yet, but is seen to have
+ * ended.
  */
 void
 cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
@@ -253,6 +263,9 @@ cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 	over->behind = over->awaited ? cs_deferred_behind(&deferred) : 0;
 }
 
+/*
+ * Has the table itself a row of this key, as of now?
+ */
 bool
 cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
 {
@@ -273,6 +286,11 @@ cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
 static LocalTransactionId stopped_in = InvalidLocalTransactionId;
 static List *stopped = NIL;		/* OIDs, in TopMemoryContext */
 
+/*
+ * Nothing is deferred for the table in the rest of the transaction: a policy
+ * is to check what its statement writes, and policies see what reaches the
+ * table.
+ */
 void
 cs_write_back_stop(const CsBinding *binding)
 {
@@ -294,6 +312,11 @@ is_stopped(const CsBinding *binding)
 	return stopped_in == cs_my_lxid() && list_member_oid(stopped, binding->relid);
 }
 
+/*
+ * Can writes of this table be deferred here and now?  Takes RowExclusiveLock
+ * on the table, and waits for the end of a recovery; if that brings in that
+ * the table has changed, the binding is retired: begin again.
+ */
 bool
 cs_write_back_begin(CsBinding *binding)
 {
@@ -355,6 +378,8 @@ lock_key(const CsBinding *binding, const CsKey *key)
 }
 
 /*
+ * Lock the key against others who defer, if checks of this row need it.
+ *
  * Two that defer do not see each other's changes before they have committed.
  * Together they may break what each alone does not: a constraint, or the range
  * of an integer.
@@ -383,6 +408,11 @@ cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 	return needed && lock_key(binding, &rowkey->key);
 }
 
+/*
+ * Defer the delta.  'row' is the row as it is now (cs_write_back_latest); the
+ * result is the row as it will be, checked.  NULL: others may be changing it
+ * too and the checks need it to hold still; it does now: get the row anew.
+ */
 HeapTupleHeader
 cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
 					const CsDelta *delta)

@@ -58,6 +58,9 @@ numeric_as(Numeric value, Oid type)
 	}
 }
 
+/*
+ * A value of a column that can be incremented.
+ */
 Numeric
 cs_write_deferred_as_numeric(Datum value, Oid type)
 {
@@ -244,6 +247,11 @@ cs_write_deferred_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader
 
 /* ----- remove ----- */
 
+/*
+ * Before a row is deleted from the table: is there one that only the cache
+ * has? If so it is void now, and stays away from the table until the
+ * transaction has ended.
+ */
 CsDefer
 cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
 {

@@ -25,15 +25,7 @@ extern CsDefer cs_write_deferred_write(CsBinding *binding, HeapTupleHeader row,
 extern CsDefer cs_write_deferred_increment(CsBinding *binding, Form_pg_attribute att,
 										   Numeric delta, const CsRowKey *rowkey,
 										   Numeric *result, bool *found);
-
-/* A value of a column that can be incremented. */
 extern Numeric cs_write_deferred_as_numeric(Datum value, Oid type);
-
-/*
- * Before a row is deleted from the table: is there one that only the cache has?
- * If so it is void now, and stays away from the table until the transaction
- * has ended.
- */
 extern CsDefer cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found);
 
 #endif							/* CS_WRITE_DEFERRED_H */

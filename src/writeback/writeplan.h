@@ -44,14 +44,8 @@ extern void cs_write_connect(const CsBinding *binding);
 extern void cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values,
 						 const char *nulls, AttrNumber added_to,
 						 CsReturned *returned);
-
-/* Quoted. */
 extern const char *cs_write_column_name(const CsBinding *binding, AttrNumber attnum);
-
-/* The primary key's columns, for ON CONFLICT. */
 extern void cs_write_append_arbiter(StringInfo buf, const CsBinding *binding);
-
-/* The columns of a row that a statement gives a value, as attribute numbers. */
 extern Bitmapset *cs_write_given_columns(const CsBinding *binding, const bool *nulls);
 
 #endif							/* CS_WRITEPLAN_H */

@@ -124,6 +124,15 @@ explain_timeout(ErrorData *error, int limit)
 
 /* ----- attempts ----- */
 
+/*
+ * NULL: it went well; else what happened, in the caller's memory context,
+ * which must not be the transaction's.  What follows from it is left to the
+ * caller.
+ *
+ * After 'limit' milliseconds the work is cancelled, and cs_attempt_timed_out
+ * is set; if it goes on all the same, the process ends.  0: no limit.  What a
+ * trigger has left in the session is taken away: locks and settings.
+ */
 ErrorData *
 cs_attempt_make(CsAttempt work, void *arg, int limit)
 {
@@ -161,7 +170,11 @@ cs_attempt_make(CsAttempt work, void *arg, int limit)
 	return error;
 }
 
-/* Whatever is configured for the server or the database. */
+/*
+ * Settings of a session that flushes; after the connection to the database.
+ *
+ * Whatever is configured for the server or the database.
+ */
 void
 cs_attempt_set_options(void)
 {
@@ -237,6 +250,9 @@ cs_attempt_is_too_early(const CsTrouble *t)
 	return t->not_before > GetCurrentTimestamp();
 }
 
+/*
+ * Something that concerns no single table; false: it failed.
+ */
 bool
 cs_attempt_common(CsAttempt work, CsTrouble *t)
 {

@@ -24,26 +24,14 @@ typedef struct CsTrouble
 /* Called in a transaction of its own, with an active snapshot. */
 typedef void (*CsAttempt) (void *arg);
 
-/* Settings of a session that flushes; after the connection to the database. */
 extern void cs_attempt_set_options(void);
 
 /* An attempt is under way: a signal that is to end it has to call die(). */
 extern volatile sig_atomic_t cs_attempt_busy;
-
-/*
- * NULL: it went well; else what happened, in the caller's memory context, which
- * must not be the transaction's.  What follows from it is left to the caller.
- *
- * After 'limit' milliseconds the work is cancelled, and cs_attempt_timed_out is
- * set; if it goes on all the same, the process ends.  0: no limit.  What a
- * trigger has left in the session is taken away: locks and settings.
- */
 extern ErrorData *cs_attempt_make(CsAttempt work, void *arg, int limit);
 
 /* Did the last attempt exceed its limit? */
 extern volatile sig_atomic_t cs_attempt_timed_out;
-
-/* Something that concerns no single table; false: it failed. */
 extern bool cs_attempt_common(CsAttempt work, CsTrouble *t);
 
 /*
@@ -52,7 +40,6 @@ extern bool cs_attempt_common(CsAttempt work, CsTrouble *t);
  */
 extern void cs_attempt_failed(CsTrouble *t, const char *table, const ErrorData *error);
 extern void cs_attempt_went_well(CsTrouble *t);
-
 extern bool cs_attempt_is_too_early(const CsTrouble *t);
 
 #endif							/* CS_ATTEMPT_H */

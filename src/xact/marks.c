@@ -27,6 +27,9 @@ compare_marks(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/*
+ * List the stripes of all pending keys, each once, without marking them yet.
+ */
 void
 cs_marks_collect(void)
 {
@@ -55,6 +58,9 @@ cs_marks_collect(void)
 	marks->nsorted = unique;
 }
 
+/*
+ * Mark those; cannot fail, so that n always says what ABORT has to take back.
+ */
 void
 cs_marks_set(void)
 {
@@ -66,6 +72,9 @@ cs_marks_set(void)
 	}
 }
 
+/*
+ * Mark one more.
+ */
 void
 cs_marks_add(uint32 stripe)
 {
@@ -85,6 +94,9 @@ cs_marks_add(uint32 stripe)
 	marks->n++;
 }
 
+/*
+ * NULL: this stripe is not marked.
+ */
 CsMark *
 cs_marks_find(uint32 stripe)
 {

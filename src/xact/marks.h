@@ -24,17 +24,9 @@ typedef struct CsMarks
 } CsMarks;
 
 extern CsMarks cs_marks;
-
-/* List the stripes of all pending keys, each once, without marking them yet. */
 extern void cs_marks_collect(void);
-
-/* Mark those; cannot fail, so that n always says what ABORT has to take back. */
 extern void cs_marks_set(void);
-
-/* Mark one more. */
 extern void cs_marks_add(uint32 stripe);
-
-/* NULL: this stripe is not marked. */
 extern CsMark *cs_marks_find(uint32 stripe);
 
 #endif							/* CS_MARKS_H */
