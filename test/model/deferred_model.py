@@ -8,14 +8,14 @@ One key.  Every interleaving of the actors' atomic steps is explored, breadth fi
   D       a transaction that changes the row by plain SQL: 'o' UPDATE of a column without merge rule,
           'r' UPDATE of the replace column, 'del', 'delins' DELETE and INSERT, 'ins' INSERT, 's' UPDATE that
           sets the column that is added to, taking along what is deferred, if there is any
-  X       a flusher: end the era, wait, take, snapshot, row lock and apply, look again, INFLIGHT, commit,
+  X       a flusher: end the commit epoch, wait, take, snapshot, row lock and apply, look again, INFLIGHT, commit,
           callback; it may be cancelled while it waits, be rolled back, and come again
   R       readers: e1, F and the base row, e2, again if something has left
-  fold    COMMITTED parts of the entry are folded, at any time the rule allows it
+  fold    COMMITTED records of the entry are folded, at any time the rule allows it
   crash   at any time (durable): table, committed journal rows and `flushed` stay; then the replay
 
 A row is (tuple, base, adds, r, o): `tuple` is the physical identity that an UPDATE of an older snapshot
-follows, `base` who made it, `adds` the additions, r and o who set the two columns.  So nothing can be lost,
+follows, `base` its maker, `adds` the additions, r and o the setters of the two columns.  So nothing can be lost,
 doubled or reordered without being seen.  A difference has additions that are taken off, '-T1'; setting the
 column to a value leaves nothing but one's own addition.
 
@@ -23,12 +23,12 @@ Atomic steps: one fetch-and-add, one swap or alter of the entry, one snapshot wi
 with the change of the row, becoming visible (with commit record and journal rows), one callback.
 Row locks are free when the holder is visible, which is before its callback.
 
-CHECKED, whenever nobody is under way.  There is one serial order of all committed T and D such that
+CHECKED, whenever no transaction is under way.  There is one serial order of all committed T and D such that
   - it is consistent with real time: what was acknowledged before another began comes first;
   - executing it gives exactly what table and entry hold together (after a crash: the table);
   - each read is that order's execution of a set of them which has everything that was acknowledged before
     the read began, and everything that an earlier read had, and nothing that was not visible when it ended.
-Also: nobody waits for ever; a read in the flusher's own transaction sees what others see.
+Also: no transaction waits for ever; a read in the flusher's own transaction sees what others see.
 The option `causal` demands in addition that such a set is closed under real time ('limit' below).
 
 OUTPUT  For each configuration: states, OK or the violation with a shortest trace.  Each mutant lacks one
@@ -43,20 +43,20 @@ from collections import Counter, deque, namedtuple
 from itertools import permutations, product
 from multiprocessing import Pool
 
-ERA = 16                                      # stamp = era * ERA + counter
+EPOCH = 16                                    # stamp = epoch * EPOCH + counter
 RESERVED, COMMITTED, TAKEN, INFLIGHT = 'RESERVED', 'COMMITTED', 'TAKEN', 'INFLIGHT'
 BIT_D, BIT_X, BIT_R = 4, 8, 64                # T1, T2: 1, 2; T3, where there is no D: 4; flusher: 8, 16, 32; readers: 64, 128
 OPS = 7
 CANCEL_R, CANCEL_O, CANCEL_ALL = 1, 2, 4
 NEVER = 1 << 30
 
-Part = namedtuple('Part', 'id stamp xid state delta')
+Record = namedtuple('Record', 'id stamp xid state delta')
 Delta = namedtuple('Delta', 'cancel whole adds r o')         # r, o: None or (stamp, who)
 Row = namedtuple('Row', 'tuple base adds r o')
-Txn = namedtuple('Txn', 'pc stamp era prec found row')       # pc -1: ended
+Txn = namedtuple('Txn', 'pc stamp epoch prec found row')     # pc -1: ended
 Flusher = namedtuple('Flusher', 'pc n b eff seen tuple row')  # row: () not changed, else (new row,)
 Reader = namedtuple('Reader', 'pc prec e1 vis base end value')
-State = namedtuple('State', 'row era cnt writers parts gen nextgen journal flushed ts d x rs vis acked closed '
+State = namedtuple('State', 'row epoch cnt writers records gen nextgen journal flushed ts d x rs vis acked closed '
                    'crashes folds others')
 NOTHING = Delta(0, None, (), None, None)
 IDLE = Flusher('idle', 0, 0, None, (), None, ())
@@ -75,11 +75,11 @@ class Config:
 
     def set_mutant(self, mut):
         self.mut = frozenset(mut.split())
-        self.eras = self.durable or 'volatile_no_era' not in self.mut
+        self.epochs = self.durable or 'volatile_no_epoch' not in self.mut
         self.xid = self.durable or 'volatile_xid' in self.mut
         early = ['stamp'] if 'stamp_at_statement' in self.mut else []
-        enter = ['read_era', 'enter', 'draw'] if self.split else ['enter', 'draw']
-        enter = enter if self.eras else ['draw']
+        enter = ['read_epoch', 'enter', 'draw'] if self.split else ['enter', 'draw']
+        enter = enter if self.epochs else ['draw']
         if 'stamp_before_reserve' in self.mut:
             self.t_path = enter + ['reserve', 'commit', 'callback']
         else:
@@ -89,7 +89,7 @@ class Config:
             self.s_path = ['copy', 'view', 'lock'] + self.t_path
         if 'look_before_stamp' in self.mut:
             self.d_path = ['lock', 'look'] + enter + ['commit', 'callback']
-        elif 'd_no_era' in self.mut:
+        elif 'd_no_epoch' in self.mut:
             self.d_path = ['lock', 'draw', 'look', 'commit', 'callback']
         else:
             self.d_path = ['lock'] + enter + ['look', 'commit', 'callback']
@@ -150,14 +150,14 @@ def is_empty(delta):
     return not (delta.whole or delta.adds or delta.r or delta.o)
 
 
-def in_order(parts):
-    return sorted(parts, key=lambda p: p.stamp or NEVER)
+def in_order(records):
+    return sorted(records, key=lambda p: p.stamp or NEVER)
 
 
-def view(cfg, base, parts, vis):
-    """What a reader makes of the base row and the parts of the entry."""
+def view(cfg, base, records, vis):
+    """What a reader makes of the base row and the records of the entry."""
     acc = NOTHING
-    for p in in_order(parts or ()):
+    for p in in_order(records or ()):
         visible = p.xid == 0 or bool(p.xid & vis)
         if p.state == INFLIGHT:
             takes = not p.xid & vis or 'inflight_always' in cfg.mut
@@ -240,7 +240,7 @@ def quiet(s):
 def wrong(cfg, s, memo):
     if not quiet(s):
         return None
-    final = view(cfg, s.row, s.parts, s.vis)
+    final = view(cfg, s.row, s.records, s.vis)
     prec = [(1 << i, t.prec) for i, t in enumerate(s.ts)] + ([(BIT_D, s.d.prec)] if s.d else [])
     reads = tuple((i, r) for i, r in enumerate(s.rs) if r.pc == 'read')
     key = (s.vis & OPS, tuple(prec), reads, final)
@@ -262,69 +262,69 @@ def put(seq, i, value):
     return seq[:i] + (value,) + seq[i + 1:]
 
 
-def add_part(cfg, s, part):
+def add_record(cfg, s, record):
     """A swap.  An entry that is made anew has a gen that no other has had."""
-    if s.parts is None:
+    if s.records is None:
         first = 0 if 'gen_restarts' in cfg.mut else s.nextgen
-        return dict(parts=(part,), gen=first, nextgen=s.nextgen + 1)
-    return dict(parts=s.parts + (part,))
+        return dict(records=(record,), gen=first, nextgen=s.nextgen + 1)
+    return dict(records=s.records + (record,))
 
 
-def with_parts(cfg, s, parts, leaves):
-    """Another set of parts; 'leaves': something has left the entry."""
-    kw = dict(parts=tuple(parts) or None)
+def with_records(cfg, s, records, leaves):
+    """Another set of records; 'leaves': something has left the entry."""
+    kw = dict(records=tuple(records) or None)
     if leaves:
         kw.update(gen=s.gen + 1 if 'gen_restarts' in cfg.mut else s.nextgen, nextgen=s.nextgen + 1)
     return kw
 
 
-def is_absolute(part):
-    return bool(part.delta.cancel or part.delta.whole)
+def is_absolute(record):
+    return bool(record.delta.cancel or record.delta.whole)
 
 
 def fold_step(cfg, s, out):
-    ready = [p for p in s.parts or () if p.state == COMMITTED]
-    reserved = [p for p in s.parts or () if p.state == RESERVED]
+    ready = [p for p in s.records or () if p.state == COMMITTED]
+    reserved = [p for p in s.records or () if p.state == RESERVED]
     if s.folds == 0 or len(ready) < 2:
         return
     if any(is_absolute(p) for p in reserved) and 'fold_past_cancel' not in cfg.mut:
         return                                # its stamp may lie between theirs
-    if len({p.stamp // ERA for p in ready}) > 1 and 'fold_across_eras' not in cfg.mut:
+    if len({p.stamp // EPOCH for p in ready}) > 1 and 'fold_across_epochs' not in cfg.mut:
         return                                # a boundary lies between them
     looked = s.d and s.d.found and 'fold_after_look' in cfg.mut
-    if s.d and s.d.pc > 0 and s.d.stamp and not looked and 'fold_ignores_flux' not in cfg.mut:
+    if s.d and s.d.pc > 0 and s.d.stamp and not looked and 'fold_ignores_writers' not in cfg.mut:
         return                                # its stripe is marked since before it drew its stamp
     if reserved and any(is_absolute(p) for p in ready) and 'fold_absolute' not in cfg.mut:
         return                                # its stamp may lie between the cancel and the rest
     acc = NOTHING
     for p in in_order(ready):
         acc = fold(acc, p.delta)
-    part = Part('fold', max(p.stamp for p in ready), 0, COMMITTED, acc)
-    parts = [p for p in s.parts if p not in ready] + [part]
+    record = Record('fold', max(p.stamp for p in ready), 0, COMMITTED, acc)
+    records = [p for p in s.records if p not in ready] + [record]
     leaves = any(p.delta.cancel for p in ready) and 'fold_keeps_gen' not in cfg.mut
-    out.append((s._replace(folds=s.folds - 1, **with_parts(cfg, s, parts, leaves)), 'fold of COMMITTED parts'))
+    out.append((s._replace(folds=s.folds - 1, **with_records(cfg, s, records, leaves)), 'fold of COMMITTED records'))
 
 
 def leave(s, t):
-    if not t.era:
+    if not t.epoch:
         return s.writers
-    p = t.era & 1
+    p = t.epoch & 1
     return put(s.writers, p, s.writers[p] - 1)
 
 
-def era_step(cfg, s, t, step):
-    """Entering the era and drawing: (new state of the transaction, changes of shared words)."""
-    if step == 'read_era':
-        return t._replace(era=s.era, pc=t.pc + 1), {}
+def epoch_step(cfg, s, t, step):
+    """Entering the epoch and drawing: (new state of the transaction, changes of shared words)."""
+    if step == 'read_epoch':
+        return t._replace(epoch=s.epoch, pc=t.pc + 1), {}
     if step == 'enter':
-        era = t.era or s.era
-        p = era & 1
-        return t._replace(era=era, pc=t.pc + 1), dict(writers=put(s.writers, p, s.writers[p] + 1))
-    stamp = s.era * ERA + s.cnt
+        epoch = t.epoch or s.epoch
+        p = epoch & 1
+        return t._replace(epoch=epoch, pc=t.pc + 1), dict(writers=put(s.writers, p, s.writers[p] + 1))
+    stamp = s.epoch * EPOCH + s.cnt
     shared = dict(cnt=s.cnt + 1)
-    if step == 'draw' and t.era and s.era != t.era:      # not the era that was entered: again
+    if step == 'draw' and t.epoch and s.epoch != t.epoch:      # not the epoch that was entered: again
         shared['writers'] = leave(s, t)
-        return t._replace(era=0, pc=t.pc - (2 if cfg.split else 1)), shared
+        return t._replace(epoch=0, pc=t.pc - (2 if cfg.split else 1)), shared
     return t._replace(stamp=t.stamp or stamp, pc=t.pc + 1), shared
 
 
@@ -333,15 +333,15 @@ def stamped(delta, stamp):
 
 
 def flip(s, me, stamp, commit):
-    """COMMIT or ABORT callback: in place; a DEAD part is as good as none."""
-    parts = []
-    for p in s.parts or ():
+    """COMMIT or ABORT callback: in place; a DEAD record is as good as none."""
+    records = []
+    for p in s.records or ():
         if p.id == me and p.state == RESERVED:
             if commit:
-                parts.append(p._replace(state=COMMITTED, stamp=stamp, delta=stamped(p.delta, stamp)))
+                records.append(p._replace(state=COMMITTED, stamp=stamp, delta=stamped(p.delta, stamp)))
         else:
-            parts.append(p)
-    return tuple(parts) or None
+            records.append(p)
+    return tuple(records) or None
 
 
 def write_journal(cfg, s, stamp, delta):
@@ -350,7 +350,7 @@ def write_journal(cfg, s, stamp, delta):
     return tuple(sorted(s.journal + ((stamp, delta),), key=lambda e: e[0]))
 
 
-# ------------------------------------------------------------------ those who defer
+# ------------------------------------------------------------------ transactions that defer
 def t_delta(cfg, i, t):
     who = 'T%d' % (i + 1)
     if cfg.ts[i] == 's':
@@ -379,11 +379,11 @@ def t_steps(cfg, s, i, out):
             go('locks the row', t._replace(pc=t.pc + 1))
     elif step == 'copy':
         if settled(cfg, s):
-            go('copies the entry', t._replace(pc=t.pc + 1, found=s.parts))
+            go('copies the entry', t._replace(pc=t.pc + 1, found=s.records))
     elif step == 'view' and any(p.delta.whole for p in t.found or ()):
         go('leaves it to the table', Txn(ENDED, 0, 0, t.prec, 0, None))
-    elif step == 'check' and 'set_over_whole' not in cfg.mut and any(p.delta.whole for p in s.parts or ()):
-        go('finds a whole row: error', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, 0, False),
+    elif step == 'check' and 'set_over_whole' not in cfg.mut and any(p.delta.whole for p in s.records or ()):
+        go('finds a whole row: error', Txn(ENDED, 0, 0, t.prec, 0, None), records=flip(s, me, 0, False),
            writers=leave(s, t))
     elif step == 'check':
         go('finds no whole row', t._replace(pc=t.pc + 1))
@@ -392,34 +392,34 @@ def t_steps(cfg, s, i, out):
         go('sets the column', t._replace(pc=t.pc + 1, found=0, row=difference((me,), seen[1] if seen else ())))
     elif step == 'reserve':
         xid = bit if cfg.xid or cfg.ts[i] == 's' else 0
-        part = Part(me, t.stamp if 'stamp_before_reserve' in cfg.mut else 0, xid, RESERVED,
-                    t_delta(cfg, i, t))
-        go('reserves', t._replace(pc=t.pc + 1), **add_part(cfg, s, part))
-    elif step in ('stamp', 'read_era', 'enter', 'draw'):
-        new, kw = era_step(cfg, s, t, step)
+        record = Record(me, t.stamp if 'stamp_before_reserve' in cfg.mut else 0, xid, RESERVED,
+                        t_delta(cfg, i, t))
+        go('reserves', t._replace(pc=t.pc + 1), **add_record(cfg, s, record))
+    elif step in ('stamp', 'read_epoch', 'enter', 'draw'):
+        new, kw = epoch_step(cfg, s, t, step)
         go('%s%s' % (step, ' %d' % new.stamp if new.stamp else ' (again)' if step == 'draw' else ''), new, **kw)
     elif step == 'commit':
         go('is committed and visible', t._replace(pc=t.pc + 1), vis=s.vis | bit,
            journal=write_journal(cfg, s, t.stamp, stamped(t_delta(cfg, i, t), t.stamp)))
         if cfg.abort:
-            go('aborts', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, 0, False), writers=leave(s, t))
+            go('aborts', Txn(ENDED, 0, 0, t.prec, 0, None), records=flip(s, me, 0, False), writers=leave(s, t))
     elif step == 'callback':
-        if 'leave_before_flip' in cfg.mut and t.era:
-            go('leaves', t._replace(era=0), writers=leave(s, t))
+        if 'leave_before_flip' in cfg.mut and t.epoch:
+            go('leaves', t._replace(epoch=0), writers=leave(s, t))
             return
-        go('flips, leaves: acknowledged', Txn(ENDED, 0, 0, t.prec, 0, None), parts=flip(s, me, t.stamp, True),
+        go('flips, leaves: acknowledged', Txn(ENDED, 0, 0, t.prec, 0, None), records=flip(s, me, t.stamp, True),
            writers=leave(s, t), acked=s.acked | bit)
 
 
-# ------------------------------------------------------------------ the one who changes the table directly
+# ------------------------------------------------------------------ the direct change
 def settled(cfg, s):
-    """The transaction that had the row before has flipped its part."""
+    """The transaction that had the row before has flipped its record."""
     return 'set_no_wait' in cfg.mut or not any(p.state == RESERVED and p.xid & s.vis and not p.delta.cancel
-                                               for p in s.parts or ())
+                                               for p in s.records or ())
 
 
 def arrived(cfg, s):
-    """The transactions that have added a part to the entry."""
+    """The transactions that have added a record to the entry."""
     return frozenset(i for i, t in enumerate(s.ts)
                      if t.pc > cfg.path(i).index('reserve') or (t.pc == ENDED and s.vis & 1 << i))
 
@@ -456,7 +456,7 @@ def d_set(cfg, s, d):
 
 def d_cancels(cfg, s):
     """What D must cancel; None: an error."""
-    live = s.parts or ()
+    live = s.records or ()
     if not live:
         return 0 if cfg.d != 's' or s.d.found is None or 'settle_expects_nothing' in cfg.mut else None
     whole = any(p.delta.whole for p in live)
@@ -495,16 +495,16 @@ def d_steps(cfg, s, out):
             return                            # waits, or has nothing to do
         go('locks the row: ' + cfg.d, d._replace(pc=1, prec=s.acked, row=d_change(cfg, s.row)))
     elif step == 'copy':
-        if 'settle_ignores_reserved' in cfg.mut or not any(p.state == RESERVED for p in s.parts or ()):
-            go('copies the entry', d._replace(pc=d.pc + 1, found=(arrived(cfg, s), s.parts)))
+        if 'settle_ignores_reserved' in cfg.mut or not any(p.state == RESERVED for p in s.records or ()):
+            go('copies the entry', d._replace(pc=d.pc + 1, found=(arrived(cfg, s), s.records)))
         else:
-            end('gives up waiting for a RESERVED part: error')
+            end('gives up waiting for a RESERVED record: error')
     elif step == 'view':
         go('sets the column', d._replace(pc=d.pc + 1, row=d_set(cfg, s, d), found=d.found[0] if d.found[1] else None))
-    elif step in ('read_era', 'enter', 'draw'):
-        new, kw = era_step(cfg, s, d, step)
+    elif step in ('read_epoch', 'enter', 'draw'):
+        new, kw = epoch_step(cfg, s, d, step)
         if new.stamp:                         # the look came first, in a mutant
-            kw['parts'] = s.parts and tuple(p._replace(stamp=new.stamp) if p.id == 'D' else p for p in s.parts)
+            kw['records'] = s.records and tuple(p._replace(stamp=new.stamp) if p.id == 'D' else p for p in s.records)
         go('%s%s' % (step, ' %d' % new.stamp if new.stamp else ' (again)' if step == 'draw' else ''), new, **kw)
     elif step == 'look':
         what = d_cancels(cfg, s)
@@ -513,8 +513,8 @@ def d_steps(cfg, s, out):
         elif what == 0:
             go('looks: no cancel', d._replace(pc=d.pc + 1, found=0))
         else:
-            part = Part('D', d.stamp, BIT_D, RESERVED, NOTHING._replace(cancel=what))
-            go('looks: reserves cancel', d._replace(pc=d.pc + 1, found=what), **add_part(cfg, s, part))
+            record = Record('D', d.stamp, BIT_D, RESERVED, NOTHING._replace(cancel=what))
+            go('looks: reserves cancel', d._replace(pc=d.pc + 1, found=what), **add_record(cfg, s, record))
     elif step == 'commit':
         journal = write_journal(cfg, s, d.stamp, NOTHING._replace(cancel=d.found)) if d.found else s.journal
         if cfg.self_flush and s.x.pc == 'inflight':
@@ -525,51 +525,51 @@ def d_steps(cfg, s, out):
             return
         go('is committed and visible', d._replace(pc=d.pc + 1), vis=s.vis | BIT_D, row=d.row, journal=journal)
         if cfg.abort:
-            end('aborts', parts=flip(s, 'D', 0, False))
+            end('aborts', records=flip(s, 'D', 0, False))
     elif step == 'callback':
-        end('flips, leaves: acknowledged', parts=flip(s, 'D', d.stamp, True), acked=s.acked | BIT_D)
+        end('flips, leaves: acknowledged', records=flip(s, 'D', d.stamp, True), acked=s.acked | BIT_D)
 
 
 # ------------------------------------------------------------------ the flusher
 def cancels(cfg, s, stamp):
     """Cancels by now in force for what was taken; folding gives them another id, so they look new."""
-    return [p for p in s.parts or () if p.delta.cancel and p.stamp > stamp and
+    return [p for p in s.records or () if p.delta.cancel and p.stamp > stamp and
             (p.state == COMMITTED or (p.state == RESERVED and p.xid & s.vis))]
 
 
 def x_prepare(cfg, s, x):
-    """What is to be applied: the TAKEN part without what has been cancelled since."""
-    part = [p for p in s.parts or () if p.state == TAKEN]
-    if not part:
+    """What is to be applied: the TAKEN record without what has been cancelled since."""
+    record = [p for p in s.records or () if p.state == TAKEN]
+    if not record:
         return x._replace(pc='inflight', eff=None, seen=(), row=())
-    known = [] if 'retry_same' in cfg.mut else cancels(cfg, s, part[0].stamp)
-    eff = part[0].delta
+    known = [] if 'retry_same' in cfg.mut else cancels(cfg, s, record[0].stamp)
+    eff = record[0].delta
     for p in known:
         eff = cancel(eff, p.delta.cancel)
     return x._replace(pc='taken', eff=eff, seen=tuple(p.id for p in known), row=())
 
 
 def x_take(cfg, s, x):
-    parts = s.parts or ()
-    busy = [p for p in parts if p.state == RESERVED and is_absolute(p)]
-    if not cfg.eras and busy and 'fold_past_cancel' not in cfg.mut:
+    records = s.records or ()
+    busy = [p for p in records if p.state == RESERVED and is_absolute(p)]
+    if not cfg.epochs and busy and 'fold_past_cancel' not in cfg.mut:
         return None                           # waits for its end
-    below = x.b if cfg.eras and 'take_past_boundary' not in cfg.mut else NEVER
-    mine = [p for p in parts if p.state == TAKEN or (p.state == COMMITTED and p.stamp < below)]
+    below = x.b if cfg.epochs and 'take_past_boundary' not in cfg.mut else NEVER
+    mine = [p for p in records if p.state == TAKEN or (p.state == COMMITTED and p.stamp < below)]
     if not mine:
         return s._replace(x=x._replace(pc='inflight', eff=None, seen=(), row=()))
     acc = NOTHING
     for p in in_order(mine):
         acc = fold(acc, p.delta)
-    part = Part('taken', max(p.stamp for p in mine), 0, TAKEN, acc)
-    kw = with_parts(cfg, s, [p for p in parts if p not in mine] + [part],
-                    any(p.delta.cancel for p in mine) and 'fold_keeps_gen' not in cfg.mut)
+    record = Record('taken', max(p.stamp for p in mine), 0, TAKEN, acc)
+    kw = with_records(cfg, s, [p for p in records if p not in mine] + [record],
+                      any(p.delta.cancel for p in mine) and 'fold_keeps_gen' not in cfg.mut)
     s = s._replace(**kw)
     return s._replace(x=x_prepare(cfg, s, x))
 
 
 def inflight(s, bit):
-    return tuple(p._replace(state=INFLIGHT, xid=bit) if p.state == TAKEN else p for p in s.parts)
+    return tuple(p._replace(state=INFLIGHT, xid=bit) if p.state == TAKEN else p for p in s.records)
 
 
 def x_apply(cfg, s, x):
@@ -607,7 +607,7 @@ def x_steps(cfg, s, out):
         return s.row.tuple if s.row else None
 
     def own_read(own):
-        other = view(cfg, s.row, s.parts, s.vis)
+        other = view(cfg, s.row, s.records, s.vis)
         if own != other:
             out.append((s, 'X%d reads' % x.n, 'own read %s, others %s' % (show(own), show(other))))
 
@@ -615,14 +615,14 @@ def x_steps(cfg, s, out):
         return new._replace(tuple=snap()) if 'old_snapshot' in mut else new
 
     if x.pc == 'idle':
-        if not cfg.eras:
-            if s.parts:
+        if not cfg.epochs:
+            if s.records:
                 go('starts', x=ready(x._replace(pc='ready')))
-        elif s.writers[(s.era + 1) & 1] == 0 or 'no_wait_before' in mut:
-            b = (s.era + 1) * ERA
-            go('ends era %d' % s.era, era=s.era + 1, cnt=1, x=ready(x._replace(pc='wait', b=b)))
+        elif s.writers[(s.epoch + 1) & 1] == 0 or 'no_wait_before' in mut:
+            b = (s.epoch + 1) * EPOCH
+            go('ends epoch %d' % s.epoch, epoch=s.epoch + 1, cnt=1, x=ready(x._replace(pc='wait', b=b)))
     elif x.pc == 'wait':
-        if s.writers[(s.era - 1) & 1] == 0 or 'no_wait' in mut:
+        if s.writers[(s.epoch - 1) & 1] == 0 or 'no_wait' in mut:
             go('has waited', x=x._replace(pc='ready'))
         if x.n + 1 < cfg.rounds:
             go('is cancelled', x=idle())
@@ -640,31 +640,31 @@ def x_steps(cfg, s, out):
             go('applies' + ('' if row else ': no row'), x=x._replace(pc='applied', row=row))
     elif x.pc == 'applied':
         if cfg.own and x.row:                 # the row's triggers read
-            parts = s.parts if 'own_trigger_doubles' in mut else inflight(s, bit)
-            own_read(view(cfg, x.row[0], parts, s.vis | bit))
-        part = [p for p in s.parts if p.state == TAKEN][0]
-        new = [p for p in cancels(cfg, s, part.stamp) if p.id not in x.seen]
+            records = s.records if 'own_trigger_doubles' in mut else inflight(s, bit)
+            own_read(view(cfg, x.row[0], records, s.vis | bit))
+        record = [p for p in s.records if p.state == TAKEN][0]
+        new = [p for p in cancels(cfg, s, record.stamp) if p.id not in x.seen]
         if new and x.row and 'no_relook' not in mut:
             again = x_prepare(cfg, s, x)
             go('looks again: cancelled, undoes', x=again)
             if again.eff == x.eff and again.seen == x.seen:
                 out.append((s, 'X%d undoes' % x.n, 'the same is applied and undone for ever'))
         else:
-            go('looks again: INFLIGHT', parts=inflight(s, bit), x=x._replace(pc='inflight'))
+            go('looks again: INFLIGHT', records=inflight(s, bit), x=x._replace(pc='inflight'))
     elif x.pc == 'inflight':
         flushed = s.flushed if not cfg.durable or 'marker_later' in mut else x.b
         row = x.row[0] if x.row else s.row
         go('is committed and visible', row=row, vis=s.vis | bit, flushed=flushed, x=x._replace(pc='visible', row=()),
            journal=tuple(e for e in s.journal if e[0] >= flushed))
         if x.eff is not None and x.n + 1 < cfg.rounds and cfg.abort:
-            parts = tuple(p._replace(state=TAKEN, xid=0) if p.state == INFLIGHT else p for p in s.parts)
-            go('aborts', parts=parts, x=idle())
+            records = tuple(p._replace(state=TAKEN, xid=0) if p.state == INFLIGHT else p for p in s.records)
+            go('aborts', records=records, x=idle())
         if cfg.own and x.eff is not None:
-            own_read(view(cfg, row, s.parts, s.vis | (0 if 'own_flush_invisible' in mut else bit)))
+            own_read(view(cfg, row, s.records, s.vis | (0 if 'own_flush_invisible' in mut else bit)))
     elif x.pc == 'carry':
-        stamp = s.era * ERA if 'carry_current_era' in mut else x.b
-        part = [p for p in s.parts if p.state == TAKEN][0]
-        journal = [e for e in s.journal if e[0] >= x.b] + [(stamp, part.delta)]
+        stamp = s.epoch * EPOCH if 'carry_current_epoch' in mut else x.b
+        record = [p for p in s.records if p.state == TAKEN][0]
+        journal = [e for e in s.journal if e[0] >= x.b] + [(stamp, record.delta)]
         go('is committed and visible', vis=s.vis | bit, flushed=x.b, x=idle(),
            journal=tuple(sorted(journal, key=lambda e: e[0])))
     elif x.pc == 'visible':
@@ -674,10 +674,10 @@ def x_steps(cfg, s, out):
 
 
 def x_callback(cfg, s, x, idle, go):
-    left = [p for p in s.parts or () if p.state != INFLIGHT]
+    left = [p for p in s.records or () if p.state != INFLIGHT]
     if 'removes_entry' in cfg.mut and x.eff is not None:
         left = []
-    kw = with_parts(cfg, s, left, x.eff is not None and 'flush_keeps_gen' not in cfg.mut) if s.parts else {}
+    kw = with_records(cfg, s, left, x.eff is not None and 'flush_keeps_gen' not in cfg.mut) if s.records else {}
     go('removes', x=x._replace(pc='marker', row=(), eff=None) if 'marker_later' in cfg.mut else idle, **kw)
 
 
@@ -693,31 +693,31 @@ def r_steps(cfg, s, i, out):
         out.append((s._replace(rs=put(s.rs, i, new), **kw), 'R%d %s' % (i + 1, label)))
 
     def e1():
-        if s.parts is None:
+        if s.records is None:
             return None
-        return s.parts if 'merge_e1' in mut else s.gen
+        return s.records if 'merge_e1' in mut else s.gen
 
     def finish(value):
         go('returns ' + show(value), Reader('read', r.prec, None, 0, None, s.vis & OPS, value), acked=s.acked | (BIT_R << i))
 
     if r.pc == 'idle':
-        go('e1: %s' % ('copied' if s.parts else 'none'), r._replace(pc='e1', prec=s.acked, e1=e1()))
+        go('e1: %s' % ('copied' if s.records else 'none'), r._replace(pc='e1', prec=s.acked, e1=e1()))
     elif r.pc == 'again':
-        go('e1: %s' % ('copied' if s.parts else 'none'), r._replace(pc='e1', e1=e1()))
+        go('e1: %s' % ('copied' if s.records else 'none'), r._replace(pc='e1', e1=e1()))
     elif r.pc == 'e1':
         if r.e1 is None and 'e1_recheck' not in mut:
             finish(content(s.row))
         else:
             go('F, base', r._replace(pc='F', vis=s.vis, base=s.row))
     elif r.pc == 'F':
-        if r.e1 is None and s.parts is None:
+        if r.e1 is None and s.records is None:
             finish(content(r.base))
         elif 'merge_e1' in mut:
             finish(view(cfg, r.base, r.e1, r.vis))
-        elif (s.parts is None or s.gen != r.e1) and 'no_gen_check' not in mut:
+        elif (s.records is None or s.gen != r.e1) and 'no_gen_check' not in mut:
             go('e2: something has left, again', r._replace(pc='again', e1=None, vis=0, base=None))
         else:
-            finish(view(cfg, r.base, s.parts, r.vis))
+            finish(view(cfg, r.base, s.records, r.vis))
 
 
 # ------------------------------------------------------------------ crash and replay
@@ -725,7 +725,7 @@ def crash(cfg, s):
     def dead(t):
         return t if t.pc in (0, ENDED) else Txn(ENDED, 0, 0, t.prec, 0, None)
     rs = tuple(r if r.pc in ('idle', 'read') else Reader('lost', 0, None, 0, None, 0, None) for r in s.rs)
-    return s._replace(era=1, cnt=1, writers=(0, 0), parts=None, gen=0, nextgen=1, ts=tuple(map(dead, s.ts)),
+    return s._replace(epoch=1, cnt=1, writers=(0, 0), records=None, gen=0, nextgen=1, ts=tuple(map(dead, s.ts)),
                       d=s.d and dead(s.d), x=IDLE._replace(n=s.x.n if s.x.pc == 'idle' else s.x.n + 1), rs=rs, closed=True,
                       crashes=s.crashes - 1)
 
@@ -736,15 +736,16 @@ def replay(cfg, s):
         acc = fold(acc, delta)
     row = s.row if is_empty(acc) else apply(s.row, acc, 'replay')
     last = max([s.flushed] + [e[0] for e in s.journal])
-    era = 1 if 'era_not_raised' in cfg.mut else last // ERA + 1
-    return s._replace(row=row, era=era, cnt=1, journal=(), flushed=last + 1 if 'era_not_raised' in cfg.mut else era * ERA,
+    epoch = 1 if 'epoch_not_raised' in cfg.mut else last // EPOCH + 1
+    flushed = last + 1 if 'epoch_not_raised' in cfg.mut else epoch * EPOCH
+    return s._replace(row=row, epoch=epoch, cnt=1, journal=(), flushed=flushed,
                       closed=False)
 
 
 def other_flusher(cfg, s, out):
-    """Of another table: it ends eras too."""
-    if s.others and s.x.pc != 'wait' and s.writers[(s.era + 1) & 1] == 0:
-        out.append((s._replace(others=s.others - 1, era=s.era + 1, cnt=1), 'another flusher ends era %d' % s.era))
+    """Of another table: it ends epochs too."""
+    if s.others and s.x.pc != 'wait' and s.writers[(s.epoch + 1) & 1] == 0:
+        out.append((s._replace(others=s.others - 1, epoch=s.epoch + 1, cnt=1), 'another flusher ends epoch %d' % s.epoch))
 
 
 def crash_steps(cfg, s, out):
@@ -771,7 +772,7 @@ def successors(cfg, s):
 
 
 def normal(cfg, s):
-    """Gens that nobody remembers are all the same."""
+    """Gens that no reader remembers are all the same."""
     if s.nextgen > 1 and all(r.e1 is None for r in s.rs) and 'gen_restarts' not in cfg.mut:
         return s._replace(gen=0, nextgen=1)
     return s
@@ -821,22 +822,22 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('stamp_at_statement', 'crash2', 'stamp drawn at the statement'),
     ('stamp_before_reserve', 'read-delins', 'stamp drawn before reserving'),
     ('look_before_stamp', 'read-delins', 'D looks before it draws its stamp'),
-    ('d_no_era', 'read-delins', 'D is in no era'),
-    ('take_past_boundary', 'crash2', 'take folds across the era boundary'),
-    ('fold_across_eras', 'fold-crash', 'fold of parts of two eras'),
+    ('d_no_epoch', 'read-delins', 'D is in no epoch'),
+    ('take_past_boundary', 'crash2', 'take folds across the epoch boundary'),
+    ('fold_across_epochs', 'fold-crash', 'fold of records of two epochs'),
     ('fold_past_cancel', 'fold-three', 'fold past a RESERVED whole row'),
     ('fold_past_cancel fold_after_look', 'fold-delins', 'fold past a RESERVED cancel'),
-    ('fold_ignores_flux', 'fold-delins', 'fold while a D is between its stamp and its look'),
-    ('fold_absolute', 'fold-delins', 'fold of a committed cancel beside a RESERVED part'),
+    ('fold_ignores_writers', 'fold-delins', 'fold while a D is between its stamp and its look'),
+    ('fold_absolute', 'fold-delins', 'fold of a committed cancel beside a RESERVED record'),
     ('fold_keeps_gen', 'fold-read-r', 'fold of a cancel leaves gen as it is'),
     ('marker_later', 'crash2', 'marker in another transaction than the apply'),
     ('no_relook', 'd-r', 'no re-look before INFLIGHT'),
     ('retry_same', 'd-r', 'retry applies what has been cancelled again'),
-    ('removes_entry', 'crash2', 'removal at flush ignores new parts'),
-    ('old_snapshot', 'ins', 'rows are found by a snapshot older than the end of the era'),
-    ('no_wait', 'crash2', 'flusher does not wait for the writers of the era'),
-    ('no_wait_before', 'crash2', 'era begun without waiting for the era before'),
-    ('leave_before_flip', 'crash2', 'the era is left before the flip'),
+    ('removes_entry', 'crash2', 'removal at flush ignores new records'),
+    ('old_snapshot', 'ins', 'rows are found by a snapshot older than the end of the epoch'),
+    ('no_wait', 'crash2', 'flusher does not wait for the writers of the epoch'),
+    ('no_wait_before', 'crash2', 'epoch begun without waiting for the epoch before'),
+    ('leave_before_flip', 'crash2', 'the epoch is left before the flip'),
     ('merge_e1', 'read2', 'reader merges e1, no e2'),
     ('no_gen_check', 'read2', 'reader does not look whether something has left'),
     ('flush_keeps_gen', 'read2', 'end of a flush leaves gen as it is'),
@@ -856,14 +857,14 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('set_in_pieces', 'set-direct-read', 'a direct UPDATE writes the difference, and leaves what is deferred'),
     ('settle_expects_nothing', 'set-direct-two', 'what comes while it is taken along is not noticed'),
     ('settle_ignores_reserved', 'set-direct', 'what is about to come is not'),
-    ('carry_current_era', 'carry-r', 'carried over with a stamp of the era of now, not of b'),
-    ('no_gate_t', 'crash-d', 'no gate after a crash for those who defer'),
+    ('carry_current_epoch', 'carry-r', 'carried over with a stamp of the epoch of now, not of b'),
+    ('no_gate_t', 'crash-d', 'no gate after a crash for transactions that defer'),
     ('no_gate_d', 'crash-d', 'no gate after a crash for direct writers'),
     ('no_gate_r', 'crash-read', 'no gate after a crash for readers'),
     ('gate_after_lock', 'crash-d', 'gate waited for with the row lock held'),
-    ('era_not_raised', 'crash-twice', 'era not raised after a crash'),
-    ('volatile_no_era', 'volatile-delins', 'volatile: nobody is in an era (direct writer)'),
-    ('volatile_no_era', 'volatile2', 'volatile: nobody is in an era (replace column)'),
+    ('epoch_not_raised', 'crash-twice', 'epoch not raised after a crash'),
+    ('volatile_no_epoch', 'volatile-delins', 'volatile: no writer is in an epoch (direct writer)'),
+    ('volatile_no_epoch', 'volatile2', 'volatile: no writer is in an epoch (replace column)'),
 ]
 
 

@@ -14,22 +14,22 @@ A process runs a list of transactions, one after the other, in one backend:
   read               a reader of any key, for ever; 'see' reads what is listed, in this order
 Transactions abort at any point before they commit.  Entries, pending ones too, are evicted at any time.
 
-A transaction: lock the key | hold + 1 | pass through the partition lock and read | ... | cell OPEN | stage
-each key | xid into the cell | commit record | leave the ProcArray | cell COMMITTED | settle each key | cell
+A transaction: lock the key | hold + 1 | pass through the partition lock and read | ... | flag OPEN | stage
+each key | xid into the flag | commit record | leave the ProcArray | flag COMMITTED | settle each key | flag
 IDLE | holds - 1 | locks released.  At once: look | under the partition lock: check version, staged, holds,
 epoch | write; else again, with the key's lock if there is a hold.  Reader: look without lock; if there is a tag,
-look under the shared lock, at the cell; ask whether its xid is in progress; look again.  Then the value's tag.
+look under the shared lock, at the flag; ask whether its xid is in progress; look again.  Then the value's tag.
 
 CHECKED against what the keys hold "in truth".  The truth changes in one step for all keys of a transaction:
-when it leaves the ProcArray if it has an xid (so does its table), else when its cell flips; for a change at
+when it leaves the ProcArray if it has an xid (so does its table), else when its flag flips; for a change at
 once, when it is written; and an eviction takes a key's value at that moment, or at the commit.
   - A read returns what was true at some moment between its begin and its end.  One read carries nothing to the
     next, so this covers any sequence of reads of both keys and of the table: all or nothing of a transaction
     from one moment on, no dirty read, nothing older than before, nothing resurrected, and all that was
     acknowledged before.  'see' says the same of a sequence, without the truth.
   - What a read-modify-write has read is still the last change when its own becomes true.
-  - At the end no hold, tag, pending entry, lock or open cell is left, and the store holds the truth.
-  - Whoever is under way can come to an end.
+  - At the end no hold, tag, pending entry, lock or open flag is left, and the store holds the truth.
+  - Every transaction that is under way can come to an end.
 
 OUTPUT  For each configuration: states, OK or the violation with a shortest trace.  Each mutant lacks one
 guard and must be killed by its configuration.  A [spare] lacks one too and holds nevertheless: the guard is a
@@ -46,15 +46,15 @@ KEYS = {'A': 0, 'B': 1, 't': 2}
 NAMES = 'ABt'
 A, B, TAG = 0, 1, 2
 SPACE = 1 << 7                                # in a mask of locks or holds: the whole space
-IDLE, OPEN, COMMITTED = range(3)              # of cells
+IDLE, OPEN, COMMITTED = range(3)              # of flags
 FIRST = 4                                     # values: 0 none, 1 2 3 the first of A B t, then one for each change
 
 Entry = namedtuple('Entry', 'ver tag epoch tv')              # tag: transaction or 0; tv: version of t it carries
-Cell = namedtuple('Cell', 'txn state xid')
+Flag = namedtuple('Flag', 'txn state xid')
 Truth = namedtuple('Truth', 'val tv')
 Read = namedtuple('Read', 'step key allowed tag answer ver tv last prev')
 Proc = namedtuple('Proc', 'txn pc sub locks holds base epoch tv')
-State = namedtuple('State', 'epoch ents cells holds plock truth last true vis clog procs')
+State = namedtuple('State', 'epoch ents flags holds plock truth last true vis clog procs')
 NONE = Truth(0, 0)
 LOOK, STAGED, ASK, TAGS = 0, 1, 2, 3          # steps of a read; those of its tag are TAGS higher
 DONE = 99
@@ -67,7 +67,7 @@ class Txn:
         self.kind = words[0] if words[0] in ('i', 'drop', 'read', 'see') else 'txn'
         self.xid = 'x' in words or 'late' in words
         self.late, self.bulk = 'late' in words, 'bulk' in words
-        self.code, self.aborts, self.overlay = [], {}, {}
+        self.code, self.aborts, self.changed_keys = [], {}, {}
         ops = [w.split(':') for w in words if w not in ('x', 'late', 'bulk', 'i', 'read', 'see')]
         getattr(self, 'compile_' + self.kind)(cfg, ops)
 
@@ -94,22 +94,22 @@ class Txn:
         for op, *arg in ops:
             if op == 'sp':
                 level.append(held)
-                below = dict(self.overlay)
+                below = dict(self.changed_keys)
                 continue
             if op == 'rb':
                 code += [('rb_unhold', held & ~level[-1]), ('rb_unlock', held & ~level[-1])]
                 held = held if 'believes_held' in mut else level[-1]
-                self.overlay = dict(below)
+                self.changed_keys = dict(below)
                 continue
             key = TAG if op == 'inv' else KEYS[arg[0]]
             carries = op == 'tput'
             if carries:
-                if TAG in self.overlay:       # invalidated before: a new one, with the transaction
-                    self.overlay[TAG] = cfg.new_value()
-                    code.append(('own_tag', self.overlay[TAG]))
+                if TAG in self.changed_keys:       # invalidated before: a new one, with the transaction
+                    self.changed_keys[TAG] = cfg.new_value()
+                    code.append(('own_tag', self.changed_keys[TAG]))
                 else:
                     code.append(('imm', TAG, 'add', cfg.new_value()))
-            reads = op in ('rmw', 'gdel') and key not in self.overlay
+            reads = op in ('rmw', 'gdel') and key not in self.changed_keys
             if not held & 1 << key:
                 steps = [('lock', key)] + [('recheck', 0)] * cfg.drops + [('hold', 1 << key)]
                 if 'no_key_lock' in mut:
@@ -122,21 +122,21 @@ class Txn:
                 held |= 1 << key
             if reads:
                 code.append(('read', key))
-            self.overlay[key] = 0 if op in ('del', 'gdel', 'inv') else cfg.new_value()
+            self.changed_keys[key] = 0 if op in ('del', 'gdel', 'inv') else cfg.new_value()
         self.compile_end(cfg)
 
     def compile_end(self, cfg):
-        mut, keys, code = cfg.mut, sorted(self.overlay), self.code
+        mut, keys, code = cfg.mut, sorted(self.changed_keys), self.code
         settles = [('settle', k) for k in keys]
         first = len(code)
         code.append(('open', 0))
         code += [('stage', k) for k in keys]
-        if self.xid and not self.late and 'no_cell_xid' not in mut and 'late_cell_xid' not in mut:
+        if self.xid and not self.late and 'no_flag_xid' not in mut and 'late_flag_xid' not in mut:
             code.append(('xid', 0))
         self.no_return = len(code)            # the first step that cannot be undone
         if self.xid:
             code += [('clog', 0), ('visible', 0)]
-        if 'late_cell_xid' in mut:
+        if 'late_flag_xid' in mut:
             code.append(('xid', 0))
         end = [('flip', 0)] + settles + [('idle', 0), ('unhold', 0), ('unlock', 0)]
         if 'settle_before_flip' in mut:
@@ -198,7 +198,7 @@ def put(seq, i, value):
 
 def new_truth(s, changes, by=0, evicted=-1):
     """
-    The truth changes in one step, and whoever is reading may return either; of what is being evicted, nothing
+    The truth changes in one step, and a reader may return either; of what is being evicted, nothing
     as well, even if that was no longer true: a reader may have asked before.
     """
     truth, last = list(s.truth), list(s.last)
@@ -233,7 +233,7 @@ def becomes_true(cfg, s, i, txn):
     """A transaction commits.  Returns the state and what is wrong."""
     p, bad = s.procs[i], None
     changes = []
-    for key, value in txn.overlay.items():
+    for key, value in txn.changed_keys.items():
         pending = s.ents[key][1]
         changes.append((key, Truth(pending.ver, pending.tv) if value and pending else NONE))
         if p.base[key] >= 0 and p.base[key] != s.last[key]:
@@ -258,14 +258,14 @@ def chosen(cfg, s, rd, key, locked):
         return (cur,)
     if not locked:
         return (cur,) if 'fast_ignores_tag' in cfg.mut else STAGED
-    cell = s.cells[cfg.txns[tag].backend]
+    flag = s.flags[cfg.txns[tag].backend]
     new = pend or (cur if 'evicted_means_old' in cfg.mut else None)
     loose = 'no_serial' in cfg.mut
-    if cell.txn != tag and not loose:
+    if flag.txn != tag and not loose:
         return None
-    if cell.state == COMMITTED:
+    if flag.state == COMMITTED:
         return (new,)
-    if cell.state == OPEN and cell.xid:
+    if flag.state == OPEN and flag.xid:
         known = rd.tag and (cfg.txns[rd.tag].backend == cfg.txns[tag].backend if loose else rd.tag == tag)
         if not known:
             return ASK
@@ -290,8 +290,8 @@ def read_step(cfg, s, rd, epoch):
         return rd._replace(step=base + STAGED), None
     if got == ASK:
         cur, pend = s.ents[key]
-        cell = s.cells[cfg.txns[(cur or pend).tag].backend]
-        return rd._replace(step=base + ASK, tag=cell.txn), None
+        flag = s.flags[cfg.txns[(cur or pend).tag].backend]
+        return rd._replace(step=base + ASK, tag=flag.txn), None
     entry = got[0]
     live = entry is not None and (entry.epoch == epoch or 'epoch_ignored' in cfg.mut)
     if tags:
@@ -316,7 +316,7 @@ def not_allowed(cfg, i, rd, value):
 
 # ------------------------------------------------------------------ steps of a process
 def is_locked(s, i, key, epoch):
-    """By somebody else: the key, or the space; locks go by the space, entries by its slot."""
+    """By another transaction: the key, or the space; locks go by the space, entries by its slot."""
     return any(p.locks & (1 << key | SPACE) and p.epoch == epoch for j, p in enumerate(s.procs) if j != i)
 
 
@@ -426,7 +426,7 @@ def do_rb_unlock(cfg, s, i, p, txn, name, op, out):
 
 
 def do_open(cfg, s, i, p, txn, name, op, out):
-    go(s, i, p, name + ' cell OPEN', out, cells=put(s.cells, txn.backend, Cell(txn.number, OPEN, 0)))
+    go(s, i, p, name + ' flag OPEN', out, flags=put(s.flags, txn.backend, Flag(txn.number, OPEN, 0)))
 
 
 def do_stage(cfg, s, i, p, txn, name, op, out):
@@ -434,7 +434,7 @@ def do_stage(cfg, s, i, p, txn, name, op, out):
     if s.plock[key]:
         return
     cur, pend = s.ents[key]
-    value, bad = txn.overlay[key], None
+    value, bad = txn.changed_keys[key], None
     if pend is not None or (cur is not None and cur.tag):
         bad = '%s stages %s, which is staged' % (name, NAMES[key])
     if cur is not None and 'old_not_tagged' not in cfg.mut:
@@ -444,8 +444,8 @@ def do_stage(cfg, s, i, p, txn, name, op, out):
 
 
 def do_xid(cfg, s, i, p, txn, name, op, out):
-    cell = s.cells[txn.backend]
-    go(s, i, p, name + ' xid into the cell', out, cells=put(s.cells, txn.backend, cell._replace(xid=txn.number)))
+    flag = s.flags[txn.backend]
+    go(s, i, p, name + ' xid into the flag', out, flags=put(s.flags, txn.backend, flag._replace(xid=txn.number)))
 
 
 def do_clog(cfg, s, i, p, txn, name, op, out):
@@ -459,8 +459,8 @@ def do_visible(cfg, s, i, p, txn, name, op, out):
 
 def do_flip(cfg, s, i, p, txn, name, op, out):
     s2, bad = (s, None) if txn.xid else becomes_true(cfg, s, i, txn)
-    cell = s.cells[txn.backend]._replace(state=COMMITTED)
-    go(s2, i, s2.procs[i], name + ' cell COMMITTED', out, bad, cells=put(s.cells, txn.backend, cell))
+    flag = s.flags[txn.backend]._replace(state=COMMITTED)
+    go(s2, i, s2.procs[i], name + ' flag COMMITTED', out, bad, flags=put(s.flags, txn.backend, flag))
 
 
 def do_settle(cfg, s, i, p, txn, name, op, out):
@@ -470,8 +470,8 @@ def do_settle(cfg, s, i, p, txn, name, op, out):
 
 
 def do_idle(cfg, s, i, p, txn, name, op, out):
-    cell = Cell(s.cells[txn.backend].txn, IDLE, 0)
-    go(s, i, p, name + ' cell IDLE', out, cells=put(s.cells, txn.backend, cell))
+    flag = Flag(s.flags[txn.backend].txn, IDLE, 0)
+    go(s, i, p, name + ' flag IDLE', out, flags=put(s.flags, txn.backend, flag))
 
 
 def do_unhold(cfg, s, i, p, txn, name, op, out):
@@ -581,7 +581,7 @@ def imm_write(cfg, s, i, p, slow, name, op, out):
     epoch = s.epoch if 'epoch_at_write' in cfg.mut else p.epoch
     new = None if what == 'del' else Entry(value, 0, epoch, tv)
     bad, s2 = None, s
-    if p.epoch != s.epoch:                    # dropped since the check; for those who read that space it is before
+    if p.epoch != s.epoch:                    # dropped since the check; for those that read that space it is before
         s2 = allow(s, key, p.epoch, 1 << (value if new else 0))
     else:
         cur = s.ents[key][0]
@@ -609,7 +609,7 @@ def do_get(cfg, s, i, p, txn, name, op, out):
         return
     label = '%s reads %s = %d' % (name, NAMES[op[1]], result[0])
     if txn.kind == 'see':
-        seen(cfg, s, i, p, txn, label, out, 0 if not result[0] else 1 if result[0] in cfg.txns[1].overlay.values() else -1)
+        seen(cfg, s, i, p, txn, label, out, 0 if not result[0] else 1 if result[0] in cfg.txns[1].changed_keys.values() else -1)
     else:
         out.append((with_proc(s, i, fresh(0, 0)), label, not_allowed(cfg, i, rd, result[0])))
 
@@ -653,7 +653,7 @@ def fresh(txn, pc):
 def initial(cfg):
     first = tuple((None if cfg.absent else Entry(k + 1, 0, 0, TAG + 1 if k == A and cfg.tagged else 0), None)
                   for k in range(3))
-    return State(0, first, (Cell(0, IDLE, 0),) * len(cfg.progs), (0, 0, 0, 0), (0, 0, 0),
+    return State(0, first, (Flag(0, IDLE, 0),) * len(cfg.progs), (0, 0, 0, 0), (0, 0, 0),
                  tuple(Truth(e.ver, e.tv) if e else NONE for e, _ in first), (0, 0, 0), 0, 0, 0, (fresh(0, 0),) * len(cfg.progs))
 
 
@@ -665,8 +665,8 @@ def left_over(cfg, s):
     """Everybody is done; what is wrong?"""
     if any(s.holds):
         return 'a hold is left'
-    if any(c.state != IDLE for c in s.cells) or any(s.plock):
-        return 'a cell or a partition lock is left'
+    if any(c.state != IDLE for c in s.flags) or any(s.plock):
+        return 'a flag or a partition lock is left'
     for key, (cur, pend) in enumerate(s.ents):
         if pend is not None or (cur is not None and cur.tag):
             return '%s is left staged' % NAMES[key]
@@ -718,7 +718,7 @@ def explore(cfg):
                     todo.append(s)
         for s in parent:
             if s not in reach:
-                return len(parent), 'from here on nobody comes to an end', trace(s)
+                return len(parent), 'from here on no transaction comes to an end', trace(s)
     return len(parent), None, None
 
 
@@ -737,9 +737,9 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('unhold_before_settle no_staged_check', 'rmw, at once', 'hold given back before settling, no staged check'),
     ('holds_leak', 'rmw, at once', 'hold not given back'),
     ('settle_before_flip', 'two keys', 'settled before the flip'),
-    ('idle_before_settle', 'two keys', 'cell idle before settling'),
-    ('no_cell_xid', 'two keys, xid', 'no xid in the cell'),
-    ('late_cell_xid', 'two keys, xid', 'xid put into the cell when it has left the ProcArray'),
+    ('idle_before_settle', 'two keys', 'flag idle before settling'),
+    ('no_flag_xid', 'two keys, xid', 'no xid in the flag'),
+    ('late_flag_xid', 'two keys, xid', 'xid put into the flag when it has left the ProcArray'),
     ('asks_clog', 'two keys, xid', 'asked for the commit record, not whether it is in progress'),
     ('no_serial', 'two in a backend, xid', 'no serial in the tag'),
     ('fast_ignores_tag', 'two keys', 'the look without lock does not mind a tag'),

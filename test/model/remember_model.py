@@ -4,19 +4,19 @@
 One query that reads two tables, 1 and 2.  Every interleaving of the atomic steps is explored, breadth first.
 
   X       writers of the tables named, xid drawn any time before the change, possibly changing in a
-          subtransaction ('s').  For each table raise last_xid | mark (flux + 1, version + 1); become visible;
-          flux - 1 for each table.  They abort anywhere.
-          'p': PREPARE instead: mark, px, flux - 1; somebody finishes it later, and nobody is told.
+          subtransaction ('s').  For each table raise last_xid | mark (writers + 1, version + 1); become visible;
+          writers - 1 for each table.  They abort anywhere.
+          'p': PREPARE instead: mark, prepared_xid, writers - 1; it is finished later, without another step.
           '0' changes neither table; it only has an xid.
-  filler  one who computes, for ever: watch each table (none in flux), W = max last_xid, fresh snapshot F, run,
-          install if all watches stand, F.xmin > px, and F sees as ended all who were prepared when the server
-          started and have changed a table.  More than one would not meet each other but in the entry, where the
-          later one wins.
+  filler  computes, for ever: watch each table (no writers in flight), W = max last_xid, fresh snapshot F, run,
+          install if all watches stand, F.xmin > prepared_xid, and F sees as ended all that were prepared when the
+          server started and have changed a table.  Several fillers would meet only in the entry, where the later
+          one wins.
   forget  moves the version of the entry's name (a tag), at any time
-  track   the tables are tracked, and have slots, from some moment on; who has changed them before had no mark.
-          It waits for those who are changing them, as the DDL that it is.
-  slot    the tables are tracked but have no slots yet; they are made any time, with px = next xid - 1, and who
-          has changed a table before does not know of them
+  track   the tables are tracked, and have slots, from some moment on; writers that have changed them before had
+          no mark.  It waits for writers that are changing them, as the DDL that it is.
+  slot    the tables are tracked but have no slots yet; they are made any time, with prepared_xid = next xid - 1,
+          and a writer that has changed a table before does not know of them
   restart any time: words, entry and snapshots are gone, prepared transactions are not
   standby it begins in recovery, where changes are replayed without any marks, and snapshots of that time are
           never served from the cache; the slots are made any time; then it is promoted
@@ -29,7 +29,7 @@ CLAIM     what it gets is what the query gives under S.  The same for the caller
           And an entry is not returned once its name was forgotten after F.
 W is the max of the last_xid of the tables and of boot_xid - 1; a slot begins with last_xid = next xid - 1.  (To raise
 last_xid to that when the first watch after promotion activates the slot comes to the same as boot_xid - 1.)
-A version is never the same twice, so a token is kept as "has fallen since", and who holds a fallen one is sent home.
+A version is never the same twice, so a token is kept as "has fallen since"; a filler with a fallen one ends.
 
 OUTPUT  For each configuration: states, hits that were checked, OK or the violation with a shortest trace.  Each
 mutant lacks one guard and must be killed by its configuration; a [spare] holds without, or in another order.
@@ -43,8 +43,8 @@ from collections import deque, namedtuple
 from multiprocessing import Pool
 
 Snap = namedtuple('Snap', 'xmin xmax xip sub')
-Word = namedtuple('Word', 'flux px last')     # of a table; its version: see above
-Writer = namedtuple('Writer', 'pc xid marked silent')        # silent: has changed what was not tracked yet
+Word = namedtuple('Word', 'writers prepared_xid last')     # of a table; its version: see above
+Writer = namedtuple('Writer', 'pc xid marked silent')      # silent: has changed what was not tracked yet
 Fill = namedtuple('Fill', 'step w snap result tag fallen')
 Entry = namedtuple('Entry', 'result w snap tag forgot fallen')
 State = namedtuple('State', 'nx lc boot old chain hist words entry ws fill tracked recovery restarts forgets')
@@ -71,9 +71,9 @@ class Spec:
         self.code = [('begin', 0)] + [('change', 0)] * (cfg.track or cfg.slot or cfg.standby)
         self.changed = len(self.code)
         if self.prepares:
-            px = [('px', t) for t in self.tables]
+            prepared_xid = [('prepared_xid', t) for t in self.tables]
             self.code += marks + [('prepared', 0)]
-            self.code += (unmarks + px if 'px_after_unmark' in mut else px + unmarks) + [('visible', 0)]
+            self.code += (unmarks + prepared_xid if 'prepared_xid_after_unmark' in mut else prepared_xid + unmarks) + [('visible', 0)]
         else:
             end = unmarks
             if 'last_after_visible' in mut:
@@ -204,7 +204,7 @@ def put(seq, i, value):
 
 
 def fallen(cfg, s, table):
-    """A mark: who watches the table finds out, sooner or later."""
+    """A mark: the watches of the table fall."""
     fill, entry = s.fill, s.entry
     if 'watches_one' in cfg.mut and table == 1:
         return {}
@@ -244,7 +244,7 @@ def writer_steps(cfg, s, i, out):
     def word(**kw):
         return put(s.words, t, s.words[t]._replace(**kw))
 
-    if w.silent and op in ('last', 'mark', 'unmark', 'px'):  # no slot, no trigger
+    if w.silent and op in ('last', 'mark', 'unmark', 'prepared_xid'):  # no slot, no trigger
         go('(no slot)', nxt)
     elif op == 'begin':
         go('begins: xid %d' % s.nx, nxt._replace(xid=s.nx), nx=s.nx + (2 if spec.sub else 1))
@@ -253,13 +253,13 @@ def writer_steps(cfg, s, i, out):
     elif op == 'last':
         go('last_xid of %d' % (t + 1), nxt, words=word(last=max(s.words[t].last, w.xid)))
     elif op == 'mark':
-        go('marks %d' % (t + 1), nxt._replace(marked=w.marked | 1 << t), words=word(flux=s.words[t].flux + 1),
+        go('marks %d' % (t + 1), nxt._replace(marked=w.marked | 1 << t), words=word(writers=s.words[t].writers + 1),
            **fallen(cfg, s, t))
-    elif op == 'px':
-        go('px of %d' % (t + 1), nxt, words=word(px=max(s.words[t].px, w.xid)))
+    elif op == 'prepared_xid':
+        go('prepared_xid of %d' % (t + 1), nxt, words=word(prepared_xid=max(s.words[t].prepared_xid, w.xid)))
     elif op == 'unmark':
         if w.marked >> t & 1:
-            go('flux - 1 of %d' % (t + 1), nxt._replace(marked=w.marked & ~(1 << t)), words=word(flux=s.words[t].flux - 1))
+            go('writers - 1 of %d' % (t + 1), nxt._replace(marked=w.marked & ~(1 << t)), words=word(writers=s.words[t].writers - 1))
         else:
             go('had not marked %d' % (t + 1), nxt)
     elif op == 'prepared':
@@ -288,10 +288,10 @@ def fill_steps(cfg, s, out):
         tag = s.forgets if 'tag_at_install' not in mut else 0
         nxt = nxt._replace(tag=tag, w=0 if 'w_ignores_boot' in mut else s.boot - 1)
     if op == 'watch':
-        if 'watches_one' in mut and t == 1 or s.words[t].flux == 0 or 'ignores_flux' in mut:
+        if 'watches_one' in mut and t == 1 or s.words[t].writers == 0 or 'ignores_writers' in mut:
             go('watches %d' % (t + 1), nxt)
         elif f.step:
-            go('finds %d in flux' % (t + 1), IDLE)
+            go('finds writers of %d in flight' % (t + 1), IDLE)
     elif op == 'last':
         go('W of %d' % (t + 1), nxt._replace(w=max(nxt.w, s.words[t].last)))
     elif op == 'run':
@@ -301,11 +301,11 @@ def fill_steps(cfg, s, out):
         if 'own_fill' in mut and own.xid and own.pc == cfg.specs[0].changed:
             go('is X1, runs under F', nxt._replace(snap=S, result=run_query(s.chain, S) | 1, fallen=s.forgets << 1))
     elif op == 'install':
-        px = max(w.px for w in s.words)
+        prepared_xid = max(w.prepared_xid for w in s.words)
         ended = not any(x in f.snap.xip for x in s.old)
-        if 'boot_of_now' in mut:              # those who are still prepared, not those who were
+        if 'boot_of_now' in mut:              # those that are still prepared, not those that were
             ended = not any(w.xid in s.old and w.xid in f.snap.xip for w in s.ws)
-        good = (f.snap.xmin > px or 'no_px' in mut) and (ended or 'no_boot' in mut)
+        good = (f.snap.xmin > prepared_xid or 'no_prepared_xid' in mut) and (ended or 'no_boot' in mut)
         if good:
             tag = s.forgets if 'tag_at_install' in mut else f.tag
             go('installs', IDLE, entry=Entry(f.result, f.w, f.snap, tag, f.fallen >> 1, False))
@@ -329,8 +329,8 @@ def returned(cfg, s, memo):
 
 # ------------------------------------------------------------------ the world
 def slot_word(cfg, s):
-    px = s.nx - 1 if cfg.slot and 'slot_px_zero' not in cfg.mut else 0
-    return Word(0, px, 0 if 'slot_last_zero' in cfg.mut else s.nx - 1)
+    prepared_xid = s.nx - 1 if cfg.slot and 'slot_prepared_xid_zero' not in cfg.mut else 0
+    return Word(0, prepared_xid, 0 if 'slot_last_zero' in cfg.mut else s.nx - 1)
 
 
 def world_steps(cfg, s, out):
@@ -393,8 +393,8 @@ def explore(cfg):
 # ------------------------------------------------------------------ what is checked
 MUTANTS = [                                   # (name, configuration that kills it, what is missing)
     ('mark_after_visible', 'two', 'marked after it is visible'),
-    ('unmark_before_visible', 'two', 'flux given back before it is visible'),
-    ('ignores_flux', 'two', 'watched although in flux'),
+    ('unmark_before_visible', 'two', 'writers - 1 before it is visible'),
+    ('ignores_writers', 'two', 'watched although writers are in flight'),
     ('snapshot_first', 'two', 'F is taken before the watches'),
     ('no_install_check', 'two', 'installed although a watch has fallen'),
     ('no_hit_check', 'two', 'hit although a watch has fallen'),
@@ -406,23 +406,23 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('w_whatever_xmax', 'three', 'W is not compared with S.xmax'),
     ('up_to_before_w', 'three', 'S need not see W itself'),
     ('last_before_watch', 'two', 'W is read before the words'),
-    ('last_after_unmark', 'two', 'last_xid raised after flux - 1'),
-    ('no_px', 'prepared', 'F.xmin > px not required'),
-    ('px_after_unmark', 'prepared', 'px set after flux - 1'),
-    ('no_boot', 'prepared, restart', 'who was prepared when the server started need not have ended'),
-    ('boot_of_now', 'prepared, restart', 'nor who has ended since F was taken'),
+    ('last_after_unmark', 'two', 'last_xid raised after writers - 1'),
+    ('no_prepared_xid', 'prepared', 'F.xmin > prepared_xid not required'),
+    ('prepared_xid_after_unmark', 'prepared', 'prepared_xid set after writers - 1'),
+    ('no_boot', 'prepared, restart', 'transactions prepared when the server started need not have ended'),
+    ('boot_of_now', 'prepared, restart', 'nor those that have ended since F was taken'),
     ('slot_last_zero', 'track', 'last_xid of a new slot begins with 0'),
     ('slot_last_zero', 'slot', 'last_xid of a slot that the first watch makes begins with 0'),
-    ('slot_px_zero', 'slot', 'px of a slot that the first watch makes begins with 0'),
+    ('slot_prepared_xid_zero', 'slot', 'prepared_xid of a slot that the first watch makes begins with 0'),
     ('slot_last_zero w_ignores_boot', 'prepared, restart', 'the same after a restart'),
     ('w_ignores_boot', 'standby', 'W without boot_xid - 1'),
-    ('own_hit', 'two', 'hit by one who has changed the table itself'),
-    ('own_fill', 'two', 'filled by one who has changed the table itself'),
+    ('own_hit', 'two', 'hit by a transaction that has changed the table itself'),
+    ('own_fill', 'two', 'filled by a transaction that has changed the table itself'),
     ('tag_at_install', 'forget', 'version of the name read when the result is there'),
 ]
 SPARES = [
     ('last_after_mark', 'three', 'last_xid raised after the mark'),
-    ('last_after_visible', 'three', 'last_xid raised when visible, before flux - 1'),
+    ('last_after_visible', 'three', 'last_xid raised when visible, before writers - 1'),
     ('no_w_rule', 'three', 'only S that see all that F saw'),
     ('w_below_xmin', 'three', 'or W < S.xmin'),
     ('w_ignores_boot', 'prepared, restart', 'W without boot_xid - 1 (slots are made after boot)'),

@@ -2,31 +2,32 @@
 """Explicit-state check of slots that are given back and made anew while writers are under way.
 
 A writer marks and unlinks by the slot that it has found when it changed a row.  If the table has another slot by
-then, or had none, its change is not seen by whoever fills under the new one.  So a new slot is "young": nothing is
-filled under it before all transactions of that time have ended, unless it is found out earlier that no writer can be
-under way who does not know of it.
+then, or had none, its change is not seen by a session that fills under the new one.  So a new slot is "young":
+nothing is filled under it before all transactions of that time have ended, unless it is found out earlier that no
+writer can be under way that does not know of it.
 
 One table, one key k, its stripe, two slot numbers, one entry of k under each.  Every interleaving of the atomic steps
 is explored, breadth first.
 
   X       writers: draw an xid at any time; lock the table (RowExclusiveLock) and change the row; look up the table's
-          slot; mark (flux + 1, version or epoch + 1); unlink the entry of k under the slot that was found; become
+          slot; mark (writers + 1, version or epoch + 1); unlink the entry of k under the slot that was found; become
           visible; unmark; give back the lock.  They abort anywhere.
           'r' marks the stripe: it changes a few rows.    'b' marks the slot, or the stripe if it has found none.
           '0' only has an xid.
           'a' attaches the table: waits for the locks of all others (ShareRowExclusiveLock) and keeps them out, has
-              changed a row before, which nobody was told, makes the slot, looks for writers (its own lock does not
+              changed a row before, without a mark, makes the slot, looks for writers (its own lock does not
               count) and marks the slot.  Nothing is filled before it has given back its lock.
-          'p' prepares instead of committing, after its marks: px of what was marked, unmark; and is finished later
-              by somebody who tells nobody.  It keeps its lock until then.
+          'p' prepares instead of committing, after its marks: prepared_xid of what was marked, unmark; it is
+              finished later, without another step, and keeps its lock until then.
   drop    the slot is given back at any time: epoch + 1
-  deny    a writer who finds no slot may be denied one, as all are in use; else it has one made
-  make    by whoever needs it, at either number: young = newest xid if slots were ever dropped or denied, else 0
-  settle  whoever meets a young slot, for ever: read slot and epoch; does nobody hold the table's lock?; then, with
-          the directory locked, if the epoch is the same: epoch + 1, young = 0
-  filler  for ever: look up or make the slot, which is in an epoch; token (stripe, slot; neither in flux, and the slot
-          in that epoch still); fresh snapshot F; load; read max(px, young); if stripe and slot are as in the token and
-          F.xmin is greater: install
+  deny    a writer that finds no slot may be denied one, as all are in use; else it has one made
+  make    by the session that needs it, at either number: young = newest xid if slots were ever dropped or denied,
+          else 0
+  settle  a session that meets a young slot, for ever: read slot and epoch; does no transaction hold the table's
+          lock?; then, with the directory locked, if the epoch is the same: epoch + 1, young = 0
+  filler  for ever: look up or make the slot, which is in an epoch; token (stripe, slot; no writers in flight,
+          and the slot in that epoch still); fresh snapshot F; load; read max(prepared_xid, young); if stripe and
+          slot are as in the token and F.xmin is greater: install
 
 Readers need no process: in EVERY reachable state EVERY snapshot S ever taken looks k up under both numbers, and
 what it gets, if the entry's epoch is the slot's and its W is visible in S, must be what the table shows under S.
@@ -42,9 +43,9 @@ from collections import deque, namedtuple
 from multiprocessing import Pool
 
 Snap = namedtuple('Snap', 'xmin xmax xip')
-Slot = namedtuple('Slot', 'epoch flux px young')             # the table's, or free
+Slot = namedtuple('Slot', 'epoch writers prepared_xid young')    # the table's, or free
 Writer = namedtuple('Writer', 'pc xid found')
-Fill = namedtuple('Fill', 'step slot token snap value px')
+Fill = namedtuple('Fill', 'step slot token snap value prepared_xid')
 Settle = namedtuple('Settle', 'step slot epoch')
 State = namedtuple('State', 'nx lc chain hist where lost locked slots stripe entries ws fills settler drops')
 NONE = -1
@@ -62,7 +63,7 @@ class Spec:
         elif self.attaches:
             self.code = ['begin', 'exclude', 'make', 'check', 'mark', 'visible', 'unmark', 'unlock', 'done']
         elif self.prepares:
-            self.code = ['begin', 'change', 'look', 'mark', 'unlink', 'px', 'unmark', 'visible', 'unlock', 'done']
+            self.code = ['begin', 'change', 'look', 'mark', 'unlink', 'prepared_xid', 'unmark', 'visible', 'unlock', 'done']
         else:
             self.code = ['begin', 'change', 'look', 'mark', 'unlink', 'visible', 'unmark', 'unlock', 'done']
             if 'unlock_before_visible' in mut:
@@ -144,7 +145,7 @@ def made(cfg, s, n):
 
 def marked(s, n, d):
     slots = list(s.slots)
-    slots[n] = slots[n]._replace(flux=slots[n].flux + d, epoch=slots[n].epoch + (d > 0))
+    slots[n] = slots[n]._replace(writers=slots[n].writers + d, epoch=slots[n].epoch + (d > 0))
     return tuple(slots)
 
 
@@ -216,13 +217,13 @@ def writer_steps(cfg, s, i, out):
         if w.found != NONE:
             entries[w.found] = None
         go('unlinks', entries=tuple(entries))
-    elif op == 'px':
+    elif op == 'prepared_xid':
         if by_slot:
             slots = list(s.slots)
-            slots[w.found] = slots[w.found]._replace(px=max(slots[w.found].px, w.xid))
-            go('px', slots=tuple(slots))
+            slots[w.found] = slots[w.found]._replace(prepared_xid=max(slots[w.found].prepared_xid, w.xid))
+            go('prepared_xid', slots=tuple(slots))
         else:
-            go('px', stripe=s.stripe[:2] + (max(s.stripe[2], w.xid),))
+            go('prepared_xid', stripe=s.stripe[:2] + (max(s.stripe[2], w.xid),))
     elif op == 'visible':
         leaves(w.pc + 1, 'is visible', s.chain if spec.idle else s.chain + (w.xid,))
     elif op == 'unmark':
@@ -243,7 +244,7 @@ def filler_steps(cfg, s, i, out):
         return t._replace(fills=t.fills[:i] + (new,) + t.fills[i + 1:])
 
     if any(p.attaches and holds_lock(w, p) for w, p in zip(s.ws, cfg.specs)) and f.step < 2:
-        return                                # not ACTIVE: somebody has a lock for DDL
+        return                                # not ACTIVE: a transaction has a lock for DDL
     if f.step == 0:
         if s.locked:
             return
@@ -252,8 +253,8 @@ def filler_steps(cfg, s, i, out):
             out.append((set_fill(t, f._replace(step=1, slot=n, token=t.slots[n].epoch)), '%s has slot %d' % (name, n)))
     elif f.step == 1:
         slot = s.slots[f.slot]
-        if slot.flux or s.stripe[0] or slot.epoch != f.token:
-            out.append((set_fill(s, IDLE_FILL), name + ' meets flux, or another epoch'))
+        if slot.writers or s.stripe[0] or slot.epoch != f.token:
+            out.append((set_fill(s, IDLE_FILL), name + ' meets writers in flight, or another epoch'))
         else:
             out.append((set_fill(s, f._replace(step=2, token=(slot.epoch, s.stripe[1]))), name + ' token'))
     elif f.step == 2:
@@ -261,19 +262,19 @@ def filler_steps(cfg, s, i, out):
         out.append((set_fill(s, f._replace(step=3, snap=S, value=table(s.chain, S))), name + ' loads under ' + show(S)))
     elif f.step == 3:
         slot = s.slots[f.slot]
-        px = max(s.stripe[2], slot.px, slot.young)
-        if 'px_last' in mut:
-            same = slot.flux == 0 and f.token == (slot.epoch, s.stripe[1]) and s.stripe[0] == 0
+        prepared_xid = max(s.stripe[2], slot.prepared_xid, slot.young)
+        if 'prepared_xid_last' in mut:
+            same = slot.writers == 0 and f.token == (slot.epoch, s.stripe[1]) and s.stripe[0] == 0
             out.append((set_fill(s, f._replace(step=4) if same else IDLE_FILL), name + ' compares'))
         else:
-            out.append((set_fill(s, f._replace(step=4, px=px)), name + ' reads px'))
+            out.append((set_fill(s, f._replace(step=4, prepared_xid=prepared_xid)), name + ' reads prepared_xid'))
     else:
         slot = s.slots[f.slot]
-        px = max(s.stripe[2], slot.px, slot.young) if 'px_last' in mut else f.px
-        same = slot.flux == 0 and f.token == (slot.epoch, s.stripe[1]) and s.stripe[0] == 0
-        if 'px_last' in mut:
+        prepared_xid = max(s.stripe[2], slot.prepared_xid, slot.young) if 'prepared_xid_last' in mut else f.prepared_xid
+        same = slot.writers == 0 and f.token == (slot.epoch, s.stripe[1]) and s.stripe[0] == 0
+        if 'prepared_xid_last' in mut:
             same = True
-        if same and f.snap.xmin > px:
+        if same and f.snap.xmin > prepared_xid:
             entries = list(s.entries)
             entries[f.slot] = (f.value, f.token[0])
             t = s._replace(entries=tuple(entries))
@@ -379,11 +380,11 @@ def explore(cfg):
 MUTANTS = [                                   # (name, configuration that kills it, what is missing)
     ('never_young', 'dropped', 'a new slot is trusted at once'),
     ('never_young', 'denied', 'the same, of one that was denied before'),
-    ('no_check', 'dropped, bulk', 'young no longer, whoever holds the lock'),
+    ('no_check', 'dropped, bulk', 'young no longer, also if a writer holds the lock'),
     ('check_before_made', 'denied', 'looked for writers before the slot can be found'),
     ('epoch_kept', 'dropped, bulk', 'a token from before it was settled is good'),
     ('clear_first', 'dropped, bulk', 'young is cleared before the epoch moves'),
-    ('px_last', 'dropped, bulk', 'px is read after the token is compared'),
+    ('prepared_xid_last', 'dropped, bulk', 'prepared_xid is read after the token is compared'),
     ('any_epoch', 'lost, dropped twice', 'settles a slot that was made anew meanwhile'),
     ('unlock_before_visible', 'dropped, bulk', 'locks are given back before the change is visible'),
 ]
