@@ -26,8 +26,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "attach/detach.h"
@@ -189,41 +187,21 @@ can_flush(Oid relid)
 		!IsolationUsesXactSnapshot();
 }
 
+static void
+flush_at(void *arg)
+{
+	cs_detach_flush(*(Oid *) arg);
+}
+
 /* An error here is not one of the command's. */
 void
 cs_repair_flush(Oid relid)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
 	if (!cs_class_ownercheck(relid, GetUserId()))
 		return;					/* the command says so */
 	LockRelationOid(relid, ShareRowExclusiveLock);
-	if (!can_flush(relid))
-		return;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		cs_detach_flush(relid);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		cs_flush_say_failed(relid, error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	if (can_flush(relid))
+		(void) cs_flush_or_warn(relid, flush_at, &relid);
 }
 
 /* ----- mending ----- */

@@ -25,7 +25,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -34,7 +33,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/typcache.h"
 
 #include "relation/owner.h"
@@ -135,6 +133,17 @@ cs_apply_is_transient(int sqlerrcode)
 			return true;
 	}
 	return false;
+}
+
+/* As cs_attempt_run(), but an error that may pass by itself is thrown. */
+ErrorData *
+cs_apply_attempt(CsAttempt work, void *arg)
+{
+	ErrorData  *error = cs_attempt_run(work, arg);
+
+	if (error != NULL && cs_apply_is_transient(error->sqlerrcode))
+		ReThrowError(error);
+	return error;
 }
 
 /* Will every row fail alike, until the owner has mended something? */
@@ -355,39 +364,38 @@ write_unlocked(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 
 /* ----- subtransactions ----- */
 
+typedef struct Trial
+{
+	Apply	   *apply;
+	const Alike *group;
+	CsApplyItem **items;
+	int			n;
+} Trial;
+
+static void
+write_trial(void *arg)
+{
+	Trial	   *trial = arg;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (trial->apply->mode == CS_APPLY_SKIP)
+		write_unlocked(trial->apply, trial->group, trial->items, trial->n);
+	else
+		write_items(trial->apply, trial->group, trial->items, trial->n);
+	SPI_finish();
+}
+
 /* False, with nothing done: it failed. */
 static bool
 try_items(Apply *apply, const Alike *group, CsApplyItem **items, int n,
 		  ErrorData **error)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Trial		trial = {apply, group, items, n};
 	Writing		outer = writing;
 
-	*error = NULL;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
-		if (apply->mode == CS_APPLY_SKIP)
-			write_unlocked(apply, group, items, n);
-		else
-			write_items(apply, group, items, n);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		*error = CopyErrorData();
-		FlushErrorState();
-		writing = outer;
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	*error = cs_attempt_run(write_trial, &trial);
+	writing = outer;
 	return *error == NULL;
 }
 

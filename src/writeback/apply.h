@@ -11,6 +11,7 @@
 
 #include "relation/key.h"
 #include "writeback/delta.h"
+#include "xact/attempt.h"
 
 typedef enum CsApplied
 {
@@ -63,5 +64,6 @@ extern int	cs_apply_trigger_depth(void);
 
 /* May this error pass by itself? */
 extern bool cs_apply_is_transient(int sqlerrcode);
+extern ErrorData *cs_apply_attempt(CsAttempt work, void *arg);
 
 #endif							/* CS_APPLY_H */

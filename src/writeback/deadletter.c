@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -33,7 +32,6 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -172,6 +170,24 @@ store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
 	SPI_finish();
 }
 
+typedef struct Text
+{
+	CsBinding  *binding;
+	const CsApplyItem *item;
+	bytea	   *portable;
+	Jsonb	   *content;
+} Text;
+
+static void
+make_text(void *arg)
+{
+	Text	   *text = arg;
+	const CsApplyItem *item = text->item;
+
+	text	  ->portable = cs_portable_from_delta(text->binding, item->rowkey, item->delta);
+	text	  ->content = cs_portable_to_jsonb(text->binding, item->rowkey, item->delta);
+}
+
 /*
  * As text, for people and for other times.  Where a value has no text, as an output
  * function fails, it is as it was in memory, and nobody can deliver that.
@@ -179,36 +195,18 @@ store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
 static bool
 try_text(CsBinding *binding, const CsApplyItem *item, bytea **portable, Jsonb **content)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	Text text = {binding, item};
+	ErrorData  *error = cs_apply_attempt(make_text, &text);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
+	if (error != NULL)
 	{
-		*portable = cs_portable_from_delta(binding, item->rowkey, item->delta);
-		*content = cs_portable_to_jsonb(binding, item->rowkey, item->delta);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (cs_apply_is_transient(error->sqlerrcode))
-			ReThrowError(error);
 		FreeErrorData(error);
+		return false;
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return done;
+	*portable = text.portable;
+	*content = text.content;
+
+	return true;
 }
 
 void
@@ -350,6 +348,22 @@ deliver(const Letter *letter, bytea *change, Failure *failure)
 	return item.outcome == CS_APPLIED;
 }
 
+typedef struct Delivery
+{
+	const Letter *letter;
+	bytea	   *change;
+	Failure    *failure;
+	bool		delivered;
+} Delivery;
+
+static void
+make_delivery(void *arg)
+{
+	Delivery   *delivery = arg;
+
+	delivery->delivered = deliver(delivery->letter, delivery->change, delivery->failure);
+}
+
 /*
  * The same in a subtransaction.  What may pass by itself is the user's to try
  * again; any other error is the dead letter's.
@@ -357,34 +371,13 @@ deliver(const Letter *letter, bytea *change, Failure *failure)
 static bool
 try_deliver(const Letter *letter, bytea *change, Failure *failure)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile caught = NULL;
-	volatile bool delivered = false;
+	Delivery	delivery = {letter, change, failure, false};
+	ErrorData  *error = cs_apply_attempt(make_delivery, &delivery);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		delivered = deliver(letter, change, failure);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		caught = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (caught == NULL)
-		return delivered;
-	if (cs_apply_is_transient(caught->sqlerrcode))
-		ReThrowError(caught);
-	fail(failure, caught->sqlerrcode, caught->message);
-	FreeErrorData(caught);
+	if (error == NULL)
+		return delivery.delivered;
+	fail(failure, error->sqlerrcode, error->message);
+	FreeErrorData(error);
 	return false;
 }
 

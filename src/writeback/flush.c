@@ -31,7 +31,6 @@
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -138,39 +137,33 @@ take_key_apart(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *apa
 	apart->folded += folded;
 }
 
+typedef struct Taking
+{
+	CsBinding  *binding;
+	const CsKey *key;
+	uint64		boundary;
+	Batch	   *batch;
+} Taking;
+
+static void
+take_one(void *arg)
+{
+	Taking	   *taking = arg;
+
+	take_key(taking->binding, taking->key, taking->boundary, taking->batch);
+}
+
 /* False, and nothing done: there was an error that will not pass. */
 static bool
 try_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	Taking		taking = {binding, key, boundary, batch};
+	ErrorData  *error = cs_apply_attempt(take_one, &taking);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		take_key(binding, key, boundary, batch);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (cs_apply_is_transient(error->sqlerrcode))
-			ReThrowError(error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return done;
+	if (error == NULL)
+		return true;
+	FreeErrorData(error);
+	return false;
 }
 
 /*
@@ -224,36 +217,20 @@ take_all(CsBinding *binding, uint64 boundary, bool careful, Batch *batch, Batch 
 
 /* ----- marking ----- */
 
-/* What the journal is to have; NULL, and an error: a value has no text. */
-static bytea *
-try_portable(CsBinding *binding, const CsApplyItem *item, ErrorData **error)
+typedef struct Carried
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	bytea	   *volatile portable = NULL;
+	CsBinding  *binding;
+	const CsApplyItem *item;
+	bytea	   *portable;		/* what the journal is to have */
+} Carried;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		portable = cs_portable_from_delta(binding, item->rowkey, item->delta);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		*error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (cs_apply_is_transient((*error)->sqlerrcode))
-			ReThrowError(*error);
-		portable = NULL;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return portable;
+static void
+make_portable(void *arg)
+{
+	Carried    *carried = arg;
+
+	carried->portable = cs_portable_from_delta(carried->binding, carried->item->rowkey,
+											   carried->item->delta);
 }
 
 /*
@@ -264,16 +241,16 @@ try_portable(CsBinding *binding, const CsApplyItem *item, ErrorData **error)
 static bool
 carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
 {
-	bytea	   *portable;
+	Carried		carried = {binding, item};
 	ErrorData  *error;
 	CsAsOwner	saved;
 
 	if (!binding->options.durable)
 		return true;
-	portable = try_portable(binding, item, &error);
-	if (portable != NULL)
+	error = cs_apply_attempt(make_portable, &carried);
+	if (error == NULL)
 	{
-		cs_journal_write(binding->relid, boundary, portable);
+		cs_journal_write(binding->relid, boundary, carried.portable);
 		return true;
 	}
 	cs_owner_begin(&saved, binding->owner);
@@ -439,6 +416,22 @@ attempt(CsBinding *binding, bool skip_locked, bool careful)
 	return rows;
 }
 
+typedef struct Flush
+{
+	CsBinding  *binding;
+	bool		skip_locked;
+	bool		careful;
+	uint64		rows;
+} Flush;
+
+static void
+make_flush(void *arg)
+{
+	Flush	   *flush = arg;
+
+	flush->rows = attempt(flush->binding, flush->skip_locked, flush->careful);
+}
+
 /*
  * The attempt in a subtransaction; false: it met a cancel, or has to be careful,
  * and is undone.
@@ -446,40 +439,25 @@ attempt(CsBinding *binding, bool skip_locked, bool careful)
 static bool
 try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext mine = AllocSetContextCreate(context, "cache_strategies flush",
+	MemoryContext mine = AllocSetContextCreate(CurrentMemoryContext,
+											   "cache_strategies flush",
 											   ALLOCSET_DEFAULT_SIZES);
-	volatile bool again = false;
-	ErrorData  *volatile error = NULL;
+	MemoryContext old = MemoryContextSwitchTo(mine);
+	Flush		flush = {binding, skip_locked, *careful};
+	ErrorData  *error;
 
 	met_cancel = false;
 	was_taking = false;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(mine);
-	PG_TRY();
-	{
-		*rows = attempt(binding, skip_locked, *careful);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		again = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (again && was_taking && !*careful && !cs_apply_is_transient(error->sqlerrcode))
+	error = cs_attempt_run(make_flush, &flush);
+	MemoryContextSwitchTo(old);
+	if (error == NULL)
+		*rows = flush.rows;
+	else if (was_taking && !*careful && !cs_apply_is_transient(error->sqlerrcode))
 		*careful = true;
-	else
-	if (again && !met_cancel)
+	else if (!met_cancel)
 		ReThrowError(error);
 	MemoryContextDelete(mine);
-	return !again;
+	return error == NULL;
 }
 
 /* A row that is newer than the snapshot would seem to be gone. */
@@ -559,6 +537,7 @@ typedef struct Replay
 	MemoryContext context;
 	cs_replay_hash *keys;
 	bool		careful;		/* each delta in a subtransaction of its own */
+	uint64		read;			/* records of the journal */
 } Replay;
 
 /* Into the current context. */
@@ -585,32 +564,19 @@ read_one(Replay *replay, uint64 stamp, bytea *portable)
 	known->delta = delta;
 }
 
-/* NULL: it went well. */
-static ErrorData *
-try_one(Replay *replay, uint64 stamp, bytea *portable)
+typedef struct Reading
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	Replay	   *replay;
+	uint64		stamp;
+	bytea	   *portable;
+} Reading;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		read_one(replay, stamp, portable);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+static void
+read_alone(void *arg)
+{
+	Reading    *reading = arg;
+
+	read_one(reading->replay, reading->stamp, reading->portable);
 }
 
 /* In stamp order. */
@@ -624,10 +590,9 @@ replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
 		read_one(replay, stamp, portable);
 	else
 	{
-		ErrorData  *error = try_one(replay, stamp, portable);
+		Reading		reading = {replay, stamp, portable};
+		ErrorData  *error = cs_apply_attempt(read_alone, &reading);
 
-		if (error != NULL && cs_apply_is_transient(error->sqlerrcode))
-			ReThrowError(error);
 		if (error != NULL)
 		{
 			cs_deadletter_store_unread(replay->binding, written_for, portable, error);
@@ -638,18 +603,17 @@ replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
 }
 
 /* As the owner: input functions may run what the owner of a domain has written. */
-static uint64
-read_journal(Replay *replay)
+static void
+read_journal(void *arg)
 {
+	Replay	   *replay = arg;
 	CsAsOwner	saved;
-	uint64		read;
 
 	MemoryContextReset(replay->context);
 	replay->keys = cs_replay_create(replay->context, 1024, NULL);
 	cs_owner_begin(&saved, replay->binding->owner);
-	read = cs_journal_read(replay->binding->relid, replay_one, replay);
+	replay->read = cs_journal_read(replay->binding->relid, replay_one, replay);
 	cs_owner_end(&saved);
-	return read;
 }
 
 /*
@@ -659,34 +623,15 @@ read_journal(Replay *replay)
 static uint64
 read_journal_or_less(Replay *replay)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile uint64 read = 0;
+	ErrorData  *error = cs_apply_attempt(read_journal, replay);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
+	if (error != NULL)
 	{
-		read = read_journal(replay);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (cs_apply_is_transient(error->sqlerrcode))
-			ReThrowError(error);
+		FreeErrorData(error);
 		replay->careful = true;
+		read_journal(replay);
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return replay->careful ? read_journal(replay) : read;
+	return replay->read;
 }
 
 static uint64
@@ -780,8 +725,8 @@ cs_flush_replay(Oid relid)
 	return rows;
 }
 
-void
-cs_flush_say_failed(Oid relid, const ErrorData *error)
+static void
+warn(Oid relid, const ErrorData *error)
 {
 	char	   *name = get_rel_name(relid);
 
@@ -792,4 +737,22 @@ cs_flush_say_failed(Oid relid, const ErrorData *error)
 			 error->detail != NULL ? errdetail_internal("%s: %s", error->message, error->detail) :
 			 errdetail_internal("%s", error->message),
 			 error->hint != NULL ? errhint("%s", error->hint) : 0));
+}
+
+/*
+ * Does work that flushes the table, in a subtransaction.  False: it failed, and a
+ * WARNING has said that the table could not be flushed, and why.  A cancellation
+ * is thrown.
+ */
+bool
+cs_flush_or_warn(Oid relid, CsAttempt work, void *arg)
+{
+	ErrorData  *error = cs_attempt_run(work, arg);
+
+	if (error == NULL)
+		return true;
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	warn(relid, error);
+	return false;
 }

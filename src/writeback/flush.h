@@ -8,6 +8,8 @@
 #ifndef CS_FLUSH_H
 #define CS_FLUSH_H
 
+#include "xact/attempt.h"
+
 /*
  * Write the table's deferred writes to it, in the current transaction; returns
  * how many rows were written.  Errors that may pass by themselves are thrown.
@@ -33,8 +35,6 @@ extern void cs_flush_require_level(void);
 
 /* Keep the table from being flushed by others until the transaction ends. */
 extern void cs_flush_hold(Oid relid);
-
-/* A WARNING that the table could not be flushed, and why. */
-extern void cs_flush_say_failed(Oid relid, const ErrorData *error);
+extern bool cs_flush_or_warn(Oid relid, CsAttempt work, void *arg);
 
 #endif							/* CS_FLUSH_H */

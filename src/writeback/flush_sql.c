@@ -15,7 +15,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "access/xlog.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -24,7 +23,6 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -67,43 +65,30 @@ flush_one(CsBinding *binding, int patience)
 	return cs_flush_table(binding->relid, false);
 }
 
+typedef struct OneOfMany
+{
+	CsBinding  *binding;
+	uint64		rows;
+} OneOfMany;
+
+static void
+flush_one_of_many(void *arg)
+{
+	OneOfMany  *one = arg;
+
+	one->rows = flush_one(one->binding, SHORT_MS);
+}
+
 /*
- * One of many: if it cannot be flushed, that is said, and the others are.  One
- * that has not been replayed as that fails is not waited for.
+ * If it cannot be flushed, that is said, and the others are.  One that has not
+ * been replayed as that fails is not waited for.
  */
 static uint64
 flush_or_warn(CsBinding *binding)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Oid			relid = binding->relid;
-	volatile uint64 rows = 0;
+	OneOfMany	one = {binding, 0};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		rows = flush_one(binding, SHORT_MS);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		cs_flush_say_failed(relid, error);
-		rows = 0;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return rows;
+	return cs_flush_or_warn(binding->relid, flush_one_of_many, &one) ? one.rows : 0;
 }
 
 static bool

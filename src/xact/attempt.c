@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * attempt.c
- *		What the flush worker tries, and what it does when that fails.
+ *		Work that may fail: in a subtransaction, or in a transaction of the
+ *		flush worker's.
  *
- * Whatever it does is a transaction of its own, so that an error undoes that
+ * Whatever the flush worker does is a transaction of its own, so that an error undoes that
  * and nothing else, and the process goes on.  The error is logged, but the same
  * one only once in a while, as what has failed will often fail again; and it is
  * tried again after a delay that grows.
@@ -29,6 +30,7 @@
 #include "storage/lock.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -54,6 +56,41 @@ volatile sig_atomic_t cs_attempt_timed_out = false;
 
 static TimeoutId cancellation = MAX_TIMEOUTS;
 static TimeoutId insistence;
+
+/* ----- in a subtransaction ----- */
+
+/*
+ * NULL: the work is done; else what happened, in the caller's memory context, and
+ * nothing is done.  The work runs in that context.  Any error is kept: the
+ * caller throws again (ReThrowError) what it cannot answer for, such as a
+ * cancellation.
+ */
+ErrorData *
+cs_attempt_run(CsAttempt work, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		work(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
+}
 
 /* ----- limits ----- */
 
@@ -125,9 +162,9 @@ explain_timeout(ErrorData *error, int limit)
 /* ----- attempts ----- */
 
 /*
- * NULL: it went well; else what happened, in the caller's memory context,
- * which must not be the transaction's.  What follows from it is left to the
- * caller.
+ * Does the work in a transaction of its own, with an active snapshot.  NULL: it
+ * went well; else what happened, in the caller's memory context, which must not be
+ * the transaction's.  What follows from it is left to the caller.
  *
  * After 'limit' milliseconds the work is cancelled, and cs_attempt_timed_out
  * is set; if it goes on all the same, the process ends.  0: no limit.  What a

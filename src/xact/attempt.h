@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * attempt.h
- *		Work that the flush worker tries, and tries again later if it fails.
+ *		Work that may fail: in a subtransaction, or in a transaction of the
+ *		flush worker's, which tries again later.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,8 +22,9 @@ typedef struct CsTrouble
 	TimestampTz logged;
 } CsTrouble;
 
-/* Called in a transaction of its own, with an active snapshot. */
 typedef void (*CsAttempt) (void *arg);
+
+extern ErrorData *cs_attempt_run(CsAttempt work, void *arg);
 
 extern void cs_attempt_set_options(void);
 

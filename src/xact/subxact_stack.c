@@ -24,6 +24,7 @@ typedef struct Member
 static Member members[8];
 static int	n_members = 0;
 
+/* When the library is loaded; stacks are served in this order. */
 void
 cs_subxact_join(CsSubxactStack *stack, const CsSubxactOps *ops)
 {
@@ -35,6 +36,7 @@ cs_subxact_join(CsSubxactStack *stack, const CsSubxactOps *ops)
 	};
 }
 
+/* The current subtransaction's level; made if there is none, which may fail. */
 CsSubxactLevel *
 cs_subxact_level(CsSubxactStack *stack)
 {
@@ -64,6 +66,7 @@ pop_level(CsSubxactStack *stack)
 		pfree(level);
 }
 
+/* Takes the innermost item off; NULL: there is none. */
 CsSubxactItem *
 cs_subxact_pop(CsSubxactStack *stack)
 {

@@ -58,15 +58,9 @@ typedef struct CsSubxactOps
 	void		(*discard) (CsSubxactItem *item);
 } CsSubxactOps;
 
-/* When the library is loaded; stacks are served in this order. */
 extern void cs_subxact_join(CsSubxactStack *stack, const CsSubxactOps *ops);
-
-/* The current subtransaction's level; made if there is none, which may fail. */
 extern CsSubxactLevel *cs_subxact_level(CsSubxactStack *stack);
-
-/* Take the innermost item off; NULL: there is none. */
 extern CsSubxactItem *cs_subxact_pop(CsSubxactStack *stack);
-
 extern void cs_subxact_committed(SubTransactionId sub, SubTransactionId parent);
 extern void cs_subxact_aborted(SubTransactionId sub);
 
