@@ -2,29 +2,32 @@
  *
  * launcher.c
  *		The launcher: starts a worker for each database that has refresh
- *		requests waiting, and one for each that has write_back tables.
+ *		requests, and one for each database that has write_back tables.
  *
- * It runs from the moment the server can be written to, which it also notes
+ * It runs from the moment when the server accepts writes, which it also notes
  * (cs_snapshot_boot).  It reads pg_database but is connected to no database.
- * Whoever queues a request of a database that nobody serves, or meets a
- * write_back table whose database has no flush worker, sets its latch; the
- * postmaster does when a worker has started or ended.
+ * Its latch is set by a backend that queues a request for a database without a
+ * worker, or that meets a write_back table whose database has no flush worker;
+ * and by the postmaster when a worker has started or ended.
  *
- * A crash may have left deferred writes in a database that nobody asks for, so
- * after its start the launcher has a flush worker look into each of them, few
- * at a time.  One that finds nothing ends and says that it is done; any other
- * that ends is started again, after a delay that grows until one has run well.
+ * A crash may have left deferred writes in a database that no session uses.
+ * So after its start the launcher makes a flush worker look into each
+ * database, few at a time.  A worker that finds nothing ends and reports that
+ * it is done.  One that ends otherwise is started again, after a delay that
+ * grows until a worker has run for a while.
  *
- * DROP DATABASE is caught here as well, in the session that does it: the
- * workers of that database have to go before the others are counted.
+ * DROP DATABASE is handled here as well, in the session that executes it: the
+ * workers of that database must end before the sessions are counted.
  *
  * Which workers were started is known to this process only.  After a restart
- * of the launcher it is not, and a second worker for the same database finds
- * the first in the queue's lists and ends.
+ * of the launcher, a second worker for the same database finds the first in
+ * the queue's lists and ends.
  *
- * A worker cannot see whether only it was told to end, or the server is
- * stopping.  It takes the latter to be so when the launcher was told as well
+ * A worker cannot tell whether only it was told to end or the server is
+ * stopping. It assumes the latter if the launcher was told to end as well
  * (flusher.c).
+ *
+ * Everything here is local to the process; what is shared is in store/queue.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -59,57 +62,61 @@
 #include "xact/snapshot.h"
 
 #define RESTART_SECONDS	5		/* of the launcher */
-#define RETRY_MS		5000	/* when there was no room for a worker */
-#define SHORT_LIFE_MS	1000	/* a worker that ends so soon has failed */
+#define RETRY_MS		5000	/* interval of retries when no worker could be
+								 * registered */
+#define SHORT_LIFE_MS	1000	/* a worker that ends within this time has
+								 * failed */
 
 /* Flush workers. */
-#define MAX_STARTING	2		/* that do not yet know what they have to do */
-#define MIN_DELAY_MS	1000	/* before one that ended is started again */
+#define MAX_STARTING	2		/* number of workers that do not know yet what
+								 * there is to do */
+#define MIN_DELAY_MS	1000	/* before a worker that ended is started again */
 #define MAX_DELAY_MS	30000
-#define RAN_WELL_MS		60000	/* after this the delay is the shortest again */
+#define RAN_WELL_MS		60000	/* after this time the delay is reset */
 
 #define FOREVER			PG_INT64_MAX
 
-/* Process-local: a worker that refreshes. */
+/* A refresh worker. */
 typedef struct Started
 {
-	Oid			database;		/* InvalidOid: free */
-	BackgroundWorkerHandle *handle; /* NULL: it failed and may not start again
-									 * before 'at' */
-	TimestampTz at;				/* when it was started */
+	Oid			database;		/* InvalidOid if free */
+	BackgroundWorkerHandle *handle; /* NULL if it failed and must not be
+									 * started before 'at' */
+	TimestampTz at;				/* start time */
 } Started;
 
-/* Process-local: a database that has, or is to have, a flush worker. */
+/* A database that has, or is to have, a flush worker. */
 typedef struct Flusher
 {
 	Oid			database;
 	bool		wanted;
-	bool		urgent;			/* somebody may be waiting */
-	BackgroundWorkerHandle *handle; /* NULL: we have not started one */
-	TimestampTz at;				/* when it was started, or may be */
-	int			delay;			/* ms, after the next failure */
+	bool		urgent;			/* a session may be waiting for it */
+	BackgroundWorkerHandle *handle; /* NULL if this launcher has started none */
+	TimestampTz at;				/* time of the start, or of the earliest next
+								 * start */
+	int			delay;			/* in milliseconds, after the next failure */
 } Flusher;
 
-/* Process-local: a process that flushes one table. */
+/* A process that flushes one table. */
 typedef struct Alone
 {
 	int			slot;
 	Oid			database;
 	Oid			relid;
 	Oid			owner;
-	BackgroundWorkerHandle *handle; /* NULL: free */
+	BackgroundWorkerHandle *handle; /* NULL if free */
 } Alone;
 
 static Alone alones[CS_QUEUE_ALONE];
-static int	next_alone = 0;		/* slot that is asked first */
+static int	next_alone = 0;		/* slot that is considered first */
 static Started started[CS_QUEUE_SERVERS];
-static bool complained = false; /* that there was no room for a worker */
+static bool complained = false; /* that no worker could be registered */
 static List *flushers = NIL;	/* in TopMemoryContext */
 static bool complained_flusher = false;
-static bool scanned = false;	/* pg_database, for databases to look into */
+static bool scanned = false;	/* whether pg_database was searched */
 static object_access_hook_type prev_object_access_hook = NULL;
 
-/* ----- workers that refresh ----- */
+/* ----- refresh workers ----- */
 
 static Started *
 started_for(Oid database)
@@ -120,7 +127,10 @@ started_for(Oid database)
 	return NULL;
 }
 
-/* Forget the workers that have ended, those that failed only after a while. */
+/*
+ * Forget the workers that have ended; those that have failed only after
+ * RETRY_MS.
+ */
 static void
 forget_ended(void)
 {
@@ -150,7 +160,10 @@ forget_ended(void)
 	}
 }
 
-/* The handle is in TopMemoryContext; NULL if no worker can be had now. */
+/*
+ * Register a worker.  The handle is in TopMemoryContext; NULL if no worker can
+ * be registered now.
+ */
 static BackgroundWorkerHandle *
 register_worker(Oid database, const char *function, const char *kind, Datum arg)
 {
@@ -186,7 +199,7 @@ complain(void)
 	complained = true;
 }
 
-/* False: try again later. */
+/* Start a refresh worker.  Returns false if that must be tried again later. */
 static bool
 start_worker(Oid database)
 {
@@ -210,6 +223,9 @@ start_worker(Oid database)
 	return true;
 }
 
+/*
+ * Whether the database exists.  Runs a transaction.
+ */
 static bool
 database_exists(Oid database)
 {
@@ -222,7 +238,10 @@ database_exists(Oid database)
 	return exists;
 }
 
-/* False: some database could not be helped yet. */
+/*
+ * Start the refresh workers that are missing.  Returns false if that must be
+ * tried again later.
+ */
 static bool
 start_workers(void)
 {
@@ -243,6 +262,9 @@ start_workers(void)
 
 /* ----- flush workers ----- */
 
+/*
+ * Entry of a database, made if necessary.
+ */
 static Flusher *
 flusher_of(Oid database)
 {
@@ -274,6 +296,9 @@ want_flusher(Oid database, bool urgent)
 	f->urgent = urgent;
 }
 
+/*
+ * Want a flush worker for each database.
+ */
 static void
 scan_databases(void)
 {
@@ -289,7 +314,7 @@ scan_databases(void)
 	{
 		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
 
-		/* below -1 is what an interrupted DROP DATABASE leaves */
+		/* values below -1 are left by an interrupted DROP DATABASE */
 		if (form->datallowconn && form->datconnlimit >= -1)
 			want_flusher(form->oid, false);
 	}
@@ -300,8 +325,8 @@ scan_databases(void)
 }
 
 /*
- * Tables that have been met and have no worker.  If their database has one, it
- * has to look again.
+ * Find the tables that need a flush worker.  If their database has one, it
+ * must look for tables again.
  */
 static void
 find_wanted(void)
@@ -320,6 +345,9 @@ find_wanted(void)
 	}
 }
 
+/*
+ * Note that a flush worker has ended, and when to start it again.
+ */
 static void
 note_end(Flusher *f, TimestampTz now)
 {
@@ -341,7 +369,7 @@ note_end(Flusher *f, TimestampTz now)
 	f->delay = Min(f->delay * 2, MAX_DELAY_MS);
 }
 
-/* Workers of ours that have not got to know what there is to do. */
+/* Number of our flush workers that do not know yet what there is to do. */
 static int
 count_starting(void)
 {
@@ -370,7 +398,7 @@ complain_flusher(void)
 	complained_flusher = true;
 }
 
-/* Returns when to look again. */
+/* Start a flush worker.  Returns when to look again. */
 static TimestampTz
 start_flusher(Flusher *f, TimestampTz now)
 {
@@ -394,7 +422,7 @@ start_flusher(Flusher *f, TimestampTz now)
 	return FOREVER;
 }
 
-/* The same for a database that may not need one, or have one. */
+/* As start_flusher(), for a database that may need no worker, or have one. */
 static TimestampTz
 see_to_flusher(Flusher *f, TimestampTz now)
 {
@@ -404,14 +432,17 @@ see_to_flusher(Flusher *f, TimestampTz now)
 		return FOREVER;
 	state = cs_queue_flusher_state(f->database);
 	if (state == CS_FLUSHER_SERVING)
-		f->wanted = false;		/* an earlier launcher's */
+		f->wanted = false;		/* started by an earlier launcher */
 	if (state != CS_FLUSHER_NONE)
-		return FOREVER;			/* it will tell us */
+		return FOREVER;			/* that worker will wake us */
 	if (!f->urgent && count_starting() >= MAX_STARTING)
 		return FOREVER;
 	return start_flusher(f, now);
 }
 
+/*
+ * Start the flush workers that are missing.  Returns when to look again.
+ */
 static TimestampTz
 start_flushers(void)
 {
@@ -449,7 +480,10 @@ alone_has_ended(Alone *a)
 	return GetBackgroundWorkerPid(a->handle, &pid) == BGWH_STOPPED;
 }
 
-/* The flush worker is told, as the process may have died. */
+/*
+ * Note which processes have ended.  The flush worker is woken, since the
+ * process may have failed.
+ */
 static void
 note_alone_ends(void)
 {
@@ -470,7 +504,7 @@ note_alone_ends(void)
 	}
 }
 
-/* A free place; NULL if there is none, or a table of this owner has one. */
+/* A free place; NULL if there is none, or if a table of this owner has one. */
 static Alone *
 place_for(Oid database, Oid owner)
 {
@@ -488,7 +522,10 @@ place_for(Oid database, Oid owner)
 	return place;
 }
 
-/* False: there is no room for a worker. */
+/*
+ * Start a process for the table of this slot, if it wants one.  Returns false
+ * if no worker could be registered.
+ */
 static bool
 start_alone(int slot)
 {
@@ -516,7 +553,10 @@ start_alone(int slot)
 	return true;
 }
 
-/* In turns, so that no table has to wait for ever.  False: try again later. */
+/*
+ * Start the processes that are wanted, in turns so that each table is served.
+ * Returns false if that must be tried again later.
+ */
 static bool
 start_alones(void)
 {
@@ -531,6 +571,9 @@ start_alones(void)
 
 /* ----- the process ----- */
 
+/*
+ * Signal handler for SIGTERM.
+ */
 static void
 stop(SIGNAL_ARGS)
 {
@@ -572,6 +615,9 @@ sleep_until(TimestampTz next)
 	(void) WaitLatch(MyLatch, events, timeout, PG_WAIT_EXTENSION);
 }
 
+/*
+ * Main function of the launcher.
+ */
 void
 cs_launcher_main(Datum arg)
 {
@@ -584,7 +630,7 @@ cs_launcher_main(Datum arg)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (ShutdownRequestPending)
-			proc_exit(1);		/* to be restarted, unless the server stops */
+			proc_exit(1);		/* restarted unless the server stops */
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
@@ -599,8 +645,11 @@ cs_launcher_main(Datum arg)
 	}
 }
 
-/* ----- while libraries are preloaded ----- */
+/* ----- in the postmaster ----- */
 
+/*
+ * Hook: DROP DATABASE makes the workers of that database leave it.
+ */
 static void
 object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
 {
@@ -610,6 +659,9 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, voi
 		cs_queue_drop_database(objectId);
 }
 
+/*
+ * Register the launcher, while libraries are preloaded.
+ */
 void
 cs_launcher_init(void)
 {

@@ -1,22 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * refresh.c
- *		The worker of one database: reloads entries before they expire.
+ *		The refresh worker of one database: reloads entries before they expire.
  *
- * Each request is a transaction of its own, under the table owner's name and
- * with as little power as a security-restricted context leaves: the loader
- * function is the owner's, and nobody in particular has asked.  A request that
- * fails is logged and forgotten; the entry then expires as it would have
- * without refresh-ahead.
+ * Each request is a transaction of its own.  It runs as the table's owner in a
+ * security-restricted context, because the loader function is the owner's and
+ * no session has called it.  A request that fails is logged and forgotten; the
+ * entry then expires as it would without refresh-ahead.
  *
- * A loader function may take any time.  After cache_strategies.worker_timeout it
- * is cancelled, and for a minute the requests of its table are left out, so that
- * the others get their turn.
+ * A loader function may take any time.  It is cancelled after
+ * cache_strategies.worker_timeout.  Requests of its table are then skipped for
+ * a minute, so that those of other tables are served.
  *
  * The worker ends when there has been nothing to do for IDLE_MS.  CREATE
- * DATABASE with this one as the template, ALTER DATABASE and so on wait five
- * seconds for other sessions to go, so it has to be less.  DROP DATABASE sends
- * SIGTERM (launcher.c).
+ * DATABASE with this database as the template, ALTER DATABASE and similar
+ * commands wait five seconds for other sessions to leave, so IDLE_MS must be
+ * less.  DROP DATABASE sends SIGTERM (launcher.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -49,11 +48,14 @@
 #define MAX_LEFT_OUT	32
 #define LEFT_OUT_MS	60000
 
-static MemoryContext scratch;	/* of a request */
+static MemoryContext scratch;	/* memory of one request */
 
-/* Something that may take long is under way and has to be interrupted. */
+/* an operation is in progress that may take long and must be interrupted */
 static volatile sig_atomic_t busy = true;
 
+/*
+ * Signal handler for SIGTERM.
+ */
 static void
 stop(SIGNAL_ARGS)
 {
@@ -65,7 +67,10 @@ stop(SIGNAL_ARGS)
 
 /* ----- one request ----- */
 
-/* What the access is of may change until the table is locked. */
+/*
+ * Begin the access and lock the table.  The binding may change until the table
+ * is locked.
+ */
 static bool
 begin_access(CsAccess *access, CsBinding *binding)
 {
@@ -82,6 +87,9 @@ begin_access(CsAccess *access, CsBinding *binding)
 	return false;
 }
 
+/*
+ * Reload one row, as the table's owner.
+ */
 static void
 reload_as_owner(CsBinding *binding, const CsRefresh *request)
 {
@@ -99,6 +107,9 @@ reload_as_owner(CsBinding *binding, const CsRefresh *request)
 		cs_counters_add(access.binding->slot, CS_COUNT_REFRESH, 1);
 }
 
+/*
+ * Switch to the table's owner, and reload.
+ */
 static void
 reload(const CsRefresh *request)
 {
@@ -124,7 +135,7 @@ reload_request(void *arg)
 
 /* ----- loaders that hang ----- */
 
-/* Tables whose requests are left out until then; process-local. */
+/* Tables whose requests are skipped until then; local to the process. */
 static struct
 {
 	Oid			relation;
@@ -142,7 +153,7 @@ is_left_out(Oid relation)
 	return false;
 }
 
-/* In the place of the one that comes back first. */
+/* Skip requests of a table, in place of the entry that ends first. */
 static void
 leave_out(Oid relation)
 {
@@ -155,7 +166,7 @@ leave_out(Oid relation)
 	left_out[first].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LEFT_OUT_MS);
 }
 
-/* False: it failed. */
+/* Execute a request in a transaction.  Returns false if it failed. */
 static bool
 try_request(CsRefresh *request)
 {
@@ -177,6 +188,9 @@ try_request(CsRefresh *request)
 
 /* ----- the process ----- */
 
+/*
+ * Execute all requests of the database.
+ */
 static void
 serve_all(Oid database)
 {
@@ -185,7 +199,7 @@ serve_all(Oid database)
 	while (!ShutdownRequestPending && cs_queue_take(database, &request))
 	{
 		busy = true;
-		/* a signal just before found us idle */
+		/* a signal just before this found us idle */
 		if (ShutdownRequestPending)
 			break;
 		CHECK_FOR_INTERRUPTS();
@@ -227,6 +241,9 @@ set_up(Oid database)
 	MemoryContextSwitchTo(scratch);
 }
 
+/*
+ * Main function of the refresh worker.
+ */
 void
 cs_refresh_main(Datum arg)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * worker.h
- *		Background workers: the launcher, and for each database that has
- *		something to do one worker that refreshes.  Those that flush are in
+ *		Background workers: the launcher, and a refresh worker for each
+ *		database that has refresh requests. The flush workers are in
  *		writeback/.
  *
  *-------------------------------------------------------------------------
@@ -12,7 +12,9 @@
 
 extern void cs_launcher_init(void);
 
-/* Entry points, found by name; the argument of the other is the database. */
+/*
+ * Main functions, found by name; the argument of the second is the database.
+ */
 extern PGDLLEXPORT void cs_launcher_main(Datum arg);
 extern PGDLLEXPORT void cs_refresh_main(Datum arg);
 

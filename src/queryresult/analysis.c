@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * analysis.c
- *		What a query reads, and whether its result may be kept: the walk over
- *		rewritten queries.
+ *		Analysis of a query: what its result depends on, and whether it may be
+ *		kept. This file walks over rewritten queries.
  *
  * In a rewritten query views have become subqueries, and row-level security
- * policies quals.  Partitions and children are not there yet.
+ * policies have become quals.  Partitions and children are not expanded yet.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +33,10 @@
 
 static bool walk(Node *node, void *arg);
 
+/*
+ * Throw 0A000: the result cannot be kept.  'detail' is a format; 'hint' may be
+ * NULL.
+ */
 void
 cs_analysis_refuse(const char *hint, const char *detail,...)
 {
@@ -49,6 +53,10 @@ cs_analysis_refuse(const char *hint, const char *detail,...)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
+/*
+ * Throw 40001: an object that the query was found to use does not exist any
+ * more.
+ */
 void
 cs_analysis_dropped_error(void)
 {
@@ -58,7 +66,10 @@ cs_analysis_dropped_error(void)
 			 errhint("Try again.")));
 }
 
-/* Which version of a catalogue's row this session knows. */
+/*
+ * Add to the fingerprint the version of a catalogue row that this session's
+ * caches have.
+ */
 void
 cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple)
 {
@@ -71,6 +82,9 @@ cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple)
 
 /* ----- errors in texts ----- */
 
+/*
+ * Error context callback: report a position within the text.
+ */
 static void
 text_context(void *arg)
 {
@@ -89,6 +103,11 @@ text_context(void *arg)
 		errcontext("SQL statement \"%s\"", context->text);
 }
 
+/*
+ * Make errors report their position within a text, until
+ * cs_analysis_pop_text(). 'function' names the function whose body it is; NULL
+ * for a query.
+ */
 void
 cs_analysis_push_text(CsTextContext *context, const char *text, const char *function)
 {
@@ -120,7 +139,7 @@ qualified_name(Oid relid)
 	return quote_qualified_identifier(schema, name);
 }
 
-/* Tables whose changes are told to us by triggers, one day at least. */
+/* Refuse relations whose changes triggers cannot report. */
 static void
 check_table(Form_pg_class form, Oid relid)
 {
@@ -148,6 +167,9 @@ check_table(Form_pg_class form, Oid relid)
 		cs_analysis_refuse(NULL, "It reads the temporary table %s.", qualified_name(relid));
 }
 
+/*
+ * Note that the query reads a table.
+ */
 static void
 note_table(CsAnalysis *analysis, Oid relid)
 {
@@ -167,7 +189,10 @@ note_table(CsAnalysis *analysis, Oid relid)
 	ReleaseSysCache(tuple);
 }
 
-/* Changes of a partition are changes of the partitioned table; but what is it? */
+/*
+ * Note the partitions of a partitioned table.  Their changes are changes of
+ * the table, but their definitions matter, and foreign tables are refused.
+ */
 static void
 note_partitions(CsAnalysis *analysis, Oid relid)
 {
@@ -182,6 +207,10 @@ note_partitions(CsAnalysis *analysis, Oid relid)
 	}
 }
 
+/*
+ * Note that the query reads a table, and its children if 'children'.  The
+ * caller holds a lock on it.
+ */
 void
 cs_analysis_table(CsAnalysis *analysis, Oid relid, bool children)
 {
@@ -215,6 +244,9 @@ check_sample(const TableSampleClause *sample)
 						   format_procedure(sample->tsmhandler));
 }
 
+/*
+ * Note what a range table entry refers to.
+ */
 static void
 note_rte(CsAnalysis *analysis, const RangeTblEntry *rte)
 {
@@ -258,7 +290,7 @@ note_rte(CsAnalysis *analysis, const RangeTblEntry *rte)
 
 /* ----- expressions ----- */
 
-/* What these columns hold changes without any change of the row. */
+/* Refuse system columns whose contents change without a change of the row. */
 static void
 check_column(const Var *var)
 {
@@ -270,6 +302,9 @@ check_column(const Var *var)
 						   var->varattno == MinCommandIdAttributeNumber ? "cmin" : "cmax");
 }
 
+/*
+ * Add the version of a catalogue row to the fingerprint.
+ */
 static void
 note_row(CsAnalysis *analysis, int cache, Oid object)
 {
@@ -282,7 +317,10 @@ note_row(CsAnalysis *analysis, int cache, Oid object)
 	}
 }
 
-/* With its mappings, and the dictionaries that they name. */
+/*
+ * Add a text search configuration to the fingerprint, with its mappings and
+ * the dictionaries that they name.
+ */
 void
 cs_analysis_text_search(CsAnalysis *analysis, Oid config)
 {
@@ -301,9 +339,10 @@ cs_analysis_text_search(CsAnalysis *analysis, Oid config)
 }
 
 /*
- * A constant of a type that stands for a name was looked up when the query was
- * analysed.  Text search configurations are the ones that queries are full of,
- * so for them the fingerprint says which one it was, and what it did.
+ * Note a constant.  One of a type that stands for a name was looked up when
+ * the query was analysed.  Text search configurations are frequent in queries,
+ * so they are not refused: the fingerprint contains their identity and
+ * definition.
  */
 static void
 note_constant(CsAnalysis *analysis, const Const *constant)
@@ -320,6 +359,9 @@ note_constant(CsAnalysis *analysis, const Const *constant)
 		note_row(analysis, TSDICTOID, DatumGetObjectId(constant->constvalue));
 }
 
+/*
+ * Refuse SQL value functions that depend on the session.
+ */
 static void
 check_value_function(const SQLValueFunction *function)
 {
@@ -343,7 +385,7 @@ check_value_function(const SQLValueFunction *function)
 		cs_analysis_refuse(NULL, "%s depends on the session.", name);
 }
 
-/* What really compares, where an operator is said to. */
+/* Note the comparison function of an operator family. */
 static void
 note_order(CsAnalysis *analysis, Oid opfamily, Oid left, Oid right)
 {
@@ -353,7 +395,7 @@ note_order(CsAnalysis *analysis, Oid opfamily, Oid left, Oid right)
 		cs_analysis_function(analysis, function, NULL);
 }
 
-/* The operators that grouping and sorting use are in no expression. */
+/* Note the operators of grouping and sorting, which are in no expression. */
 static void
 note_sorting(CsAnalysis *analysis, const SortGroupClause *clause)
 {
@@ -370,6 +412,9 @@ note_sorting(CsAnalysis *analysis, const SortGroupClause *clause)
 		note_order(analysis, opfamily, type, type);
 }
 
+/*
+ * Note the operators of a row comparison.
+ */
 static void
 note_row_comparison(CsAnalysis *analysis, const RowCompareExpr *node)
 {
@@ -398,6 +443,9 @@ note_sortings(CsAnalysis *analysis, List *clauses)
 		note_sorting(analysis, lfirst_node(SortGroupClause, lc));
 }
 
+/*
+ * Note the functions of a window's RANGE.
+ */
 static void
 note_range(CsAnalysis *analysis, const WindowClause *window)
 {
@@ -414,7 +462,10 @@ note_function(Oid function, void *arg)
 	return false;
 }
 
-/* What calls a function by its own expression; the executor asks for the right to. */
+/*
+ * Note an expression that calls a function, for which the executor checks the
+ * right to execute.
+ */
 static void
 note_call(CsAnalysis *analysis, Node *node, Oid function)
 {
@@ -423,6 +474,9 @@ note_call(CsAnalysis *analysis, Node *node, Oid function)
 	cs_analysis_type(analysis, exprType(node), function < FirstNormalObjectId);
 }
 
+/*
+ * Note the input and output functions of a conversion.
+ */
 static void
 note_conversion(CsAnalysis *analysis, CoerceViaIO *node)
 {
@@ -430,7 +484,10 @@ note_conversion(CsAnalysis *analysis, CoerceViaIO *node)
 	(void) check_functions_in_node((Node *) node, note_function, analysis);
 }
 
-/* A name that becomes a number depends on nothing but the row. */
+/*
+ * Whether a name is only converted to its OID, which depends on nothing but
+ * the row.
+ */
 static bool
 is_number_of_name(const RelabelType *node)
 {
@@ -438,7 +495,7 @@ is_number_of_name(const RelabelType *node)
 		cs_type_is_name(exprType((Node *) node->arg));
 }
 
-/* False: what is below the node is not to be looked at. */
+/* Note one node.  Returns false if its children are not to be visited. */
 static bool
 note_node(CsAnalysis *analysis, Node *node)
 {
@@ -517,6 +574,9 @@ note_node(CsAnalysis *analysis, Node *node)
 	return true;
 }
 
+/*
+ * Expression tree walker.
+ */
 static bool
 walk(Node *node, void *arg)
 {
@@ -535,12 +595,18 @@ walk(Node *node, void *arg)
 	return expression_tree_walker(node, walk, arg);
 }
 
+/*
+ * Analyse an expression.  Throws if the result cannot be kept.
+ */
 void
 cs_analysis_expression(CsAnalysis *analysis, Node *node)
 {
 	(void) walk(node, analysis);
 }
 
+/*
+ * Refuse queries that do more than read.
+ */
 static void
 check_query(const Query *query)
 {
@@ -552,6 +618,9 @@ check_query(const Query *query)
 		cs_analysis_refuse(NULL, "It locks rows (FOR UPDATE or FOR SHARE).");
 }
 
+/*
+ * Analyse a rewritten query.  Throws if the result cannot be kept.
+ */
 void
 cs_analysis_query(CsAnalysis *analysis, Query *query)
 {
@@ -559,7 +628,7 @@ cs_analysis_query(CsAnalysis *analysis, Query *query)
 
 	check_query(query);
 	analysis->queries = lappend(analysis->queries, query);
-	/* first, as what is said of relations says more */
+	/* relations first, because their errors are more specific */
 	foreach(lc, query->rtable)
 		note_rte(analysis, lfirst_node(RangeTblEntry, lc));
 	(void) query_tree_walker(query, walk, analysis, QTW_EXAMINE_SORTGROUP);

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * analysis_functions.c
- *		What a query reads, and whether its result may be kept: functions.
+ *		Analysis of a query: functions.
  *
- * IMMUTABLE functions are believed, VOLATILE ones refused.  A STABLE function
- * may read tables and settings: for PostgreSQL's own ones builtin.c knows; SQL
- * functions are looked into; all others are opaque, and let in only if the
- * caller has said which tables they read.
+ * IMMUTABLE functions are trusted, VOLATILE ones refused.  A STABLE function
+ * may read tables and settings.  For those of PostgreSQL builtin.c has a list.
+ * SQL functions are analysed.  All others are opaque, and accepted only if the
+ * caller has named the tables that they read.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +39,7 @@
 #define READS_HINT \
 	"If you know which tables it reads, name them with \"reads\"; an empty array if none."
 
-/* A SQL function's body, as called with these types. */
+/* The body of an SQL function, as called with these types. */
 typedef struct CsBody
 {
 	Oid			function;
@@ -48,6 +48,9 @@ typedef struct CsBody
 	Oid			args[FLEXIBLE_ARRAY_MEMBER];
 } CsBody;
 
+/*
+ * Note that a role must be allowed to execute a function.
+ */
 void
 cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role)
 {
@@ -66,7 +69,7 @@ cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role)
 	analysis->uses = lappend(analysis->uses, use);
 }
 
-/* ----- arguments that are not in the call ----- */
+/* ----- default arguments ----- */
 
 static bool
 is_complete(const List *args, HeapTuple tuple)
@@ -80,8 +83,8 @@ is_complete(const List *args, HeapTuple tuple)
 }
 
 /*
- * The call as the planner makes it: all arguments, in their order.  Defaults may
- * call anything.
+ * Complete a call as the planner does, with all arguments in order.  Analyses
+ * the defaults, which may call functions.
  */
 static Node *
 complete_call(CsAnalysis *analysis, HeapTuple tuple, Node *call)
@@ -103,7 +106,7 @@ complete_call(CsAnalysis *analysis, HeapTuple tuple, Node *call)
 	{
 		Node	   *arg = lfirst(lc);
 
-		/* those that were given are walked over anyway */
+		/* those that were given are visited anyway */
 		if (!list_member(given, arg))
 			cs_analysis_expression(analysis, arg);
 	}
@@ -147,7 +150,7 @@ make_body(Oid function, const SQLFunctionParseInfo *info)
 	return body;
 }
 
-/* A list of queries, rewritten. */
+/* Queries of a parsed body, rewritten. */
 static List *
 queries_of_tree(const char *tree)
 {
@@ -166,6 +169,9 @@ queries_of_tree(const char *tree)
 	return queries;
 }
 
+/*
+ * Queries of a body that is stored as text, rewritten.
+ */
 static List *
 queries_of_source(CsAnalysis *analysis, const char *source, SQLFunctionParseInfo *info)
 {
@@ -186,6 +192,9 @@ queries_of_source(CsAnalysis *analysis, const char *source, SQLFunctionParseInfo
 	return queries;
 }
 
+/*
+ * Queries of a function's body, rewritten.
+ */
 static List *
 queries_of_body(CsAnalysis *analysis, HeapTuple tuple, SQLFunctionParseInfo *info)
 {
@@ -200,6 +209,9 @@ queries_of_body(CsAnalysis *analysis, HeapTuple tuple, SQLFunctionParseInfo *inf
 	return queries_of_source(analysis, TextDatumGetCString(body), info);
 }
 
+/*
+ * Note the cast function from one type to another, if there is one.
+ */
 static void
 note_cast(CsAnalysis *analysis, Oid target, Oid source)
 {
@@ -211,7 +223,7 @@ note_cast(CsAnalysis *analysis, Oid target, Oid source)
 		cs_analysis_function(analysis, function, NULL);
 }
 
-/* What the last query gives is cast to what the function is declared to return. */
+/* Note the casts from the last query's columns to the declared result type. */
 static void
 note_result_casts(CsAnalysis *analysis, Node *call, const Query *query)
 {
@@ -237,6 +249,9 @@ note_result_casts(CsAnalysis *analysis, Node *call, const Query *query)
 	}
 }
 
+/*
+ * Analyse the body of an SQL function.
+ */
 static void
 note_body(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 {
@@ -271,6 +286,9 @@ note_body(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 
 /* ----- functions ----- */
 
+/*
+ * Accept an opaque function if the caller has named the tables.
+ */
 static void
 note_opaque(CsAnalysis *analysis, Oid function, const char *what)
 {
@@ -280,13 +298,16 @@ note_opaque(CsAnalysis *analysis, Oid function, const char *what)
 	analysis->opaque = true;
 }
 
+/*
+ * Analyse a STABLE function.
+ */
 static void
 note_stable(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 {
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 
 	if (form->prokind == PROKIND_AGGREGATE)
-		return;					/* its parts matter */
+		return;					/* its support functions matter */
 	if (form->prolang == SQLlanguageId)
 	{
 		if (form->prosecdef)
@@ -306,6 +327,9 @@ note_stable(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 						   format_procedure(function));
 }
 
+/*
+ * Analyse what does not depend on the call.
+ */
 static void
 note_first(CsAnalysis *analysis, Oid function, HeapTuple tuple)
 {
@@ -320,6 +344,9 @@ note_first(CsAnalysis *analysis, Oid function, HeapTuple tuple)
 		cs_analysis_aggregate(analysis, function);
 }
 
+/*
+ * Analyse a function.  'call' is the expression that calls it, or NULL.
+ */
 void
 cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call)
 {
@@ -333,7 +360,7 @@ cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call)
 		note_first(analysis, function, tuple);
 	if (call != NULL)
 		call = complete_call(analysis, tuple, call);
-	/* a SQL function has another body for other types */
+	/* an SQL function has another body for other argument types */
 	if (((Form_pg_proc) GETSTRUCT(tuple))->provolatile == PROVOLATILE_STABLE &&
 		(first || call != NULL))
 		note_stable(analysis, function, tuple, call);
@@ -342,7 +369,10 @@ cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call)
 
 /* ----- aggregates ----- */
 
-/* The executor asks whether the aggregate's owner may call its parts. */
+/*
+ * Analyse a support function of an aggregate.  The executor checks whether the
+ * aggregate's owner may execute it.
+ */
 static void
 note_record(CsAnalysis *analysis, Oid function, Oid owner)
 {
@@ -352,6 +382,9 @@ note_record(CsAnalysis *analysis, Oid function, Oid owner)
 	cs_analysis_function(analysis, function, NULL);
 }
 
+/*
+ * Analyse the support functions of an aggregate.
+ */
 void
 cs_analysis_aggregate(CsAnalysis *analysis, Oid aggregate)
 {

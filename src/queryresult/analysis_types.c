@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * analysis_types.c
- *		What a query reads, and whether its result may be kept: types.
+ *		Analysis of a query: types.
  *
- * The text of a value depends on its type's definition: on the labels of an
- * enum, the column names of a composite type, the output function of a type of
- * a user's own.  So does how values compare, and a domain's constraints decide
+ * The text of a value depends on its type's definition: the labels of an enum,
+ * the column names of a composite type, the output function of a user-defined
+ * type.  So does the comparison of values.  A domain's constraints decide
  * whether there is a result at all.
  *
- * Types whose values stand for names in the catalogues are refused: their text
- * changes when somebody renames something.
+ * Types whose values stand for names in the catalogues are refused, because
+ * their text changes when an object is renamed.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,6 +34,9 @@
 
 #include "queryresult/analysis.h"
 
+/*
+ * Whether the values of a type are written as names of objects.
+ */
 bool
 cs_type_is_name(Oid type)
 {
@@ -57,7 +60,7 @@ cs_type_is_name(Oid type)
 	}
 }
 
-/* Labels as enum_out() will find them. */
+/* Note the labels as enum_out() will find them. */
 static void
 note_enum(CsAnalysis *analysis, Oid type)
 {
@@ -77,10 +80,11 @@ note_enum(CsAnalysis *analysis, Oid type)
 }
 
 /*
- * The columns of a composite type; to be given back with ReleaseTupleDesc().
+ * Columns of a composite type, to be released with ReleaseTupleDesc().
  *
- * Looking the columns up opens the relation, and has to wait while another
- * session drops or alters it.  So it is locked first, and then looked for.
+ * Looking the columns up opens the relation, which waits while another session
+ * drops or alters it.  So the relation is locked first, and looked up then.
+ * Throws 40001 if it was dropped.
  */
 TupleDesc
 cs_type_columns(Oid type)
@@ -98,6 +102,9 @@ cs_type_columns(Oid type)
 	return tupdesc;
 }
 
+/*
+ * Note the columns of a composite type.
+ */
 static void
 note_composite(CsAnalysis *analysis, Oid type, bool made)
 {
@@ -119,6 +126,9 @@ note_composite(CsAnalysis *analysis, Oid type, bool made)
 	ReleaseTupleDesc(tupdesc);
 }
 
+/*
+ * Note the constraints of a domain.
+ */
 static void
 note_constraints(CsAnalysis *analysis, Oid type, bool made)
 {
@@ -140,11 +150,11 @@ note_constraints(CsAnalysis *analysis, Oid type, bool made)
 		if (made)
 			cs_analysis_expression(analysis, copyObject((Node *) constraint->check_expr));
 	}
-	/* lets go of the constraints */
+	/* releases the constraints */
 	MemoryContextDelete(context);
 }
 
-/* Ranges are made and compared with these functions, whoever does it. */
+/* Note the functions by which ranges of the type are made and compared. */
 static void
 note_range(CsAnalysis *analysis, Oid type, bool made)
 {
@@ -164,7 +174,10 @@ note_range(CsAnalysis *analysis, Oid type, bool made)
 	ReleaseSysCache(tuple);
 }
 
-/* How values of a user's own type are written and compared. */
+/*
+ * Note the functions by which values of a user-defined type are written and
+ * compared.
+ */
 static void
 note_support(CsAnalysis *analysis, Oid type, Form_pg_type form)
 {
@@ -179,11 +192,14 @@ note_support(CsAnalysis *analysis, Oid type, Form_pg_type form)
 		cs_analysis_function(analysis, entry->cmp_proc, NULL);
 	if (OidIsValid(entry->hash_proc))
 		cs_analysis_function(analysis, entry->hash_proc, NULL);
-	/* to_json() and the like ask for this one */
+	/* used by to_json() and similar functions */
 	if (find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &cast) == COERCION_PATH_FUNC)
 		cs_analysis_function(analysis, cast, NULL);
 }
 
+/*
+ * Note what the definition of a type refers to.
+ */
 static void
 note_definition(CsAnalysis *analysis, Oid type, bool made)
 {
@@ -224,6 +240,10 @@ note_definition(CsAnalysis *analysis, Oid type, bool made)
 	ReleaseSysCache(tuple);
 }
 
+/*
+ * Analyse a type.  'made' if the query makes values of it, so that domain
+ * constraints are evaluated.
+ */
 void
 cs_analysis_type(CsAnalysis *analysis, Oid type, bool made)
 {

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * builtin.c
- *		Which of PostgreSQL's own STABLE functions can a remembered query use?
+ *		Which of PostgreSQL's own STABLE functions a remembered query may use.
  *
- * STABLE says that a function gives the same answer within a statement, not
- * what the answer depends on.  What is listed here depends on its arguments,
- * on settings that are part of a result's key (settings.c), on types that are
- * part of it too (analysis_types.c), on the time (which is then that of the
- * computation), or on nothing at all.  All others are refused, and so are those
- * that a later version of PostgreSQL brings: they read catalogues, statistics,
- * privileges, snapshots, sessions, files, or whatever they are told to.
+ * STABLE says that a function gives the same answer within a statement, but
+ * not what the answer depends on.  The functions listed here depend on their
+ * arguments, on settings that are part of a result's key (settings.c), on
+ * types that are part of it as well (analysis_types.c), on the time (which is
+ * then that of the computation), or on nothing.  All others are refused,
+ * including those of later PostgreSQL versions: they may read catalogues,
+ * statistics, privileges, snapshots, session state, files or tables.
  *
- * Looked up by name: overloads of these names do the same, except age(xid),
- * which is why age is missing (its other forms are SQL functions or IMMUTABLE).
+ * Functions are looked up by name.  Overloads of these names are equivalent,
+ * except for age(xid), and therefore age is missing (its other forms are SQL
+ * functions or IMMUTABLE).
  *
  *-------------------------------------------------------------------------
  */
@@ -72,7 +73,7 @@ compare_names(const void *a, const void *b)
 }
 
 /*
- * builtin.c
+ * Whether a STABLE function of pg_catalog is in the list.
  */
 bool
 cs_builtin_is_harmless(const char *name)

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * names.c
- *		What a query's text says that its analysis no longer shows.
+ *		Properties of a query's text that its analysis no longer shows.
  *
- * A name without a schema stands for the first thing of that name along the
- * search path.  Once analysed, the query has what was found, and nothing tells
- * when something of that name comes up in an earlier schema; a temporary table,
- * say.  So the hashes that the system caches would give to such things are
- * noted, as bits of a small set, and an invalidation that hits one outdates all
- * that was analysed.  This way, other tables that come and go cost nothing.
+ * A name without a schema stands for the first object of that name along the
+ * search path.  The analysed query contains the object that was found, and no
+ * invalidation of it arrives when an object of that name, such as a temporary
+ * table, is created in an earlier schema.  So the hashes that the system
+ * caches would give to such objects are noted, as bits of a small set, and an
+ * invalidation that hits one outdates all analyses.  The creation of other
+ * tables outdates none.
  *
- * And a literal such as 'now' becomes a constant when the query is analysed.
- * Such a query is analysed in each call.
+ * A literal such as 'now' becomes a constant when the query is analysed.  Such
+ * a query is analysed again in each call.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,10 +35,13 @@ static uint64 noted[N_BITS / 64];
 
 typedef struct Search
 {
-	List	   *schemas;		/* along the search path */
+	List	   *schemas;		/* of the search path */
 	bool		fleeting;
 } Search;
 
+/*
+ * Set the bit of a hash.
+ */
 static void
 note(uint32 hash)
 {
@@ -45,6 +49,10 @@ note(uint32 hash)
 	noted[hash / 64] |= UINT64CONST(1) << (hash % 64);
 }
 
+/*
+ * Whether an invalidation of this hash may be of a relation or type with a
+ * noted name.  Hash 0 stands for all.
+ */
 bool
 cs_names_concern(uint32 hash)
 {
@@ -54,13 +62,19 @@ cs_names_concern(uint32 hash)
 	return (noted[hash / 64] >> (hash % 64)) & 1;
 }
 
+/*
+ * Clear the set, when all analyses are outdated.
+ */
 void
 cs_names_forget(void)
 {
 	memset(noted, 0, sizeof(noted));
 }
 
-/* In each schema, as a relation of the name also brings a type of it. */
+/*
+ * Note the name in each schema.  One system cache suffices, since a relation
+ * also has a type of its name.
+ */
 static void
 note_name(const Search *search, int cacheid, const char *name)
 {
@@ -75,6 +89,9 @@ note_name(const Search *search, int cacheid, const char *name)
 
 /* ----- literals that stand for a time ----- */
 
+/*
+ * Whether the text contains the word, delimited by non-letters.
+ */
 static bool
 has_word(const char *text, const char *word)
 {
@@ -88,6 +105,9 @@ has_word(const char *text, const char *word)
 	return false;
 }
 
+/*
+ * Whether a literal may stand for a time.
+ */
 static bool
 is_fleeting(const char *literal)
 {
@@ -97,6 +117,9 @@ is_fleeting(const char *literal)
 
 /* ----- the walk ----- */
 
+/*
+ * Raw expression tree walker.
+ */
 static bool
 look(Node *node, void *arg)
 {
@@ -116,7 +139,7 @@ look(Node *node, void *arg)
 						  strVal(linitial(((TypeName *) node)->names)));
 			break;
 		case T_RangeTableFuncCol:
-			/* the walker leaves it out */
+			/* the walker leaves this out */
 			(void) look((Node *) ((RangeTableFuncCol *) node)->typeName, arg);
 			break;
 		case T_A_Const:
@@ -132,9 +155,9 @@ look(Node *node, void *arg)
 }
 
 /*
- * Note the names in a list of raw parse trees that would stand for something
- * else if it came up in a schema that is searched earlier.  True: literals
- * like 'now' make another query of the same text at another time.
+ * Note the unqualified names in a list of raw parse trees.  Returns true if
+ * there are literals such as 'now', so that the same text is another query at
+ * another time.
  */
 bool
 cs_names_note(List *raw)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * names.h
- *		What a query's text says that its analysis no longer shows.
+ *		Properties of a query's text that its analysis no longer shows.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,6 @@
 
 extern bool cs_names_note(List *raw);
 
-/* Could a relation or type whose name has this hash be one of those noted? */
 extern bool cs_names_concern(uint32 hash);
 extern void cs_names_forget(void);
 

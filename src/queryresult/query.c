@@ -3,15 +3,15 @@
  * query.c
  *		Queries whose results may be kept, analysed once per session.
  *
- * A session keeps the analyses of the queries it has met last, each with a
- * plan.  Whether an analysis still holds is told by invalidations: of the
- * relations and types it has met one by one, of anything else in the catalogues
- * that could change what the query means, or who may ask it, all together.  So
- * a hit asks for no privilege: the analysis says that they are there, and a
- * REVOKE outdates it.
+ * A session keeps the analyses of the queries that it has used last, each with
+ * a plan.  Invalidations tell whether an analysis is still valid: those of the
+ * relations and types that it depends on, and those of any other catalogue row
+ * that could change the meaning of the query or the right to ask it.  So a hit
+ * checks no privileges: the analysis found that they are there, and a REVOKE
+ * outdates it.
  *
- * An analysis that is in use up the call stack is never freed, only taken out
- * of the list; whoever has used it last frees it.
+ * An analysis that is in use up the call stack is never freed, only removed
+ * from the list.  The last user frees it.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,21 +44,21 @@
 #include "queryresult/query.h"
 
 #define MAX_QUERIES		128
-#define MAX_TEXTS		(256 * 1024)	/* bytes of text; plans take far more */
-#define MAX_TRIES		10		/* to analyse, if invalidations come in
-								 * between */
+#define MAX_TEXTS		(256 * 1024)	/* bytes of text; plans take much more */
+#define MAX_TRIES		10		/* number of analyses, if invalidations come
+								 * in between */
 
 static dlist_head queries = DLIST_STATIC_INIT(queries);
-static dlist_head retired = DLIST_STATIC_INIT(retired); /* in use, but not to be
-														 * found */
+static dlist_head retired = DLIST_STATIC_INIT(retired); /* in use, but no longer
+														 * to be found */
 static int	nqueries = 0;
 static Size ntexts = 0;
 
 /* ----- invalidations ----- */
 
 /*
- * The last ones, for whoever is making an analysis and does not know yet what
- * will concern him.
+ * The last invalidations, for an analysis in progress whose dependencies are
+ * not known yet.
  */
 #define N_LOGGED	256
 
@@ -72,10 +72,13 @@ typedef enum CsChanged
 static struct
 {
 	CsChanged	what;
-	uint32		which;			/* OID of the relation; hash of the type */
+	uint32		which;			/* OID of the relation, or hash of the type */
 }			logged[N_LOGGED];
 static uint64 nlogged = 0;
 
+/*
+ * Log an invalidation.
+ */
 static void
 log_change(CsChanged what, uint32 which)
 {
@@ -99,6 +102,9 @@ is_member(uint32 which, const uint32 *set, int n)
 	return n > 0 && bsearch(&which, set, n, sizeof(uint32), compare_numbers) != NULL;
 }
 
+/*
+ * Whether an invalidation concerns a query.
+ */
 static bool
 concerns(const CsQuery *query, CsChanged what, uint32 which)
 {
@@ -114,6 +120,9 @@ concerns(const CsQuery *query, CsChanged what, uint32 which)
 	return true;
 }
 
+/*
+ * Mark the queries of a list that an invalidation concerns.
+ */
 static void
 outdate(dlist_head *list, CsChanged what, uint32 which)
 {
@@ -128,6 +137,9 @@ outdate(dlist_head *list, CsChanged what, uint32 which)
 	}
 }
 
+/*
+ * Process an invalidation.
+ */
 static void
 changed(CsChanged what, uint32 which)
 {
@@ -150,7 +162,7 @@ type_changed(uint32 hash)
 	changed(hash != 0 ? CS_CHANGED_TYPE : CS_CHANGED_ALL, hash);
 }
 
-/* Something came up under a name, or went. */
+/* An object of a name that may have been noted was created or dropped. */
 static void
 name_changed(uint32 hash)
 {
@@ -165,19 +177,19 @@ anything_changed(uint32 hash)
 }
 
 /*
- * At the first use, so that sessions without any pay for no invalidation, and take
- * none of the places that there are for callbacks.
+ * Register for invalidations.  This happens at the first use, so that sessions
+ * without remembered queries have no cost and use no callback slots.
  */
 static void
 listen(void)
 {
 	static bool done = false;
 	static const int any[] = {
-		/* what names, operators and casts stand for, and functions do */
+		/* meaning of names, operators, casts and functions */
 		PROCOID, OPEROID, NAMESPACEOID, CASTSOURCETARGET, COLLOID, TSCONFIGOID,
 		TSCONFIGMAP, TSDICTOID,
 		AMPROCNUM, AMOPOPID, ENUMOID,
-		/* who may what */
+		/* privileges */
 		AUTHOID, AUTHMEMMEMROLE, DATABASEOID
 	};
 
@@ -201,6 +213,9 @@ discard(CsQuery *query)
 	MemoryContextDelete(query->context);
 }
 
+/*
+ * Remove a query from the list.  It is freed now, or by its last user.
+ */
 static void
 retire(CsQuery *query)
 {
@@ -217,7 +232,9 @@ retire(CsQuery *query)
 	dlist_push_tail(&retired, &query->node);
 }
 
-/* One that nobody will find again goes after it was used. */
+/*
+ * Add a query to the list.  One that cannot be used again is freed after use.
+ */
 static void
 keep(CsQuery *query)
 {
@@ -234,6 +251,9 @@ keep(CsQuery *query)
 	ntexts += query->asked.len;
 }
 
+/*
+ * End a use that cs_query_get() began.
+ */
 void
 cs_query_done(CsQuery *query)
 {
@@ -246,6 +266,9 @@ cs_query_done(CsQuery *query)
 
 /* ----- analysing ----- */
 
+/*
+ * Parse the text, which must be one SELECT.
+ */
 static RawStmt *
 parse(const char *text)
 {
@@ -271,8 +294,9 @@ parse(const char *text)
 }
 
 /*
- * Types of the parameters as they are used.  The plan is prepared with them,
- * from the text once more: it keeps what it needs to be made again.
+ * Prepare the plan.  The types of the parameters are inferred first.  The plan
+ * is then prepared from the text once more, because it keeps what it needs for
+ * replanning.
  */
 static void
 make_plan(CsQuery *query, CsAnalysis *analysis)
@@ -312,7 +336,10 @@ plan_source(SPIPlanPtr plan)
 	return linitial(SPI_plan_get_plan_sources(plan));
 }
 
-/* Opaque functions check privileges that we do not know of: tell a REVOKE. */
+/*
+ * Add the role's privileges on a table to the fingerprint, because opaque
+ * functions may check them and a REVOKE must outdate the result.
+ */
 static void
 fingerprint_privileges(CsAnalysis *analysis, Oid relid)
 {
@@ -334,6 +361,9 @@ fingerprint_privileges(CsAnalysis *analysis, Oid relid)
 	}
 }
 
+/*
+ * Note the tables that the caller has named.
+ */
 static void
 note_reads(CsAnalysis *analysis, ArrayType *reads)
 {
@@ -356,7 +386,7 @@ note_reads(CsAnalysis *analysis, ArrayType *reads)
 	}
 }
 
-/* What the result depends on from the start. */
+/* Add to the fingerprint what every result depends on. */
 static void
 fingerprint_circumstances(CsAnalysis *analysis, const CsQuery *query)
 {
@@ -366,16 +396,19 @@ fingerprint_circumstances(CsAnalysis *analysis, const CsQuery *query)
 	char	   *role = GetUserNameFromId(query->role, false);
 
 	cs_analysis_value(analysis, query->role);
-	/* CURRENT_USER is a name */
+	/* because CURRENT_USER is a name */
 	cs_analysis_string(analysis, role);
 	cs_analysis_value(analysis, query->asked.rowtype);
 	cs_settings_fingerprint(&query->settings, &analysis->fingerprint);
-	/* the one that to_tsvector() and its like find without being told */
+	/* the default configuration of to_tsvector() and similar functions */
 	cs_analysis_text_search(analysis, getTSCurrentConfig(false));
 	foreach(lc, path)
 		cs_analysis_value(analysis, lfirst_oid(lc));
 }
 
+/*
+ * Plan and analyse the query.
+ */
 static void
 analyse(CsQuery *query, CsAnalysis *analysis)
 {
@@ -397,6 +430,9 @@ analyse(CsQuery *query, CsAnalysis *analysis)
 		note_reads(analysis, query->asked.reads);
 }
 
+/*
+ * Whether the role has all privileges that the query requires.
+ */
 static bool
 is_permitted(const CsAnalysis *analysis)
 {
@@ -415,6 +451,9 @@ is_permitted(const CsAnalysis *analysis)
 	return true;
 }
 
+/*
+ * Sorted array of a list of OIDs.
+ */
 static Oid *
 sorted(MemoryContext context, const List *list, int *n)
 {
@@ -428,6 +467,9 @@ sorted(MemoryContext context, const List *list, int *n)
 	return result;
 }
 
+/*
+ * Copy the results of the analysis into the query's own memory.
+ */
 static void
 take_over(CsQuery *query, const CsAnalysis *analysis)
 {
@@ -445,6 +487,9 @@ take_over(CsQuery *query, const CsAnalysis *analysis)
 	cs_query_digest((StringInfo) &analysis->fingerprint, query->digest);
 }
 
+/*
+ * A query without its analysis, in a context of its own.
+ */
 static CsQuery *
 make_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 {
@@ -471,7 +516,7 @@ make_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	return query;
 }
 
-/* Has anything come in since that concerns it? */
+/* Whether an invalidation has arrived since then that concerns the query. */
 static bool
 is_spoiled(const CsQuery *query, uint64 since)
 {
@@ -483,6 +528,9 @@ is_spoiled(const CsQuery *query, uint64 since)
 	return false;
 }
 
+/*
+ * One try of the analysis.
+ */
 static CsQuery *
 analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 {
@@ -490,7 +538,7 @@ analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	CsAnalysis	analysis = {.role = query->role,.reads_given = asked->reads != NULL};
 	uint64		since = nlogged;
 
-	/* all that is made on the way is gone with SPI_finish() */
+	/* intermediate memory is freed by SPI_finish() */
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	initStringInfo(&analysis.fingerprint);
@@ -504,6 +552,13 @@ analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	return query;
 }
 
+/*
+ * Rethrow the present error.
+ *
+ * Types, functions and operators can be dropped while they are being analysed,
+ * because no query locks them.  So if 'changed', meaning that an invalidation
+ * has arrived, an internal error is replaced by 40001.
+ */
 void
 cs_query_changed_error(MemoryContext context, bool changed)
 {
@@ -521,6 +576,9 @@ cs_query_changed_error(MemoryContext context, bool changed)
 			 errhint("Try again.")));
 }
 
+/*
+ * As analyse_once(), with internal errors explained by concurrent changes.
+ */
 static CsQuery *
 analyse_watching(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 {
@@ -540,6 +598,9 @@ analyse_watching(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	return query;
 }
 
+/*
+ * Analyse until no relevant invalidation comes in between, or MAX_TRIES times.
+ */
 static CsQuery *
 analyse_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 {
@@ -558,6 +619,9 @@ analyse_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 
 /* ----- finding ----- */
 
+/*
+ * Whether the query is the one asked for, apart from settings.
+ */
 static bool
 is_asked(const CsQuery *query, const CsAsked *asked, uint32 hash, Oid role)
 {
@@ -573,6 +637,9 @@ is_asked(const CsQuery *query, const CsAsked *asked, uint32 hash, Oid role)
 		memcmp(reads, asked->reads, VARSIZE(reads)) == 0;
 }
 
+/*
+ * Find a valid analysis.
+ */
 static CsQuery *
 find_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 {
@@ -598,8 +665,9 @@ find_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 }
 
 /*
- * Views are locked even if the answer will be in the cache: the lock waits for
- * whoever is changing one, as the SELECT would.  Tables have their watches.
+ * Lock the views.  This is done even for a hit: as in a SELECT, the lock waits
+ * for a transaction that is changing a view.  Tables have their watches
+ * instead. Returns whether the analysis is still valid.
  */
 static bool
 lock_views(CsQuery *query)
@@ -609,14 +677,19 @@ lock_views(CsQuery *query)
 	return query->nviews == 0 || query->valid;
 }
 
+/*
+ * Get the analysed query.  Throws if its result cannot be kept.  The result
+ * stays until cs_query_done().
+ */
 CsQuery *
 cs_query_get(const CsAsked *asked)
 {
 	CsSettings	settings;
 	CsQuery    *query;
+
 	/*
-	 * not seeded: it saves comparing texts in this session's own list, and is
-	 * no place in any table
+	 * not seeded: the hash only saves comparing texts in this session's list
+	 * and selects no place in a table
 	 */
 	uint32		hash = hash_bytes((const unsigned char *) asked->text, asked->len);
 
@@ -639,7 +712,7 @@ cs_query_get(const CsAsked *asked)
 /* ----- using ----- */
 
 /*
- * The same, asked again.
+ * Whether the analysis and its plan are still valid.
  */
 bool
 cs_query_stands(const CsQuery *query)
@@ -648,11 +721,12 @@ cs_query_stands(const CsQuery *query)
 }
 
 /*
- * Lock what it reads, as a SELECT would.  False: it has been redefined, in
- * which case it may still be run, but its result must not be kept.
+ * Lock the tables that the query reads, as a SELECT would.  Returns false if
+ * it has been redefined; it may then still be run, but its result must not be
+ * kept.
  *
- * The plan takes the same locks when it is run.  Taken here, before anyone
- * looks at the tables' watches, they bring in what has been redefined.
+ * The plan takes the same locks when it is run.  Taking them here, before the
+ * tables are watched, processes the invalidations of redefinitions.
  */
 bool
 cs_query_lock(CsQuery *query)

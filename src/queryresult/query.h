@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * query.h
- *		A query whose result may be kept, as one role asks it under one
- *		search path and with the same settings.
+ *		A query whose result may be kept, as asked by one role under one search
+ *		path and with the same settings.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,16 +21,16 @@
 #include "compat.h"
 #include "queryresult/settings.h"
 
-/* What a caller says of it. */
+/* What a caller asks for. */
 typedef struct CsAsked
 {
 	const char *text;
 	Size		len;
-	Oid			rowtype;		/* of the result; invalid: jsonb */
-	ArrayType  *reads;			/* NULL: not said */
+	Oid			rowtype;		/* of the result; InvalidOid for jsonb */
+	ArrayType  *reads;			/* NULL if not given */
 } CsAsked;
 
-/* How $n is read. */
+/* How the value of $n is read. */
 typedef struct CsParam
 {
 	Oid			type;
@@ -42,13 +42,14 @@ typedef struct CsParam
 
 typedef struct CsQuery
 {
-	dlist_node	node;			/* the latest used first */
+	dlist_node	node;			/* in order of use, the latest first */
 	MemoryContext context;
-	int			users;			/* up the call stack */
-	bool		valid;			/* nothing it depends on has been redefined */
-	bool		retired;		/* not to be found any more */
+	int			users;			/* number of uses up the call stack */
+	bool		valid;			/* nothing that it depends on has been
+								 * redefined */
+	bool		retired;		/* no longer to be found */
 
-	/* what it was analysed for */
+	/* for which it was analysed */
 	uint32		hash;
 	Oid			role;
 	char	   *text;
@@ -64,32 +65,31 @@ typedef struct CsQuery
 
 	/* what it depends on */
 	int			ntables;
-	Oid		   *tables;			/* to be watched; in ascending order, as below */
+	Oid		   *tables;			/* to be watched; in ascending order, as those
+								 * below */
 	int			nviews;
 	Oid		   *views;
 	int			nrelations;
 	Oid		   *relations;
 	int			ntypes;
-	uint32	   *types;			/* hashes of their entries in the system cache */
+	uint32	   *types;			/* hash values of the system cache */
 	bool		fleeting;		/* its literals depend on the time */
-	bool		opaque;			/* runs code that finds tables by name itself */
-	bool		secured;		/* row-level security: run it each time */
+	bool		opaque;			/* runs code that finds tables by name by
+								 * itself */
+	bool		secured;		/* subject to row-level security: run it each
+								 * time */
 	bool		oversized;		/* its last result was too large to be kept */
-	int			outrun;			/* results in a row that changes came before */
-	bool		permitted;		/* the role may do all that it does */
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of all else */
+	int			outrun;			/* number of results in a row that a
+								 * concurrent change prevented from being kept */
+	bool		permitted;		/* the role has the privileges that it
+								 * requires */
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of everything else */
 } CsQuery;
 
-/* The query, analysed; an error if its result cannot be kept.  It stays until cs_query_done(). */
 extern CsQuery *cs_query_get(const CsAsked *asked);
 extern void cs_query_done(CsQuery *query);
 extern bool cs_query_lock(CsQuery *query);
 
-/*
- * Throw the present error on.  A type, a function or an operator can be dropped while
- * it is being looked at, as no query locks them: if something has changed meanwhile, an
- * internal error says no more than that.
- */
 cs_noreturn extern void cs_query_changed_error(MemoryContext context, bool changed);
 extern bool cs_query_stands(const CsQuery *query);
 extern void cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls);
@@ -99,7 +99,7 @@ extern void cs_query_fingerprint(const CsQuery *query, const Datum *values, cons
 								 StringInfo fingerprint);
 extern void cs_query_digest(const StringInfo fingerprint, uint8 *digest);
 
-/* A long one is replaced by its hash. */
+/* A longer fingerprint is replaced by its hash. */
 #define CS_LONGEST_FINGERPRINT	256
 extern void cs_query_shorten(StringInfo fingerprint);
 

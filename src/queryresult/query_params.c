@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * query_params.c
- *		Values of a query's parameters: from text, for the executor, and as a
- *		part of the key under which its result is kept.
+ *		Values of a query's parameters: conversion from text, for the executor,
+ *		and as a part of the result's key.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +24,8 @@ count_error(const CsQuery *query, int n)
 }
 
 /*
- * The values of its parameters, from their texts (NULL: none were given).
+ * Read the parameters' values from an array of text; NULL if none were given.
+ * Throws if their number is wrong.
  */
 void
 cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
@@ -53,6 +54,9 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 	}
 }
 
+/*
+ * Append a value's bytes.
+ */
 static void
 fingerprint_value(const CsParam *param, Datum value, StringInfo fingerprint)
 {
@@ -71,9 +75,7 @@ fingerprint_value(const CsParam *param, Datum value, StringInfo fingerprint)
 		appendBinaryStringInfo(fingerprint, DatumGetPointer(value), param->typlen);
 }
 
-/*
- * Bytes that are the same only for the same query and values.
- */
+/* Append bytes that are equal only for the same query and values. */
 void
 cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *nulls,
 					 StringInfo fingerprint)
@@ -88,7 +90,7 @@ cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *null
 }
 
 /*
- * The same for the executor.
+ * The values for the executor.
  */
 ParamListInfo
 cs_query_params(const CsQuery *query, const Datum *values, const bool *nulls)
@@ -109,6 +111,9 @@ cs_query_params(const CsQuery *query, const Datum *values, const bool *nulls)
 
 /* ----- fingerprints ----- */
 
+/*
+ * SHA-256 of a fingerprint.
+ */
 void
 cs_query_digest(const StringInfo fingerprint, uint8 *digest)
 {
@@ -121,7 +126,9 @@ cs_query_digest(const StringInfo fingerprint, uint8 *digest)
 	pg_cryptohash_free(sha);
 }
 
-/* No other fingerprint is as short. */
+/*
+ * Replace a long fingerprint by its hash.  No other fingerprint is as short.
+ */
 void
 cs_query_shorten(StringInfo fingerprint)
 {

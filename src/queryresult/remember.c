@@ -1,29 +1,30 @@
 /*-------------------------------------------------------------------------
  *
  * remember.c
- *		Results of queries, kept until a table that they were computed from
- *		changes.
+ *		Results of queries, kept until a table changes from which they were
+ *		computed.
  *
- * The rules, with S for the caller's snapshot and F for a fresh one:
+ * The protocol, with S for the caller's snapshot and F for a fresh one:
  *
- *		token	a watch on every table, and the versions of the tags; then W, the
+ *		token	watch every table, and read the versions of the tags; then W, the
  *				newest xid that has changed any of the tables
- *		miss	token, then F, then compute under F.  What was computed is the
- *				answer if S shows the tables as F does: if S sees whatever F
- *				sees; or all of that up to W, and the watches still stood when F
- *				had been taken.  Otherwise compute under S, and keep nothing
+ *		miss	token, then F, then compute under F.  The result answers the call if
+ *				S shows the tables as F does: if S sees whatever F sees; or if S
+ *				sees all of that up to W, and the watches still stood when F had
+ *				been taken.  Otherwise compute under S, and keep nothing
  *		keep	under the partition lock: the watches stand, and no prepared
  *				transaction can be involved
  *		hit		the watches stand, the tags hold, and S sees whatever F saw, up
  *				to W
  *
- * Why a hit is exact: were there a transaction that has changed one of the tables
- * and is seen by only one of S and F, it would be seen by S, and then it marked
- * the table before S was taken; or by F, and then it is not newer than W, which S
- * would see, or else it marked the table after the token.  Either way the watch
- * has fallen.
+ * Why a hit is exact: suppose that a transaction has changed one of the tables
+ * and is seen by only one of S and F.  If S sees it, it marked the table
+ * before S was taken.  If F sees it, either it is not newer than W, and then S
+ * would see it, or it marked the table after the token.  In each case the
+ * watch has fallen.
  *
- * The role, its privileges, and what the query means are in the key (query.c).
+ * The role, its privileges, and the meaning of the query are in the key
+ * (query.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -55,7 +56,7 @@
 #include "xact/snapshot.h"
 #include "xact/xact.h"
 
-/* What a call is about. */
+/* State of a call. */
 typedef struct Call
 {
 	CsQuery    *query;
@@ -70,7 +71,7 @@ typedef struct Call
 
 /* ----- running the query ----- */
 
-/* With the caller's privileges, as his own SELECT. */
+/* Run the query as the caller's own SELECT, with the caller's privileges. */
 static void
 run(Call *call, Snapshot snapshot)
 {
@@ -102,7 +103,7 @@ run(Call *call, Snapshot snapshot)
 	cs_result_output_end(call->output);
 }
 
-/* Without looking for what is kept, or keeping it. */
+/* Run the query without searching for a result or keeping one. */
 static void
 run_plainly(Call *call)
 {
@@ -110,8 +111,11 @@ run_plainly(Call *call)
 	run(call, call->snapshot);
 }
 
-/* ----- may what is kept be used at all? ----- */
+/* ----- conditions for using results ----- */
 
+/*
+ * Whether this transaction may have changed one of the tables.
+ */
 static bool
 is_own(const CsQuery *query)
 {
@@ -123,7 +127,7 @@ is_own(const CsQuery *query)
 	return false;
 }
 
-/* The session's temporary tables may be what opaque functions find. */
+/* Whether opaque functions may find temporary tables of this session. */
 static bool
 is_shadowed(const CsQuery *query)
 {
@@ -136,6 +140,9 @@ is_shadowed(const CsQuery *query)
 	return OidIsValid(schema);
 }
 
+/*
+ * Whether results can be neither used nor kept in this call.
+ */
 static bool
 is_bypassed(const Call *call)
 {
@@ -151,12 +158,15 @@ is_bypassed(const Call *call)
 typedef enum Finding
 {
 	FOUND_NOTHING,
-	FOUND_OTHER,				/* a result that holds, but not for S */
-	FOUND_DUE,					/* one that may be used while somebody
-								 * computes it anew */
+	FOUND_OTHER,				/* a valid result, but not for S */
+	FOUND_DUE,					/* usable, but one session should compute it
+								 * anew */
 	FOUND
 } Finding;
 
+/*
+ * Callback of cs_store_lookup().
+ */
 static bool
 accept_entry(const CsMeta *meta, void *arg)
 {
@@ -166,7 +176,7 @@ accept_entry(const CsMeta *meta, void *arg)
 		(meta->expires == 0 || meta->expires > cs_clock_now());
 }
 
-/* All watches stand, and are those of the query as it is now. */
+/* Whether all watches stand and belong to the query as it is now. */
 static bool
 watches_stand(const CsQuery *query, const CsWatch *watches, int nwatches)
 {
@@ -185,8 +195,9 @@ is_visible(const Call *call, const CsSeen *seen, uint64 newest)
 }
 
 /*
- * The closer to its end, and the longer it takes to compute, the more often.  Of
- * many callers one, on average, comes in time.
+ * Whether to compute before the result is due.  The probability increases
+ * towards that time and with the cost, so that of many callers one, on
+ * average, computes in time.
  */
 static bool
 is_early(const Call *call, const CsKept *kept, int64 left)
@@ -200,6 +211,9 @@ is_early(const Call *call, const CsKept *kept, int64 left)
 	return lead >= left;
 }
 
+/*
+ * Whether the result is to be computed anew.
+ */
 static bool
 is_due(const Call *call, const CsKept *kept)
 {
@@ -211,6 +225,9 @@ is_due(const Call *call, const CsKept *kept)
 	return left <= 0 || is_early(call, kept, left);
 }
 
+/*
+ * Search for a result.
+ */
 static Finding
 find(const Call *call, CsKept *kept)
 {
@@ -229,6 +246,9 @@ find(const Call *call, CsKept *kept)
 	return is_due(call, kept) ? FOUND_DUE : FOUND;
 }
 
+/*
+ * Answer the call with a kept result.
+ */
 static void
 answer(Call *call, const CsKept *kept)
 {
@@ -257,7 +277,10 @@ untracked_error(Oid relid)
 			 errhint("Its owner can use cache.track('%s').", qualified)));
 }
 
-/* False: a change is under way, and what is computed now could not be kept. */
+/*
+ * Watch all tables.  Returns false if a change is in progress, so that a
+ * result could not be kept now.  Throws if changes of a table are not tracked.
+ */
 static bool
 watch_tables(const CsQuery *query, CsWatch *watches)
 {
@@ -273,7 +296,10 @@ watch_tables(const CsQuery *query, CsWatch *watches)
 	return true;
 }
 
-/* The user's key is a tag too, for cs_remember_forget(). */
+/*
+ * Get the versions of the tags.  The user's key is also a tag, for
+ * cs_remember_forget().
+ */
 static bool
 get_tags(const Call *call, CsKvTag *tags)
 {
@@ -290,9 +316,9 @@ get_tags(const Call *call, CsKvTag *tags)
 }
 
 /*
- * No change of the tables that F may show is newer, apart from those that have
- * made a watch fall.  Of transactions prepared before the server started nobody
- * knows what they changed.
+ * Newest xid that may have changed the tables and be visible in F, other than
+ * those that make a watch fall.  Transactions prepared before the server start
+ * count, because it is not known what they changed.
  */
 static uint64
 newest_change(const CsKept *kept)
@@ -310,8 +336,8 @@ newest_change(const CsKept *kept)
 }
 
 /*
- * False: the result could not be kept, or not now.  Taken before F, and nothing
- * in it may be looked up again later.
+ * Take the token.  Returns false if the result could not be kept, or not now.
+ * The token precedes F, and nothing in it may be looked up again later.
  */
 static bool
 take_token(Call *call, CsKept *kept)
@@ -327,11 +353,11 @@ take_token(Call *call, CsKept *kept)
 	if (!watch_tables(call->query, kept->watches) || !get_tags(call, kept->tags))
 		return false;
 	kept->newest = newest_change(kept);
-	/* watching and reading catalogues may have brought in anything */
+	/* watching and reading catalogues may have processed invalidations */
 	return cs_query_stands(call->query);
 }
 
-/* F must be newer than the token. */
+/* Take F, which must be newer than the token. */
 static Snapshot
 fresh_snapshot(const Call *call)
 {
@@ -345,7 +371,7 @@ typedef struct KeepCheck
 	Snapshot	fresh;
 } KeepCheck;
 
-/* Under the partition lock. */
+/* Whether the result may be kept.  Called under the partition lock. */
 static bool
 may_keep(void *arg)
 {
@@ -362,12 +388,18 @@ may_keep(void *arg)
 		(kept->nwatches == 0 || cs_snapshot_may_fill(check->fresh, prepared_xid));
 }
 
+/*
+ * Time to live of the result, in microseconds.
+ */
 static int64
 lifetime(const Call *call)
 {
 	return call->terms->has_ttl ? call->terms->ttl : call->space.ttl;
 }
 
+/*
+ * Keep the result in the store, if it is allowed.
+ */
 static void
 keep(Call *call, CsKept *kept, Snapshot fresh)
 {
@@ -403,8 +435,8 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 }
 
 /*
- * S shows the tables as F does.  A change that F shows and that is newer than
- * the token was marked before F was taken.
+ * Whether S shows the tables as F does.  A change that F sees and that is
+ * newer than the token was marked before F was taken.
  */
 static bool
 shows_the_same(const Call *call, const CsKept *kept)
@@ -416,7 +448,7 @@ shows_the_same(const Call *call, const CsKept *kept)
 		cs_snapshot_sees_up_to(call->snapshot, kept->seen, kept->newest);
 }
 
-/* With the token taken. */
+/* Compute the result, after the token was taken, and keep it. */
 static void
 compute_and_keep(Call *call, CsKept *kept)
 {
@@ -442,6 +474,9 @@ compute_and_keep(Call *call, CsKept *kept)
 	UnregisterSnapshot(fresh);
 }
 
+/*
+ * Answer a call for which there is no result.
+ */
 static void
 compute(Call *call)
 {
@@ -456,16 +491,24 @@ compute(Call *call)
 
 /* ----- single flight ----- */
 
-/* Flights of the same key whose result was not kept, before one is done with it. */
+/*
+ * Number of flights of the same key whose result was not kept, after which a
+ * caller computes by itself.
+ */
 #define MAX_FLIGHTS		2
 
+/*
+ * Error cleanup of the flight's leader.
+ */
 static void
 land(int code, Datum arg)
 {
 	cs_flight_land(true);
 }
 
-/* Has somebody computed it since we found the old one, or none? */
+/*
+ * Whether another session has computed a result since the old one was found.
+ */
 static bool
 is_newer(Finding finding, const CsKept *kept, const CsKept *old)
 {
@@ -473,7 +516,7 @@ is_newer(Finding finding, const CsKept *kept, const CsKept *old)
 		(old == NULL || kept->due != old->due);
 }
 
-/* We lead the flight: compute it, unless somebody has just done so. */
+/* Compute as the flight's leader, unless another session has just done so. */
 static void
 lead(Call *call, const CsKept *old)
 {
@@ -498,9 +541,9 @@ start_flight(const Call *call)
 }
 
 /*
- * Wait for the one who computes it; then it may be there.  If he waits for a
- * lock, ours may be what he waits for, and if not, we wait for the same before
- * we compute it.
+ * Wait for the flight's leader, and search again.  If the leader waits for a
+ * lock, it may wait for one that this session holds; otherwise this session
+ * waits for the same lock before it computes.
  */
 static Finding
 follow(Call *call, CsKept *kept, CsLanding *landing)
@@ -512,14 +555,17 @@ follow(Call *call, CsKept *kept, CsLanding *landing)
 	return find(call, kept);
 }
 
-/* Is a result likely to be kept? */
+/* Whether a result is likely to be kept. */
 static bool
 is_worth_waiting(const CsQuery *query)
 {
 	return !query->oversized && query->outrun < MAX_FLIGHTS;
 }
 
-/* There is nothing that can be used.  False: it is not for S, now that it is there. */
+/*
+ * Compute the result, or wait for another session to do so.  Returns false if
+ * there is a result now, but not for S.
+ */
 static bool
 compute_once(Call *call)
 {
@@ -556,7 +602,9 @@ compute_once(Call *call)
 	return true;
 }
 
-/* What cannot be kept now is not worth waiting for. */
+/*
+ * Whether a result could be kept now.  Otherwise waiting for it is pointless.
+ */
 static bool
 could_be_kept(Call *call)
 {
@@ -565,7 +613,10 @@ could_be_kept(Call *call)
 	return take_token(call, &kept);
 }
 
-/* It may be used, but it is time to compute it anew, if nobody else does. */
+/*
+ * Answer with a result that is due, or compute it anew if no other session
+ * does.
+ */
 static void
 compute_anew(Call *call, const CsKept *kept)
 {
@@ -575,6 +626,9 @@ compute_anew(Call *call, const CsKept *kept)
 		answer(call, kept);
 }
 
+/*
+ * Answer the call, if results may be used.
+ */
 static void
 find_or_compute(Call *call)
 {
@@ -599,8 +653,11 @@ find_or_compute(Call *call)
 	run_plainly(call);
 }
 
-/* ----- all of it ----- */
+/* ----- entry points ----- */
 
+/*
+ * Key of the entry.
+ */
 static void
 make_key(Call *call)
 {
@@ -617,6 +674,9 @@ make_key(Call *call)
 	cs_kv_key(&call->key, &call->space, CS_KV_RESULT, fingerprint.data, fingerprint.len);
 }
 
+/*
+ * Bind the parameters, look up the space, and answer the call.
+ */
 static void
 call_query(Call *call, ArrayType *params)
 {
@@ -624,7 +684,7 @@ call_query(Call *call, ArrayType *params)
 	call->nulls = palloc(call->query->nparams * sizeof(bool) + 1);
 	cs_query_bind(call->query, params, call->values, call->nulls);
 	call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
-	/* it gets what it needs when somebody who may write asks */
+	/* a caller that may write gets the space a slot */
 	if (call->space.slot < 0 && cs_space_may(call->terms->space, CS_SPACE_WRITE))
 		call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
 	call->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() :
@@ -640,7 +700,7 @@ call_query(Call *call, ArrayType *params)
 }
 
 /*
- * The query's result, into 'output', kept or computed.
+ * Produce the query's result into 'output', from the store or by computing it.
  */
 void
 cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
@@ -661,7 +721,8 @@ cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 }
 
 /*
- * All results of the key are gone once this transaction has committed.
+ * Drop all results of the key when this transaction commits.  Returns whether
+ * there may have been any.
  */
 bool
 cs_remember_forget(const text *key, const text *space)

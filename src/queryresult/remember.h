@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * remember.h
- *		Results of queries, kept until a table that they were computed from
- *		changes.
+ *		Results of queries, kept until a table changes from which they were
+ *		computed.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,12 +16,12 @@
 typedef struct CsTerms
 {
 	const text *key;
-	const text *space;			/* NULL: the role's own */
-	bool		has_ttl;		/* else the space's */
-	int64		ttl;			/* microseconds; 0: for ever */
-	int64		grace;			/* how much longer it serves while one session
-								 * computes it anew */
-	double		beta;			/* how early it may be computed anew; 0: never */
+	const text *space;			/* NULL for the role's own */
+	bool		has_ttl;		/* else the space's default applies */
+	int64		ttl;			/* microseconds; 0 for ever */
+	int64		grace;			/* time for which a due result may be used
+								 * while a session computes it anew */
+	double		beta;			/* weight of early computation; 0 for none */
 	int			ntags;
 	const text **tags;
 } CsTerms;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * remember_sql.c
- *		cache.remember() and cache.forget().
+ *		SQL functions cache.remember() and cache.forget().
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +27,7 @@ PG_FUNCTION_INFO_V1(cs_remember_jsonb);
 PG_FUNCTION_INFO_V1(cs_remember_rows);
 PG_FUNCTION_INFO_V1(cs_forget_key);
 
-/* The arguments, after the row type if there is one. */
+/* Positions of the arguments, after the row type if there is one. */
 enum
 {
 	Arg_key,
@@ -49,6 +49,9 @@ null_error(const char *what)
 			 errmsg("%s must not be NULL", what)));
 }
 
+/*
+ * Text argument that must not be NULL; 'what' names it in the message.
+ */
 static text *
 required_text(FunctionCallInfo fcinfo, int arg, const char *what)
 {
@@ -63,7 +66,10 @@ optional_text(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg);
 }
 
-/* The values for the query's parameters go through input functions in any case. */
+/*
+ * Convert an array to one of text.  The values of the query's parameters are
+ * always read by input functions.
+ */
 static ArrayType *
 texts_of(ArrayType *given)
 {
@@ -96,7 +102,7 @@ array_from_text(char *literal)
 	return DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, literal, TEXTOID, -1));
 }
 
-/* An array of any type, or the text of one. */
+/* The params argument: an array of any type, or the text of an array. */
 static ArrayType *
 params_arg(FunctionCallInfo fcinfo, int arg)
 {
@@ -122,6 +128,9 @@ optional_array(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : PG_GETARG_ARRAYTYPE_P(arg);
 }
 
+/*
+ * Throw 54000 if a key or tag is too long.
+ */
 static void
 check_length(const text *name, const char *what)
 {
@@ -166,6 +175,9 @@ get_beta(FunctionCallInfo fcinfo, int arg)
 	return beta;
 }
 
+/*
+ * Read the arguments that say how the result is to be kept.
+ */
 static void
 get_terms(FunctionCallInfo fcinfo, int first, CsTerms *terms)
 {
@@ -182,7 +194,10 @@ get_terms(FunctionCallInfo fcinfo, int first, CsTerms *terms)
 	get_tags(fcinfo, first + Arg_tags, terms);
 }
 
-/* 'first': the number of the first argument after the row type. */
+/*
+ * Common part of both forms; 'first' is the position of the first argument
+ * after the row type.
+ */
 static void
 remember(FunctionCallInfo fcinfo, int first, CsOutput *output)
 {
@@ -200,6 +215,9 @@ remember(FunctionCallInfo fcinfo, int first, CsOutput *output)
 	cs_remember(&asked, params_arg(fcinfo, first + Arg_params), &terms, output);
 }
 
+/*
+ * cache.remember() that returns jsonb
+ */
 Datum
 cs_remember_jsonb(PG_FUNCTION_ARGS)
 {
@@ -222,6 +240,9 @@ check_row_type(Oid type)
 				 errhint("Write it as NULL::type_name, or leave it out to get jsonb.")));
 }
 
+/*
+ * cache.remember() that returns rows
+ */
 Datum
 cs_remember_rows(PG_FUNCTION_ARGS)
 {
@@ -240,6 +261,9 @@ cs_remember_rows(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/*
+ * cache.forget()
+ */
 Datum
 cs_forget_key(PG_FUNCTION_ARGS)
 {

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * result.c
- *		The result of a query: as it is kept, as it is received from the
- *		executor, and as it is returned.
+ *		The result of a query: how it is kept, received from the executor, and
+ *		returned.
  *
- * An entry's value is a head, the watches, the snapshot, the tags, and the data:
- * a jsonb array of row objects, as on disk, or heap tuples one after the other,
- * each with its length, in the row type's own shape.  Whatever depends on this
- * session or on toast tables is resolved before: values are inlined, rows flat,
- * and anonymous record types cannot be there, since a row type's columns have
- * types of their own.
+ * An entry's value consists of a head, the watches, the snapshot, the tags and
+ * the data.  The data are a jsonb array of row objects, as on disk, or heap
+ * tuples, each with its length, in the shape of the row type.  References to
+ * this session or to toast tables are resolved before: values are inlined and
+ * rows are flat. Anonymous record types do not occur, since the columns of a
+ * row type have types of their own.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,7 +45,7 @@ typedef struct Head
 	int64		cost;
 	uint64		newest;
 	uint64		len;			/* of the data */
-	uint32		data;			/* where they begin */
+	uint32		data;			/* offset of the data */
 	uint32		nwatches;
 	uint32		nxip;
 	uint32		ntags;
@@ -58,6 +58,9 @@ typedef struct TagHead
 	char		kind;
 } TagHead;
 
+/*
+ * Size of the encoded tags.
+ */
 static Size
 tags_size(const CsKept *kept)
 {
@@ -68,6 +71,9 @@ tags_size(const CsKept *kept)
 	return size;
 }
 
+/*
+ * Value of an entry, palloc'd.
+ */
 char *
 cs_result_encode(const CsKept *kept, Size *len)
 {
@@ -103,6 +109,9 @@ cs_result_encode(const CsKept *kept, Size *len)
 	return value;
 }
 
+/*
+ * Decode an entry's value, into which the result points.
+ */
 void
 cs_result_decode(char *value, CsKept *kept)
 {
@@ -143,7 +152,8 @@ typedef struct Receiver
 } Receiver;
 
 /*
- * Sets it up for a row type, or for json; 'rows' is the caller's to set.
+ * Set up an output for rows of a type, or for jsonb if it is InvalidOid.  The
+ * caller sets 'rows'.
  */
 void
 cs_result_output_begin(CsOutput *output, Oid rowtype)
@@ -173,10 +183,10 @@ cs_result_output_begin(CsOutput *output, Oid rowtype)
 }
 
 /*
- * An error if the row type is not what it was when the output began.
+ * Throw 40001 if the row type is not the same as when the output began.
  *
- * A composite type has no lock.  What was kept has the shape that the type had
- * when the key was made, and that is to be the one of the beginning.
+ * A composite type has no lock.  A kept result has the shape that the type had
+ * when the key was made, which must be the one of the beginning.
  */
 void
 cs_result_output_check_shape(const CsOutput *output)
@@ -194,7 +204,7 @@ cs_result_output_check_shape(const CsOutput *output)
 	ReleaseTupleDesc(now);
 }
 
-/* False: they have become too many, and will not be kept. */
+/* Make room for more data.  Returns false if they are too large to be kept. */
 static bool
 reserve(CsOutput *output, Size more)
 {
@@ -221,9 +231,12 @@ reserve(CsOutput *output, Size more)
 	return true;
 }
 
-/* So that each tuple is aligned. */
+/* Head of a tuple, of a size that keeps each tuple aligned. */
 #define TUPLE_HEAD	MAXALIGN(sizeof(uint32))
 
+/*
+ * Append a tuple to the data.
+ */
 static void
 keep_tuple(CsOutput *output, HeapTuple tuple)
 {
@@ -240,8 +253,8 @@ keep_tuple(CsOutput *output, HeapTuple tuple)
 }
 
 /*
- * Values are inlined, but may stay compressed.  What the executor has expanded
- * becomes flat.
+ * Inline a toasted value, which may stay compressed, and flatten an expanded
+ * one.
  */
 static Datum
 inlined(Datum value, Form_pg_attribute att)
@@ -252,7 +265,7 @@ inlined(Datum value, Form_pg_attribute att)
 	return value;
 }
 
-/* In the row type's shape, which may have columns that were dropped. */
+/* Form a tuple in the row type's shape, which may have dropped columns. */
 static HeapTuple
 form_tuple(CsOutput *output, TupleTableSlot *slot)
 {
@@ -272,6 +285,9 @@ form_tuple(CsOutput *output, TupleTableSlot *slot)
 	return heap_form_tuple(output->tupdesc, values, nulls);
 }
 
+/*
+ * Receive one row.
+ */
 static void
 receive_row(CsOutput *output, TupleTableSlot *slot)
 {
@@ -285,8 +301,9 @@ receive_row(CsOutput *output, TupleTableSlot *slot)
 }
 
 /*
- * to_jsonb() uses casts to json, which the owner of a type can make, and would
- * run them as the caller.  The query itself does not.
+ * Refuse a cast to json by a function of another role.  to_jsonb() uses such
+ * casts, which the owner of a type can create, and would run them as the
+ * caller, although the query itself does not.
  */
 static void
 check_cast(Oid function, Oid type)
@@ -306,6 +323,9 @@ check_cast(Oid function, Oid type)
 				 errhint("Cast the column in the query, or give the row type that the query returns.")));
 }
 
+/*
+ * Check the casts to json of a type and of its components.
+ */
 static void
 check_casts(Oid type)
 {
@@ -330,7 +350,10 @@ check_casts(Oid type)
 		check_cast(function, base);
 }
 
-/* What is in a record is known when it is there. */
+/*
+ * Check the casts of the values in a record, whose types are known only at run
+ * time.
+ */
 static void
 check_record(Datum value, Oid type)
 {
@@ -371,6 +394,9 @@ check_record(Datum value, Oid type)
 	ReleaseTupleDesc(tupdesc);
 }
 
+/*
+ * Check the records in a row.
+ */
 static void
 check_records(const CsOutput *output, const TupleTableSlot *slot)
 {
@@ -383,7 +409,10 @@ check_records(const CsOutput *output, const TupleTableSlot *slot)
 	}
 }
 
-/* to_jsonb() has to be told that its argument is a record. */
+/*
+ * Prepare calls of to_jsonb(), which must be told that its argument is a
+ * record.
+ */
 static void
 prepare_to_jsonb(CsOutput *output)
 {
@@ -397,7 +426,10 @@ prepare_to_jsonb(CsOutput *output)
 					   &output->to_jsonb);
 }
 
-/* The array refers to the row's jsonb until it is complete. */
+/*
+ * Receive one row as json.  The array refers to the row's jsonb until it is
+ * complete.
+ */
 static void
 receive_json(CsOutput *output, TupleTableSlot *slot)
 {
@@ -418,6 +450,9 @@ receive_json(CsOutput *output, TupleTableSlot *slot)
 	pushJsonbValue(&output->state, WJB_ELEM, &element);
 }
 
+/*
+ * Callback of the executor for one row.
+ */
 static bool
 receive(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -433,6 +468,9 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/*
+ * Callback of the executor at the start.
+ */
 static void
 startup(DestReceiver *self, int operation, TupleDesc input)
 {
@@ -464,6 +502,9 @@ destroy(DestReceiver *self)
 	pfree(self);
 }
 
+/*
+ * DestReceiver for the rows.  They are complete after cs_result_output_end().
+ */
 DestReceiver *
 cs_result_output_receiver(CsOutput *output)
 {
@@ -478,6 +519,9 @@ cs_result_output_receiver(CsOutput *output)
 	return &receiver->pub;
 }
 
+/*
+ * Complete the output.
+ */
 void
 cs_result_output_end(CsOutput *output)
 {
@@ -493,7 +537,7 @@ cs_result_output_end(CsOutput *output)
 		}
 	}
 	else
-		/* have something, even of no rows */
+		/* make the data non-NULL even without rows */
 		(void) reserve(output, 0);
 	MemoryContextDelete(output->row_context);
 	MemoryContextSwitchTo(old);
@@ -501,9 +545,7 @@ cs_result_output_end(CsOutput *output)
 
 /* ----- replaying ----- */
 
-/*
- * A result that was kept.
- */
+/* Replay a kept result. */
 void
 cs_result_output_replay(CsOutput *output, const CsKept *kept)
 {

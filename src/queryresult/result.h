@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * result.h
- *		The result of a query: as it is kept, as it is received from the
- *		executor, and as it is returned.
+ *		The result of a query: how it is kept, received from the executor, and
+ *		returned.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,36 +17,38 @@
 #include "utils/tuplestore.h"
 #include "xact/snapshot.h"
 
-/* A result with what decides whether it still holds. */
+/* A result, with what decides whether it is still valid. */
 typedef struct CsKept
 {
-	TimestampTz due;			/* to be computed anew; 0: never.  The entry
-								 * expires later if there is a grace period */
-	int64		cost;			/* of computing it, microseconds */
-	uint64		newest;			/* xid that had changed its tables by then */
+	TimestampTz due;			/* time at which to compute it anew, 0 for
+								 * never; the entry expires later if there is
+								 * a grace period */
+	int64		cost;			/* time of the computation, in microseconds */
+	uint64		newest;			/* newest xid that had changed its tables by
+								 * then */
 	int			nwatches;
 	CsWatch    *watches;
-	CsSeen	   *seen;			/* by the snapshot it was computed under */
+	CsSeen	   *seen;			/* what the snapshot saw under which it was
+								 * computed */
 	int			ntags;
 	CsKvTag    *tags;
 	const char *data;
 	Size		len;
 } CsKept;
 
-/* The entry's value, palloc'd, for store and back; the latter points into it. */
 extern char *cs_result_encode(const CsKept *kept, Size *len);
 extern void cs_result_decode(char *value, CsKept *kept);
 
-/* Where a result goes to: rows into a tuplestore, or one array into 'json'. */
+/* Destination of a result: a tuplestore for rows, or 'json' for one array. */
 typedef struct CsOutput
 {
-	Oid			rowtype;		/* invalid: json */
-	Oid			domain;			/* over rowtype, if that is a row; or invalid */
-	TupleDesc	tupdesc;		/* of rows; one column for scalars */
+	Oid			rowtype;		/* InvalidOid for json */
+	Oid			domain;			/* domain over the row type, or InvalidOid */
+	TupleDesc	tupdesc;		/* of the rows; one column for scalars */
 	Tuplestorestate *rows;
 	Jsonb	   *json;
 
-	/* the bytes to be kept; NULL if they have become too many */
+	/* the bytes to be kept; data is NULL if they are too large */
 	Size		limit;
 	char	   *data;
 	Size		len;
@@ -65,7 +67,6 @@ typedef struct CsOutput
 extern void cs_result_output_begin(CsOutput *output, Oid rowtype);
 extern void cs_result_output_check_shape(const CsOutput *output);
 
-/* Somewhere to send the rows to; they are all there after cs_result_output_end(). */
 extern DestReceiver *cs_result_output_receiver(CsOutput *output);
 extern void cs_result_output_end(CsOutput *output);
 extern void cs_result_output_replay(CsOutput *output, const CsKept *kept);

@@ -3,9 +3,9 @@
  * settings.c
  *		The settings that the result of a query may depend on.
  *
- * Through the functions that builtin.c lets in, and through the parser and the
- * input functions that read the query's text.  They are looked at in each call,
- * so this reads the variables behind them.
+ * The dependency is through the functions that builtin.c lists, and through
+ * the parser and the input functions that read the query's text.  The settings
+ * are compared in each call, so the variables behind them are read directly.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,12 +28,15 @@
 #include "compat.h"
 #include "queryresult/settings.h"
 
-/* pg_locale.h wants the headers of ICU, which building extensions does not need. */
+/*
+ * pg_locale.h requires the headers of ICU, which extensions can be built
+ * without.
+ */
 extern PGDLLIMPORT char *locale_monetary;
 extern PGDLLIMPORT char *locale_numeric;
 extern PGDLLIMPORT char *locale_time;
 
-/* The variable of a setting where no header has it. */
+/* Variable of a setting that no header declares. */
 static char **
 find_variable(const char *name)
 {
@@ -57,7 +60,7 @@ zone_abbreviations(void)
 }
 
 /*
- * As they are; the strings are those of the settings themselves.
+ * Current values.  The strings are those of the settings themselves.
  */
 void
 cs_settings_now(CsSettings *settings)
@@ -88,6 +91,9 @@ cs_settings_now(CsSettings *settings)
 	Assert(string == settings->string + CS_N_SETTING_STRINGS);
 }
 
+/*
+ * Copy settings, with palloc'd strings.
+ */
 void
 cs_settings_copy(CsSettings *to, const CsSettings *from)
 {
@@ -116,6 +122,9 @@ cs_settings_equal(const CsSettings *a, const CsSettings *b)
 	return true;
 }
 
+/*
+ * Append the settings to a fingerprint.
+ */
 void
 cs_settings_fingerprint(const CsSettings *settings, StringInfo fingerprint)
 {

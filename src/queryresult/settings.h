@@ -23,7 +23,6 @@ typedef struct CsSettings
 
 extern void cs_settings_now(CsSettings *settings);
 
-/* With strings of its own, palloc'd. */
 extern void cs_settings_copy(CsSettings *to, const CsSettings *from);
 extern bool cs_settings_equal(const CsSettings *a, const CsSettings *b);
 extern void cs_settings_fingerprint(const CsSettings *settings, StringInfo fingerprint);

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * explain.c
- *		cache.explain(): how cache.read() would answer now, and why.
+ *		SQL function cache.explain(): how cache.read() would answer now, and
+ *		why.
  *
- * It looks where cache.read() looks, and stops before anything is kept or
- * counted.  A row that is not there is read from the table, but not by a loader
- * function, to see whether it could be kept at all.
+ * It searches where cache.read() does, and stops before anything is kept or
+ * counted.  A missing row is read from the table, but not by a loader
+ * function, to determine whether it could be kept.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,7 +50,10 @@ outcome_of(CsReason reason)
 	return cs_is_bypass(reason) ? "bypass" : "miss";
 }
 
-/* A miss that could not be kept is a bypass; loading would find that out. */
+/*
+ * A miss that could not be kept is reported as a bypass, as loading would
+ * find.
+ */
 static CsReason
 reason_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 {
@@ -81,7 +85,9 @@ why_waiting(CsFillWait wait)
 	return "";
 }
 
-/* A miss that will not be kept: which transaction has to end first? */
+/*
+ * Explain a miss whose row will not be kept: which transaction must end first.
+ */
 static const char *
 text_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 {
@@ -100,7 +106,7 @@ text_of_miss(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 	return text;
 }
 
-/* More than cache.read() has to know. */
+/* Explain a reason in more detail than cache.read() needs. */
 static const char *
 text_of(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 {
@@ -116,7 +122,7 @@ text_of(const CsAccess *access, const CsRowKey *rowkey, CsReason reason)
 	return text_of_miss(access, rowkey, reason);
 }
 
-/* What is too large will be read from the table for ever. */
+/* A row that is too large will always be read from the table. */
 static CsReason
 reason_by_size(CsAccess *access, const CsRowKey *rowkey, CsReason reason, CsAnswer *answer)
 {
@@ -132,6 +138,9 @@ reason_by_size(CsAccess *access, const CsRowKey *rowkey, CsReason reason, CsAnsw
 	return CS_BYPASS_SIZE;
 }
 
+/*
+ * Set the columns of the result.
+ */
 static void
 describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 {
@@ -150,6 +159,9 @@ describe(CsAccess *access, const CsRowKey *rowkey, Datum *values, bool *nulls)
 	nulls[EXPLAIN_EXPIRES] = answer.expires == 0;
 }
 
+/*
+ * cache.explain()
+ */
 Datum
 cs_explain(PG_FUNCTION_ARGS)
 {

@@ -3,7 +3,7 @@
  * spaces.c
  *		The function behind cache.space_stats.
  *
- * Names and sizes of spaces are for those who may read them.
+ * A role sees the names and sizes of the spaces that it may read.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,6 +48,9 @@ span(int64 usecs)
 	return IntervalPGetDatum(result);
 }
 
+/*
+ * Add a row for one space.
+ */
 static void
 put_space(ReturnSetInfo *result, const CsSpace *space)
 {
@@ -76,6 +79,9 @@ put_space(ReturnSetInfo *result, const CsSpace *space)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * cache.space_counters()
+ */
 Datum
 cs_space_counters(PG_FUNCTION_ARGS)
 {

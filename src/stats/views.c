@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * views.c
- *		The functions behind cache.stats and cache.table_stats: sizes and
- *		counts, no contents, so anyone may look.
+ *		The functions behind cache.stats and cache.table_stats. They return
+ *		sizes and counts but no contents, so every role may call them.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,7 +58,7 @@ enum
 	N_TABLE
 };
 
-/* The slots of one database, or of all. */
+/* Slots of the tables of one database, or of all. */
 static int *
 list_slots(Oid database, int *n)
 {
@@ -76,8 +76,8 @@ snapshot_of_now(void)
 }
 
 /*
- * Nothing is filled while a transaction of this database is pending that was
- * prepared before the server's start; false if that is not so.
+ * Whether fills wait for a transaction of this database that was prepared
+ * before the server start.
  */
 static bool
 fills_wait(uint64 *xid)
@@ -86,6 +86,9 @@ fills_wait(uint64 *xid)
 	return *xid != 0;
 }
 
+/*
+ * cache.store_info()
+ */
 Datum
 cs_store_info_row(PG_FUNCTION_ARGS)
 {
@@ -118,6 +121,9 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 													  values, nulls)));
 }
 
+/*
+ * Add a row for one table.
+ */
 static void
 put_slot(ReturnSetInfo *result, int slot, Snapshot now)
 {
@@ -131,7 +137,7 @@ put_slot(ReturnSetInfo *result, int slot, Snapshot now)
 	bool		active = cs_slot_is(cs_slot_peek(slot), CS_SLOT_ACTIVE);
 
 	if (!OidIsValid(relation) || database != MyDatabaseId)
-		return;					/* given back meanwhile */
+		return;					/* freed meanwhile */
 	cs_store_usage((uint32) slot, &usage);
 	cs_counters_read(slot, counts);
 	values[TABLE_RELATION] = ObjectIdGetDatum(relation);
@@ -150,6 +156,9 @@ put_slot(ReturnSetInfo *result, int slot, Snapshot now)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * cache.table_counters()
+ */
 Datum
 cs_table_counters(PG_FUNCTION_ARGS)
 {
@@ -167,7 +176,10 @@ cs_table_counters(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* What other sessions have counted and not yet added up comes after. */
+/*
+ * cache.stats_reset().  Counts that other sessions have not yet added to
+ * shared memory are not reset.
+ */
 Datum
 cs_stats_reset(PG_FUNCTION_ARGS)
 {
