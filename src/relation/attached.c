@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attached.c
- *		The tables that are attached.
+ *		The list of attached tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,8 @@
 #include "relation/attached.h"
 
 /*
- * The OIDs of those whose writes are deferred, in order, from cache.bindings.
+ * OIDs of the tables whose writes are deferred, in ascending order, as the
+ * current snapshot shows cache.bindings.  The list is in the current context.
  */
 List *
 cs_attached_deferring(void)

@@ -1,20 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * binding.c
- *		What this session knows of a cached table.
+ *		Bindings: a session's knowledge of the cached tables.
  *
- * A session keeps a binding for each cached table it has met, made from the
- * catalogues and from cache.bindings, and drops it when a relcache
- * invalidation arrives for the table, one of its partitions or cache.bindings.
- * That a table has none is kept in the same way: attaching it sends one, too.
- * Invalidations are only absorbed when locks are taken, so a binding also
- * carries the epoch that its slot had when it was made: any change that
- * matters moves the epoch before anyone can see it, and cs_binding_refresh()
+ * A session keeps a binding for each cached table that it has met, made from
+ * the catalogues and from cache.bindings.  It drops the binding when a
+ * relcache invalidation arrives for the table, for one of its partitions or
+ * for cache.bindings. The fact that a table has no binding is kept in the same
+ * way, since attaching the table sends an invalidation as well.
+ *
+ * Invalidations are only processed when locks are taken.  So a binding also
+ * carries the epoch that its slot had when it was made: every relevant change
+ * moves the epoch before it becomes visible, and cs_binding_refresh() then
  * catches up under a lock on the table.
  *
  * A dropped binding may still be in use further up the call stack.  It is
- * retired, and freed after the transaction; cs_binding_generation tells who
- * keeps a pointer across calls that it may be one of those.
+ * retired, and freed after the transaction.  A caller that keeps a pointer
+ * across calls finds out by cs_binding_generation that it may be invalid.
+ *
+ * All of this is local to the session; there is no locking.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,7 +54,7 @@
 #include "store/slot.h"
 #include "xact/xact.h"
 
-/* Columns of cache.bindings. */
+/* Columns of cache.binding_store. */
 enum
 {
 	Anum_relation = 1,
@@ -73,12 +77,15 @@ typedef struct Known
 {
 	Oid			relid;			/* hash key */
 	bool		valid;
-	CsBinding  *binding;		/* NULL: not cached */
+	CsBinding  *binding;		/* NULL if not cached */
 	dlist_node	node;			/* in "bound", if it has a binding */
-	bool		told;			/* that its writes are not deferred */
-	CsTarget   *targets;		/* of changes of this relation */
+	bool		told;			/* whether the session was warned that its
+								 * writes are not deferred */
+	CsTarget   *targets;		/* bindings that changes of this relation
+								 * concern */
 	int			ntargets;
-	uint64		targets_generation; /* when they were found out; 0: never */
+	uint64		targets_generation; /* cs_binding_generation when they were
+									 * determined; 0 if never */
 	MemoryContext targets_context;
 } Known;
 
@@ -87,17 +94,21 @@ void		(*cs_binding_made_hook) (CsBinding *binding) = NULL;
 
 static HTAB *known;
 static dlist_head bound = DLIST_STATIC_INIT(bound);
-static CsBinding *retired;		/* in this transaction */
-static CsBinding *reapable;		/* in an earlier one */
+static CsBinding *retired;		/* retired in this transaction */
+static CsBinding *reapable;		/* retired in an earlier one */
 static Oid	catalog_relid = InvalidOid;
-static bool stale_entries = false;	/* some entries may be of tables that are
-									 * gone */
-static uint64 slots_known = 0;	/* directory of slots that the bindings are of */
-static Oid	building = InvalidOid;	/* the table that build() is looking at */
-static bool building_again;		/* it changed under build()'s eyes */
+static bool stale_entries = false;	/* some entries may belong to dropped
+									 * tables */
+static uint64 slots_known = 0;	/* generation of the slot directory that the
+								 * bindings agree with */
+static Oid	building = InvalidOid;	/* table that build() is reading */
+static bool building_again;		/* it changed while build() was reading it */
 
 /* ----- forgetting ----- */
 
+/*
+ * Drop the entry's binding, which may still be in use.
+ */
 static void
 retire(Known *entry)
 {
@@ -114,6 +125,9 @@ retire(Known *entry)
 	cs_binding_generation++;
 }
 
+/*
+ * Mark an entry as outdated by an invalidation.
+ */
 static void
 outdate(Known *entry)
 {
@@ -134,7 +148,9 @@ forget_all(void)
 		outdate(entry);
 }
 
-/* The relation, and the tables of which it is a part. */
+/*
+ * Forget what is known of the relation and of the tables that it is a part of.
+ */
 static void
 forget(Oid relid)
 {
@@ -152,14 +168,15 @@ forget(Oid relid)
 }
 
 /*
- * DDL by this very transaction is recognised by its lock: nothing that changes
- * how rows are seen or which triggers fire does with less than these.
+ * Relcache callback.  DDL of this transaction is recognized by its lock: a
+ * command that changes how rows are seen or which triggers fire takes at least
+ * one of these.
  */
 static void
 relation_changed(Oid relid)
 {
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
-		(cs_relation_is_locked(relid, AccessExclusiveLock) ||	/* most of the time */
+		(cs_relation_is_locked(relid, AccessExclusiveLock) ||	/* the usual case */
 		 cs_relation_is_locked(relid, ShareUpdateExclusiveLock)) &&
 		!(cs_xact_is_late() && cs_ddl_is_temporary(relid)))
 		cs_xact_ddl(relid);
@@ -174,7 +191,7 @@ relation_changed(Oid relid)
 		catalog_relid = InvalidOid;
 }
 
-/* A schema was renamed, or its privileges have changed. */
+/* Syscache callback: a schema was renamed, or its privileges have changed. */
 static void
 schema_changed(uint32 hash)
 {
@@ -190,7 +207,7 @@ schema_changed(uint32 hash)
 	}
 }
 
-/* Roles or memberships have changed. */
+/* Syscache callback: roles or memberships have changed. */
 static void
 roles_changed(uint32 hash)
 {
@@ -200,7 +217,10 @@ roles_changed(uint32 hash)
 		dlist_container(Known, node, iter.cur)->binding->acl_role = InvalidOid;
 }
 
-/* Entries that are of no use as they are; nobody up the stack can have them. */
+/*
+ * Remove useless entries, at the end of the transaction, when none can be in
+ * use.
+ */
 static void
 forget_stale(void)
 {
@@ -219,6 +239,9 @@ forget_stale(void)
 	}
 }
 
+/*
+ * Transaction callback.
+ */
 static void
 at_end(bool committed)
 {
@@ -232,6 +255,9 @@ at_end(bool committed)
 	retired = NULL;
 }
 
+/*
+ * Free the bindings retired in earlier transactions.
+ */
 static void
 reap(void)
 {
@@ -259,7 +285,7 @@ cs_binding_init(void)
 	cs_inval_on_relation(relation_changed);
 	cs_inval_on_syscache(AUTHOID, roles_changed);
 	cs_inval_on_syscache(AUTHMEMMEMROLE, roles_changed);
-	/* who owns the database is a member of pg_database_owner */
+	/* the owner of the database is a member of pg_database_owner */
 	cs_inval_on_syscache(DATABASEOID, roles_changed);
 	cs_inval_on_syscache(NAMESPACEOID, schema_changed);
 	cs_xact_at_end(at_end);
@@ -267,6 +293,9 @@ cs_binding_init(void)
 
 /* ----- options ----- */
 
+/*
+ * OID of cache.binding_store; InvalidOid if the extension does not exist.
+ */
 Oid
 cs_binding_catalog(void)
 {
@@ -275,6 +304,9 @@ cs_binding_catalog(void)
 	return catalog_relid;
 }
 
+/*
+ * Microseconds of an interval, with months of 30 days.
+ */
 static int64
 interval_usecs(Datum value)
 {
@@ -318,8 +350,10 @@ options_from_tuple(HeapTuple tuple, TupleDesc desc, CsOptions *options)
 }
 
 /*
- * cache.binding_store is an ordinary table, but it is read like a catalogue: as it
- * is now, whatever snapshot the caller has.
+ * Read a table's options; returns false if it is not attached.
+ * cache.binding_store is an ordinary table that is read like a catalogue, in
+ * its latest state, whatever snapshot the caller has.  Allocates in the
+ * current context.
  */
 bool
 cs_binding_read_options(Oid relid, CsOptions *options)
@@ -332,14 +366,13 @@ cs_binding_read_options(Oid relid, CsOptions *options)
 
 	if (!OidIsValid(catalog))
 		return false;
-	/* DROP EXTENSION may have been waited for */
+	/* the table may be gone, if DROP EXTENSION was waited for */
 	rel = try_table_open(catalog, AccessShareLock);
 	if (rel == NULL)
 		return false;
 	ScanKeyInit(&skey, Anum_relation, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	list_free(RelationGetIndexList(rel));	/* finds out which the primary key
-											 * is */
+	list_free(RelationGetIndexList(rel));	/* determines the primary key */
 	scan = systable_beginscan(rel, rel->rd_pkindex, OidIsValid(rel->rd_pkindex), NULL, 1, &skey);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
@@ -351,6 +384,9 @@ cs_binding_read_options(Oid relid, CsOptions *options)
 
 /* ----- making one ----- */
 
+/*
+ * Set the binding's primary key.  Throws if a column's type cannot be hashed.
+ */
 static void
 describe_key(CsBinding *binding, Relation rel)
 {
@@ -385,8 +421,8 @@ describe_key(CsBinding *binding, Relation rel)
 }
 
 /*
- * Fingerprints are seeded, as those of keys are: rows and keys in shared memory are
- * taken apart by them, and the owner of a table decides which columns it has.
+ * Fingerprints are seeded, as hashes of keys are.  Rows and keys in shared
+ * memory are decoded by them, and the owner of a table determines its columns.
  */
 static uint32
 fingerprint(const uint32 *words, int n)
@@ -396,7 +432,7 @@ fingerprint(const uint32 *words, int n)
 	return (uint32) (hash ^ (hash >> 32));
 }
 
-/* Of everything that decides how a row's bytes are read. */
+/* Fingerprint of everything that determines how a row's bytes are read. */
 static uint32
 shape_of(TupleDesc tupdesc)
 {
@@ -419,7 +455,7 @@ shape_of(TupleDesc tupdesc)
 }
 
 /*
- * Is the column part of the primary key?
+ * Whether the column is part of the primary key.
  */
 bool
 cs_binding_is_key(const CsBinding *binding, AttrNumber attnum)
@@ -431,7 +467,7 @@ cs_binding_is_key(const CsBinding *binding, AttrNumber attnum)
 }
 
 /*
- * A fingerprint of the primary key's columns, never 0.
+ * Fingerprint of the primary key's columns, never 0.
  */
 uint32
 cs_binding_key_shape(const CsBinding *binding)
@@ -447,6 +483,9 @@ cs_binding_key_shape(const CsBinding *binding)
 	return fingerprint(words, n) | 1;
 }
 
+/*
+ * Make a binding in a context of its own, below CacheMemoryContext.
+ */
 static CsBinding *
 make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 {
@@ -491,6 +530,9 @@ make_binding(Relation rel, const CsOptions *options, int slot, uint64 word)
 	return binding;
 }
 
+/*
+ * Entry of a table, made if necessary.
+ */
 static Known *
 known_entry(Oid relid)
 {
@@ -510,7 +552,7 @@ known_entry(Oid relid)
 	return entry;
 }
 
-/* Once for each session that meets the table: its writes are plain writes. */
+/* Warn once per session and table that its writes are not deferred. */
 static void
 say_not_deferred(Known *entry)
 {
@@ -526,8 +568,10 @@ say_not_deferred(Known *entry)
 }
 
 /*
- * The slot's word is read before the catalogues: if it says ACTIVE, all that
- * happened up to its epoch has been broadcast and will be seen here.
+ * Make the table's binding; returns NULL if it is not attached.
+ *
+ * The slot's word is read before the catalogues.  If it says ACTIVE, all
+ * changes up to its epoch have sent their invalidations, and are seen here.
  */
 static CsBinding *
 build(Oid relid)
@@ -558,8 +602,8 @@ build(Oid relid)
 }
 
 /*
- * The table's binding, NULL if it has none.  Takes AccessShareLock on the
- * table when it has to be made anew.
+ * Get the table's binding; NULL if it is not attached.  Takes AccessShareLock
+ * on the table if the binding must be made.
  */
 CsBinding *
 cs_binding_get(Oid relid)
@@ -567,10 +611,7 @@ cs_binding_get(Oid relid)
 	Known	   *entry = known_entry(relid);
 	CsBinding  *binding;
 
-	/*
-	 * a reader without a binding does not look at a slot, which tells of
-	 * changes
-	 */
+	/* without a binding there is no slot whose epoch would reveal changes */
 	if (entry->valid && entry->binding == NULL)
 		AcceptInvalidationMessages();
 	if (entry->valid)
@@ -598,7 +639,10 @@ cs_binding_get(Oid relid)
 	return binding;
 }
 
-/* As it is now: a schema can be renamed without anybody noticing. */
+/*
+ * Current qualified and quoted name.  A schema can be renamed without a
+ * relcache invalidation, so the name is looked up each time.
+ */
 char *
 cs_binding_qualified_name(const CsBinding *binding)
 {
@@ -610,6 +654,9 @@ cs_binding_qualified_name(const CsBinding *binding)
 	return quote_qualified_identifier(schema, name);
 }
 
+/*
+ * Throw 40001: the name of the table belongs to another table now, or to none.
+ */
 void
 cs_binding_renamed_error(const CsBinding *binding)
 {
@@ -621,7 +668,8 @@ cs_binding_renamed_error(const CsBinding *binding)
 }
 
 /*
- * The same, or an error that says how to attach.
+ * As cs_binding_get(), but throws if the table is not attached or has no
+ * usable primary key.
  */
 CsBinding *
 cs_binding_require(Oid relid)
@@ -651,8 +699,9 @@ cs_binding_require(Oid relid)
 }
 
 /*
- * Hold DDL by others off until the end of the transaction, as SELECT does.
- * False: the table has changed before that, and the binding is retired.
+ * Lock the table until the end of the transaction against DDL by others, as a
+ * SELECT does.  Returns false if the table has changed before; the binding is
+ * then retired.
  */
 bool
 cs_binding_lock(CsBinding *binding)
@@ -667,11 +716,13 @@ cs_binding_lock(CsBinding *binding)
 }
 
 /*
- * Have no binding with a slot that is no longer the table's, or without one
- * though the table has one now.  A writer would mark and unlink in the wrong
- * place.  Asked before each use; a slot that is made after that begins with
- * prepared_xid at the newest xid ("lost", in slot.c), and the writer has its
- * xid already.
+ * Drop each binding whose slot is no longer the table's, and each binding
+ * without a slot if the directory has moved.
+ *
+ * A writer with such a binding would mark and unlink in the wrong place.  This
+ * is called before each use.  A slot that is made afterwards starts with
+ * prepared_xid at the newest xid (see "lost" in slot.c), which covers the
+ * writer, because it already has its xid.
  */
 void
 cs_binding_check_slots(void)
@@ -686,14 +737,14 @@ cs_binding_check_slots(void)
 	{
 		Known	   *entry = dlist_container(Known, node, iter.cur);
 
-		/* one without a slot may get one now */
+		/* a binding without a slot may get one now */
 		if (entry->binding->slot < 0 ||
 			entry->binding->slot != cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, entry->relid))
 			retire(entry);
 	}
 }
 
-/* The slot has not been given to another table since. */
+/* Whether the slot still belongs to the binding's table. */
 bool
 cs_binding_owns_slot(const CsBinding *binding)
 {
@@ -704,11 +755,11 @@ cs_binding_owns_slot(const CsBinding *binding)
 }
 
 /*
- * If its slot is young, find out whether it need be.
+ * If the binding's slot is young, determine whether it must remain so.
  *
- * Whoever has looked for the slot in vain had a lock on the table by then, and
- * has it until it ends.  So there is no such writer if nobody has one at a
- * moment after the slot could be found.
+ * A writer that looked for the slot in vain had a lock on the table by then,
+ * which it holds until it ends.  So if no such lock exists at a moment after
+ * the slot became visible, there is no such writer.
  */
 void
 cs_binding_settle_slot(const CsBinding *binding)
@@ -723,6 +774,9 @@ cs_binding_settle_slot(const CsBinding *binding)
 		cs_slot_settle(binding->slot, cs_slot_epoch(word));
 }
 
+/*
+ * Drop the table's binding.
+ */
 void
 cs_binding_forget(Oid relid)
 {
@@ -730,10 +784,11 @@ cs_binding_forget(Oid relid)
 }
 
 /*
- * Read anew what DDL or a whole-table change may have changed.
+ * Read again what DDL or a whole-table change may have changed, and return the
+ * current binding.
  *
  * Called when the slot is ACTIVE in an epoch that the binding does not know.
- * The lock absorbs the invalidations of whatever moved it.
+ * Taking the lock processes the invalidations of the change that has moved it.
  */
 CsBinding *
 cs_binding_refresh(CsBinding *binding)
@@ -753,8 +808,11 @@ cs_binding_refresh(CsBinding *binding)
 	return binding;
 }
 
-/* ----- whose changes concern which binding ----- */
+/* ----- which bindings a change concerns ----- */
 
+/*
+ * Determine the bindings of a relation and of the partitioned tables above it.
+ */
 static void
 find_targets(Known *entry, Relation rel)
 {
@@ -764,7 +822,7 @@ find_targets(Known *entry, Relation rel)
 
 	if (rel->rd_rel->relispartition)
 		relids = list_concat(relids, get_partition_ancestors(RelationGetRelid(rel)));
-	/* somebody up the stack may be using the old ones */
+	/* the old ones may be in use up the stack */
 	if (entry->targets_context != NULL)
 		MemoryContextSetParent(entry->targets_context, TopTransactionContext);
 	entry->targets_context = AllocSetContextCreate(CacheMemoryContext,
@@ -790,7 +848,8 @@ find_targets(Known *entry, Relation rel)
 }
 
 /*
- * The bindings that see changes of this relation.
+ * Bindings that changes of this relation concern.  The array is valid until
+ * cs_binding_generation moves.
  */
 CsTarget *
 cs_binding_targets(Relation rel, int *n)
@@ -813,7 +872,10 @@ cs_binding_targets(Relation rel, int *n)
 
 /* ----- privileges ----- */
 
-/* What "SELECT * FROM table" would need, remembered for one role. */
+/*
+ * Whether the current role has the privileges for "SELECT * FROM table"; kept
+ * for one role.
+ */
 bool
 cs_binding_may_select(CsBinding *binding)
 {
@@ -835,6 +897,9 @@ cs_binding_may_select(CsBinding *binding)
 	return binding->acl_ok;
 }
 
+/*
+ * Throw 42501 unless the current role may read the table.
+ */
 void
 cs_binding_check_select(CsBinding *binding)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * binding.h
- *		What this session knows of a cached table: options, key, shape.
+ *		Bindings: a session's knowledge of the cached tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,33 +18,33 @@
 #include "utils/rel.h"
 #include "xact/xact.h"
 
-/* The options of cache.attach(), as kept in cache.bindings. */
+/* Options of cache.attach(), as stored in cache.bindings. */
 typedef struct CsOptions
 {
 	char	   *strategy;
-	int64		ttl;			/* microseconds; 0: none */
+	int64		ttl;			/* microseconds; 0 if none */
 	float4		ttl_jitter;		/* share of the ttl */
-	int64		negative_ttl;	/* microseconds; 0: absences are not kept */
-	int64		max_memory;		/* bytes; 0: no limit of its own */
-	char	   *loader;			/* signature; NULL: the table itself */
-	float4		refresh_ahead;	/* share of the ttl; 0: off */
-	bool		durable;		/* the rest: write_back */
+	int64		negative_ttl;	/* microseconds; 0 if absences are not kept */
+	int64		max_memory;		/* bytes; 0 if there is no limit of its own */
+	char	   *loader;			/* signature; NULL to load from the table */
+	float4		refresh_ahead;	/* share of the ttl; 0 if off */
+	bool		durable;		/* this and the following are for write_back */
 	int64		flush_interval; /* microseconds */
 	int			flush_batch;	/* rows */
-	Jsonb	   *merge;			/* column -> rule; NULL: none */
-	ArrayType  *settings;		/* see pinned.h; NULL: none */
+	Jsonb	   *merge;			/* column -> rule; NULL if none */
+	ArrayType  *settings;		/* see pinned.h; NULL if none */
 } CsOptions;
 
-/* Which triggers a strategy needs, apart from what DDL tells by itself. */
+/* Which triggers a strategy needs.  DDL is recognized without triggers. */
 typedef struct CsTriggerNeeds
 {
-	bool		on_insert;		/* a new row changes something in the cache */
-	bool		by_statement;	/* transition tables in place of row triggers */
-	bool		settling;		/* changes meet deferred ones: before each
-								 * row, and at TRUNCATE */
+	bool		on_insert;		/* inserted rows are relevant */
+	bool		by_statement;	/* transition tables instead of row triggers */
+	bool		settling;		/* changes must be combined with deferred
+								 * ones: before each row, and at TRUNCATE */
 } CsTriggerNeeds;
 
-/* A plan kept for later: what for, and for which columns. */
+/* A plan that is kept, with its purpose and columns. */
 typedef struct CsPlan
 {
 	struct CsPlan *next;
@@ -55,7 +55,7 @@ typedef struct CsPlan
 
 struct CsStrategy;
 
-/* Unless the table is attached with others. */
+/* Defaults of cache.attach() */
 #define CS_FLUSH_INTERVAL	USECS_PER_SEC
 #define CS_FLUSH_BATCH		10000
 
@@ -66,67 +66,73 @@ typedef struct CsBinding
 	Oid			relid;
 	Oid			rowtype;
 	Oid			owner;
-	uint32		schema_hash;	/* of its schema, in syscache invalidations */
+	uint32		schema_hash;	/* hash value of its schema in the system
+								 * cache */
 	char	   *name;
-	MemoryContext context;		/* everything here, freed with it */
-	const struct CsStrategy *strategy;	/* this and needs: set by
+	MemoryContext context;		/* of everything here */
+	const struct CsStrategy *strategy;	/* this and needs are set by
 										 * cs_binding_made_hook */
 	CsTriggerNeeds needs;
 	CsOptions	options;
-	const CsPinned *pinned;		/* settings of loader and flush */
+	const CsPinned *pinned;		/* settings for loader and flush */
 
 	Oid			key_index;		/* of the primary key */
 	int			nkeys;
 	CsKeyColumn *keys;			/* in index order */
-	bool		hashed;			/* some key column is CS_KEY_HASHED */
+	bool		hashed;			/* a key column is CS_KEY_HASHED */
 	uint64		seed;			/* of key hashes: database and relation */
 
 	TupleDesc	tupdesc;
-	uint32		shape;			/* fingerprint of it */
+	uint32		shape;			/* fingerprint of tupdesc */
 	CsTree		tree;
-	bool		rules;			/* writing it may write elsewhere */
-	bool		rls;			/* row-level security may apply to someone */
+	bool		rules;			/* has rules, so writing it may write other
+								 * tables */
+	bool		rls;			/* row-level security is enabled */
 
-	int			slot;			/* -1: none to be had ... */
-	CsSlotDenial denial;		/* ... and why */
+	int			slot;			/* -1 if it was denied one */
+	CsSlotDenial denial;		/* reason why */
 	uint64		epoch;			/* of the slot when all this was read;
-								 * CS_NO_EPOCH: not known to be as new */
+								 * CS_NO_EPOCH if it may be older */
 
-	bool		settles;		/* cs_triggers_settle() has found it so */
+	bool		settles;		/* cs_triggers_settle() has returned true */
 	uint64		refused;		/* slot word at which its triggers were found
 								 * not to be in force */
-	TimestampTz refused_until;	/* when to look at them again all the same */
+	TimestampTz refused_until;	/* time at which to examine them again
+								 * regardless */
 
 	SPIPlanPtr	load_plan[2];	/* made when first needed; without and with
 								 * xmin */
 	SPIPlanPtr	many_plan[2];
 	CsPlan	   *plans;			/* of the functions that write */
-	struct CsMerge *merge;		/* cs_merge_get() */
+	struct CsMerge *merge;		/* made by cs_merge_get() */
 
 	uint64		locked;			/* cs_xact_lock_generation in which the table
 								 * was locked for reading */
 
-	bool		retired;		/* the table has changed since; usable until
-								 * the end of the transaction */
-	Oid			acl_role;		/* who may read, as found out last */
+	bool		retired;		/* the table has changed; usable until the end
+								 * of the transaction */
+	Oid			acl_role;		/* role that the next two are of */
 	bool		acl_ok;
-	bool		acl_xmin;		/* system columns as well */
+	bool		acl_xmin;		/* may read system columns too */
 	struct CsBinding *next_retired;
 } CsBinding;
 
-/* A cached table whose rows a trigger's relation holds. */
+/* A binding that changes of a relation concern. */
 typedef struct CsTarget
 {
 	CsBinding  *binding;
-	AttrMap    *map;			/* relation's columns to the binding's; NULL:
-								 * same */
+	AttrMap    *map;			/* from the relation's columns to the
+								 * binding's; NULL if they are the same */
 } CsTarget;
 
-/* Moves when any binding may have been freed: pointers are good until then. */
+/* Moves when a binding may have been freed, which invalidates pointers. */
 extern uint64 cs_binding_generation;
 extern void cs_binding_init(void);
 
-/* The strategy layer's part in making a binding; must not read catalogues. */
+/*
+ * Sets the parts of a binding that depend on its strategy.  Must not read
+ * catalogues.
+ */
 extern void (*cs_binding_made_hook) (CsBinding *binding);
 extern CsBinding *cs_binding_get(Oid relid);
 extern CsBinding *cs_binding_require(Oid relid);
@@ -149,7 +155,6 @@ cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);
 
 #define cs_binding_defers(binding)	((binding)->needs.settling)
 
-/* The options of a table, from cache.bindings; false if it is not there. */
 extern bool cs_binding_read_options(Oid relid, CsOptions *options);
 extern Oid	cs_binding_catalog(void);
 

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * cast.c
- *		Calling the function of a cast, for whoever gives us a value.
+ *		Calling a cast function for a value given by a caller.
  *
- * A cast's function is any user's, and takes one, two or three arguments.
+ * A cast function may belong to any role, and has one, two or three arguments.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,10 @@
 #include "compat.h"
 #include "relation/cast.h"
 
+/*
+ * Look up a cast function.  Throws 42501 if the current role may not execute
+ * it, as in an expression.
+ */
 void
 cs_cast_prepare(Oid function, FmgrInfo *flinfo, MemoryContext context)
 {
@@ -28,7 +32,10 @@ cs_cast_prepare(Oid function, FmgrInfo *flinfo, MemoryContext context)
 	fmgr_info_cxt(function, flinfo, context);
 }
 
-/* The type modifier, and whether the cast is explicit, if it wants to know. */
+/*
+ * Call the cast function, with the type modifier and the explicitness if it
+ * takes them.
+ */
 Datum
 cs_cast_call(FmgrInfo *flinfo, Oid collation, Datum value, bool is_explicit)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * cast.h
- *		Calling the function of a cast, for whoever gives us a value.
+ *		Calling a cast function for a value given by a caller.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +10,6 @@
 
 #include "fmgr.h"
 
-/* An error if the current role may not execute it, as in an expression. */
 extern void cs_cast_prepare(Oid function, FmgrInfo *flinfo, MemoryContext context);
 extern Datum cs_cast_call(FmgrInfo *flinfo, Oid collation, Datum value, bool is_explicit);
 

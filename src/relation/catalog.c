@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.c
- *		The extension's own tables: changing them for whoever asks; and its
- *		functions.
+ *		The extension's own tables and functions.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +26,8 @@
 #include "relation/catalog.h"
 
 /*
- * The OID of a table of ours; InvalidOid: the extension is not there.
+ * OID of one of the extension's tables; InvalidOid if the extension does not
+ * exist.
  */
 Oid
 cs_catalog_relid(const char *table)
@@ -40,7 +40,7 @@ cs_catalog_relid(const char *table)
 }
 
 /*
- * Is it a relation of the extension?
+ * Whether the relation belongs to the extension.
  */
 bool
 cs_catalog_is_own(Oid relid)
@@ -51,8 +51,9 @@ cs_catalog_is_own(Oid relid)
 }
 
 /*
- * Has this table of ours, each of which has a column "relation", a row for a
- * relation?  It is read like a catalogue: as it is now, whatever the snapshot.
+ * Whether one of the extension's tables has a row for a relation, in its
+ * column "relation".  The table is read like a catalogue, in its latest state,
+ * whatever snapshot the caller has.
  */
 bool
 cs_catalog_lists(const char *table, Oid relid)
@@ -69,11 +70,11 @@ cs_catalog_lists(const char *table, Oid relid)
 	if (!OidIsValid(catalog))
 		return false;
 	attnum = get_attnum(catalog, "relation");
-	/* DROP EXTENSION may have been waited for */
+	/* the table may be gone, if DROP EXTENSION was waited for */
 	rel = try_table_open(catalog, AccessShareLock);
 	if (rel == NULL)
 		return false;
-	/* where it is the primary key, it is the first column */
+	/* if it is the primary key, it is the first column */
 	list_free(RelationGetIndexList(rel));
 	if (attnum == 1)
 		index = rel->rd_pkindex;
@@ -85,6 +86,9 @@ cs_catalog_lists(const char *table, Oid relid)
 	return found;
 }
 
+/*
+ * Add an argument to a query.
+ */
 void
 cs_catalog_arg(CsCatalogQuery *query, Oid type, Datum value, bool isnull)
 {
@@ -95,8 +99,9 @@ cs_catalog_arg(CsCatalogQuery *query, Oid type, Datum value, bool isnull)
 }
 
 /*
- * Run it as the owner of the table with this name, whatever the current role
- * may do there; returns how many rows were changed.  SPI is connected.
+ * Execute a query as the owner of the extension's table of this name,
+ * independent of the current role's privileges.  Returns the number of rows
+ * changed.  The caller is connected to SPI.
  */
 uint64
 cs_catalog_change(const char *table, CsCatalogQuery *query)
@@ -124,9 +129,7 @@ cs_catalog_change(const char *table, CsCatalogQuery *query)
 	return SPI_processed;
 }
 
-/*
- * Is it the SQL function that has this C function?
- */
+/* Whether the SQL function is implemented by this C function. */
 bool
 cs_catalog_is_function(Oid function, const char *symbol)
 {

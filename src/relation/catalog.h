@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.h
- *		The extension's own tables: changing them for whoever asks.
+ *		The extension's own tables and functions.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * ddl.c
- *		What DDL does to cached tables: TRUNCATE, ALTER TABLE, ATTACH and
+ *		Effects of DDL on cached tables: TRUNCATE, ALTER TABLE, ATTACH and
  *		DETACH PARTITION, triggers, DROP TABLE, DROP DATABASE.
  *
  * A relcache invalidation that reaches the changing transaction itself puts
- * the relation on the pending list (binding.c).  Here, before the marks are
- * made, those relations are turned into slots: the relation's own and those of
- * the partitioned tables above it.  All of that runs for relations that nobody
- * caches too, so it is little more than a look into the slot directory.
+ * the relation on the pending list (binding.c).  At PRE_COMMIT, before the
+ * marks, this file maps those relations to slots: the relation's own and those
+ * of the partitioned tables above it.  This runs for relations that are not
+ * cached as well, so it costs little more than a lookup in the slot directory.
  *
- * DROP DATABASE has no transaction in the database it drops; it is caught
- * through object_access_hook.
+ * DROP DATABASE has no transaction in the database that it drops; it is
+ * recognized by object_access_hook.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,10 +38,15 @@
 #include "store/slot.h"
 #include "xact/xact.h"
 
-/* Temporary relations that are remembered; more are forgotten and cost hits. */
+/*
+ * Number of temporary relations that are remembered; beyond it they are
+ * forgotten, which costs hits.
+ */
 #define MAX_TEMPORARY	10000
 
-/* When all slots are in use, how often to look for some that nobody needs. */
+/*
+ * When all slots are in use, minimum time between searches for unneeded ones.
+ */
 #define RECLAIM_MS		10000
 
 void		(*cs_ddl_check_hook) (Oid relid, int slot) = NULL;
@@ -50,7 +55,7 @@ static HTAB *temp_relations;
 
 static object_access_hook_type prev_object_access_hook = NULL;
 
-/* Returns the slot, -1 if it has none. */
+/* Mark the table's slot at commit.  Returns the slot, -1 if it has none. */
 static int
 touch(Oid relid)
 {
@@ -61,7 +66,10 @@ touch(Oid relid)
 	return slot;
 }
 
-/* A detached table's slot goes like that of a dropped one, unless it is tracked. */
+/*
+ * Free the slot of a detached table, like that of a dropped one, unless the
+ * table is tracked.
+ */
 static void
 forget_detached(Oid relid, int slot)
 {
@@ -71,8 +79,9 @@ forget_detached(Oid relid, int slot)
 }
 
 /*
- * ShareUpdateExclusiveLock is also what ANALYZE and VACUUM take.  On a plain
- * table nothing that matters does with so little, except giving it children.
+ * Whether the DDL is relevant.  ShareUpdateExclusiveLock is also taken by
+ * ANALYZE and VACUUM.  On a plain table, the only relevant DDL with so weak a
+ * lock is adding a child.
  */
 static bool
 matters(Oid relid, char relkind)
@@ -84,9 +93,10 @@ matters(Oid relid, char relkind)
 }
 
 /*
- * ON COMMIT actions on temporary tables come after PRE_COMMIT, where it is too
- * late to ask what a relation is.  Every temporary table of this session has
- * been through resolve() when it was made, so they are remembered.
+ * Remember whether a relation is temporary.  ON COMMIT actions on temporary
+ * tables happen after PRE_COMMIT, where catalogues cannot be read.  Every
+ * temporary table of this session passed through resolve() when it was
+ * created.
  */
 static void
 note_temporary(Oid relid, bool temporary)
@@ -108,7 +118,7 @@ note_temporary(Oid relid, bool temporary)
 }
 
 /*
- * Is this a temporary relation of this session?  Must not read catalogues.
+ * Whether this is a temporary relation of this session.  Reads no catalogues.
  */
 bool
 cs_ddl_is_temporary(Oid relid)
@@ -117,6 +127,9 @@ cs_ddl_is_temporary(Oid relid)
 		hash_search(temp_relations, &relid, HASH_FIND, NULL) != NULL;
 }
 
+/*
+ * Hook at PRE_COMMIT: process one relation that DDL may have changed.
+ */
 static void
 resolve(Oid relid)
 {
@@ -133,7 +146,7 @@ resolve(Oid relid)
 	if (relkind == '\0')
 	{
 		slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
-		/* its parent, if it had one, is on the list by itself */
+		/* its parent, if it had one, is on the list itself */
 		if (slot >= 0)
 			cs_xact_drop_table(slot, MyDatabaseId, relid);
 		return;
@@ -153,6 +166,9 @@ resolve(Oid relid)
 		(void) touch(lfirst_oid(lc));
 }
 
+/*
+ * Whether the table exists and needs a slot.
+ */
 static bool
 is_needed(Oid relid)
 {
@@ -161,8 +177,9 @@ is_needed(Oid relid)
 }
 
 /*
- * Under a lock, as somebody may be creating the table, or attaching it; in
- * recovery, where nobody does, there is no such lock.
+ * Free a slot if its table does not need it.  The lock excludes a transaction
+ * that is creating or attaching the table; in recovery there is none, and no
+ * such lock.
  */
 static void
 reclaim(int slot, Oid relid)
@@ -177,9 +194,9 @@ reclaim(int slot, Oid relid)
 }
 
 /*
- * Slots of tables that went without our callbacks: dropped, created and rolled
- * back, or detached, by a transaction that was prepared; or with their database,
- * before a worker could see to their deferred writes.
+ * Free the slots of tables that ended without our callbacks: dropped, created
+ * and rolled back, or detached by a prepared transaction; or dropped with
+ * their database before a worker could process their deferred writes.
  */
 static void
 reclaim_slots(void)
@@ -213,8 +230,8 @@ reclaim_slots(void)
 }
 
 /*
- * The table's slot, made if it has none; -1: it cannot have one.  Slots that
- * nobody needs are given back before that is so.
+ * Find or make the table's slot; returns -1 if it is denied one.  Unneeded
+ * slots are freed before that happens.
  */
 int
 cs_ddl_make_slot(Oid relid, CsSlotDenial *denial)
@@ -235,6 +252,9 @@ cs_ddl_make_slot(Oid relid, CsSlotDenial *denial)
 	return cs_slot_make(MyDatabaseId, CS_SLOT_TABLE, relid, owner, limited, denial);
 }
 
+/*
+ * Hook of object_access_hook.
+ */
 static void
 object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
 {
@@ -242,7 +262,7 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, voi
 		prev_object_access_hook(access, classId, objectId, subId, arg);
 	if (access == OAT_DROP && classId == DatabaseRelationId)
 		cs_slot_drop_database(objectId);
-	/* NO INHERIT of a table without columns: not even plans are made anew */
+	/* NO INHERIT of a table without columns sends no invalidation by itself */
 	if (access == OAT_POST_ALTER && classId == InheritsRelationId &&
 		SearchSysCacheExists1(RELOID, ObjectIdGetDatum(objectId)))
 		CacheInvalidateRelcacheByRelid(objectId);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ddl.h
- *		What DDL does to cached tables.
+ *		Effects of DDL on cached tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,8 +11,8 @@
 #include "store/slot.h"
 
 /*
- * A cached table was changed; may refuse that.  Called at PRE_COMMIT, with the
- * lock of the DDL still held.
+ * Called at PRE_COMMIT for a cached table that DDL has changed, with the DDL's
+ * lock still held.  May throw to refuse the change.
  */
 extern void (*cs_ddl_check_hook) (Oid relid, int slot);
 extern void cs_ddl_init(void);

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * dropped.c
- *		The event trigger that takes dropped tables out of the extension's own
- *		ones.
+ *		The event trigger that removes dropped tables from the extension's own
+ *		tables.
  *
- * It is fired by every command that drops anything.  So that commands which have
- * nothing to do with the cache do not pay for it, each table is looked up while it
- * is being dropped, and the trigger does nothing in a transaction that has not
- * dropped one that is listed.  Without the library preloaded no table has been
- * looked up, and the trigger goes through all that was dropped.
+ * It is fired by every command that drops objects.  To keep unrelated commands
+ * cheap, each table is looked up while it is being dropped, and the trigger
+ * does nothing in a transaction that has dropped no listed table.  If the
+ * library is not preloaded, no table was looked up, and the trigger examines
+ * all dropped objects.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,14 +27,15 @@
 
 PG_FUNCTION_INFO_V1(cs_tables_dropped);
 
-/* The transaction that has dropped one, until another one does. */
+/* The last transaction that has dropped a listed table. */
 static LocalTransactionId listed = InvalidLocalTransactionId;
 
 /*
- * A relation is about to be dropped; true if it is attached.
+ * Note that a relation is about to be dropped.  Returns true if it is
+ * attached.
  *
- * What has to do with flushing is there for tables that are attached, and is
- * taken away when they are detached; all but the dead letters.
+ * Everything related to flushing exists for attached tables only and is
+ * removed by detaching, except for dead letters.
  */
 bool
 cs_dropped_note(Oid relid)
@@ -54,8 +55,9 @@ cs_dropped_note(Oid relid)
 }
 
 /*
- * Nothing is reset: between the drop of a listed table and this trigger, another
- * event trigger may drop something else, for which this one is fired first.
+ * Event trigger function cache.tables_dropped().  The flag is not reset,
+ * because between the drop of a listed table and this trigger another event
+ * trigger may drop something, for which this one is fired first.
  */
 Datum
 cs_tables_dropped(PG_FUNCTION_ARGS)

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * fetch.c
- *		Rows of a plain table by primary key, straight from its index.
+ *		Fetching rows of a plain table by primary key, directly from its index.
  *
  * A load by query spends most of its time on starting and ending the executor.
- * Where the query could be nothing but an index scan of one table by all of its
- * primary key, this is that scan: the same access methods under the same
- * snapshot, so what a query would see, lock or count (predicate locks,
+ * If the query could only be an index scan of one table by its whole primary
+ * key, this file does the scan.  It uses the same access methods under the
+ * same snapshot, so what a query would see, lock or count (predicate locks,
  * statistics) is seen, locked and counted here too.
  *
- * What needs more than that is left to a query: partitions and children,
- * row-level security, columns computed when read, a role that may not read the
- * whole row with its xmin, an index that some snapshots must not use.
+ * Other cases are left to a query: partitions and children, row-level
+ * security, columns computed when read, a role that may not read the whole row
+ * with its xmin, and an index that some snapshots must not use.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,7 +40,10 @@ is_plain_table(Relation rel)
 		!cs_has_virtual_columns(RelationGetDescr(rel));
 }
 
-/* As the planner asks whether it may use an index, and that it is ours. */
+/*
+ * Whether the index may be used, by the rules of the planner, and is the one
+ * that the binding describes.
+ */
 static bool
 is_usable(const CsBinding *binding, Relation index)
 {
@@ -69,7 +72,10 @@ set_keys(CsBinding *binding, const CsRowKey *rowkey, ScanKeyData *skey)
 									   &binding->keys[i].eqproc, rowkey->value[i]);
 }
 
-/* A row that is older than some of its columns gets them, as in a query. */
+/*
+ * Copy the row.  A row that is older than some of its columns gets their
+ * defaults, as in a query.
+ */
 static void
 take_row(Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
 {
@@ -84,6 +90,9 @@ take_row(Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
 	loaded->row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, tupdesc));
 }
 
+/*
+ * Fetch the rows of several keys with one index scan.
+ */
 static void
 scan_for_rows(CsBinding *binding, Relation rel, Relation index,
 			  const CsRowKey *const *keys, int n, Snapshot snapshot, CsLoaded *loaded)
@@ -105,10 +114,10 @@ scan_for_rows(CsBinding *binding, Relation rel, Relation index,
 }
 
 /*
- * What cs_loader_load_many() does, without a query, for a role that may see
- * xmin. False: it has to be one.
+ * As cs_loader_load_many(), for a role that may see xmin.  Returns false if a
+ * query is required.
  *
- * Locks are kept until the transaction ends, as a query keeps them.
+ * Locks are kept until the transaction ends, as a query would.
  */
 bool
 cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
@@ -130,7 +139,7 @@ cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
 		fits = is_usable(binding, index);
 		if (fits)
 		{
-			/* active, for what has to be fetched out of line */
+			/* active, for values that are fetched from TOAST */
 			PushActiveSnapshot(snapshot);
 			scan_for_rows(binding, rel, index, keys, n, snapshot, loaded);
 			PopActiveSnapshot();

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fetch.h
- *		Rows of a plain table by primary key, straight from its index.
+ *		Fetching rows of a plain table by primary key, directly from its index.
  *
  *-------------------------------------------------------------------------
  */

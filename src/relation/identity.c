@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * identity.c
- *		What a table was called, and which columns it had, when a statement that
- *		names it by its row type was last analysed in this session.
+ *		Identity of a table: its name and columns when a statement that names
+ *		it by its row type was last analysed in this session.
  *
- * Analysis and, mostly, planning make a plan depend on the table, so a change
- * has the statement analysed again before it is executed again.  What is noted
- * here is for the moments in between, when a plan is in use already as the news
- * of the change come in.
+ * Analysis, and usually planning, make a plan depend on the table, so after a
+ * change the statement is analysed again before its next execution.  The notes
+ * here are for the time in between, when a plan is already in use as the
+ * invalidation arrives.
+ *
+ * Everything is local to the session.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,17 +24,17 @@
 
 #include "relation/identity.h"
 
-#define MAX_NOTED	1024		/* more than that are forgotten */
+#define MAX_NOTED	1024		/* when there are more, all are forgotten */
 
 typedef struct Noted
 {
 	Oid			relid;			/* hash key */
 	bool		current;		/* no invalidation since */
-	uint64		outdated;		/* n_changes at the first one since */
-	uint64		changed;		/* and at the last one ever */
+	uint64		outdated;		/* n_changes at the first invalidation since */
+	uint64		changed;		/* n_changes at the last invalidation */
 	NameData	name;
 	Oid			schema;
-	TupleDesc	columns;		/* NULL: none */
+	TupleDesc	columns;		/* NULL if none */
 	MemoryContext context;		/* of the columns */
 } Noted;
 
@@ -81,9 +83,7 @@ forget(Oid relid)
 	hash_search(noted, &relid, HASH_REMOVE, NULL);
 }
 
-/*
- * The relation is locked.  What it is from here on.
- */
+/* Note the present identity of a relation.  The caller has it locked. */
 void
 cs_identity_note(Oid relid)
 {
@@ -116,7 +116,7 @@ cs_identity_note(Oid relid)
 	relation_close(rel, NoLock);
 }
 
-/* What an expression that has been compiled takes for granted of a column. */
+/* Whether two columns agree in what a compiled expression relies on. */
 static bool
 same_column(Form_pg_attribute a, Form_pg_attribute b)
 {
@@ -125,6 +125,9 @@ same_column(Form_pg_attribute a, Form_pg_attribute b)
 		strcmp(NameStr(a->attname), NameStr(b->attname)) == 0;
 }
 
+/*
+ * Whether 'columns' starts with all columns of 'beginning'.
+ */
 static bool
 begins_with(TupleDesc columns, TupleDesc beginning)
 {
@@ -147,9 +150,7 @@ compare(const Noted *entry, Relation rel)
 		: CS_IDENTITY_EXTENDED;
 }
 
-/*
- * The relation is locked.  What it is to those who know what was noted.
- */
+/* Compare the relation with what was noted.  The caller has it locked. */
 CsIdentity
 cs_identity_compare(Oid relid)
 {
@@ -164,16 +165,14 @@ cs_identity_compare(Oid relid)
 	rel = try_relation_open(relid, NoLock);
 	if (rel == NULL)
 		return CS_IDENTITY_OTHER;
-	/* opening it may have read invalidations: what they say is in 'rel' */
+	/* opening it may have processed invalidations; 'rel' reflects them */
 	entry = find(relid);
 	result = entry != NULL ? compare(entry, rel) : CS_IDENTITY_UNKNOWN;
 	relation_close(rel, NoLock);
 	return result;
 }
 
-/*
- * The relation that has the name that was noted; InvalidOid: none.
- */
+/* Relation that has the noted name now; InvalidOid if none. */
 Oid
 cs_identity_successor(Oid relid)
 {
@@ -184,6 +183,9 @@ cs_identity_successor(Oid relid)
 	return get_relname_relid(NameStr(entry->name), entry->schema);
 }
 
+/*
+ * Throw 40001: the table is not what the statement was analysed for.
+ */
 void
 cs_identity_error(Oid relid)
 {
@@ -198,7 +200,8 @@ cs_identity_error(Oid relid)
 }
 
 /*
- * May it stand for the other one, in an expression that was made for that?
+ * Whether a relation can take the place of the other one in an expression that
+ * was compiled for that.
  */
 bool
 cs_identity_is_like(Oid relid, Oid other)
@@ -218,13 +221,19 @@ cs_identity_is_like(Oid relid, Oid other)
 	return result;
 }
 
+/*
+ * Current time, counted in invalidations that this session has processed.
+ */
 uint64
 cs_identity_time(void)
 {
 	return n_changes;
 }
 
-/* Of a relation that has not been noted, anything can be news. */
+/*
+ * Whether the relation has changed since that time.  A relation that was not
+ * noted may have changed with any invalidation.
+ */
 bool
 cs_identity_news_since(Oid relid, uint64 time)
 {
@@ -233,7 +242,9 @@ cs_identity_news_since(Oid relid, uint64 time)
 	return (entry == NULL ? n_changes : entry->changed) > time;
 }
 
-/* Is it what was noted, and was that still so at that time? */
+/*
+ * Whether the relation is what was noted, and the note was valid at that time.
+ */
 bool
 cs_identity_was_same(Oid relid, uint64 time)
 {
@@ -243,6 +254,9 @@ cs_identity_was_same(Oid relid, uint64 time)
 		cs_identity_compare(relid) == CS_IDENTITY_SAME;
 }
 
+/*
+ * Note an invalidation.
+ */
 static void
 news_of(Noted *entry)
 {
@@ -252,9 +266,7 @@ news_of(Noted *entry)
 	entry->changed = n_changes;
 }
 
-/*
- * From the relcache callback; InvalidOid: all relations.
- */
+/* Process a relcache invalidation; InvalidOid for all relations. */
 void
 cs_identity_changed(Oid relid)
 {

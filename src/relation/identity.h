@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * identity.h
- *		What a table was called, and which columns it had, when a statement that
- *		names it by its row type was last analysed in this session.
+ *		Identity of a table: its name and columns when a statement that names
+ *		it by its row type was last analysed in this session.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,9 +14,9 @@
 
 typedef enum CsIdentity
 {
-	CS_IDENTITY_UNKNOWN,		/* no statement has named it yet */
+	CS_IDENTITY_UNKNOWN,		/* no statement has named it */
 	CS_IDENTITY_SAME,
-	CS_IDENTITY_EXTENDED,		/* the same and more columns */
+	CS_IDENTITY_EXTENDED,		/* the same columns, and more */
 	CS_IDENTITY_OTHER			/* renamed, moved, other columns, or gone */
 } CsIdentity;
 
@@ -25,13 +25,8 @@ extern CsIdentity cs_identity_compare(Oid relid);
 extern Oid	cs_identity_successor(Oid relid);
 extern bool cs_identity_is_like(Oid relid, Oid noted);
 
-/* For those who cannot go on with what it is now. */
 cs_noreturn extern void cs_identity_error(Oid relid);
 
-/*
- * Times, as counted by invalidations that this session has read.  Is there news of
- * the relation that was not known then?
- */
 extern uint64 cs_identity_time(void);
 extern bool cs_identity_news_since(Oid relid, uint64 time);
 extern bool cs_identity_was_same(Oid relid, uint64 time);

@@ -3,14 +3,14 @@
  * key.c
  *		Canonical bytes of a row's key.
  *
- * Two values that the primary key holds equal must give the same bytes, or a
- * change made under one spelling would miss the entry kept under another.
- * Types whose btree equality is equality of their image (equalimage, as
- * deduplication uses it) are taken as they are; character(n) without its
- * trailing blanks; others (numeric, citext, floats, text under a
- * nondeterministic collation) by two independent 64-bit hashes from their hash
- * operator class, and whoever reads such an entry asks the type whether the
- * values really are equal.
+ * Two values that the primary key considers equal must have the same bytes, or
+ * a change made under one spelling would miss the entry kept under another.
+ * Types whose btree equality is equality of their image (equalimage, as used
+ * by deduplication) are used unchanged, character(n) without trailing blanks.
+ * Values of other types (numeric, citext, floats, text under a
+ * nondeterministic collation) are represented by two independent 64-bit hashes
+ * from their hash operator class; a reader of such an entry then checks by the
+ * type's operator that the values are equal.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,11 +31,14 @@
 #include "relation/key.h"
 #include "store/keyhash.h"
 
-/* of 64 bits each, instead of a value without image equality */
+/* number of 64-bit hashes for a value without image equality */
 #define CS_KEY_HASHES	2
 
-/* ----- what kind of key column is it? ----- */
+/* ----- description of key columns ----- */
 
+/*
+ * Whether btree equality is equality of images.
+ */
 static bool
 is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
 {
@@ -48,7 +51,7 @@ is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
 }
 
 /*
- * OPERATOR(schema.name), quoted
+ * Operator as OPERATOR(schema.name), quoted.
  */
 char *
 cs_key_operator_name(Oid operator)
@@ -70,6 +73,11 @@ cs_key_operator_name(Oid operator)
 	return name;
 }
 
+/*
+ * Type as which the literal in "column = 'literal'" is read: the column's
+ * type, except that it is text for varchar, which is compared as text, and
+ * inet for cidr.
+ */
 Oid
 cs_key_literal_type(const CsKeyColumn *column)
 {
@@ -78,7 +86,8 @@ cs_key_literal_type(const CsKeyColumn *column)
 }
 
 /*
- * Describe a column of the primary key; false if its type cannot be a key.
+ * Describe a column of the primary key; returns false if its type cannot be a
+ * key. Function infos are in the current context.
  */
 bool
 cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype, Oid collation,
@@ -118,6 +127,9 @@ cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype, Oid collation,
 	return true;
 }
 
+/*
+ * Names of the key columns, for messages.
+ */
 char *
 cs_key_names(const CsBinding *binding)
 {
@@ -137,9 +149,12 @@ typedef struct KeyBuffer
 	char	   *data;
 	Size		len;
 	Size		size;
-	char	   *space;			/* not palloc'd */
+	char	   *space;			/* the caller's, not palloc'd */
 } KeyBuffer;
 
+/*
+ * Append space; returns its address.
+ */
 static char *
 buffer_extend(KeyBuffer *buf, Size more)
 {
@@ -161,6 +176,9 @@ buffer_extend(KeyBuffer *buf, Size more)
 	return place;
 }
 
+/*
+ * Append bytes with their length.
+ */
 static void
 append_bytes(KeyBuffer *buf, const void *bytes, uint32 len)
 {
@@ -168,7 +186,7 @@ append_bytes(KeyBuffer *buf, const void *bytes, uint32 len)
 	memcpy(buffer_extend(buf, len), bytes, len);
 }
 
-/* In a buffer in which nothing is aligned. */
+/* Append a value passed by value.  The buffer is not aligned. */
 static void
 append_byval(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 {
@@ -178,6 +196,9 @@ append_byval(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 	memcpy(buffer_extend(buf, column->typlen), &aligned, column->typlen);
 }
 
+/*
+ * Append a value's image.
+ */
 static void
 append_image(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 {
@@ -199,6 +220,9 @@ append_image(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 	}
 }
 
+/*
+ * Append a value's hashes.
+ */
 static void
 append_hashes(KeyBuffer *buf, CsKeyColumn *column, Datum value)
 {
@@ -213,7 +237,10 @@ append_hashes(KeyBuffer *buf, CsKeyColumn *column, Datum value)
 	}
 }
 
-/* From values to bytes and hash. */
+/*
+ * Set the key's bytes and hash from its values.  May call hash functions of
+ * user-defined types.
+ */
 void
 cs_key_make(const CsBinding *binding, CsRowKey *rowkey)
 {
@@ -235,7 +262,10 @@ cs_key_make(const CsBinding *binding, CsRowKey *rowkey)
 	rowkey->key.hash = cs_keyhash(buf.data, buf.len, binding->seed);
 }
 
-/* Does the row really have this key?  Only hashed columns leave a doubt. */
+/*
+ * Whether the row really has this key.  For keys without hashed columns it
+ * always has.
+ */
 bool
 cs_key_equal(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
 {
@@ -261,7 +291,10 @@ cs_key_equal(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 	return true;
 }
 
-/* From bytes back to values, for keys without hashed columns. */
+/*
+ * Set the key's values from its bytes; returns false if it has hashed columns
+ * or the bytes do not fit.
+ */
 bool
 cs_key_decode(const CsBinding *binding, const char *data, uint32 len,
 			  CsRowKey *rowkey)

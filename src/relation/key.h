@@ -18,7 +18,8 @@ typedef enum CsKeyClass
 {
 	CS_KEY_IMAGE,				/* equal values have equal bytes */
 	CS_KEY_BPCHAR,				/* so do these, without trailing blanks */
-	CS_KEY_HASHED				/* bytes are two hashes; equality is asked for */
+	CS_KEY_HASHED				/* the bytes are two hashes; equality must be
+								 * checked */
 } CsKeyClass;
 
 /* One column of a primary key. */
@@ -26,34 +27,34 @@ typedef struct CsKeyColumn
 {
 	AttrNumber	attnum;
 	NameData	name;
-	Oid			type;			/* domains looked through */
+	Oid			type;			/* base type of a domain */
 	int16		typlen;
 	bool		typbyval;
-	Oid			collation;		/* the index's */
+	Oid			collation;		/* of the index */
 	CsKeyClass	class;
-	Oid			opfamily;		/* the index's */
-	Oid			operand;		/* what it compares: the type, or one that it
-								 * is binary compatible with */
+	Oid			opfamily;		/* of the index */
+	Oid			operand;		/* operand type of the index: the type, or one
+								 * that it is binary compatible with */
 	Oid			equality;		/* operator */
 	char	   *eqop;			/* OPERATOR(schema.=), quoted */
 	FmgrInfo	eqproc;
-	FmgrInfo	hashproc;		/* CS_KEY_HASHED */
+	FmgrInfo	hashproc;		/* for CS_KEY_HASHED */
 	Oid			typinput;
 	Oid			typioparam;
 } CsKeyColumn;
 
-/* A key's values, and its bytes once they have been made. */
+/* The values of a key, and its bytes after cs_key_make(). */
 typedef struct CsRowKey
 {
 	int			n;
 	Datum		value[INDEX_MAX_KEYS];
 	CsKey		key;
-	char		space[64];		/* the bytes, if they fit */
+	char		space[64];		/* for the bytes, if they fit */
 } CsRowKey;
 
 struct CsBinding;
 
-/* A row, as the functions that take tuples want it. */
+/* A row as a HeapTupleData. */
 static inline HeapTupleData
 cs_row_tuple(HeapTupleHeader row)
 {
@@ -69,10 +70,6 @@ cs_row_tuple(HeapTupleHeader row)
 extern bool cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype,
 							Oid collation, TupleDesc tupdesc, AttrNumber attnum);
 
-/*
- * What "column = 'literal'" takes the literal for: the column's type, but text
- * for varchar, as which it is compared, and whatever is an inet for cidr.
- */
 extern Oid	cs_key_literal_type(const CsKeyColumn *column);
 extern void cs_key_make(const struct CsBinding *binding, CsRowKey *rowkey);
 extern bool cs_key_equal(const struct CsBinding *binding, const CsRowKey *rowkey,

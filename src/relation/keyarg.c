@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * keyarg.c
- *		A row's key from the arguments of a function.
+ *		Conversion of function arguments to the key of a row.
  *
- * A key that is given finds the rows that "column = value" finds in a SELECT.
- * Which operator that is, the parser decides; where it is the primary key's own,
- * or compares as that does, the value is cast as the parser would cast it.  An
- * operator that compares something else, as the column's value cast to another
- * type, may hold for no key, for a value that has to be computed, or for several.
- * Where it can hold for one value only, and that can be computed whatever the
- * session's settings are, it is; where not, the table is asked which of its keys
- * the operator holds for.
+ * A key given as arguments identifies the rows that "column = value" finds in
+ * a SELECT.  The parser determines the operator.  If it is the primary key's
+ * own, or compares in the same way, the value is cast as the parser would cast
+ * it.  An operator that compares something else, such as the column's value
+ * cast to another type, may hold for no key, for a value that must be
+ * computed, or for several.  If it can hold for one value only, and that can
+ * be computed independently of the session's settings, it is computed.
+ * Otherwise the table is searched for the key for which the operator holds.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +38,9 @@
 #include "relation/keyarg.h"
 #include "relation/loader.h"
 
+/*
+ * Throw 22023: wrong number of key values.
+ */
 void
 cs_keyarg_count_error(const CsBinding *binding, int given)
 {
@@ -50,7 +53,7 @@ cs_keyarg_count_error(const CsBinding *binding, int given)
 							  binding->nkeys, given)));
 }
 
-/* ----- how does it compare? ----- */
+/* ----- choice of the comparison ----- */
 
 static bool
 is_builtin(Oid object)
@@ -70,7 +73,7 @@ is_text(Oid type)
 	return type == TEXTOID || type == VARCHAROID;
 }
 
-/* The operator of "column = value"; InvalidOid if there is none. */
+/* Operator of "column = value"; InvalidOid if there is none. */
 static Oid
 find_equality(Oid column, Oid given, Oid *left, Oid *right)
 {
@@ -89,9 +92,9 @@ find_equality(Oid column, Oid given, Oid *left, Oid *right)
 }
 
 /*
- * Is every value of the column's type another one in the type in which it is
- * compared, so that at most one is equal?  bigint is none of those as double
- * precision.
+ * Whether distinct values of the column's type are distinct in the type of the
+ * comparison, so that at most one is equal.  For example, bigint is not in
+ * double precision.
  */
 static bool
 has_one_equal(Oid column, Oid given)
@@ -107,6 +110,9 @@ has_one_equal(Oid column, Oid given)
 	return false;
 }
 
+/*
+ * Whether a built-in operator compares both as text.
+ */
 static bool
 compares_as_text(const CsKeyColumn *column, Oid given)
 {
@@ -115,9 +121,9 @@ compares_as_text(const CsKeyColumn *column, Oid given)
 }
 
 /*
- * Is the comparison the primary key's own, once the value has been cast?  An
- * operator between two types of its family holds for what is equal after a cast
- * of one to the other, if there is such a cast that needs no asking for.
+ * Whether the comparison is the primary key's own after casting the value.  An
+ * operator of the key's family between two types holds for what is equal after
+ * a cast between them, if there is an implicit one.
  */
 static bool
 is_own_comparison(const CsKeyColumn *column, Oid given, Oid operator, Oid left, Oid right)
@@ -128,6 +134,9 @@ is_own_comparison(const CsKeyColumn *column, Oid given, Oid operator, Oid left, 
 		get_op_opfamily_strategy(operator, column->opfamily) == BTEqualStrategyNumber;
 }
 
+/*
+ * Find the implicit cast to a type; returns false if there is none.
+ */
 static bool
 find_cast(Oid target, Oid given, CsKeyArg *arg, Oid *function)
 {
@@ -139,6 +148,9 @@ find_cast(Oid target, Oid given, CsKeyArg *arg, Oid *function)
 		IsBinaryCoercible(given, target);
 }
 
+/*
+ * Choose how an argument becomes a key value; returns false if it cannot.
+ */
 static bool
 choose_coercion(const CsKeyColumn *column, CsKeyArg *arg, Oid *function)
 {
@@ -172,6 +184,9 @@ choose_coercion(const CsKeyColumn *column, CsKeyArg *arg, Oid *function)
 	return true;
 }
 
+/*
+ * Throw 42804: the argument's type does not fit.
+ */
 cs_noreturn static void
 type_error(const CsBinding *binding, const CsKeyColumn *column, Oid given, bool element)
 {
@@ -187,7 +202,10 @@ type_error(const CsBinding *binding, const CsKeyColumn *column, Oid given, bool 
 			 errhint("Cast the value to %s.", type)));
 }
 
-/* Casts are anybody's, and types can have domains in them. */
+/*
+ * Whether converting may run code of any role: casts can belong to any role,
+ * and types can contain domains.
+ */
 static bool
 runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
 {
@@ -206,8 +224,8 @@ runs_foreign_code(const CsKeyColumn *column, const CsKeyArg *arg)
 }
 
 /*
- * Find out how an argument of that type becomes a value of the column; an
- * error if it does not.  'element': it is one of an array of keys.
+ * Prepare the conversion of arguments of that type to a column.  Throws if
+ * there is none.  'element': the argument is an array of keys.
  */
 void
 cs_keyarg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
@@ -220,12 +238,15 @@ cs_keyarg_prepare(const CsBinding *binding, int i, Oid argtype, bool element,
 	arg->coercion = CS_COERCE_NONE;
 	arg->foreign = false;
 	if (argtype == column->type)
-		return;					/* the usual case, and no need for catalogues */
+		return;					/* the usual case, without catalogue lookups */
 	arg->type = getBaseType(argtype);
 	if (!choose_coercion(column, arg, &function))
 		type_error(binding, column, argtype, element);
 
-	/* keys that a loader function knows, or deferred writes, may not be there */
+	/*
+	 * keys that only a loader function or deferred writes know are not in the
+	 * table
+	 */
 	if (arg->coercion == CS_COERCE_COMPARE &&
 		(binding->options.loader != NULL || cs_binding_defers(binding)))
 		type_error(binding, column, argtype, element);
@@ -249,6 +270,9 @@ is_between(Numeric value, int64 low, int64 high)
 										 NumericGetDatum(int64_to_numeric(high))));
 }
 
+/*
+ * Convert a numeric to an integer; false if it is not one.
+ */
 static bool
 whole_numeric(Numeric value, int64 *whole)
 {
@@ -266,13 +290,16 @@ whole_numeric(Numeric value, int64 *whole)
 static bool
 whole_float(float8 value, int64 *whole)
 {
-	/* false for NaN as well */
+	/* false for NaN too */
 	if (!(value >= PG_INT32_MIN && value <= PG_INT32_MAX) || value != rint(value))
 		return false;
 	*whole = (int64) value;
 	return true;
 }
 
+/*
+ * Convert a number to an integer; false if it is not one.
+ */
 static bool
 whole_number(Oid type, Datum given, int64 *whole)
 {
@@ -302,7 +329,7 @@ exact_date(Datum given, Datum *value)
 											DirectFunctionCall1(date_timestamp, *value)));
 }
 
-/* False: no value of the column's type is equal. */
+/* The value of the column's type that is equal; false if there is none. */
 static bool
 exact_value(const CsKeyColumn *column, const CsKeyArg *arg, Datum given, Datum *value)
 {
@@ -327,7 +354,10 @@ exact_value(const CsKeyColumn *column, const CsKeyArg *arg, Datum given, Datum *
 	}
 }
 
-/* character(n) equals a text only without blanks at its end; a name is short. */
+/*
+ * Convert text.  character(n) equals a text only without trailing blanks, and
+ * name has limited length; otherwise returns false.
+ */
 static bool
 text_value(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
 {
@@ -343,7 +373,7 @@ text_value(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
 	return len == 0 || VARDATA_ANY(string)[len - 1] != ' ';
 }
 
-/* The column's value; false if no row can have it. */
+/* Convert an argument to the column's value; false if no row can have it. */
 static bool
 coerce(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
 {
@@ -372,9 +402,9 @@ coerce(const CsKeyColumn *column, CsKeyArg *arg, Datum given, Datum *value)
 	return false;
 }
 
-/* ----- asking the table ----- */
+/* ----- searching the table ----- */
 
-/* "SELECT alias.a, alias.b FROM table AS alias WHERE alias.a = $1 AND ..." */
+/* SELECT alias.a, alias.b FROM table AS alias WHERE alias.a = $1 AND ... */
 static char *
 matching_query(const CsBinding *binding, const CsKeyArg *args)
 {
@@ -417,8 +447,8 @@ prepare_matching(const CsBinding *binding, const CsKeyArg *args)
 }
 
 /*
- * Replace the values by those of the row for which the operators hold; false if
- * there is none.  The caller's own SELECT would read the same.
+ * Replace the values by those of the row for which the operators hold; false
+ * if there is none.  The caller's own SELECT would read the same.
  */
 static bool
 find_matching(const CsBinding *binding, const CsKeyArg *args, Snapshot snapshot, Datum *values)
@@ -455,6 +485,9 @@ find_matching(const CsBinding *binding, const CsKeyArg *args, Snapshot snapshot,
 	return found > 0;
 }
 
+/*
+ * Convert the arguments, and make the key.
+ */
 static bool
 make_key(const CsBinding *binding, CsKeyArg *args, const Datum *given, Snapshot snapshot,
 		 CsRowKey *rowkey)
@@ -474,10 +507,12 @@ make_key(const CsBinding *binding, CsKeyArg *args, const Datum *given, Snapshot 
 }
 
 /*
- * The key with these values, none of which is NULL; false if no row has it.
- * Where only the table can tell, it is asked under the snapshot.
+ * Make the key with these values, none of which is NULL; returns false if no
+ * row has it.
  *
- * The table is open meanwhile, as in a SELECT: what is run cannot alter it.
+ * If only the table can tell, it is searched under the snapshot.  If code of
+ * other roles may run, the table is kept open, as in a SELECT, so that the
+ * code cannot alter it.
  */
 bool
 cs_keyarg_key(const CsBinding *binding, CsKeyArg *args, const Datum *given,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * keyarg.h
- *		A row's key from the arguments of a function.
+ *		Conversion of function arguments to the key of a row.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,28 +11,30 @@
 #include "relation/key.h"
 #include "utils/snapshot.h"
 
-/* How an argument becomes a key value. */
+/* How an argument is converted. */
 typedef enum CsCoercion
 {
 	CS_COERCE_NONE,				/* same type, or binary compatible */
-	CS_COERCE_INPUT,			/* unknown literal: the type's input function */
-	CS_COERCE_TEXT_INPUT,		/* the same for text that SELECT would not
-								 * compare with the column */
-	CS_COERCE_FUNCTION,			/* an implicit cast */
-	CS_COERCE_EXACT,			/* the one value of the column's type that is
-								 * equal, if there is one */
+	CS_COERCE_INPUT,			/* unknown literal, by the type's input
+								 * function */
+	CS_COERCE_TEXT_INPUT,		/* text that SELECT would not compare with the
+								 * column, by the input function */
+	CS_COERCE_FUNCTION,			/* by an implicit cast */
+	CS_COERCE_EXACT,			/* to the one value of the column's type that
+								 * is equal, if any */
 	CS_COERCE_TEXT,				/* text for character(n) or name, which SELECT
 								 * compares as text */
-	CS_COERCE_COMPARE			/* the table's keys are compared with it */
+	CS_COERCE_COMPARE			/* the table is searched for keys that are
+								 * equal */
 } CsCoercion;
 
 typedef struct CsKeyArg
 {
-	Oid			type;			/* domains looked through */
+	Oid			type;			/* base type of a domain */
 	CsCoercion	coercion;
 	FmgrInfo	function;
-	Oid			operator;		/* that compares the column with it */
-	bool		foreign;		/* anybody's code may be run for it */
+	Oid			operator;		/* compares the column with the argument */
+	bool		foreign;		/* code of any role may run */
 } CsKeyArg;
 
 extern void cs_keyarg_prepare(const struct CsBinding *binding, int column,

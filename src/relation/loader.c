@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * loader.c
- *		Loading a row from its table, or through the user's loader function.
+ *		Loading rows from a table, or through the user's loader function.
  *
  * The table is read through its primary key (fetch.c), or else by plans kept
- * with the binding, with the caller's privileges, as his own SELECT would.  A
- * loader function belongs to the
- * table's owner and runs as the owner, in a security-restricted context: the
- * caller's right to read the table has been checked by then.
+ * with the binding, with the privileges of the caller, as the caller's own
+ * SELECT would. A loader function belongs to the table's owner and runs as the
+ * owner in a security-restricted context.  The caller's right to read the
+ * table has been checked before.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,10 +38,10 @@
 #include "relation/fetch.h"
 #include "relation/loader.h"
 
-static bool read_temporary;		/* by the last load, or before in the
-								 * transaction */
+static bool read_temporary;		/* whether the last load, or an earlier one in
+								 * the transaction, read a temporary table */
 
-/* How often a load may meet another table under the name of ours. */
+/* Number of times that a load may find another table under the name. */
 #define MAX_RENAMES	5
 
 static bool
@@ -53,9 +53,7 @@ is_column(TupleDesc tupdesc, const char *name)
 	return false;
 }
 
-/*
- * "FROM table AS alias", and the alias: a name that is not one of its columns
- */
+/* FROM clause with an alias that is not the name of a column. */
 char *
 cs_loader_from(const CsBinding *binding, char **alias)
 {
@@ -68,8 +66,9 @@ cs_loader_from(const CsBinding *binding, char **alias)
 }
 
 /*
- * Who was granted the columns, but not the table, cannot see xmin.  What he
- * loads is kept with the snapshot it was loaded under.
+ * Whether the caller may see xmin, which requires a privilege on the whole
+ * table. Rows loaded without xmin are kept with the snapshot under which they
+ * were loaded.
  */
 static bool
 may_see_xmin(CsBinding *binding)
@@ -84,9 +83,9 @@ xmin_column(const char *alias, bool with_xmin)
 }
 
 /*
- * The condition that a row has the key given by parameters or columns
- *
- * "alias.a = <prefix>1 AND alias.b = <prefix>2", as the primary key compares.
+ * Append a condition that compares the key with parameters or columns:
+ * "alias.a = <prefix>1 AND alias.b = <prefix>2", by the primary key's
+ * operators.
  */
 void
 cs_loader_append_match(StringInfo buf, const CsBinding *binding, const char *alias,
@@ -98,6 +97,9 @@ cs_loader_append_match(StringInfo buf, const CsBinding *binding, const char *ali
 						 binding->keys[i].eqop, prefix, i + 1);
 }
 
+/*
+ * Query for one key.
+ */
 static char *
 load_query(const CsBinding *binding, bool with_xmin)
 {
@@ -113,9 +115,8 @@ load_query(const CsBinding *binding, bool with_xmin)
 }
 
 /*
- * The loader function's OID from its signature; InvalidOid if it is gone.
- *
- * to_regprocedure() gives SQL NULL for what is not there.
+ * OID of a function from its signature; InvalidOid if it does not exist.
+ * to_regprocedure() then returns NULL.
  */
 Oid
 cs_loader_function(const char *signature)
@@ -133,9 +134,10 @@ cs_loader_function(const char *signature)
 }
 
 /*
- * One array per key column goes in, and the number of its key comes out with a
- * row.  LIMIT has each key looked up by itself: a plain join looks cheaper as
- * a scan of the whole table, with the planner's costs, long before it is.
+ * Query for many keys: it takes one array per key column and returns the
+ * number of its key with each row.  LIMIT makes each key be looked up
+ * individually, because with the planner's costs a join would be a scan of the
+ * whole table too early.
  */
 static char *
 many_query(const CsBinding *binding, bool with_xmin)
@@ -158,6 +160,9 @@ many_query(const CsBinding *binding, bool with_xmin)
 	return buf.data;
 }
 
+/*
+ * Prepare one of these queries, as a kept plan.
+ */
 static SPIPlanPtr
 prepare(const CsBinding *binding, const char *query, bool arrays)
 {
@@ -166,10 +171,7 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	int			options = 0;
 
 
-	/*
-	 * a plan made for one snapshot would show another one the wrong
-	 * partitions
-	 */
+	/* a generic plan could show another snapshot the wrong partitions */
 	if (binding->tree.detaching)
 		options = CURSOR_OPT_CUSTOM_PLAN;
 	for (int i = 0; i < binding->nkeys; i++)
@@ -182,7 +184,10 @@ prepare(const CsBinding *binding, const char *query, bool arrays)
 	return plan;
 }
 
-/* Take a result row apart: the table's row and, where it may be seen, xmin. */
+/*
+ * Take the table's row and, if it may be seen, xmin from a result row.  The
+ * copy is in 'context'.
+ */
 static void
 take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded)
 {
@@ -205,11 +210,9 @@ take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded
 }
 
 /*
- * Has this plan, now that it was executed, read the binding's table and not
- * another one of its name?
- *
- * Has the plan read the table that is meant?  It names it, and names can
- * change hands without a lock on the table: ALTER SCHEMA RENAME.
+ * Whether this plan, which was executed, has read the binding's table.  It
+ * contains the table's name, and names can change without a lock on the table,
+ * by ALTER SCHEMA RENAME.
  */
 bool
 cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding)
@@ -224,8 +227,8 @@ cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding)
 }
 
 /*
- * Execute a plan of the binding, made when first needed, and made again as long
- * as it turns out to have read another table.
+ * Execute a plan of the binding.  It is made when first needed, and made again
+ * while it reads another table.
  */
 static void
 execute(CsBinding *binding, SPIPlanPtr *plan, bool many, bool with_xmin,
@@ -250,6 +253,9 @@ execute(CsBinding *binding, SPIPlanPtr *plan, bool many, bool with_xmin,
 	cs_binding_renamed_error(binding);
 }
 
+/*
+ * Load a row with the caller's privileges.
+ */
 static void
 load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 				CsLoaded *loaded)
@@ -271,8 +277,8 @@ load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 /* ----- the loader function ----- */
 
 /*
- * The function to call.  It was checked when the table was attached, but it may
- * have been replaced since, and what runs as the owner must be the owner's.
+ * The loader function.  It was checked when the table was attached, but may
+ * have been replaced, and what runs as the owner must belong to the owner.
  */
 static Oid
 find_loader(const CsBinding *binding)
@@ -299,8 +305,9 @@ find_loader(const CsBinding *binding)
 }
 
 /*
- * A search_path of its own finds the reader's temporary types and tables first,
- * unless it names pg_temp, and a domain can run what the reader has written.
+ * Whether the function's own search_path finds temporary objects first,
+ * because it does not name pg_temp.  Then a domain of the reader could run
+ * code of the reader.
  */
 static bool
 looks_at_temporary_first(HeapTuple tuple)
@@ -329,6 +336,9 @@ looks_at_temporary_first(HeapTuple tuple)
 	return false;
 }
 
+/*
+ * Reason why a function cannot be the table's loader; NULL if it can.
+ */
 const char *
 cs_loader_check(const CsBinding *binding, Oid function)
 {
@@ -360,6 +370,9 @@ cs_loader_check(const CsBinding *binding, Oid function)
 	return reason;
 }
 
+/*
+ * Call the loader function.
+ */
 static void
 call_loader(CsBinding *binding, const CsRowKey *rowkey, CsLoaded *loaded)
 {
@@ -390,15 +403,15 @@ call_loader(CsBinding *binding, const CsRowKey *rowkey, CsLoaded *loaded)
 }
 
 /*
- * As the owner, with a search_path in which nobody else can put anything and with
- * the settings of the attach: what the function does must not depend on who reads,
- * as all get what it returned.
+ * Load a row by the loader function, as the owner, with a search_path that no
+ * other role can write to and with the settings pinned by attach.  The result
+ * must not depend on the reader, since it is kept for all.
  */
 static void
 load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 				 CsLoaded *loaded)
 {
-	/* open, so that the function cannot alter what it makes a row of */
+	/* kept open, so that the function cannot alter its row type */
 	Relation	rel = table_open(binding->relid, AccessShareLock);
 	Oid			role;
 	int			security;
@@ -420,10 +433,8 @@ load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 }
 
 /*
- * Why this function cannot be the table's loader; NULL: it can.
- *
- * May the last one have read a temporary table, so what nobody else would
- * have?
+ * Whether the last load may have read a temporary table, so that the result is
+ * valid for this session only.
  */
 bool
 cs_loader_read_temporary(void)
@@ -432,7 +443,7 @@ cs_loader_read_temporary(void)
 }
 
 /*
- * Load the key's row as the snapshot shows it, into the current context.
+ * Load the row of a key as the snapshot shows it, into the current context.
  * 'plain': from the table even if there is a loader function.
  */
 void
@@ -447,9 +458,12 @@ cs_loader_load(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 		load_from_table(binding, rowkey, snapshot, loaded);
 }
 
-/* ----- many at once ----- */
+/* ----- many keys ----- */
 
-/* An array type has no array type, and unnest() takes rows apart. */
+/*
+ * Whether cs_loader_load_many() can be used: an array type has no array type,
+ * and unnest() expands rows.
+ */
 bool
 cs_loader_can_batch(const CsBinding *binding)
 {
@@ -460,6 +474,9 @@ cs_loader_can_batch(const CsBinding *binding)
 	return true;
 }
 
+/*
+ * Array of the keys' values in one column.
+ */
 static Datum
 column_array(const CsBinding *binding, int column, CsRowKey *const *keys, int n)
 {
@@ -475,6 +492,10 @@ column_array(const CsBinding *binding, int column, CsRowKey *const *keys, int n)
 	return PointerGetDatum(construct_array(values, n, type, typlen, typbyval, typalign));
 }
 
+/*
+ * As cs_loader_load() for many keys with one query, always from the table.
+ * loaded[i] is for keys[i].
+ */
 void
 cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 					Snapshot snapshot, CsLoaded *loaded)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * loader.h
- *		Loading a row from its table, or through the user's loader function.
+ *		Loading rows from a table, or through the user's loader function.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,18 +14,14 @@
 
 typedef struct CsLoaded
 {
-	HeapTupleHeader row;		/* NULL: no such row */
-	bool		has_xmin;		/* false from a loader function */
+	HeapTupleHeader row;		/* NULL if there is no such row */
+	bool		has_xmin;		/* false for a loader function */
 	TransactionId xmin;			/* of the row */
 } CsLoaded;
 
 extern void cs_loader_load(CsBinding *binding, const CsRowKey *rowkey,
 						   Snapshot snapshot, bool plain, CsLoaded *loaded);
 
-/*
- * The same for many keys with one query, always from the table: loaded[i]
- * is for keys[i].  Only if cs_loader_can_batch().
- */
 extern bool cs_loader_can_batch(const CsBinding *binding);
 extern void cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 								Snapshot snapshot, CsLoaded *loaded);

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * owned.c
- *		Tables that a caller names by their OID, and has to own.
+ *		Tables that a caller names by OID and must own.
  *
- * The lock may have to wait for a transaction that drops the table, renames it or
- * gives it to another role.  So the catalogues are asked twice: before the lock, so
- * that no role can lock what it does not own, and under it, as what they said
- * before may no longer hold.
+ * Taking the lock may wait for a transaction that drops the table, renames it
+ * or changes its owner.  So the catalogue is read twice: before the lock, so
+ * that a role cannot lock a table that it does not own, and under the lock,
+ * because the first result may be outdated.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +22,9 @@
 
 #include "relation/owned.h"
 
+/*
+ * Throw 42P01: the table does not exist.
+ */
 void
 cs_owned_missing_error(Oid relid)
 {
@@ -31,9 +34,8 @@ cs_owned_missing_error(Oid relid)
 }
 
 /*
- * An error if not; returns its name.
- *
- * One look into pg_class: at the next, the table may be gone.
+ * Throw an error unless the current role owns the table.  Returns its name,
+ * palloc'd.  pg_class is read once, since the table may be gone the next time.
  */
 char *
 cs_owned_check(Oid relid)
@@ -52,9 +54,7 @@ cs_owned_check(Oid relid)
 	return name;
 }
 
-/*
- * Is it there, and the current role's?
- */
+/* Whether the table exists and the current role owns it. */
 bool
 cs_owned_is(Oid relid)
 {
@@ -69,7 +69,8 @@ cs_owned_is(Oid relid)
 }
 
 /*
- * Lock it as CREATE TRIGGER does; returns its name as of then.
+ * Lock the table as CREATE TRIGGER does, and check its owner before and after.
+ * Returns its name under the lock.
  */
 char *
 cs_owned_lock(Oid relid)

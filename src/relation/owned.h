@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * owned.h
- *		Tables that a caller names by their OID, and has to own.
+ *		Tables that a caller names by OID and must own.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +10,6 @@
 
 #include "compat.h"
 
-/* The table is gone. */
 cs_noreturn extern void cs_owned_missing_error(Oid relid);
 extern bool cs_owned_is(Oid relid);
 extern char *cs_owned_check(Oid relid);

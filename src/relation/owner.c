@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * owner.c
- *		Doing something as a table's owner.
+ *		Executing code as a table's owner.
  *
- * A read, a flush and a dead letter can run code that the owner of the table, or
- * of a type that it uses, has written.  What a plain SELECT or UPDATE of the
- * caller would not run is run as the owner, as core does in maintenance commands.
- * src/README.md has the list.
+ * A read, a flush and a dead letter can run code written by the owner of the
+ * table, or of a type that it uses.  Code that the caller's plain SELECT or
+ * UPDATE would not run is executed as the owner, as core does in maintenance
+ * commands. src/README.md has the list.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +18,12 @@
 #include "relation/owner.h"
 
 /*
- * Row-level security has been passed when the write was deferred; FORCE does not
- * apply to its arrival in the table, as it does not to foreign keys.
+ * Become the owner, in a security-restricted operation with a search_path that
+ * no other role can write to.  An error thrown before cs_owner_end() undoes it
+ * with the (sub)transaction.
+ *
+ * Row-level security was checked when the write was deferred.  FORCE does not
+ * apply to writing it to the table, as it does not apply to foreign keys.
  */
 void
 cs_owner_begin(CsAsOwner *saved, Oid owner)
@@ -32,6 +36,9 @@ cs_owner_begin(CsAsOwner *saved, Oid owner)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/*
+ * Undo cs_owner_begin().
+ */
 void
 cs_owner_end(const CsAsOwner *saved)
 {

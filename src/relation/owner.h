@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * owner.h
- *		Doing something as a table's owner.
+ *		Executing code as a table's owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,11 +15,6 @@ typedef struct CsAsOwner
 	int			nestlevel;
 } CsAsOwner;
 
-/*
- * In a security-restricted operation, with a search_path in which no other
- * role can put anything.  An error that is thrown in between undoes it with the
- * (sub)transaction.
- */
 extern void cs_owner_begin(CsAsOwner *saved, Oid owner);
 extern void cs_owner_end(const CsAsOwner *saved);
 

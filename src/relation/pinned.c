@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * pinned.c
- *		Settings that code of a table's owner runs with, whoever causes it.
+ *		Settings under which code of a table's owner runs, independent of the
+ *		session.
  *
- * What a loader function returns is kept for all, and what the triggers of a
- * flush do is done for many writers at once, in whatever session the flush is
- * made.  So the settings that change the result of a STABLE function, and that
- * everybody may set, are those of the session that has attached the table.
+ * The result of a loader function is kept for all readers, and a flush fires
+ * triggers for many writers at once, in whichever session it runs.  So the
+ * settings that influence STABLE functions and that every role may change are
+ * those of the session that has attached the table.
  *
- * Not pinned: search_path, which is a constant; what a function can ask of its
- * session otherwise (session_user, application_name, client_encoding, settings
- * of the user's own or of other extensions); and planner settings, on which the
- * order of rows may depend that no ORDER BY decides.
+ * Not pinned are search_path, which is a constant; other properties of the
+ * session that a function can query (session_user, application_name,
+ * client_encoding, custom settings); and planner settings, on which the order
+ * of rows may depend where no ORDER BY determines it.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +25,8 @@
 #include "relation/pinned.h"
 
 static const char *const names[] = {
-	"quote_all_identifiers",	/* first: some others are kept quoted or not */
+	"quote_all_identifiers",	/* first, because some others are quoted or
+								 * not */
 	"TimeZone",
 	"timezone_abbreviations",
 	"DateStyle",
@@ -46,7 +48,7 @@ static const char *const names[] = {
 };
 
 /*
- * The present values, as text[] of name=value.
+ * Current values, as text[] of name=value.
  */
 ArrayType *
 cs_pinned_now(void)
@@ -59,7 +61,7 @@ cs_pinned_now(void)
 	return construct_array(settings, lengthof(names), TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* Whatever else somebody has put there is left alone. */
+/* Name of a pinned setting; NULL for others, which are ignored. */
 static const char *
 known_name(const char *name)
 {
@@ -70,7 +72,7 @@ known_name(const char *name)
 }
 
 /*
- * Take such an array apart; NULL is none.
+ * Decode such an array in the current context; NULL if there is none.
  */
 const CsPinned *
 cs_pinned_parse(ArrayType *settings)
@@ -100,7 +102,10 @@ cs_pinned_parse(ArrayType *settings)
 	return pinned;
 }
 
-/* A value that this server does not know, say a locale after a restore. */
+/*
+ * Error context for a value that this server does not accept, such as a locale
+ * after a restore.
+ */
 static void
 add_context(void *arg)
 {
@@ -109,9 +114,8 @@ add_context(void *arg)
 }
 
 /*
- * Have them in force until the end of the GUC nest level of the caller.
- *
- * To set one that is as it should be costs more than to ask.
+ * Apply the settings until the end of the caller's GUC nest level.  Setting a
+ * value costs more than comparing it first.
  */
 void
 cs_pinned_apply(const CsPinned *pinned, const char *table)

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * pinned.h
- *		Settings that code of a table's owner runs with, whoever causes it.
+ *		Settings under which code of a table's owner runs, independent of the
+ *		session.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +11,7 @@
 
 #include "utils/array.h"
 
-/* In a binding's memory. */
+/* Allocated in the binding's memory. */
 typedef struct CsPinned
 {
 	int			n;

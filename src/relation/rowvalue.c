@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * rowvalue.c
- *		How a row, or its absence, is kept in an entry.
+ *		Encoding of a row, or of its absence, as the value of an entry.
  *
- * A value is
+ * A value consists of
  *
- *		row			a composite datum, flat: what is returned is a copy of it,
- *					without work per column; nothing for an absence
- *		seen		the snapshot it was loaded under, only with
- *					CS_ENTRY_SNAPSHOT
- *		trailer		length of the row and fingerprint of its shape
+ *		row		a flat composite datum, of which a copy is returned without work
+ *				per column; nothing for an absence
+ *		seen	the snapshot under which it was loaded, if CS_ENTRY_SNAPSHOT
+ *		trailer	length of the row and fingerprint of its shape
  *
  * The row comes first because a copy of the value must begin where a palloc'd
  * chunk begins.
@@ -32,6 +31,9 @@ typedef struct Trailer
 	uint32		shape;
 } Trailer;
 
+/*
+ * Whether a varlena is compressed or out of line.
+ */
 static bool
 is_toasted(Datum value)
 {
@@ -41,8 +43,8 @@ is_toasted(Datum value)
 }
 
 /*
- * The row of these values, every one out of TOAST and uncompressed.  NULL if
- * that is more than the store could keep.
+ * Form a row of these values, all detoasted and uncompressed; NULL if it is
+ * larger than the store can keep.
  */
 static HeapTupleHeader
 form_row(const CsBinding *binding, Datum *values, bool *nulls)
@@ -63,6 +65,9 @@ form_row(const CsBinding *binding, Datum *values, bool *nulls)
 	return heap_form_tuple(tupdesc, values, nulls)->t_data;
 }
 
+/*
+ * Whether a tuple contains toasted values.
+ */
 static bool
 has_toast(TupleDesc tupdesc, HeapTuple tuple)
 {
@@ -82,6 +87,10 @@ has_toast(TupleDesc tupdesc, HeapTuple tuple)
 	return false;
 }
 
+/*
+ * The row with all values detoasted and uncompressed, or NULL if it is larger
+ * than the store can keep.  Returns 'row' itself if nothing is to be done.
+ */
 HeapTupleHeader
 cs_rowvalue_flatten(const CsBinding *binding, HeapTupleHeader row)
 {
@@ -98,6 +107,10 @@ cs_rowvalue_flatten(const CsBinding *binding, HeapTupleHeader row)
 	return form_row(binding, values, nulls);
 }
 
+/*
+ * As cs_rowvalue_flatten(), from a slot whose columns 'map' (or NULL)
+ * converts.
+ */
 HeapTupleHeader
 cs_rowvalue_from_slot(const CsBinding *binding, TupleTableSlot *slot, AttrMap *map)
 {
@@ -118,6 +131,10 @@ cs_rowvalue_from_slot(const CsBinding *binding, TupleTableSlot *slot, AttrMap *m
 	return form_row(binding, values, nulls);
 }
 
+/*
+ * Encode a row, or its absence if NULL; 'seen' may be NULL.  The value is
+ * palloc'd.
+ */
 void
 cs_rowvalue_encode(const CsBinding *binding, HeapTupleHeader row,
 				   const CsSeen *seen, CsRowValue *value)
@@ -138,6 +155,10 @@ cs_rowvalue_encode(const CsBinding *binding, HeapTupleHeader row,
 	memcpy(place + seenlen, &trailer, sizeof(Trailer));
 }
 
+/*
+ * Decode a value; returns false if it does not have the table's present shape.
+ * The result points into the value.
+ */
 bool
 cs_rowvalue_decode(const CsBinding *binding, uint8 flags, char *data, Size len,
 				   CsRowParts *parts)
@@ -156,7 +177,9 @@ cs_rowvalue_decode(const CsBinding *binding, uint8 flags, char *data, Size len,
 	return true;
 }
 
-/* When an entry made now expires; 0: never. */
+/*
+ * Time at which an entry made now expires; 0 for never.
+ */
 TimestampTz
 cs_rowvalue_expiry(const CsBinding *binding, bool absent)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rowvalue.h
- *		How a row, or its absence, is kept in an entry.
+ *		Encoding of a row, or of its absence, as the value of an entry.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,17 +18,14 @@ typedef struct CsRowValue
 	Size		len;
 } CsRowValue;
 
-/* A value taken apart again; points into it. */
+/* A decoded value. */
 typedef struct CsRowParts
 {
-	HeapTupleHeader row;		/* NULL: absent */
-	const CsSeen *seen;			/* CS_ENTRY_SNAPSHOT: what was seen; else NULL */
+	HeapTupleHeader row;		/* NULL if absent */
+	const CsSeen *seen;			/* what the snapshot saw, if
+								 * CS_ENTRY_SNAPSHOT; else NULL */
 } CsRowParts;
 
-/*
- * A row of the binding's type with nothing left in TOAST or compressed; NULL if
- * it is larger than the store could keep.
- */
 extern HeapTupleHeader cs_rowvalue_flatten(const CsBinding *binding,
 										   HeapTupleHeader row);
 extern HeapTupleHeader cs_rowvalue_from_slot(const CsBinding *binding,
@@ -36,7 +33,6 @@ extern HeapTupleHeader cs_rowvalue_from_slot(const CsBinding *binding,
 extern void cs_rowvalue_encode(const CsBinding *binding, HeapTupleHeader row,
 							   const CsSeen *seen, CsRowValue *value);
 
-/* False: not of the table's present shape. */
 extern bool cs_rowvalue_decode(const CsBinding *binding, uint8 flags, char *data,
 							   Size len, CsRowParts *parts);
 extern TimestampTz cs_rowvalue_expiry(const CsBinding *binding, bool absent);

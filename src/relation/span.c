@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * span.c
- *		A span of time that a function is given: an interval, or seconds.
+ *		Time spans as function arguments: an interval, or a number of seconds.
  *
- * Applications give the time to live as a number of seconds, as other caches want
- * it, or bind it as text.  PostgreSQL has no cast from either that it makes by
- * itself, so such arguments are declared "any".
+ * Applications give a time to live as a number of seconds, as other caches
+ * expect, or bind it as text.  PostgreSQL has no implicit cast from either to
+ * interval, so such arguments are declared "any".
  *
  *-------------------------------------------------------------------------
  */
@@ -66,7 +66,7 @@ from_float(float8 seconds, const char *what)
 {
 	float8		usecs = rint(seconds * USECS_PER_SEC);
 
-	/* the first double precision number above all of bigint's */
+	/* the smallest double precision number above bigint's range */
 	if (isnan(usecs) || usecs >= 9223372036854775808.0 || usecs < -9223372036854775808.0)
 		range_error(what);
 	return from_usecs((int64) usecs);
@@ -81,10 +81,10 @@ from_numeric(Numeric seconds, const char *what)
 }
 
 /*
- * The argument, which is not NULL: an interval, the text of one, or a number
- * of seconds.  42804 for anything else; 'what' names it then.
- *
- * Called without an expression, an argument is what most of them are.
+ * Get an argument that is not NULL: an interval, the text of one, or a number
+ * of seconds.  Throws 42804 for other types; 'what' names the argument in the
+ * message.  If the type is unknown, because the call has no expression, it is
+ * an interval.
  */
 Interval *
 cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what)
@@ -123,9 +123,7 @@ cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what)
 	}
 }
 
-/*
- * Microseconds; those that end beyond all timestamps are PG_INT64_MAX.
- */
+/* Microseconds; PG_INT64_MAX for a span that ends beyond all timestamps. */
 int64
 cs_span_usecs(const Interval *span)
 {
@@ -139,8 +137,9 @@ cs_span_usecs(const Interval *span)
 }
 
 /*
- * A month counts as 30 days where time is measured, but 1200 of them are 100 years
- * here, and 1201 are more.  What is far from the limit need not be exact.
+ * Range of a span.  Time is measured with months of 30 days, but here 1200
+ * months are 100 years and 1201 are too long.  Far from the limit the result
+ * need not be exact.
  */
 CsSpanRange
 cs_span_range(const Interval *span)
@@ -155,7 +154,8 @@ cs_span_range(const Interval *span)
 }
 
 /*
- * The same argument in microseconds; 22023 if it is not one of these.
+ * As cs_span_arg(), in microseconds.  Throws 22023 unless the span is positive
+ * and at most 100 years.
  */
 int64
 cs_span_positive(FunctionCallInfo fcinfo, int arg, const char *what, const char *hint)

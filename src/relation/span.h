@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * span.h
- *		A span of time that a function is given: an interval, or seconds.
+ *		Time spans as function arguments: an interval, or a number of seconds.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +14,13 @@
 extern Interval *cs_span_arg(FunctionCallInfo fcinfo, int arg, const char *what);
 extern int64 cs_span_usecs(const Interval *span);
 
-/* Spans that something can last: more than 0, and at most 100 years. */
+/* Range of a span: valid ones are positive and at most 100 years. */
 typedef enum CsSpanRange
 {
 	CS_SPAN_FITS,
 	CS_SPAN_NOT_POSITIVE,
 	CS_SPAN_TOO_LONG
-} CsSpanRange;
+}			CsSpanRange;
 
 extern CsSpanRange cs_span_range(const Interval *span);
 extern int64 cs_span_positive(FunctionCallInfo fcinfo, int arg, const char *what,

@@ -1,21 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * track.c
- *		Has anything changed in a table?
+ *		Tracking: whether anything has changed in a table.
  *
- * A table's slot has a word, the modification counter, that every transaction
- * marks at PRE_COMMIT if it has changed the table.  Triggers note that, for
- * the relation whose row they see and for the partitioned tables above it;
- * TRUNCATE and DDL come through ddl.c, as for attached tables.
+ * A table's slot has a modification counter, which every transaction that has
+ * changed the table marks at PRE_COMMIT.  Triggers note the change, for the
+ * relation whose row they see and for the partitioned tables above it.
+ * TRUNCATE and DDL are noted by ddl.c, as for attached tables.
  *
- * For this no table needs a slot before somebody watches it: a writer notes the
- * slots that there are.  Whoever makes one has to wait until those writers have
- * ended, which its prepared_xid does (slot.c).
+ * For this purpose a table needs no slot before it is watched: a writer notes
+ * the slots that exist.  A backend that makes a slot must wait until those
+ * writers have ended, which the slot's prepared_xid ensures (slot.c).
  *
- * A session keeps, for each relation that its triggers were fired for, the
- * slots to note, as of a generation of the directory; and for each one that it
- * has watched, its partitions.  Both go when the relcache says that they may
- * be outdated.
+ * A session keeps, for each relation whose triggers were fired, the slots to
+ * note, with the generation of the directory; and for each table that it has
+ * watched, its partitions.  Both are dropped by relcache invalidations.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,43 +45,49 @@
 #include "testpoint.h"
 #include "xact/xact.h"
 
-/* A table whose triggers are not in force is not looked at again before. */
+/*
+ * Interval after which a table is examined again whose triggers were not in
+ * force.
+ */
 #define LOOK_AGAIN_MS	500
 
-/* A table that changes all the time under our eyes is given up. */
+/* Number of tries to watch a table that keeps changing. */
 #define MAX_LOOKS		5
 
-/* A relation that triggers were fired for. */
+/* A relation whose triggers were fired. */
 typedef struct Noted
 {
 	Oid			relid;			/* hash key */
-	bool		valid;			/* what is above is as it was */
-	int			n;				/* itself, and the partitioned tables above */
+	bool		valid;			/* no invalidation since */
+	int			n;				/* the relation, and the partitioned tables
+								 * above */
 	Oid		   *relids;
-	uint64		generation;		/* of the directory that this is of: */
-	int		   *slots;			/* -1: none */
+	uint64		generation;		/* of the directory, for the slots */
+	int		   *slots;			/* -1 if none */
 } Noted;
 
 /* A table that was watched. */
 typedef struct Watched
 {
 	Oid			relid;			/* hash key */
-	bool		outdated;		/* the tree is not as it was */
-	MemoryContext context;		/* of the tree; NULL: not listed yet */
+	bool		outdated;		/* the tree must be listed again */
+	MemoryContext context;		/* of the tree; NULL if not listed yet */
 	CsTree		tree;
-	CsTracking	refused;		/* if not YES: do not look again ... */
-	TimestampTz refused_until;	/* ... before this time */
+	CsTracking	refused;		/* if not YES, result until refused_until */
+	TimestampTz refused_until;	/* time to examine the triggers again */
 } Watched;
 
 static HTAB *noted;
 static HTAB *watched;
 static bool stale_entries = false;
 
-/* What this transaction has noted last: repeating it would change nothing. */
+/*
+ * What this transaction has noted last; noting it again would have no effect.
+ */
 static const Noted *noted_last;
 static uint64 noted_generation;
 
-/* ----- what a session knows ----- */
+/* ----- session state ----- */
 
 static HTAB *
 make_table(const char *name, Size size)
@@ -92,6 +97,9 @@ make_table(const char *name, Size size)
 	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS);
 }
 
+/*
+ * Entry of a hash table, zeroed if it is new.
+ */
 static void *
 enter(HTAB *table, Oid relid, Size size)
 {
@@ -133,6 +141,9 @@ forget_watched(Oid relid)
 			entry->outdated = true;
 }
 
+/*
+ * Relcache callback.
+ */
 static void
 relation_changed(Oid relid)
 {
@@ -154,7 +165,10 @@ free_noted(Noted *entry)
 	entry->relids = NULL;
 }
 
-/* Some may be of tables that are gone; nobody up the stack can have them now. */
+/*
+ * Remove outdated entries, which may belong to dropped tables, at the end of
+ * the transaction, when none is in use.
+ */
 static void
 forget_stale(void)
 {
@@ -187,6 +201,9 @@ forget_stale(void)
 	}
 }
 
+/*
+ * Transaction callback.
+ */
 static void
 at_end(bool committed)
 {
@@ -205,7 +222,10 @@ cs_track_init(void)
 
 /* ----- changes ----- */
 
-/* The catalogue may change while it is read, which makes the entry invalid. */
+/*
+ * List the relation and the partitioned tables above it.  An invalidation that
+ * arrives meanwhile makes the entry invalid again.
+ */
 static void
 list_relids(Noted *entry, Relation rel)
 {
@@ -228,7 +248,10 @@ list_relids(Noted *entry, Relation rel)
 	list_free(above);
 }
 
-/* The generation is read first, so a slot that is missed makes it differ. */
+/*
+ * Look up the slots.  The generation is read first, so that it differs if a
+ * slot is missed.
+ */
 static void
 find_slots(Noted *entry)
 {
@@ -242,9 +265,8 @@ find_slots(Noted *entry)
 }
 
 /*
- * A trigger has seen a change of this relation.
- *
- * Called for every row, so what it has just done it does not do again.
+ * Note that a trigger has seen a change of this relation.  Called for every
+ * row, so a repeated call is cheap.
  */
 void
 cs_track_note(Relation rel)
@@ -271,7 +293,7 @@ cs_track_note(Relation rel)
 
 /* ----- watching ----- */
 
-/* The entry, with the tree as it is now; NULL: there is no such table. */
+/* Entry with the current tree; NULL if the table does not exist. */
 static Watched *
 list_tree(Oid relid)
 {
@@ -311,7 +333,7 @@ list_tree(Oid relid)
 	return entry;
 }
 
-/* Not now; and not again with every watch. */
+/* Refuse to watch the table, and remember that for a while. */
 static CsTracking
 refuse(Watched *entry, CsInForce found)
 {
@@ -325,8 +347,8 @@ refuse(Watched *entry, CsInForce found)
 }
 
 /*
- * What this transaction has done to the table itself is not known to others yet,
- * and may be undone.
+ * Whether the triggers may be examined.  Changes that this transaction itself
+ * has made to the table are not known to others yet, and may be rolled back.
  */
 static bool
 may_look(const Watched *entry)
@@ -337,7 +359,7 @@ may_look(const Watched *entry)
 		!cs_tree_is_locked(&entry->tree, RowExclusiveLock);
 }
 
-/* Nobody gets a slot for a table that is not tracked. */
+/* Find or make the table's slot.  A table that is not tracked gets none. */
 static int
 find_slot(Watched *entry, CsTracking *why)
 {
@@ -365,13 +387,14 @@ owns_slot(Oid relid, int slot)
 	return cs_slot_relation(slot, &database) == relid && database == MyDatabaseId;
 }
 
-/* Once more, if the table has changed or its slot has gone meanwhile. */
+/* Try again: the table has changed or has lost its slot. */
 #define LOOK_AGAIN		((CsTracking) -1)
 
 /*
- * The word is read before the triggers are looked at: DDL that marks the slot in
- * between makes the flag fail.  While it was not set, changes may have gone
- * unmarked.
+ * Set TRACKED if the triggers are in force.  The word is read before the
+ * triggers: if DDL marks the slot in between, setting the flag fails.  While
+ * the flag was not set, changes may not have been marked, so last_xid is
+ * raised.
  */
 static CsTracking
 activate(Watched *entry, int slot, uint64 word)
@@ -389,6 +412,9 @@ activate(Watched *entry, int slot, uint64 word)
 	return cs_slot_activate(slot, word, CS_SLOT_TRACKED) ? CS_TRACKING_YES : LOOK_AGAIN;
 }
 
+/*
+ * One try of cs_track_watch().
+ */
 static CsTracking
 watch_once(Watched *entry, CsWatch *watch)
 {
@@ -401,7 +427,10 @@ watch_once(Watched *entry, CsWatch *watch)
 		return entry->outdated ? LOOK_AGAIN : result;
 	CS_TEST_POINT("watch_slot");
 	word = cs_slot_read(slot);
-	/* it may have gone to another table, whose changes it would tell us */
+
+	/*
+	 * the slot may belong to another table now, whose changes it would report
+	 */
 	if (!owns_slot(entry->relid, slot))
 		return LOOK_AGAIN;
 	if (cs_slot_writers(word) != 0)
@@ -427,11 +456,11 @@ watch_once(Watched *entry, CsWatch *watch)
 }
 
 /*
- * Look at a table (or partitioned table, with all of its partitions), before
- * the snapshot under which it will be read is taken.  Full barrier.
+ * Watch a table (or a partitioned table with all partitions), before taking
+ * the snapshot under which it will be read.  Includes a full barrier.
  *
- * That the flag is set means that whatever DDL has moved the epoch to where it
- * is has broadcast its invalidations; here they are taken in.
+ * If the flag is set, the DDL that has moved the epoch to its value has
+ * broadcast its invalidations.  They are processed here.
  */
 CsTracking
 cs_track_watch(Oid relid, CsWatch *watch)
@@ -456,7 +485,8 @@ cs_track_watch(Oid relid, CsWatch *watch)
 }
 
 /*
- * Is it still as it was?  Takes no lock: for hits, and under partition locks.
+ * Whether the table has not changed since.  Takes no lock; called for hits,
+ * and under partition locks.
  */
 bool
 cs_track_stands(const CsWatch *watch)
@@ -466,7 +496,7 @@ cs_track_stands(const CsWatch *watch)
 }
 
 /*
- * The newest xid that a change of it was prepared with.
+ * Newest xid that has prepared a change of the table.
  */
 uint64
 cs_track_prepared_xid(const CsWatch *watch)
@@ -475,7 +505,7 @@ cs_track_prepared_xid(const CsWatch *watch)
 }
 
 /*
- * The newest xid that has changed it, as of now; 64 bits.
+ * Newest xid that has changed the table up to now; 64 bits.
  */
 uint64
 cs_track_last_xid(const CsWatch *watch)
@@ -484,10 +514,10 @@ cs_track_last_xid(const CsWatch *watch)
 }
 
 /*
- * May this transaction have changed it itself?
+ * Whether this transaction may have changed the table.
  *
- * Triggers may not have been fired yet, so the lock counts: on any part, as a
- * writer who names a partition locks nothing else.
+ * Triggers may not have been fired yet, so the lock decides.  It counts on any
+ * part of the table, since a writer that names a partition locks nothing else.
  */
 bool
 cs_track_is_own(Oid relid)

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * track.h
- *		Has anything changed in a table?  For results that were computed from
- *		whole tables.
+ *		Tracking: whether anything has changed in a table. For results that
+ *		were computed from whole tables.
  *
- * A result may be kept if its tables are watched first, a fresh snapshot is
- * taken then, the result is computed under that, and at the end all watches
- * stand and cs_snapshot_may_fill() allows it, given the largest highest
- * prepared xid.  It is good for as long as the watches stand, for all
- * snapshots that see what the fresh one saw, or that see all xids up to the
- * largest last_xid at the time of watching.
+ * A result may be kept if its tables are watched first, then a fresh snapshot
+ * is taken, the result is computed under that, and at the end all watches
+ * stand and cs_snapshot_may_fill() allows it for the largest prepared xid.
+ * The result is valid while the watches stand, for all snapshots that see what
+ * the fresh one saw, or that see all xids up to the largest last_xid at the
+ * time of watching.
  *
- * Watching absorbs invalidations: which tables a plan reads has to be looked at
- * again after it.  Children of plain inheritance are tables of their own there.
+ * Watching processes invalidations, so the tables that a plan reads must be
+ * determined again after it.  Children of plain inheritance are watched as
+ * separate tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +22,7 @@
 
 #include "utils/rel.h"
 
-/* A table as it was at one moment; every change since makes it fall. */
+/* State of a table at one moment; every later change invalidates it. */
 typedef struct CsWatch
 {
 	Oid			relid;
@@ -33,10 +34,11 @@ typedef struct CsWatch
 typedef enum CsTracking
 {
 	CS_TRACKING_YES,
-	CS_TRACKING_UNTRACKED,		/* neither attached nor cache.track()ed */
-	CS_TRACKING_BLIND,			/* triggers are not in force, or DDL is under
-								 * way */
-	CS_TRACKING_WRITERS			/* a change is about to be committed */
+	CS_TRACKING_UNTRACKED,		/* neither attached nor passed to
+								 * cache.track() */
+	CS_TRACKING_BLIND,			/* triggers are not in force, or DDL is in
+								 * progress */
+	CS_TRACKING_WRITERS			/* a change is being committed */
 } CsTracking;
 
 extern void cs_track_init(void);
@@ -47,7 +49,7 @@ extern uint64 cs_track_last_xid(const CsWatch *watch);
 extern bool cs_track_is_own(Oid relid);
 extern void cs_track_note(Relation rel);
 
-/* Make and drop the triggers, and the row of cache.tracked (was it there?). */
+/* in tracked.c */
 extern void cs_tracked_create(Oid relid);
 extern bool cs_tracked_drop(Oid relid);
 

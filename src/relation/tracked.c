@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * tracked.c
- *		Which tables are tracked: cache.tracked, and their triggers.
+ *		Tracked tables: cache.tracked, and their triggers.
  *
- * A table counts as tracked when its triggers note every change, whoever made
- * them; track.c looks at nothing else.  cache.tracked has the tables for which
- * cache.track() made them.  An attached table has triggers of its own, and gets
- * from here what these do not see: rows that are inserted.
+ * A table is tracked if its triggers note every change, however they were
+ * created; that is all that track.c checks.  cache.tracked lists the tables
+ * for which cache.track() created triggers.  An attached table has triggers of
+ * its own, and gets from here one for the inserted rows that those do not see.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +25,7 @@
 #include "relation/triggers.h"
 
 /*
- * Is it in cache.tracked, as of now?
+ * Whether the table is in cache.tracked, in its latest state.
  */
 bool
 cs_tracked_is_listed(Oid relid)
@@ -33,6 +33,9 @@ cs_tracked_is_listed(Oid relid)
 	return OidIsValid(cs_binding_catalog()) && cs_catalog_lists("tracked", relid);
 }
 
+/*
+ * Whether this relation itself is tracked or attached.
+ */
 static bool
 is_wanted(Oid relid)
 {
@@ -41,9 +44,7 @@ is_wanted(Oid relid)
 	return cs_tracked_is_listed(relid) || cs_binding_read_options(relid, &options);
 }
 
-/*
- * Is it there, or attached, or a partition of such a table?
- */
+/* Whether the table is tracked or attached, or a partition of such a table. */
 bool
 cs_tracked_is_wanted(Oid relid)
 {
@@ -61,7 +62,10 @@ cs_tracked_is_wanted(Oid relid)
 	return false;
 }
 
-/* Changes made through a parent do not fire the statement triggers of a child. */
+/*
+ * Whether statement triggers do not suffice.  Changes made through a parent do
+ * not fire the statement triggers of a child.
+ */
 static bool
 needs_row_triggers(Oid relid)
 {
@@ -70,8 +74,9 @@ needs_row_triggers(Oid relid)
 }
 
 /*
- * Give the table those triggers that tracking needs beside the ones of its
- * binding (NULL: none).  The caller has ShareRowExclusiveLock.
+ * Create the triggers that tracking needs in addition to those of the binding
+ * (NULL if it has none).  The caller holds ShareRowExclusiveLock and is
+ * connected to SPI.
  */
 void
 cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
@@ -80,12 +85,16 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 												   get_rel_name(relid));
 
 	cs_triggers_untrack(relid, table);
-	/* clones of a parent's are left, and do */
+	/* a clone of a parent's trigger is kept, and suffices */
 	if ((binding != NULL ? !binding->needs.on_insert : cs_tracked_is_listed(relid)) &&
 		!cs_triggers_track_is_there(relid))
 		cs_triggers_track(relid, table, needs_row_triggers(relid), binding != NULL);
 }
 
+/*
+ * Add the table to cache.tracked, and create the triggers.  The caller holds
+ * ShareRowExclusiveLock.
+ */
 void
 cs_tracked_create(Oid relid)
 {
@@ -99,7 +108,8 @@ cs_tracked_create(Oid relid)
 }
 
 /*
- * Take it out of cache.tracked; was it there?  SPI is connected.
+ * Remove the table from cache.tracked; returns whether it was there.  The
+ * caller is connected to SPI.
  */
 bool
 cs_tracked_forget(Oid relid)
@@ -110,6 +120,10 @@ cs_tracked_forget(Oid relid)
 	return cs_catalog_change("tracked", &query) > 0;
 }
 
+/*
+ * Remove the table from cache.tracked, and drop the triggers; returns whether
+ * it was there.
+ */
 bool
 cs_tracked_drop(Oid relid)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tracked.h
- *		Which tables are tracked: cache.tracked, and their triggers.
+ *		Tracked tables: cache.tracked, and their triggers.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * tree.c
- *		A table with its partitions: which there are, and locks on them.
+ *		Trees: a table with its partitions, and locks on all of them.
  *
  * A plain table is a tree without parts.  Children of plain inheritance are
- * tables of their own.
+ * separate tables.
  *
  * The locks conflict with all DDL that changes which triggers fire or how rows
  * are seen: RowExclusiveLock on the table and each partition, and
  * ShareUpdateExclusiveLock on each partitioned table, which is all that ATTACH
- * and DETACH take there.  They are held for a moment and never waited for;
- * having them means that no such DDL is under way, prepared or not.
+ * and DETACH take there.  They are held briefly and never waited for.  Holding
+ * them means that no such DDL is in progress, prepared or not.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +40,9 @@ compare_oids(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/*
+ * List the table's partitions.  Allocates in the current context.
+ */
 void
 cs_tree_list(CsTree *tree, Relation rel)
 {
@@ -66,9 +69,7 @@ cs_tree_list(CsTree *tree, Relation rel)
 	qsort(tree->parts, tree->nparts, sizeof(Oid), compare_oids);
 }
 
-/*
- * Is it the table, or one of its partitions?
- */
+/* Whether the relation is the table or one of its partitions. */
 bool
 cs_tree_has(const CsTree *tree, Oid relid)
 {
@@ -80,7 +81,7 @@ cs_tree_has(const CsTree *tree, Oid relid)
 /* ----- locks ----- */
 
 /*
- * Does this transaction hold such a lock, or a stronger one?
+ * Whether this transaction holds this lock on the relation, or a stronger one.
  */
 bool
 cs_relation_is_locked(Oid relid, LOCKMODE least)
@@ -94,9 +95,7 @@ cs_relation_is_locked(Oid relid, LOCKMODE least)
 	return false;
 }
 
-/*
- * The same for any part of the table
- */
+/* As cs_relation_is_locked(), for any part of the table. */
 bool
 cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
 {
@@ -108,18 +107,16 @@ cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
 	return false;
 }
 
-/* Tables that are known to be locked for reading, each in its place. */
+/* Tables known to be locked for reading; the OID determines the index. */
 #define MAX_HELD	16
 
 static struct
 {
 	Oid			relid;
-	uint64		generation;		/* cs_xact_lock_generation */
+	uint64		generation;		/* cs_xact_lock_generation when it was locked */
 }			held[MAX_HELD];
 
-/*
- * Somebody else has taken that lock.
- */
+/* Note that the relation is locked for reading, by other code. */
 void
 cs_relation_note_held(Oid relid)
 {
@@ -128,12 +125,13 @@ cs_relation_note_held(Oid relid)
 }
 
 /*
- * Hold DDL by others off until the end of the (sub)transaction, as SELECT
- * does; true: it was held off already.  Otherwise what has ended before is
- * known now.
+ * Lock the relation until the end of the (sub)transaction against DDL by
+ * others, as a SELECT does.  Returns true if it was locked already; otherwise
+ * the invalidations of all earlier changes have been processed.
  *
- * As LockRelationOid() does it, but not on behalf of CurrentResourceOwner:
- * that can be a cursor's, which goes before what was read through it.
+ * This is LockRelationOid(), but for the transaction's resource owner:
+ * CurrentResourceOwner can be a cursor's, which ends before the rows read
+ * through it.
  */
 bool
 cs_relation_hold(Oid relid)
@@ -159,9 +157,7 @@ cs_relation_hold(Oid relid)
 	return result != LOCKACQUIRE_OK;
 }
 
-/*
- * After all, no; if it was not held off already.
- */
+/* Undo a cs_relation_hold() that returned false. */
 void
 cs_relation_release(Oid relid)
 {
@@ -175,7 +171,8 @@ cs_relation_release(Oid relid)
 }
 
 /*
- * Take a lock, but not if one has to wait, and not if the lock table is full.
+ * Take a lock unless that requires waiting or the lock table is full.  Returns
+ * whether it was taken.
  */
 bool
 cs_relation_try_lock(Oid relid, LOCKMODE mode)
@@ -188,8 +185,8 @@ cs_relation_try_lock(Oid relid, LOCKMODE mode)
 }
 
 /*
- * The n-th lock that is needed.  ATTACH and DETACH take no more than
- * ShareUpdateExclusiveLock on the parent, so that is for those that can be one.
+ * The n-th lock of cs_tree_lock().  ATTACH and DETACH take only
+ * ShareUpdateExclusiveLock on the parent, so partitioned tables need that.
  */
 static Oid
 lock_needed(const CsTree *tree, int n, LOCKMODE *mode)
@@ -203,6 +200,9 @@ lock_needed(const CsTree *tree, int n, LOCKMODE *mode)
 	return tree->nodes[n - 1 - tree->nparts];
 }
 
+/*
+ * Release the first n locks of cs_tree_lock().
+ */
 void
 cs_tree_unlock(const CsTree *tree, int n)
 {
@@ -215,6 +215,11 @@ cs_tree_unlock(const CsTree *tree, int n)
 	}
 }
 
+/*
+ * Take all locks that exclude relevant DDL, or none.  Returns how many, 0 if
+ * one was not available.  Invalidations of earlier changes can then be
+ * processed.
+ */
 int
 cs_tree_lock(const CsTree *tree)
 {
@@ -237,8 +242,8 @@ cs_tree_lock(const CsTree *tree)
 /* ----- inheritance ----- */
 
 /*
- * In the catalogue as it is now: what relcache and syscache say may be older
- * than a marked and ended change, and a table can get a child under a lock that
+ * Search pg_inherits itself.  Relcache and syscache may be older than a change
+ * that was marked and has ended, and a table can get a child under a lock that
  * does not conflict with ours.
  */
 static bool
@@ -257,13 +262,19 @@ is_inherited(Oid relid, AttrNumber column, Oid index)
 	return found;
 }
 
+/*
+ * Whether the relation has children, by inheritance or partitioning.
+ */
 bool
 cs_relation_has_children(Oid relid)
 {
 	return is_inherited(relid, Anum_pg_inherits_inhparent, InheritsParentIndexId);
 }
 
-/* A change made through a parent fires the parent's statement triggers only. */
+/*
+ * Whether the relation has parents.  A change made through a parent fires only
+ * the parent's statement triggers.
+ */
 bool
 cs_relation_has_parents(Oid relid)
 {
@@ -272,6 +283,9 @@ cs_relation_has_parents(Oid relid)
 
 /* ----- writers ----- */
 
+/*
+ * Whether another transaction holds a writer's lock on the relation.
+ */
 static bool
 is_written(Oid relid)
 {
@@ -284,8 +298,9 @@ is_written(Oid relid)
 }
 
 /*
- * Has another transaction, prepared or not, a lock on a part of the table that
- * writers take?  Ours counts unless it is one for DDL on the whole table.
+ * Whether a transaction, prepared or not, holds a writer's lock on a part of
+ * the table.  One of our own counts unless it is a lock for DDL on the whole
+ * table.
  */
 bool
 cs_tree_has_writers(const CsTree *tree)
@@ -302,10 +317,9 @@ cs_tree_has_writers(const CsTree *tree)
 }
 
 /*
- * Has a prepared transaction a lock that DDL takes?
- *
- * A prepared transaction may be giving a plain table a child: under a lock
- * that does not conflict with ours, and it will end without a callback.
+ * Whether a prepared transaction holds a lock that DDL takes.  It may be
+ * adding a child to a plain table, under a lock that does not conflict with
+ * ours, and it ends without a callback.
  */
 bool
 cs_relation_is_prepared(Oid relid)

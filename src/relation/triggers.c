@@ -1,23 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * triggers.c
- *		The triggers that tell the cache of changes.
+ *		The triggers that report changes to the cache.
  *
- * Row triggers fire for every row however it came to be changed: COPY, MERGE,
+ * Row triggers fire for each row however it is changed: by COPY, MERGE,
  * foreign keys, logical replication (they are ENABLE ALWAYS), and in
  * partitions, where they are cloned.  Statement triggers with transition
- * tables are cheaper for bulk changes but do not fire in logical replication
- * and do not see changes made through a partition, so they are used for plain
- * tables only and a row trigger ENABLE REPLICA stands in for them there.
+ * tables are cheaper for bulk changes, but do not fire in logical replication
+ * and do not see changes made through a partition.  So they are used for plain
+ * tables only, and a row trigger ENABLE REPLICA replaces them there.  TRUNCATE
+ * and DDL need no trigger: see ddl.c.
  *
- * TRUNCATE and DDL need no trigger: see ddl.c.
+ * For results computed from whole tables (track.c) it suffices to know that
+ * the table has changed: cache.table_changed().  All triggers report that, so
+ * an attached table only gets one more for INSERTs that the others do not see.
  *
- * Results that were computed from a whole table ("tracked", track.c) need to
- * know that it has changed and no more: cache.table_changed().  All triggers
- * do that, so for a table that is attached only the INSERTs are added that the
- * others do not see.
- *
- * Whether they are in force is found out in triggers_inforce.c.
+ * triggers_inforce.c determines whether the triggers are in force.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +37,7 @@
 #define TRACK_TRIGGER	"cache_strategies_track"
 #define TRACK_REPLICA_TRIGGER "cache_strategies_track_replica"
 
-/* After the user's own BEFORE triggers. */
+/* Sorts after the user's BEFORE triggers. */
 #define SETTLE_TRIGGER	"zz_cache_strategies_defer"
 #define TRUNCATE_TRIGGER "cache_strategies_truncate"
 
@@ -80,7 +78,7 @@ const CsOwnTrigger cs_triggers_list[] = {
 };
 
 /*
- * The one with this name; NULL: it is not one of ours.
+ * Description of the extension's trigger of this name; NULL if it is not one.
  */
 const CsOwnTrigger *
 cs_triggers_own(const char *name)
@@ -92,7 +90,8 @@ cs_triggers_own(const char *name)
 }
 
 /*
- * The one that a change passes before it reaches a table with deferred writes?
+ * Whether this is the trigger by which a change is combined with deferred
+ * writes before it reaches the table.
  */
 bool
 cs_triggers_is_settling(const char *name)
@@ -100,8 +99,11 @@ cs_triggers_is_settling(const char *name)
 	return strcmp(name, SETTLE_TRIGGER) == 0;
 }
 
-/* ----- making them ----- */
+/* ----- creating and dropping ----- */
 
+/*
+ * Execute a DDL command through SPI.
+ */
 static void
 run_utility(const char *command)
 {
@@ -131,7 +133,7 @@ create_row_trigger(const CsBinding *binding, const char *name, const char *enabl
 						 "FOR EACH ROW EXECUTE FUNCTION cache.row_changed()",
 						 name, binding->needs.on_insert ? "INSERT OR " : "", table));
 	run_utility(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", table, enable, name));
-	/* by name, and a schema can be renamed: is it on the right table? */
+	/* created by name, and a schema can be renamed: check the table */
 	if (!OidIsValid(get_trigger_oid(binding->relid, name, true)))
 		cs_binding_renamed_error(binding);
 }
@@ -151,6 +153,10 @@ create_settle_triggers(const CsBinding *binding)
 						 table, SETTLE_TRIGGER, TRUNCATE_TRIGGER));
 }
 
+/*
+ * Create the triggers that the binding's strategy needs.  The caller holds
+ * ShareRowExclusiveLock and is connected to SPI.
+ */
 void
 cs_triggers_create(const CsBinding *binding)
 {
@@ -178,6 +184,9 @@ cs_triggers_create(const CsBinding *binding)
 	}
 }
 
+/*
+ * Create one of the triggers for tracking.
+ */
 static void
 create_track_trigger(Oid relid, const char *table, const char *name,
 					 const char *events, const char *level, const char *enable)
@@ -194,6 +203,9 @@ create_track_trigger(Oid relid, const char *table, const char *name,
 				 errhint("Try again.")));
 }
 
+/*
+ * Create the triggers that only report that the table has changed.
+ */
 void
 cs_triggers_track(Oid relid, const char *table, bool by_row, bool only_inserts)
 {
@@ -208,7 +220,10 @@ cs_triggers_track(Oid relid, const char *table, bool by_row, bool only_inserts)
 	create_track_trigger(relid, table, TRACK_REPLICA_TRIGGER, events, "ROW", "REPLICA");
 }
 
-/* Not a clone of a partitioned table's, which goes with that. */
+/*
+ * Whether the table has a trigger of this name that is not a clone of a
+ * partitioned table's, which is dropped with that.
+ */
 static bool
 has_own_trigger(Oid relid, const char *name)
 {
@@ -235,12 +250,18 @@ drop_trigger(Oid relid, const char *table, const char *name)
 		run_utility(psprintf("DROP TRIGGER %s ON %s", name, table));
 }
 
+/*
+ * Whether the table has a trigger for tracking, own or cloned.
+ */
 bool
 cs_triggers_track_is_there(Oid relid)
 {
 	return OidIsValid(get_trigger_oid(relid, TRACK_TRIGGER, true));
 }
 
+/*
+ * Drop the triggers for tracking.
+ */
 void
 cs_triggers_untrack(Oid relid, const char *table)
 {
@@ -248,6 +269,9 @@ cs_triggers_untrack(Oid relid, const char *table)
 	drop_trigger(relid, table, TRACK_REPLICA_TRIGGER);
 }
 
+/*
+ * Drop the triggers of an attached table.
+ */
 void
 cs_triggers_drop(Oid relid, const char *table)
 {
@@ -256,9 +280,9 @@ cs_triggers_drop(Oid relid, const char *table)
 			drop_trigger(relid, table, own->name);
 }
 
-/* ----- putting them in force again ----- */
+/* ----- restoring ----- */
 
-/* Some other trigger could have that name. */
+/* Whether a trigger is the extension's.  Others could have such a name. */
 static bool
 is_ours(const Trigger *t)
 {
@@ -266,7 +290,10 @@ is_ours(const Trigger *t)
 		get_func_namespace(t->tgfoid) == get_namespace_oid("cache", true);
 }
 
-/* Those that ENABLE TRIGGER has left to fire in ordinary sessions only. */
+/*
+ * Names of our triggers that ENABLE TRIGGER has changed to fire in ordinary
+ * sessions only.
+ */
 static List *
 weakened(Oid relid)
 {
@@ -285,7 +312,7 @@ weakened(Oid relid)
 }
 
 /*
- * Has it one of ours?  The caller has a lock.
+ * Whether the table has one of our triggers.  The caller holds a lock on it.
  */
 bool
 cs_triggers_any(Oid relid)
@@ -300,9 +327,9 @@ cs_triggers_any(Oid relid)
 }
 
 /*
- * ENABLE TRIGGER takes from our triggers that they fire ALWAYS, or in
- * replicas: give it back; were there any?  The caller has
- * ShareRowExclusiveLock.
+ * Restore triggers that ENABLE TRIGGER has changed: they must fire ALWAYS, or
+ * in replicas.  Returns whether there were any.  The caller holds
+ * ShareRowExclusiveLock and is connected to SPI.
  */
 bool
 cs_triggers_restore(Oid relid, const char *table)

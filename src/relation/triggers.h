@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * triggers.h
- *		The triggers that tell the cache of changes: making them, and making
- *		sure that they are in force.
+ *		The triggers that report changes to the cache: creating them, and
+ *		checking that they are in force.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,20 +11,21 @@
 
 #include "relation/binding.h"
 
-/* What a trigger is there for. */
+/* Purpose of a trigger. */
 typedef enum CsPurpose
 {
-	CS_FOR_ROWS,				/* rows that are changed */
-	CS_FOR_STATEMENTS,			/* the same, for CsTriggerNeeds.by_statement */
-	CS_FOR_INSERTS,				/* the same, with on_insert */
-	CS_FOR_SETTLING,			/* changes that meet deferred ones */
-	CS_FOR_TRACKING,			/* that there has been a change */
-	CS_FOR_CATALOG				/* changes of the extension's own tables */
+	CS_FOR_ROWS,				/* report changed rows */
+	CS_FOR_STATEMENTS,			/* the same, if CsTriggerNeeds.by_statement */
+	CS_FOR_INSERTS,				/* the same, if on_insert */
+	CS_FOR_SETTLING,			/* combine changes with deferred ones */
+	CS_FOR_TRACKING,			/* report that there was a change */
+	CS_FOR_CATALOG				/* report changes of the extension's own
+								 * tables */
 } CsPurpose;
 
 typedef struct CsOwnTrigger
 {
-	const char *name;			/* NULL: the end of the list */
+	const char *name;			/* NULL at the end of the list */
 	CsPurpose	purpose;
 	char		enabled;		/* as in pg_trigger */
 } CsOwnTrigger;
@@ -32,13 +33,13 @@ typedef struct CsOwnTrigger
 extern const CsOwnTrigger cs_triggers_list[];
 extern const CsOwnTrigger *cs_triggers_own(const char *name);
 
-/* Not 0: the DDL that is being executed is our own. */
+/* Not 0 while our own DDL is being executed. */
 extern int	cs_triggers_making;
 extern void cs_triggers_create(const CsBinding *binding);
 extern void cs_triggers_drop(Oid relid, const char *qualified_name);
 extern bool cs_triggers_is_settling(const char *name);
 
-/* Those that only note that something has changed */
+/* for tracking */
 extern void cs_triggers_track(Oid relid, const char *qualified_name, bool by_row,
 							  bool only_inserts);
 extern void cs_triggers_untrack(Oid relid, const char *qualified_name);
@@ -53,7 +54,7 @@ typedef enum CsInForce
 {
 	CS_IN_FORCE,
 	CS_NOT_IN_FORCE,
-	CS_NOT_TO_BE_SEEN			/* one would have to wait for a lock */
+	CS_NOT_TO_BE_SEEN			/* a lock was not available without waiting */
 } CsInForce;
 
 extern CsInForce cs_triggers_look(const CsTree *tree, const CsBinding *binding,

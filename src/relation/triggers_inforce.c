@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * triggers_inforce.c
- *		Are the triggers that tell the cache of changes in force?
+ *		Whether the triggers that report changes are in force.
  *
- * A table is only filled and read while its slot is ACTIVE, and any DDL makes
- * it UNKNOWN; the same goes for TRACKED.  Whoever wants to use it then looks at
- * the triggers anew, under the locks of cs_tree_lock().  Having got them means
- * that the last DDL has ended, and absorbed means its invalidations have been
- * read.
+ * A table is filled and read only while its slot is ACTIVE, and any DDL makes
+ * it UNKNOWN; the same applies to TRACKED.  A backend that needs the flag then
+ * examines the triggers under the locks of cs_tree_lock().  Once it has the
+ * locks, the last DDL has ended, and processing invalidations makes its
+ * effects known.
  *
- * What is wrong is said in words, for cache.bindings and cache.explain(), and
- * by whoever has just done it (attach/alter.c).
+ * A fault is also described in words, for cache.bindings and cache.explain(),
+ * and for the session that has caused it (attach/alter.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -37,15 +37,24 @@
 #include "relation/triggers.h"
 #include "store/slot.h"
 
-/* A table whose triggers are not in force is not looked at again before. */
+/*
+ * Interval after which a table is examined again whose triggers were not in
+ * force.
+ */
 #define LOOK_AGAIN_MS	500
 
-/* With more, a lock that could not be had is not tried again at once. */
+/*
+ * With more partitions, a lock that was not available is not tried again at
+ * once.
+ */
 #define MANY_RECORDS		16
 
-/* ----- what is there ----- */
+/* ----- examining triggers ----- */
 
-/* Whatever rights the current role has in our schema. */
+/*
+ * OID of a trigger function, independent of the current role's rights on the
+ * schema.
+ */
 static Oid
 trigger_function(const char *name)
 {
@@ -55,7 +64,10 @@ trigger_function(const char *name)
 						   ObjectIdGetDatum(get_namespace_oid("cache", true)));
 }
 
-/* The events for which triggers of this kind, so enabled, see everything. */
+/*
+ * Events that triggers of this function, level and enablement report
+ * completely.
+ */
 static int16
 events_seen(Relation rel, Oid function, int16 level, char enabled)
 {
@@ -83,6 +95,9 @@ events_seen(Relation rel, Oid function, int16 level, char enabled)
 	return events;
 }
 
+/*
+ * Whether there is such a trigger, enabled if 'in_force'.
+ */
 static bool
 has_trigger(Relation rel, const char *function, int16 type, bool in_force)
 {
@@ -99,7 +114,10 @@ has_trigger(Relation rel, const char *function, int16 type, bool in_force)
 	return false;
 }
 
-/* Do direct changes meet the deferred ones, or would they if that were not disabled? */
+/*
+ * Whether direct changes are combined with deferred ones, or, unless
+ * 'in_force', would be if the triggers were not disabled.
+ */
 static bool
 settles(Relation rel, bool in_force)
 {
@@ -110,8 +128,8 @@ settles(Relation rel, bool in_force)
 }
 
 /*
- * Are the triggers for deferred writes there, in force or not?  Raises an
- * error if they are not.
+ * Throw an error if the triggers for deferred writes do not exist.  They may
+ * be disabled.
  */
 void
 cs_triggers_require(const CsBinding *binding)
@@ -127,6 +145,9 @@ cs_triggers_require(const CsBinding *binding)
 				 errhint("Use cache.repair() to make them.")));
 }
 
+/*
+ * Whether the triggers report all changes that the binding needs.
+ */
 static bool
 sees_all_changes(const CsBinding *binding, Relation rel)
 {
@@ -151,10 +172,9 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 }
 
 /*
- * The caller has RowExclusiveLock on the table or more: do all direct changes
- * meet the deferred ones?
- *
- * Found out once: whatever changes it retires the binding.
+ * Whether all direct changes are combined with the deferred ones.  The caller
+ * holds RowExclusiveLock on the table, or more.  A positive result is kept,
+ * because DDL that changes it retires the binding.
  */
 bool
 cs_triggers_settle(CsBinding *binding)
@@ -170,10 +190,9 @@ cs_triggers_settle(CsBinding *binding)
 }
 
 /*
- * The same lock: is there a trigger, enabled or not, that defers an UPDATE?
- *
- * Asked for tables of all kinds, so the catalogues are looked into only if
- * there is a trigger of that kind, and nothing of ours is.
+ * Whether there is a trigger, enabled or not, that defers an UPDATE.  The
+ * caller holds RowExclusiveLock, or more.  This is called for tables of all
+ * kinds, so the catalogues are read only if there is a trigger for that event.
  */
 bool
 cs_triggers_may_defer(Relation rel)
@@ -192,7 +211,7 @@ cs_triggers_may_defer(Relation rel)
 	return false;
 }
 
-/* The same by any of our triggers, whatever they are there for. */
+/* Whether all changes are noted by any of our triggers. */
 static bool
 notes_all_changes(Relation rel)
 {
@@ -219,8 +238,11 @@ notes_all_changes(Relation rel)
 	return ((by_row | (by_statement & replicated)) & needed) == needed;
 }
 
-/* ----- what is wrong ----- */
+/* ----- faults ----- */
 
+/*
+ * Whether a table with this binding needs triggers of this purpose.
+ */
 static bool
 is_needed(const CsBinding *binding, CsPurpose purpose)
 {
@@ -255,7 +277,7 @@ find_trigger(Relation rel, const char *name)
 	return NULL;
 }
 
-/* Which of our triggers is not as it should be; one will do. */
+/* Describe one of our triggers that is not as required. */
 static char *
 trigger_fault(Relation rel, const CsBinding *binding)
 {
@@ -266,7 +288,7 @@ trigger_fault(Relation rel, const CsBinding *binding)
 		if (!is_needed(binding, own->purpose))
 			continue;
 		t = find_trigger(rel, own->name);
-		/* which of those for tracking there are depends on the table */
+		/* which ones exist for tracking depends on the table */
 		if (t == NULL && binding != NULL)
 			return psprintf("trigger \"%s\" is missing", own->name);
 		if (t == NULL || t->tgenabled == own->enabled)
@@ -281,8 +303,8 @@ trigger_fault(Relation rel, const CsBinding *binding)
 
 typedef struct Fault
 {
-	char	   *text;			/* allocated; NULL: none */
-	bool		mend;			/* by making the triggers anew */
+	char	   *text;			/* allocated; NULL if none */
+	bool		mend;			/* creating the triggers again helps */
 } Fault;
 
 static bool
@@ -295,8 +317,8 @@ find_fault(Fault *fault, char *text, bool mend)
 }
 
 /*
- * One relation, root or partition.  Without a binding it is asked whether every
- * change is noted.
+ * Whether one relation, root or partition, has a fault.  Without a binding,
+ * whether it fails to note every change.
  */
 static bool
 has_fault(const CsTree *tree, const CsBinding *binding, Relation rel, Fault *fault)
@@ -325,6 +347,9 @@ has_fault(const CsTree *tree, const CsBinding *binding, Relation rel, Fault *fau
 	return find_fault(fault, trigger_fault(rel, binding), true);
 }
 
+/*
+ * As has_fault(), for an OID.
+ */
 static bool
 has_fault_in(const CsTree *tree, const CsBinding *binding, Oid relid, Fault *fault)
 {
@@ -340,6 +365,9 @@ has_fault_in(const CsTree *tree, const CsBinding *binding, Oid relid, Fault *fau
 	return found;
 }
 
+/*
+ * Whether the table or one of its partitions has a fault.
+ */
 static bool
 any_fault(const CsTree *tree, const CsBinding *binding, Fault *fault)
 {
@@ -351,13 +379,14 @@ any_fault(const CsTree *tree, const CsBinding *binding, Fault *fault)
 	return false;
 }
 
-/* ----- a look at them ----- */
+/* ----- examination under locks ----- */
 
 /*
- * Children of a tracked table are read beside it, and tracked by themselves;
- * which there are must be known.  Whoever adds the first takes no lock that
- * conflicts with those we have, but has marked the table before its child is in
- * the catalogue for us to see; all others are kept away by this lock.
+ * Whether it is known which children the table has.  Children of a tracked
+ * table are read along with it, and tracked by themselves.  A transaction that
+ * adds the first child takes no lock that conflicts with ours, but marks the
+ * table before the child becomes visible in the catalogue.  For further
+ * children this lock excludes it.
  */
 static bool
 children_are_known(const CsTree *tree)
@@ -376,9 +405,10 @@ children_are_known(const CsTree *tree)
 }
 
 /*
- * Under locks that hold DDL off, and with all that has ended known: do the
- * triggers of a table and all its partitions see what the binding needs, or,
- * without one, note every change?  Not if 'outdated' becomes true on the way.
+ * Whether the triggers of a table and all its partitions report what the
+ * binding needs or, without one, note every change.  Examined under locks that
+ * exclude DDL, with all earlier changes known.  Not if *outdated becomes true
+ * meanwhile.
  */
 CsInForce
 cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outdated)
@@ -398,7 +428,7 @@ cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outda
 	return result;
 }
 
-/* Not now; and not again with every read. */
+/* Refuse to activate the slot, and remember that for a while. */
 static void
 refuse(CsBinding *binding, uint64 word)
 {
@@ -408,11 +438,12 @@ refuse(CsBinding *binding, uint64 word)
 }
 
 /*
- * Have the slot ACTIVE if the triggers see every change of the table; false if
- * they do not, or if that cannot be said without waiting.
+ * Set the slot ACTIVE if the triggers report every change of the table.
+ * Returns false if they do not, or if that cannot be determined without
+ * waiting.
  *
- * The word is read before the locks: DDL that marks the slot in between makes
- * the activation fail.
+ * The word is read before taking the locks: if DDL marks the slot in between,
+ * the activation fails.
  */
 bool
 cs_triggers_activate(CsBinding *binding)
@@ -431,7 +462,7 @@ cs_triggers_activate(CsBinding *binding)
 		cs_binding_forget(binding->relid);
 		return false;
 	}
-	/* if the table has changed since the binding was made, another time */
+	/* if the table has changed since the binding was made, try another time */
 	found = cs_triggers_look(&binding->tree, binding, &binding->retired);
 	if (found == CS_NOT_IN_FORCE ||
 		(found == CS_NOT_TO_BE_SEEN && binding->tree.nparts > MANY_RECORDS))
@@ -440,8 +471,11 @@ cs_triggers_activate(CsBinding *binding)
 		cs_slot_activate(binding->slot, word, CS_SLOT_ACTIVE);
 }
 
-/* ----- in words ----- */
+/* ----- descriptions ----- */
 
+/*
+ * Lock the partitions; returns false if one is not available.
+ */
 static bool
 lock_for_a_look(const CsTree *tree)
 {
@@ -455,6 +489,9 @@ lock_for_a_look(const CsTree *tree)
 	return true;
 }
 
+/*
+ * Whether the table has a primary key that the cache can use.
+ */
 static bool
 has_key(Relation rel)
 {
@@ -474,8 +511,8 @@ has_key(Relation rel)
 }
 
 /*
- * As much of a binding as is looked at here.  A real one would take a slot, and
- * somebody may be looking at all tables there are.
+ * Set only the parts of a binding that are used here.  A complete one would
+ * take a slot, and a view may describe all tables.
  */
 static bool
 sketch(CsBinding *binding, Relation rel)
@@ -489,6 +526,9 @@ sketch(CsBinding *binding, Relation rel)
 	return true;
 }
 
+/*
+ * Find a fault of a table that the caller has locked.
+ */
 static bool
 find_problem(Relation rel, bool attached, Fault *fault)
 {
@@ -515,9 +555,11 @@ find_problem(Relation rel, bool attached, Fault *fault)
 }
 
 /*
- * Why reads of an attached table bypass the cache, or why not all changes of a
- * tracked one are noted: a sentence without its end, NULL if that is not so.
- * 'mend': cache.repair() helps.  Waits for no lock.
+ * Describe why reads of an attached table bypass the cache, or why not all
+ * changes of a tracked one are noted.
+ *
+ * Returns a sentence without a final period, palloc'd; NULL if there is no
+ * problem.  *mend says whether cache.repair() helps.  Waits for no lock.
  */
 char *
 cs_triggers_problem(Oid relid, bool attached, bool *mend)
