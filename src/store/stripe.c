@@ -8,12 +8,20 @@
  * cache_strategies.stripes elements.  Two keys that share a stripe can cause a
  * refused fill, but no wrong result.
  *
+ * Sleepers share a few condition variables.  A sleeper is in its queue before it
+ * looks at what it waits for, and a waker looks at the queue after it has changed
+ * that, each with a full barrier in between.  So either the waker finds the
+ * sleeper, or the sleeper finds the change.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/proclist.h"
 #include "storage/shmem.h"
+#include "utils/wait_event.h"
 
 #include "guc.h"
 #include "store/atomicmax.h"
@@ -28,13 +36,20 @@ typedef struct CsSharedStripe
 	pg_atomic_uint64 prepared_xid;	/* atomic; only grows */
 } CsSharedStripe;
 
+/* Condition variables; a power of two. */
+#define N_WAKES		64
+
 static CsSharedStripe *stripes;
 static uint32 stripe_mask;
+
+/* Behind the stripes in shared memory; each has its own lock. */
+static ConditionVariable *wakes;
 
 Size
 cs_stripe_shmem_size(void)
 {
-	return mul_size(cs_stripes, sizeof(CsSharedStripe));
+	return add_size(mul_size(cs_stripes, sizeof(CsSharedStripe)),
+					N_WAKES * sizeof(ConditionVariable));
 }
 
 void
@@ -45,6 +60,7 @@ cs_stripe_shmem_init(void)
 	stripes = ShmemInitStruct("cache_strategies stripes",
 							  cs_stripe_shmem_size(), &found);
 	stripe_mask = (uint32) cs_stripes - 1;
+	wakes = (ConditionVariable *) (stripes + cs_stripes);
 	if (found)
 		return;
 	for (int i = 0; i < cs_stripes; i++)
@@ -52,6 +68,8 @@ cs_stripe_shmem_init(void)
 		pg_atomic_init_u64(&stripes[i].word, 0);
 		pg_atomic_init_u64(&stripes[i].prepared_xid, 0);
 	}
+	for (int i = 0; i < N_WAKES; i++)
+		ConditionVariableInit(&wakes[i]);
 }
 
 /*
@@ -115,7 +133,25 @@ cs_stripe_bump(uint32 stripe)
 }
 
 /*
- * End a change that cs_stripe_mark() began.
+ * Wake the sleepers.  The caller has made a full barrier.  The queue is nearly
+ * always empty, and is looked at without its lock.
+ */
+static inline void
+wake(ConditionVariable *cv)
+{
+	if (!proclist_is_empty(&cv->wakeup))
+		ConditionVariableBroadcast(cv);
+}
+
+static inline ConditionVariable *
+wake_of(uint32 stripe)
+{
+	return &wakes[stripe & (N_WAKES - 1)];
+}
+
+/*
+ * End a change that cs_stripe_mark() began, and wake those who wait for that.
+ * Neither throws nor allocates.
  */
 void
 cs_stripe_unmark(uint32 stripe)
@@ -124,6 +160,7 @@ cs_stripe_unmark(uint32 stripe)
 
 	before = pg_atomic_fetch_sub_u64(&stripes[stripe].word, 1);
 	Assert(cs_stripe_writers(before) > 0);
+	wake(wake_of(stripe));
 }
 
 /*
@@ -133,4 +170,54 @@ void
 cs_stripe_prepared(uint32 stripe, uint64 xid)
 {
 	cs_atomic_max(&stripes[stripe].prepared_xid, xid);
+}
+
+/* ----- sleeping ----- */
+
+/*
+ * Sleep until the stripe is woken, for at most so many milliseconds.  Returns true
+ * if it was not.  A backend may be woken for nothing.  The first call returns at
+ * once; no wake is missed from then on, so the caller looks at what it waits for
+ * between that call and the next one.  Throws when the session is interrupted.
+ */
+bool
+cs_stripe_wait(uint32 stripe, long ms)
+{
+	bool		timeout = ConditionVariableTimedSleep(wake_of(stripe), ms, PG_WAIT_EXTENSION);
+
+	/* this backend is in the queue before it looks */
+	pg_memory_barrier();
+	return timeout;
+}
+
+/*
+ * End the wait.  Does nothing if there is none.
+ */
+void
+cs_stripe_wait_end(void)
+{
+	ConditionVariableCancelSleep();
+}
+
+/*
+ * Wake those who wait for what the caller has just changed.  Neither throws nor
+ * allocates, so COMMIT callbacks may call it; if no backend sleeps it only reads
+ * shared memory.
+ */
+void
+cs_stripe_wake(uint32 stripe)
+{
+	pg_memory_barrier();
+	wake(wake_of(stripe));
+}
+
+/*
+ * The same for all stripes.
+ */
+void
+cs_stripe_wake_all(void)
+{
+	pg_memory_barrier();
+	for (int i = 0; i < N_WAKES; i++)
+		wake(&wakes[i]);
 }

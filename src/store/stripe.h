@@ -15,6 +15,9 @@
  *
  * All access is atomic; there is no lock.
  *
+ * A backend may sleep until something about the keys of a stripe has changed:
+ * a writer has taken its mark away, or another layer has said so.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef CS_STRIPE_H
@@ -37,5 +40,10 @@ extern uint64 cs_stripe_mark(uint32 stripe);
 extern void cs_stripe_bump(uint32 stripe);
 extern void cs_stripe_unmark(uint32 stripe);
 extern void cs_stripe_prepared(uint32 stripe, uint64 xid);
+
+extern bool cs_stripe_wait(uint32 stripe, long ms);
+extern void cs_stripe_wait_end(void);
+extern void cs_stripe_wake(uint32 stripe);
+extern void cs_stripe_wake_all(void);
 
 #endif							/* CS_STRIPE_H */

@@ -207,9 +207,12 @@ typedef enum Verdict
 	VERDICT_AGAIN				/* look at the row anew */
 } Verdict;
 
-/* A record does not count for as long as its transaction's commit takes. */
-#define MAX_WAITS		200
-#define WAIT_US			500
+/*
+ * A record does not count for as long as its transaction's commit takes.  That
+ * transaction may be waiting for this one, by way of a flush, and no deadlock
+ * detector would see that.
+ */
+#define PATIENCE_MS		200
 
 static bool
 may_defer(CsBinding *binding, TriggerData *trigdata)
@@ -514,11 +517,11 @@ look(Update *update)
 }
 
 /*
- * Until the transaction that had the row before us has made its record count.
- * Any other one may be waiting for us, and is waited for only so long.
+ * Until the transaction that had the row before has made its record count.  Any
+ * other one may be waiting for this transaction, and is waited for only so long.
  */
 static void
-wait_for_parts(const Update *update, int *waits)
+wait_for_parts(const Update *update, TimestampTz *end)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (update->over.behind != 0)
@@ -526,13 +529,40 @@ wait_for_parts(const Update *update, int *waits)
 		XactLockTableWait((TransactionId) update->over.behind, NULL, NULL, XLTW_None);
 		return;
 	}
-	if (++*waits > MAX_WAITS)
+	if (!cs_deferred_wait(&update->rowkey.key, end, PATIENCE_MS))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
 						update->binding->name),
 				 errhint("The transaction might succeed if retried.")));
-	pg_usleep(WAIT_US);
+}
+
+/* NULL: deferred, or there is nothing to update. */
+static HeapTuple
+decide(Update *update, bool deferrable, TimestampTz *end)
+{
+	HeapTuple	tuple = NULL;
+
+	for (;;)
+	{
+		Verdict		verdict;
+
+		if (!look(update))
+		{
+			wait_for_parts(update, end);
+			continue;
+		}
+		if (update->outcome.gone)
+			return NULL;
+		verdict = deferrable ? defer(update) : VERDICT_TABLE;
+		if (verdict == VERDICT_DEFERRED)
+			return NULL;
+		if (verdict == VERDICT_AGAIN)
+			continue;
+		if (settle(update, &tuple) == VERDICT_TABLE)
+			return tuple;
+		wait_for_parts(update, end);
+	}
 }
 
 static HeapTuple
@@ -540,8 +570,8 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 {
 	bool		deferrable = may_defer(binding, trigdata);
 	Update		update = {.trigdata = trigdata};
-	HeapTuple	tuple = NULL;
-	int			waits = 0;
+	TimestampTz end = 0;
+	HeapTuple	tuple;
 
 	if (binding->retired)
 	{
@@ -559,26 +589,10 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 		deferrable = false;
 	if (deferrable && cs_xactdelta_is_updated(&update.rowkey.key))
 		return NULL;
-	for (;;)
-	{
-		Verdict		verdict;
-
-		if (!look(&update))
-		{
-			wait_for_parts(&update, &waits);
-			continue;
-		}
-		if (update.outcome.gone)
-			return NULL;
-		verdict = deferrable ? defer(&update) : VERDICT_TABLE;
-		if (verdict == VERDICT_DEFERRED)
-			return NULL;
-		if (verdict == VERDICT_AGAIN)
-			continue;
-		if (settle(&update, &tuple) == VERDICT_TABLE)
-			return tuple;
-		wait_for_parts(&update, &waits);
-	}
+	tuple = decide(&update, deferrable, &end);
+	if (end != 0)
+		cs_deferred_wait_end();
+	return tuple;
 }
 
 /* ----- DELETE ----- */

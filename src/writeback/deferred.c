@@ -34,6 +34,7 @@
 #include "storage/procarray.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "store/slot.h"
 #include "store/stripe.h"
@@ -47,10 +48,12 @@
 /* Added to the hash of the row's key. */
 #define HASH_SALT	UINT64CONST(0x5bd1e995a3c59ac3)
 
-/* With so many records that cannot be folded just now, wait a little: they can soon. */
+/*
+ * With so many records that cannot be folded just now, wait for a moment: they can
+ * be when those who write to the key have committed.  There may always be one.
+ */
 #define MANY_RECORDS		32
-#define MAX_PATIENCE	500
-#define PATIENCE_US		20
+#define PATIENCE_MS		10
 
 /* Ids are handed out to backends so many at a time. */
 #define ID_BLOCK	256
@@ -525,6 +528,23 @@ reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flag
 	return RESERVE_AGAIN;
 }
 
+bool
+cs_deferred_wait(const CsKey *key, TimestampTz *end, int patience)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (*end == 0)
+		*end = TimestampTzPlusMilliseconds(now, patience);
+	return *end > now &&
+		!cs_stripe_wait(cs_stripe_of(key->hash), TimestampDifferenceMilliseconds(now, *end));
+}
+
+void
+cs_deferred_wait_end(void)
+{
+	cs_stripe_wait_end();
+}
+
 CsReserve
 cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 					uint64 id, uint64 stamp, uint64 xid, int flags, uint64 seen)
@@ -533,8 +553,9 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 												  "cache_strategies deferred entry",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	bool		patient = (flags & CS_RESERVE_FORCE) == 0;
+	TimestampTz end = 0;
 	CsReserve	result;
-	int			waits = 0;
 
 	do
 	{
@@ -544,15 +565,12 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 		mine = cs_deltarecord_new(delta, id, CS_RECORD_RESERVED);
 		mine->stamp = stamp;
 		mine->xid = xid;
-		result = reserve_once(binding, key, mine, flags, seen,
-							  waits < MAX_PATIENCE && (flags & CS_RESERVE_FORCE) == 0);
+		result = reserve_once(binding, key, mine, flags, seen, patient);
 		if (result == RESERVE_LATER)
-		{
-			CHECK_FOR_INTERRUPTS();
-			pg_usleep(PATIENCE_US);
-			waits++;
-		}
+			patient = cs_deferred_wait(key, &end, PATIENCE_MS);
 	} while (result == RESERVE_AGAIN || result == RESERVE_LATER);
+	if (end != 0)
+		cs_deferred_wait_end();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return result;
@@ -605,6 +623,7 @@ cs_deferred_commit(const CsKey *key, uint64 id, uint64 stamp)
 	CsFlip		flip = {.id = id,.from = CS_RECORD_RESERVED,.to = CS_RECORD_COMMITTED,.stamp = stamp};
 
 	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
+	cs_stripe_wake(cs_stripe_of(key->hash));
 }
 
 /* Before the commit: what it cancels can be seen from the commit on. */
@@ -624,6 +643,7 @@ cs_deferred_drop(const CsKey *key, uint64 id)
 	CsFlip		flip = {.id = id,.from = CS_RECORD_RESERVED,.to = CS_RECORD_DEAD};
 
 	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
+	cs_stripe_wake(cs_stripe_of(key->hash));
 }
 
 /*

@@ -18,12 +18,13 @@ typedef enum CsDeltaRecordState
 	CS_RECORD_DEAD,				/* of no meaning any more */
 	CS_RECORD_RESERVED,			/* its transaction has not ended */
 	CS_RECORD_COMMITTED,
-	CS_RECORD_TAKEN,				/* by a flusher: nothing is folded into it */
+	CS_RECORD_TAKEN,			/* by a flusher: nothing is folded into it */
 	CS_RECORD_INFLIGHT			/* applied by flusher transaction xid */
 } CsDeltaRecordState;
 
 /* CsDeltaRecord.flags: what a RESERVED record may do to others. */
-#define CS_RECORD_CANCELS		0x01	/* cancels some or all of what is earlier */
+#define CS_RECORD_CANCELS		0x01	/* cancels some or all of what is
+										 * earlier */
 #define CS_RECORD_WHOLE		0x02	/* has a whole row */
 #define CS_RECORD_REPLACES	0x04	/* sets a column */
 
@@ -57,7 +58,7 @@ typedef struct CsDeferredHead
 typedef struct CsDeferred
 {
 	CsDeferredHead head;
-	CsDeltaRecord	  **records;			/* into the copy; deltas follow each */
+	CsDeltaRecord **records;	/* into the copy; deltas follow each */
 	uint64		version;		/* to swap against; 0: there is no entry */
 } CsDeferred;
 
@@ -80,7 +81,7 @@ typedef enum CsReserve
 #define CS_RESERVE_NO_NEW_WHOLE	0x08	/* CS_RESERVE_CHANGED if there is one
 										 * now */
 #define CS_RESERVE_SETS		0x10	/* not for cs_deferred_reserve():
-										 * cs_xactdelta_set_sets() */
+									 * cs_xactdelta_set_sets() */
 
 extern Size cs_deferred_shmem_size(void);
 extern void cs_deferred_shmem_init(void);
@@ -135,6 +136,16 @@ extern bool cs_deferred_sees(Snapshot snapshot, uint64 xid);
 extern CsReserve cs_deferred_reserve(CsBinding *binding, const CsKey *key,
 									 const CsDelta *delta, uint64 id, uint64 stamp,
 									 uint64 xid, int flags, uint64 seen);
+
+/*
+ * Wait until a record of the key is no longer RESERVED, or a transaction that
+ * marked the key has ended; false: it has taken too long, counted from the first
+ * call, for which '*end' is 0.  May return for nothing, and does so the first
+ * time: look at the entry after each call, then call again or end the wait.
+ */
+extern bool cs_deferred_wait(const CsKey *key, TimestampTz *end, int patience);
+extern void cs_deferred_wait_end(void);
+
 extern void cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp);
 
 /* From COMMIT and ABORT callbacks. */

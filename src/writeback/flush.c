@@ -57,9 +57,6 @@
 /* A flush that meets a cancel begins again so often. */
 #define MAX_ATTEMPTS	5
 
-/* After so long (us), and longer each time. */
-#define ATTEMPT_SLEEP	50
-
 typedef struct Batch
 {
 	int			n;
@@ -71,6 +68,8 @@ typedef struct Batch
 
 /* Why the attempt failed. */
 static bool met_cancel;
+static uint64 behind;			/* xid of the canceller, if its COMMIT
+								 * callback has yet to run; or 0 */
 static bool was_taking;			/* what is deferred for some key cannot be
 								 * made one */
 
@@ -276,7 +275,7 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 
 		if (item->outcome == CS_APPLIED_LOCKED && carry(binding, item, boundary))
 			continue;
-		if (cs_flushbatch_written(binding, &item->rowkey->key, id, xid) == CS_SETTLED)
+		if (cs_flushbatch_written(binding, &item->rowkey->key, id, xid, &behind) == CS_SETTLED)
 			cs_xactdelta_wrote(binding, &item->rowkey->key, id);
 		else if (item->outcome != CS_APPLIED_GONE)
 		{
@@ -447,6 +446,7 @@ try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
 	ErrorData  *error;
 
 	met_cancel = false;
+	behind = 0;
 	was_taking = false;
 	error = cs_attempt_run(make_flush, &flush);
 	MemoryContextSwitchTo(old);
@@ -499,11 +499,9 @@ flush_table(Oid relid, bool skip_locked)
 					 errmsg("deferred writes of table \"%s\" were overtaken by direct ones %d times",
 							binding->name, MAX_ATTEMPTS)));
 
-		/*
-		 * whoever cancelled has committed; his COMMIT callback is about to
-		 * run
-		 */
-		pg_usleep(ATTEMPT_SLEEP * i);
+		/* locks are given back after the COMMIT callbacks */
+		if (behind != 0)
+			XactLockTableWait((TransactionId) behind, NULL, NULL, XLTW_None);
 		binding = cs_binding_require(relid);
 	}
 }

@@ -254,9 +254,12 @@ cs_flushbatch_concerns(const CsDeferred *copy, const CsDelta *cancels)
 	return false;
 }
 
-/* Is some of this delta void because of a transaction that has committed? */
-static bool
-is_cancelled(const CsDeferred *copy, const CsDeltaRecord *taken)
+/*
+ * What makes some of this delta void, of a transaction that has committed; NULL:
+ * nothing.
+ */
+static const CsDeltaRecord *
+canceller(const CsDeferred *copy, const CsDeltaRecord *taken)
 {
 	for (uint32 i = 0; i < copy->head.nrecords; i++)
 	{
@@ -270,22 +273,25 @@ is_cancelled(const CsDeferred *copy, const CsDeltaRecord *taken)
 			continue;
 		cs_delta_decode(cs_deltarecord_delta(record), record->len, &later);
 		if (cancels_some(&later, taken))
-			return true;
+			return record;
 	}
-	return false;
+	return NULL;
 }
 
 /*
- * The row is locked by the flusher, so whoever changed it before has committed;
- * but his COMMIT callback may still be ahead of him.
+ * The row is locked by the flusher, so a transaction that changed it before has
+ * committed; but its COMMIT callback may still have to run.
  */
 CsSettle
-cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xid)
+cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xid,
+					  uint64 *behind)
 {
 	CsKey		mine = cs_deferred_key(key);
 
+	*behind = 0;
 	for (;;)
 	{
+		const CsDeltaRecord *cancel;
 		CsDeferred	copy;
 		CsDeltaRecord *taken = NULL;
 		CsFlip		flip = {.id = id,.from = CS_RECORD_TAKEN,.to = CS_RECORD_INFLIGHT,.xid = xid};
@@ -296,8 +302,12 @@ cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xi
 				taken = copy.records[i];
 		if (taken == NULL)
 			return CS_SETTLE_CANCELLED;
-		if (is_cancelled(&copy, taken))
+		cancel = canceller(&copy, taken);
+		if (cancel != NULL)
+		{
+			*behind = cancel->state == CS_RECORD_RESERVED ? cancel->xid : 0;
 			return CS_SETTLE_CANCELLED;
+		}
 		flip.version = copy.version;
 		cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 		if (flip.done)

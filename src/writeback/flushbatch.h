@@ -36,8 +36,12 @@ typedef enum CsSettle
 								 * written to the table */
 } CsSettle;
 
-/* It has been written to the table by transaction xid. */
+/*
+ * It has been written to the table by transaction xid.  CS_SETTLE_CANCELLED:
+ * '*behind' is the xid of the canceller if its COMMIT callback has yet to say that
+ * it has committed, or else 0.
+ */
 extern CsSettle cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id,
-									  uint64 xid);
+									  uint64 xid, uint64 *behind);
 
 #endif							/* CS_FLUSHBATCH_H */

@@ -63,7 +63,8 @@
 								 * first interrupts the flush */
 #define GRACE_MS		500		/* for the launcher to hear that the server
 								 * stops */
-#define POLL_MS			10		/* are the clients gone? */
+#define POLL_MS			10		/* are the clients gone?  A backend that ends
+								 * wakes no other */
 #define LAST_TRIES		10		/* to flush a table before the server stops */
 #define LAST_PAUSE_MS	100		/* between them */
 

@@ -234,9 +234,12 @@ publish_all(void)
 	}
 }
 
+/* What waits for the writers of a key waits for those of its table as a whole, too. */
 static void
 unmark_all(void)
 {
+	bool		tables = false;
+
 	for (int i = 0; i < cs_marks.n; i++)
 		cs_stripe_unmark(cs_marks.mark[i].stripe);
 	cs_marks.n = 0;
@@ -246,8 +249,11 @@ unmark_all(void)
 			cs_slot_unmark(table->slot);
 		if (table->modcount_marked)
 			cs_slot_unmark_modcount(table->slot);
+		tables |= table->marked;
 		table->marked = table->modcount_marked = false;
 	}
+	if (tables)
+		cs_stripe_wake_all();
 }
 
 static void
