@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *		Differences between PostgreSQL 15, 16, 17 and 18: the only file that
- *		looks at PG_VERSION_NUM.
+ *		Differences between PostgreSQL 15, 16, 17 and 18. This is the only file
+ *		that uses PG_VERSION_NUM.
  *
  *-------------------------------------------------------------------------
  */
@@ -67,8 +67,8 @@
 #endif
 
 /*
- * Take a lock; and take one if that needs neither waiting nor memory that is not
- * there.
+ * Take a lock; take a lock only if that requires neither waiting nor missing
+ * memory
  */
 #if PG_VERSION_NUM >= 180000
 #define cs_lock_take(tag, mode, local) \
@@ -88,14 +88,20 @@
 #define cs_noreturn	pg_attribute_noreturn()
 #endif
 
-/* Does CountDBConnections() count it?  Of walsenders, some minor versions do. */
+/*
+ * Whether CountDBConnections() counts the process; for walsenders that differs
+ * between minor versions
+ */
 #if PG_VERSION_NUM >= 180000
 #define cs_proc_is_counted(proc) ((proc)->isRegularBackend)
 #else
 #define cs_proc_is_counted(proc) (!(proc)->isBackgroundWorker)
 #endif
 
-/* Columns that are computed when read are missing from a trigger's tuples. */
+/*
+ * Whether there are columns that are computed when read, which a trigger's
+ * tuples lack
+ */
 #if PG_VERSION_NUM >= 180000
 #define cs_has_virtual_columns(tupdesc) \
 	((tupdesc)->constr != NULL && (tupdesc)->constr->has_generated_virtual)
@@ -111,7 +117,7 @@
 	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
 #endif
 
-/* Where to find what a node needs to add to EXPLAIN. */
+/* Headers for nodes that add to EXPLAIN */
 #if PG_VERSION_NUM >= 180000
 #define CS_EXPLAIN_STATE_H	"commands/explain_state.h"
 #define CS_EXPLAIN_FORMAT_H "commands/explain_format.h"
@@ -120,7 +126,10 @@
 #define CS_EXPLAIN_FORMAT_H "commands/explain.h"
 #endif
 
-/* Are the privileges there that executing this one level of a query asks for? */
+/*
+ * Whether the role has the privileges that executing one level of a query
+ * requires
+ */
 #if PG_VERSION_NUM >= 160000
 #define cs_query_is_permitted(query) \
 	ExecCheckPermissions((query)->rtable, (query)->rteperminfos, false)
@@ -128,7 +137,7 @@
 #define cs_query_is_permitted(query) ExecCheckRTPerms((query)->rtable, false)
 #endif
 
-/* An entry of a range table that needs no privileges. */
+/* Mark a range table entry as needing no privileges */
 #if PG_VERSION_NUM >= 160000
 #define cs_no_permissions(query, entry) \
 	((void) addRTEPermissionInfo(&(query)->rteperminfos, (entry)))
@@ -136,14 +145,14 @@
 #define cs_no_permissions(query, entry) ((void) 0)
 #endif
 
-/* Open a relation of the range table for as long as the executor runs. */
+/* Open a relation of the range table while the executor runs */
 #if PG_VERSION_NUM >= 180000
 #define cs_open_entry(estate, n) ExecGetRangeTableRelation((estate), (n), true)
 #else
 #define cs_open_entry(estate, n) ExecGetRangeTableRelation((estate), (n))
 #endif
 
-/* The effective search path, to be compared with that of another time. */
+/* The effective search path, for comparison at another time */
 #if PG_VERSION_NUM >= 170000
 #define CsSearchPath	SearchPathMatcher
 #define cs_search_path_get(context) GetSearchPathMatcher(context)
@@ -154,28 +163,30 @@
 #define cs_search_path_matches(path) OverrideSearchPathMatchesCurrent(path)
 #endif
 
-/* All settings. */
+/* List of all settings */
 #if PG_VERSION_NUM >= 160000
 #define cs_settings_list(n) get_guc_variables(n)
 #else
 #define cs_settings_list(n) (*(n) = GetNumConfigOptions(), get_guc_variables())
 #endif
 
-/* How an operator orders. */
+/* Kind of ordering of an operator */
 #if PG_VERSION_NUM >= 180000
 #define CsOrderKind	CompareType
 #else
 #define CsOrderKind	int16
 #endif
 
-/* JSON_VALUE() and the like, which convert to any type. */
+/* JSON_VALUE() and similar expressions, which convert to any type */
 #if PG_VERSION_NUM >= 170000
 #define cs_is_json_query(node) IsA((node), JsonExpr)
 #else
 #define cs_is_json_query(node) false
 #endif
 
-/* What each result relation of an UPDATE has set, in the order of its plan. */
+/*
+ * Columns set in each result relation of an UPDATE, in the order of its plan
+ */
 #if PG_VERSION_NUM >= 180000
 #define cs_update_columns(mtstate, n) \
 	((List *) list_nth((mtstate)->mt_updateColnosLists, (n)))

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * guc.c
- *		The settings.
+ *		Configuration parameters.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +38,9 @@ check_power_of_two(int *newval, void **extra, GucSource source)
 	return false;
 }
 
+/*
+ * Parameters that determine the size of shared memory.
+ */
 static void
 define_sizes(void)
 {
@@ -71,6 +74,9 @@ define_sizes(void)
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
+/*
+ * Define all parameters, while libraries are preloaded.
+ */
 void
 cs_guc_define(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * guc.h
- *		The settings.  See guc.c for what each means.
+ *		Configuration parameters. See guc.c for their meaning.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,19 +13,19 @@
 #define CS_MAX_OWNERS	(1 << CS_OWNER_BITS)
 
 extern int	cs_memory_mb;		/* cache_strategies.memory, MB */
-extern int	cs_partitions;		/* 0: chosen from memory */
+extern int	cs_partitions;		/* 0 if chosen from memory */
 extern int	cs_typical_entry;	/* bytes of key and value */
 extern int	cs_stripes;			/* a power of two */
 extern int	cs_max_tables;
-extern int	cs_max_tables_per_role; /* -1: half of them */
+extern int	cs_max_tables_per_role; /* -1 for half of max_tables */
 extern int	cs_refresh_queue;
 extern bool cs_enabled;
 extern int	cs_bulk_threshold;
-extern int	cs_load_timeout;	/* ms */
-extern int	cs_worker_timeout;	/* ms */
+extern int	cs_load_timeout;	/* milliseconds */
+extern int	cs_worker_timeout;	/* milliseconds */
 #ifdef CS_TEST_POINTS
 extern char *cs_test_points;
-extern int	cs_test_delay;		/* us */
+extern int	cs_test_delay;		/* microseconds */
 #endif
 
 extern void cs_guc_define(void);

@@ -67,5 +67,8 @@ cs_inval_on_syscache(int cacheid, CsSyscacheHook hook)
 		listening |= syscache_hooks[i].cacheid == cacheid;
 	if (!listening)
 		CacheRegisterSyscacheCallback(cacheid, syscache_callback, (Datum) 0);
-	syscache_hooks[n_syscache_hooks++] = (SyscacheHook) {cacheid, hook};
+	syscache_hooks[n_syscache_hooks++] = (SyscacheHook)
+	{
+		cacheid, hook
+	};
 }

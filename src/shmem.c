@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * shmem.c
- *		The extension's shared memory as a whole: asked for when the server
- *		starts, and laid out part by part.
+ *		The extension's shared memory as a whole: requested at server start,
+ *		and initialized part by part.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,6 +21,9 @@ static const CsShmemPart *parts = NULL;
 static int	nparts = 0;
 static bool ready = false;
 
+/*
+ * Hook of shmem_request_hook.
+ */
 static void
 request(void)
 {
@@ -35,6 +38,9 @@ request(void)
 	}
 }
 
+/*
+ * Hook of shmem_startup_hook.  Runs in each process on platforms without fork.
+ */
 static void
 startup(void)
 {
@@ -48,8 +54,8 @@ startup(void)
 }
 
 /*
- * Install the hooks that set up these parts, in their order; only while
- * libraries are preloaded.
+ * Install the hooks that set up these parts, in order.  Only while libraries
+ * are preloaded.
  */
 void
 cs_shmem_hook(const CsShmemPart *list, int n)
@@ -63,7 +69,7 @@ cs_shmem_hook(const CsShmemPart *list, int n)
 }
 
 /*
- * Was the library preloaded?
+ * Whether the library was preloaded.
  */
 bool
 cs_shmem_ready(void)
@@ -72,7 +78,7 @@ cs_shmem_ready(void)
 }
 
 /*
- * An error if not.
+ * Throw 55000 unless the library was preloaded.
  */
 void
 cs_shmem_require(void)

@@ -11,10 +11,10 @@
 /* A part of it. */
 typedef struct CsShmemPart
 {
-	void		(*request) (void);	/* of locks, and of space if that is not
-									 * what size() says; or NULL */
-	Size		(*size) (void); /* or NULL */
-	void		(*init) (void); /* under AddinShmemInitLock */
+	void		(*request) (void);	/* requests locks, and space beyond
+									 * size(); may be NULL */
+	Size		(*size) (void); /* may be NULL */
+	void		(*init) (void); /* called under AddinShmemInitLock */
 } CsShmemPart;
 
 extern void cs_shmem_hook(const CsShmemPart *list, int n);

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * testpoint.c
- *		Named places where a test can hold a session up.  See testpoint.h.
+ *		Test points: named places where a test can stop a session. See
+ *		testpoint.h.
  *
- * A point may lie in a COMMIT callback, where nothing may throw: the lock is a
- * session lock, so neither the transaction's state nor its end matters to it,
- * and interrupts are held there.
+ * A point may be in a COMMIT callback, where errors are not allowed.  The lock
+ * is a session lock, so it does not depend on the transaction's state, and
+ * interrupts are held there.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +25,9 @@
 
 #define DELAY_ONE_IN	8
 
+/*
+ * Whether the name is in cache_strategies.test_points.
+ */
 static bool
 is_listed(const char *name)
 {
@@ -41,6 +45,9 @@ is_listed(const char *name)
 	return false;
 }
 
+/*
+ * Sleep for a random time, at some of the calls.
+ */
 static void
 dawdle_sometimes(void)
 {
@@ -48,6 +55,9 @@ dawdle_sometimes(void)
 		pg_usleep(pg_prng_uint32(&pg_global_prng_state) % cs_test_delay);
 }
 
+/*
+ * Sleep if the point is listed.  For points under an LWLock.
+ */
 void
 cs_testpoint_dawdle(const char *name)
 {
@@ -57,6 +67,9 @@ cs_testpoint_dawdle(const char *name)
 		dawdle_sometimes();
 }
 
+/*
+ * Wait for the advisory lock of the point if it is listed.
+ */
 void
 cs_testpoint_reach(const char *name)
 {

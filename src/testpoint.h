@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * testpoint.h
- *		Named places where a test can hold a session up.
+ *		Test points: named places where a test can stop a session.
  *
  * Only in builds with -DCS_TEST_POINTS.  A session stops at the points listed
- * in cache_strategies.test_points: it takes and gives back the advisory lock
- * hashtext(name), so whoever holds that lock decides when it goes on, and
- * isolationtester sees it wait.  With cache_strategies.test_delay, sessions also
- * dawdle at random points, so that a test under load meets what is rare.
+ * in cache_strategies.test_points: it acquires and releases the advisory lock
+ * hashtext(name).  So the session that holds that lock determines when the
+ * other one continues, and isolationtester sees it wait.  With
+ * cache_strategies.test_delay, sessions also sleep at random points, so that a
+ * test under load meets rare interleavings.
  *
- * Under an LWLock nothing can wait for a test: at a CS_TEST_DAWDLE() that is
- * listed, a session sleeps for cache_strategies.test_delay.
+ * A session cannot wait for a test under an LWLock.  At a CS_TEST_DAWDLE()
+ * that is listed, it sleeps for cache_strategies.test_delay instead.
  *
  *-------------------------------------------------------------------------
  */

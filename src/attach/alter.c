@@ -3,21 +3,21 @@
  * alter.c
  *		DDL on tables that are attached or tracked.
  *
- * Nothing here is needed for reads to be exact: ddl.c sees what has happened
- * to a table, whoever did it and however, and triggers_inforce.c whether its
- * triggers are in force.  Here is what makes DDL work on such a table, or
- * leaves it cached, or at least says that it no longer is:
+ * Exactness of reads does not depend on this file: ddl.c sees every change of
+ * a table, and triggers_inforce.c determines whether its triggers are in
+ * force. This file makes DDL work on such a table, keeps it cached, or at
+ * least reports that it no longer is:
  *
  *		ATTACH PARTITION		the partition gives up its own binding
  *		DETACH, INHERIT			the table gets the triggers that it needs now
- *		DISABLE TRIGGER			what is deferred is written before
+ *		DISABLE TRIGGER			deferred writes are flushed before
  *		ENABLE TRIGGER			our triggers fire ALWAYS again
- *		whatever leaves them	a WARNING
- *		out of force
- *		constraints				what is deferred is written before
+ *		other commands that		a WARNING
+ *		leave them out of force
+ *		constraints				deferred writes are flushed before
  *		rules, SET UNLOGGED		refused while writes are deferred
  *
- * A statement that cannot be of interest costs a look at its kind.
+ * For any other statement the cost is a check of its kind.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,17 +38,18 @@
 #include "relation/triggers.h"
 #include "shmem.h"
 
-/* A statement that is under way. */
+/* A statement in progress. */
 typedef struct Altering
 {
-	const Node *statement;		/* a copy, as executing it may change it */
+	const Node *statement;		/* a copy, since execution may change the
+								 * original */
 	List	   *notes;			/* for cs_repair_warn() */
-	Oid			enabled;		/* triggers of this relation */
+	Oid			enabled;		/* relation whose triggers it enables */
 } Altering;
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
 
-/* ----- what a statement does ----- */
+/* ----- classification ----- */
 
 /* The table that becomes, or ceases to be, a partition or a child. */
 static const RangeVar *
@@ -82,7 +83,7 @@ enables(const AlterTableCmd *cmd)
 		(cmd->subtype == AT_EnableTrig && cs_triggers_own(cmd->name) != NULL);
 }
 
-/* Could reads bypass the cache afterwards? */
+/* Whether reads may bypass the cache after the command. */
 static bool
 may_break(const AlterTableCmd *cmd)
 {
@@ -101,6 +102,9 @@ may_break(const AlterTableCmd *cmd)
 	}
 }
 
+/*
+ * Whether an ALTER TABLE is relevant.
+ */
 static bool
 alter_is_of_interest(const AlterTableStmt *stmt)
 {
@@ -119,6 +123,9 @@ alter_is_of_interest(const AlterTableStmt *stmt)
 	return false;
 }
 
+/*
+ * Whether a statement is relevant.
+ */
 static bool
 is_of_interest(const Node *statement)
 {
@@ -136,7 +143,7 @@ is_of_interest(const Node *statement)
 		case T_RuleStmt:
 			return true;
 		case T_IndexStmt:
-			/* with a constraint it is that of a new table */
+			/* the index of a constraint belongs to a new table */
 			return ((const IndexStmt *) statement)->unique &&
 				!((const IndexStmt *) statement)->isconstraint &&
 				!((const IndexStmt *) statement)->concurrent;
@@ -147,8 +154,11 @@ is_of_interest(const Node *statement)
 	}
 }
 
-/* ----- before ----- */
+/* ----- before execution ----- */
 
+/*
+ * Note a table for cs_repair_warn().
+ */
 static void
 note(Altering *altering, const RangeVar *table)
 {
@@ -158,6 +168,9 @@ note(Altering *altering, const RangeVar *table)
 		altering->notes = cs_repair_note(altering->notes, relid);
 }
 
+/*
+ * Prepare an ALTER TABLE.
+ */
 static void
 before_alter(Altering *altering, const AlterTableStmt *stmt)
 {
@@ -193,7 +206,7 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 		cs_constrain_table(relid);
 }
 
-/* Of each "table.trigger" the table. */
+/* Prepare a DROP TRIGGER. */
 static void
 before_drop_triggers(Altering *altering, const DropStmt *stmt)
 {
@@ -224,6 +237,9 @@ before_other(const RangeVar *table, void (*act) (Oid relid))
 		act(relid);
 }
 
+/*
+ * Prepare a statement.  Throws if it must be refused.
+ */
 static void
 before(Altering *altering)
 {
@@ -257,8 +273,11 @@ before(Altering *altering)
 	}
 }
 
-/* ----- after ----- */
+/* ----- after execution ----- */
 
+/*
+ * Complete an ALTER TABLE.
+ */
 static void
 after_alter(const AlterTableStmt *stmt)
 {
@@ -273,6 +292,9 @@ after_alter(const AlterTableStmt *stmt)
 	}
 }
 
+/*
+ * Complete a statement.
+ */
 static void
 after(const Altering *altering)
 {
@@ -287,7 +309,10 @@ after(const Altering *altering)
 
 /* ----- the hook ----- */
 
-/* What cannot be done is for others to say. */
+/*
+ * Prepare the statement if it is relevant.  A statement that will fail is left
+ * to the command itself.
+ */
 static void
 begin(Altering *altering, const Node *statement)
 {
@@ -299,6 +324,9 @@ begin(Altering *altering, const Node *statement)
 	before(altering);
 }
 
+/*
+ * Hook of ProcessUtility_hook.
+ */
 static void
 process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 				ProcessUtilityContext context, ParamListInfo params,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * alter.h
- *		ALTER TABLE of tables that are attached or tracked.
+ *		DDL on tables that are attached or tracked.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * attach.c
- *		cache.attach().
+ *		SQL function cache.attach().
  *
- * What can be attached at all is said in eligible.c.
+ * eligible.c determines which tables can be attached.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,7 +51,7 @@
 
 PG_FUNCTION_INFO_V1(cs_attach);
 
-/* The arguments of cache.attach(). */
+/* Positions of the arguments. */
 enum
 {
 	ARG_RELATION,
@@ -71,6 +71,9 @@ enum
 
 /* ----- options ----- */
 
+/*
+ * Throw 22023: invalid value of an option.
+ */
 static void
 bad_option(const char *option, const char *detail)
 {
@@ -122,7 +125,10 @@ check_max_memory(FunctionCallInfo fcinfo)
 	return bytes;
 }
 
-/* It stands in for the table's own SELECT, and runs as the table's owner. */
+/*
+ * Check the loader function, which replaces the table's SELECT and runs as the
+ * table's owner.
+ */
 static void
 check_loader(const CsBinding *binding, Oid function)
 {
@@ -141,7 +147,7 @@ check_loader(const CsBinding *binding, Oid function)
 				 errdetail("%s", reason)));
 }
 
-/* Options that need to know the key by its bytes. */
+/* Check the options that require keys known by their bytes. */
 static void
 check_key_options(const CsBinding *binding)
 {
@@ -157,7 +163,10 @@ check_key_options(const CsBinding *binding)
 		bad_option("refresh_ahead", "It needs cache_strategies.refresh_queue to be more than zero.");
 }
 
-/* Those that are spans of time are told in several ways. */
+/*
+ * Convert the options that are time spans, which can be given in several
+ * types.
+ */
 static void
 take_spans(FunctionCallInfo fcinfo)
 {
@@ -180,7 +189,10 @@ take_spans(FunctionCallInfo fcinfo)
 	}
 }
 
-/* An option that was set and is not given has its default again: say so. */
+/*
+ * Report options that were set before and are not given again, so that they
+ * return to their defaults.
+ */
 static void
 note_dropped(FunctionCallInfo fcinfo, Oid relid, bool defers)
 {
@@ -222,7 +234,7 @@ note_dropped(FunctionCallInfo fcinfo, Oid relid, bool defers)
 				 errdetail("Dropped: %s.", dropped.data)));
 }
 
-/* ----- write_back ----- */
+/* ----- options of write_back ----- */
 
 static void
 refuse_deferring(Relation rel, const char *reason, const char *hint)
@@ -234,7 +246,7 @@ refuse_deferring(Relation rel, const char *reason, const char *hint)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Options that mean nothing to the other strategies. */
+/* Check the options that only write_back has. */
 static void
 check_flush_options(FunctionCallInfo fcinfo, bool defers)
 {
@@ -257,6 +269,9 @@ check_flush_options(FunctionCallInfo fcinfo, bool defers)
 		bad_option("loader", "What is deferred belongs to the table's own rows.");
 }
 
+/*
+ * Refuse tables whose writes cannot be deferred.
+ */
 static void
 check_deferring(FunctionCallInfo fcinfo, Relation rel)
 {
@@ -272,7 +287,7 @@ check_deferring(FunctionCallInfo fcinfo, Relation rel)
 	cs_merge_check(rel, PG_ARGISNULL(ARG_MERGE) ? NULL : PG_GETARG_JSONB_P(ARG_MERGE));
 }
 
-/* Under the lock, with the new options: are the keys fit for it? */
+/* Check the key columns, under the lock and with the new options. */
 static void
 check_deferring_key(const CsBinding *binding)
 {
@@ -286,6 +301,9 @@ check_deferring_key(const CsBinding *binding)
 
 /* ----- cache.bindings ----- */
 
+/*
+ * Write the table's row of cache.binding_store.
+ */
 static void
 save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 {
@@ -321,7 +339,10 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 	cs_catalog_change("binding_store", &s);
 }
 
-/* Where the journal begins for a table; and that is all that others have there. */
+/*
+ * Set where the table's journal begins; for other strategies, remove all state
+ * of the journal.
+ */
 static void
 save_flush_state(Oid relid, bool defers)
 {
@@ -340,6 +361,9 @@ is_deferring(FunctionCallInfo fcinfo)
 	return strcmp(text_to_cstring(PG_GETARG_TEXT_PP(ARG_STRATEGY)), cs_write_back.name) == 0;
 }
 
+/*
+ * Check the arguments that do not depend on the table.
+ */
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
@@ -362,7 +386,10 @@ check_arguments(FunctionCallInfo fcinfo)
 	check_flush_options(fcinfo, is_deferring(fcinfo));
 }
 
-/* Of write_back, which does not defer then, binding.c tells every session. */
+/*
+ * Warn that the table has no slot.  If its writes would be deferred, binding.c
+ * warns each session.
+ */
 static void
 warn_without_slot(const CsBinding *binding)
 {
@@ -376,9 +403,11 @@ warn_without_slot(const CsBinding *binding)
 }
 
 /*
- * The lock is the one that CREATE TRIGGER takes.  It waits for every
- * transaction that has changed the table without our triggers, prepared ones
- * included, and makes this very transaction's end mark the table as changed.
+ * Attach the table.
+ *
+ * The lock is the one of CREATE TRIGGER.  It waits for every transaction that
+ * has changed the table without our triggers, including prepared ones.  It
+ * also makes the end of this transaction mark the table as changed.
  */
 static void
 attach(FunctionCallInfo fcinfo)
@@ -395,7 +424,7 @@ attach(FunctionCallInfo fcinfo)
 	defers = is_deferring(fcinfo);
 	relid = PG_GETARG_OID(ARG_RELATION);
 
-	/* look first, so that nobody can lock what he does not own */
+	/* check first, so that a role cannot lock a table that it does not own */
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		cs_owned_missing_error(relid);
@@ -438,8 +467,8 @@ attach(FunctionCallInfo fcinfo)
 }
 
 /*
- * The arguments that are taken for something else are ours to change in a copy
- * only: a constant is put into fcinfo once, and not again for each row.
+ * cache.attach().  Arguments are converted in a copy of fcinfo, because a
+ * constant argument is stored there once, not for each row.
  */
 Datum
 cs_attach(PG_FUNCTION_ARGS)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * bindings_trigger.c
- *		The trigger of cache.bindings: all sessions are told of a change, and
- *		the flush worker of tables that defer writes.
+ *		The trigger of cache.bindings: notifies all sessions of a change, and
+ *		makes the launcher start a flush worker for tables that defer writes.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +26,13 @@
 
 PG_FUNCTION_INFO_V1(cs_bindings_changed);
 
-/* Some table is to be looked after by a worker, once this is committed. */
+/* a table needs a flush worker when this is committed */
 static bool worker_wanted = false;
 
-/* For each table of the database; a worker that has nothing to do goes again. */
+/*
+ * Transaction callback: request a flush worker for each table of the database.
+ * A worker that has nothing to do ends.
+ */
 static void
 want_worker(bool committed)
 {
@@ -49,6 +52,9 @@ cs_bindings_trigger_init(void)
 	cs_xact_at_end(want_worker);
 }
 
+/*
+ * Invalidate the bindings of the table in a row.
+ */
 static void
 tell_sessions(TupleTableSlot *row)
 {
@@ -75,6 +81,9 @@ tell_sessions(TupleTableSlot *row)
 	worker_wanted |= defers;
 }
 
+/*
+ * Trigger function cache.bindings_changed().
+ */
 Datum
 cs_bindings_changed(PG_FUNCTION_ARGS)
 {

@@ -1,19 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * constrain.c
- *		DDL that constrains what a table's rows may be, and deferred writes.
+ *		DDL that constrains a table's rows, and deferred writes.
  *
- * ADD CHECK, SET NOT NULL and the like look at the table's rows.  What is deferred
- * was checked by the constraints of its time, so it is written to the table first:
- * the command then fails for a deferred value as it does for one in the table.
- * The lock keeps others from deferring until the transaction ends.  What cannot be
- * flushed makes the command fail, since it would be found out too late otherwise.
+ * ADD CHECK, SET NOT NULL and similar commands examine the table's rows.
+ * Deferred writes were checked by the constraints of their time, so they are
+ * flushed first: the command then fails for a deferred value as it does for
+ * one in the table.  The lock prevents other transactions from deferring until
+ * this one ends.  If something cannot be flushed the command fails, because
+ * the violation would otherwise be found too late.
  *
- * A transaction that has deferred something itself, or overtaken what others have,
- * cannot flush it, and has to commit first.
+ * A transaction that has deferred a write itself, or has changed a row for
+ * which others have deferred writes, cannot flush and must commit first.
  *
- * While a dump is being restored a table gets constraints before it gets our
- * triggers; the journal may not be complete then, and nobody defers.
+ * While a dump is being restored, a table gets its constraints before our
+ * triggers.  The journal may be incomplete then, and no writes are deferred.
  *
  *-------------------------------------------------------------------------
  */
@@ -59,9 +60,7 @@ has_check(const ColumnDef *column)
 	return false;
 }
 
-/*
- * Does the command look at the rows that there are, or refuse some to come?
- */
+/* Whether the command examines existing rows or restricts future ones. */
 bool
 cs_constrain_constrains(const AlterTableCmd *cmd)
 {
@@ -77,6 +76,9 @@ cs_constrain_constrains(const AlterTableCmd *cmd)
 	}
 }
 
+/*
+ * Whether the command adds a constraint to a domain.
+ */
 bool
 cs_constrain_alters(const AlterDomainStmt *stmt)
 {
@@ -85,6 +87,9 @@ cs_constrain_alters(const AlterDomainStmt *stmt)
 
 /* ----- flushing ----- */
 
+/*
+ * Whether writes of the table are deferred.
+ */
 static bool
 is_deferring(const CsBinding *binding)
 {
@@ -92,7 +97,9 @@ is_deferring(const CsBinding *binding)
 		binding->slot >= 0;
 }
 
-/* Has this transaction deferred something, beside what it has changed directly? */
+/*
+ * Whether this transaction has deferred a write, as opposed to direct changes.
+ */
 static bool
 has_own(int slot)
 {
@@ -106,6 +113,9 @@ has_own(int slot)
 	return false;
 }
 
+/*
+ * Whether there are deferred writes of other transactions.
+ */
 static bool
 has_others(const CsBinding *binding)
 {
@@ -117,6 +127,9 @@ has_others(const CsBinding *binding)
 	return usage.dirty_entries > 0;
 }
 
+/*
+ * Flush the table, or throw 55006.
+ */
 static void
 flush_binding(const CsBinding *binding)
 {
@@ -131,6 +144,9 @@ flush_binding(const CsBinding *binding)
 		cs_detach_flush(binding->relid);
 }
 
+/*
+ * Lock the table and flush it.
+ */
 static void
 flush(Oid relid)
 {
@@ -140,8 +156,8 @@ flush(Oid relid)
 }
 
 /*
- * The rows of the table, and of those below it, are about to be constrained:
- * write what is deferred for them.  Throws what makes that impossible.
+ * Flush the table and those below it, whose rows are about to be constrained.
+ * Throws if that is impossible.
  */
 void
 cs_constrain_table(Oid relid)
@@ -149,7 +165,7 @@ cs_constrain_table(Oid relid)
 	ListCell   *lc;
 
 	if (!cs_class_ownercheck(relid, GetUserId()))
-		return;					/* the command says so */
+		return;					/* the command itself will report this */
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
 		CsOptions	options;
@@ -163,7 +179,7 @@ cs_constrain_table(Oid relid)
 
 /* ----- domains ----- */
 
-/* What the domain is made of. */
+/* Base type of a domain. */
 static Oid
 base_of(Oid domain)
 {
@@ -177,7 +193,7 @@ base_of(Oid domain)
 	return base;
 }
 
-/* The domain, one over it, or an array of such. */
+/* Whether the type is the domain, a domain over it, or an array of those. */
 static bool
 is_of_domain(Oid type, Oid domain)
 {
@@ -186,6 +202,9 @@ is_of_domain(Oid type, Oid domain)
 	return OidIsValid(type);
 }
 
+/*
+ * Whether the table has a column of the domain.
+ */
 static bool
 has_domain(Oid relid, Oid domain)
 {
@@ -205,8 +224,9 @@ has_domain(Oid relid, Oid domain)
 }
 
 /*
- * The domain's owner may not own the tables, but ALTER DOMAIN locks them and looks
- * at their rows as well.
+ * Flush all tables with columns of a domain, before ALTER DOMAIN.  The
+ * domain's owner may not own the tables, but the command locks them and
+ * examines their rows as well.
  */
 void
 cs_constrain_domain(const AlterDomainStmt *stmt)
@@ -224,7 +244,7 @@ cs_constrain_domain(const AlterDomainStmt *stmt)
 	CommandCounterIncrement();
 }
 
-/* ----- refusing ----- */
+/* ----- refused commands ----- */
 
 static bool
 defers(Oid relid, CsOptions *options)
@@ -233,6 +253,10 @@ defers(Oid relid, CsOptions *options)
 		strcmp(options->strategy, "write_back") == 0;
 }
 
+/*
+ * Throw 55000 for a rule on a table whose writes are deferred, as
+ * cache.attach() would refuse the table.
+ */
 void
 cs_constrain_refuse_rule(Oid relid)
 {
@@ -247,6 +271,9 @@ cs_constrain_refuse_rule(Oid relid)
 				 errhint("Detach the table from the cache first, or use a trigger.")));
 }
 
+/*
+ * Throw 55000 for SET UNLOGGED of a table whose writes are deferred durably.
+ */
 void
 cs_constrain_refuse_unlogged(Oid relid)
 {

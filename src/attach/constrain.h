@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * constrain.h
- *		DDL that constrains what a table's rows may be, and deferred writes.
+ *		DDL that constrains a table's rows, and deferred writes.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,11 +13,9 @@
 extern bool cs_constrain_constrains(const AlterTableCmd *cmd);
 extern void cs_constrain_table(Oid relid);
 
-/* The same for all tables with columns of a domain. */
 extern bool cs_constrain_alters(const AlterDomainStmt *stmt);
 extern void cs_constrain_domain(const AlterDomainStmt *stmt);
 
-/* What cache.attach() would refuse for a table whose writes are deferred: 55000. */
 extern void cs_constrain_refuse_rule(Oid relid);
 extern void cs_constrain_refuse_unlogged(Oid relid);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * detach.c
- *		cache.detach().
+ *		SQL function cache.detach().
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +31,8 @@
 PG_FUNCTION_INFO_V1(cs_detach);
 
 /*
- * Write what has been deferred so far, by the options so far.
+ * Flush the deferred writes of a table, by its present options.  The caller
+ * holds ShareRowExclusiveLock.
  */
 void
 cs_detach_flush(Oid relid)
@@ -53,7 +54,10 @@ cs_detach_flush(Oid relid)
 	cs_flush_table(relid, false);
 }
 
-/* Nobody else defers while we hold the lock; what the journal has goes as well. */
+/*
+ * Discard the deferred writes, including those in the journal.  The lock
+ * prevents others from deferring.
+ */
 static void
 discard_all(Oid relid)
 {
@@ -64,8 +68,8 @@ discard_all(Oid relid)
 }
 
 /*
- * Take the table out of cache.bindings, with what the journal and its own
- * triggers are there for; was it there?  SPI is connected.
+ * Remove the table from cache.bindings, with its journal state and triggers.
+ * Returns whether it was there.  The caller is connected to SPI.
  */
 bool
 cs_detach_forget(Oid relid, const char *qualified_name)
@@ -80,6 +84,9 @@ cs_detach_forget(Oid relid, const char *qualified_name)
 	return true;
 }
 
+/*
+ * cache.detach(relation, discard)
+ */
 Datum
 cs_detach(PG_FUNCTION_ARGS)
 {

@@ -3,11 +3,11 @@
  * eligible.c
  *		Which relations can be attached or tracked.
  *
- * Both need heap tables whose every change reaches triggers.  To be attached, a
- * table needs a primary key besides, and must not be part of an inheritance
- * tree: its children's rows are read through it, but do not fire its triggers.
- * Tracked, each table of such a tree counts for itself.  The rest is refused,
- * with the reason.
+ * Both require heap tables whose changes all fire triggers.  To be attached, a
+ * table also needs a primary key and must not be part of an inheritance tree:
+ * its children's rows are read through it but do not fire its triggers.  For
+ * tracking, each table of such a tree is separate.  Other relations are
+ * refused, with the reason.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +28,9 @@
 #include "compat.h"
 #include "relation/catalog.h"
 
+/*
+ * Throw 42809 with the reason.
+ */
 static void
 refuse(Relation rel, bool attach, const char *reason, const char *hint)
 {
@@ -62,7 +65,7 @@ check_relkind(Relation rel, bool attach)
 	}
 }
 
-/* The triggers of a partitioned table are those of its partitions. */
+/* Check a relation or partition that gets the triggers. */
 static void
 check_part(Relation rel, Relation part, bool attach)
 {
@@ -75,6 +78,9 @@ check_part(Relation rel, Relation part, bool attach)
 									 RelationGetRelationName(part)), NULL);
 }
 
+/*
+ * Check the relation and its partitions.
+ */
 static void
 check_parts(Relation rel, bool attach)
 {
@@ -95,6 +101,9 @@ check_parts(Relation rel, bool attach)
 			   "Use declarative partitioning.");
 }
 
+/*
+ * Check that there is a usable primary key.
+ */
 static void
 check_primary_key(Relation rel)
 {
@@ -119,7 +128,8 @@ check_primary_key(Relation rel)
 }
 
 /*
- * May the current role do that with this relation, and can it be done?
+ * Throw an error unless the current role may attach (or track) the relation
+ * and that is possible.
  */
 void
 cs_eligible_check(Relation rel, bool attach)

@@ -1,24 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * parts.c
- *		Partitions that were attached or tracked by themselves.
+ *		Partitions that were attached or tracked individually.
  *
  * The triggers of a partitioned table are cloned into its partitions, where
- * they would meet triggers of the same name if the partition brings some of its
- * own.  It does not need these any more: what the partitioned table is told, the
- * partition's changes are part of.  So, when a table becomes a partition, or
- * what it is a partition of is attached or tracked:
+ * they would conflict with triggers of the same name that the partition has.
+ * The partition's triggers are not needed then, because the changes of a
+ * partition are reported for the partitioned table as well.  So, when a table
+ * becomes a partition, or a table above it is attached or tracked:
  *
- *		a table above is attached	the partition's binding ends, and so does
- *									its being tracked
- *		a table above is tracked	its being tracked ends; a binding goes on,
- *									and leaves the noting to the clones
+ *		a table above is attached	the partition is detached, and no longer
+ *									tracked individually
+ *		a table above is tracked	the partition is no longer tracked
+ *									individually; a binding remains, and leaves
+ *									the noting to the clones
  *
- * A binding below a partitioned table that is neither goes on as it is, with
- * triggers that see what is changed through a parent.
+ * A binding below a partitioned table that is neither remains as it is, with
+ * triggers that see changes made through a parent.
  *
- * Who owns the partitioned table decides, as with CREATE TRIGGER.  What is done
- * to a partition is done as its owner.
+ * The owner of the partitioned table decides, as with CREATE TRIGGER.  Actions
+ * on a partition are executed as its owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,6 +45,9 @@
 #include "relation/tracked.h"
 #include "relation/triggers.h"
 
+/*
+ * Owner of a relation.
+ */
 Oid
 cs_parts_owner(Oid relid)
 {
@@ -57,6 +61,9 @@ cs_parts_owner(Oid relid)
 	return owner;
 }
 
+/*
+ * Qualified and quoted name of a relation.
+ */
 char *
 cs_parts_name(Oid relid)
 {
@@ -73,9 +80,8 @@ is_bound(Oid relid)
 }
 
 /*
- * A relation with its partitions, each locked.
- *
- * With itself; children of plain inheritance are tables of their own.
+ * List a relation with its partitions, each locked.  Children of plain
+ * inheritance are separate tables.
  */
 List *
 cs_parts_list(Oid relid, LOCKMODE mode)
@@ -85,7 +91,7 @@ cs_parts_list(Oid relid, LOCKMODE mode)
 	return list_make1_oid(relid);
 }
 
-/* ----- giving up ----- */
+/* ----- giving up triggers ----- */
 
 static void
 say_given_up(Oid relid, bool bound, Oid attached, Oid tracked)
@@ -101,6 +107,9 @@ say_given_up(Oid relid, bool bound, Oid attached, Oid tracked)
 					   get_rel_name(tracked))));
 }
 
+/*
+ * Make one relation give up what it does not need any more.
+ */
 static void
 take_over(Oid relid, Oid attached, Oid tracked)
 {
@@ -111,7 +120,7 @@ take_over(Oid relid, Oid attached, Oid tracked)
 	if (!bound && !listed)
 		return;
 	if (bound && OidIsValid(attached))
-		cs_detach_flush(relid); /* unless ATTACH PARTITION has done so */
+		cs_detach_flush(relid); /* a no-op if ATTACH PARTITION has flushed it */
 	cs_owner_begin(&saved, cs_parts_owner(relid));
 	if (bound && OidIsValid(attached))
 		(void) cs_detach_forget(relid, cs_parts_name(relid));
@@ -124,10 +133,10 @@ take_over(Oid relid, Oid attached, Oid tracked)
 }
 
 /*
- * The partitions of 'relid', and itself unless it is one of the two others,
- * get clones of the triggers of 'attached' or 'tracked' (InvalidOid: there is
- * none): have them give up what they do not need beside that.  The caller has
- * ShareRowExclusiveLock on 'relid' at least.
+ * Make the partitions of 'relid', and 'relid' itself unless it is one of the
+ * two others, give up what the clones of the triggers of 'attached' or
+ * 'tracked' (InvalidOid for none) make unnecessary.  The caller holds at least
+ * ShareRowExclusiveLock on 'relid'.
  */
 void
 cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
@@ -144,8 +153,11 @@ cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
 	SPI_finish();
 }
 
-/* ----- triggers that fit ----- */
+/* ----- creating triggers ----- */
 
+/*
+ * Give one relation the triggers that it needs.
+ */
 static void
 renew(Oid relid)
 {
@@ -160,7 +172,7 @@ renew(Oid relid)
 }
 
 /*
- * Give those that are attached or tracked by themselves the triggers they
+ * Give the individually attached or tracked relations the triggers that they
  * need.
  */
 void
@@ -177,7 +189,10 @@ cs_parts_renew(Oid relid)
 
 /* ----- ALTER TABLE ----- */
 
-/* What is attached, and what is tracked, of this table and those above it. */
+/*
+ * Find the nearest attached and tracked table among this one and those above
+ * it.
+ */
 static void
 find_above(Oid relid, Oid *attached, Oid *tracked)
 {
@@ -209,7 +224,10 @@ any_below(Oid relid)
 	return false;
 }
 
-/* The command looks whether the rows fit, those that are deferred included. */
+/*
+ * Flush the partitions, because the command checks all rows, including
+ * deferred ones.
+ */
 static void
 flush_below(Oid relid)
 {
@@ -222,7 +240,11 @@ flush_below(Oid relid)
 	SPI_finish();
 }
 
-/* So that nobody can lock what he does not own; the command says so itself. */
+/*
+ * Callback of RangeVarGetRelidExtended(): determine whether the role owns the
+ * relation, so that it cannot lock one that it does not own.  The command
+ * reports the error itself.
+ */
 static void
 check_owner(const RangeVar *name, Oid relid, Oid old, void *arg)
 {
@@ -233,11 +255,11 @@ check_owner(const RangeVar *name, Oid relid, Oid old, void *arg)
 }
 
 /*
- * Before ALTER TABLE ... ATTACH PARTITION.
+ * Prepare ALTER TABLE ... ATTACH PARTITION.
  *
- * The locks are the command's own, and are taken in its order.  It looks the
- * names up again; if they mean others by then, it fails over triggers at
- * worst.
+ * Takes the command's own locks, in its order.  The command looks up the names
+ * again; if they mean other tables by then, it fails at worst because of
+ * triggers.
  */
 void
 cs_parts_before_attach(const RangeVar *parent, const RangeVar *part)
@@ -263,7 +285,7 @@ cs_parts_before_attach(const RangeVar *parent, const RangeVar *part)
 }
 
 /*
- * A table has become, or ceased to be, a partition or a child.
+ * Process a table that has become, or ceased to be, a partition or a child.
  */
 void
 cs_parts_after_move(const RangeVar *table)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * parts.h
- *		Partitions that were attached or tracked by themselves.
+ *		Partitions that were attached or tracked individually.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,6 @@
 
 extern List *cs_parts_list(Oid relid, LOCKMODE mode);
 
-/* What is done to them is done as their owner; their names, with schema. */
 extern Oid	cs_parts_owner(Oid relid);
 extern char *cs_parts_name(Oid relid);
 extern void cs_parts_take_over(Oid relid, Oid attached, Oid tracked);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * track_sql.c
- *		cache.track(), cache.untrack() and cache.tracking().
+ *		SQL functions cache.track(), cache.untrack() and cache.tracking().
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(cs_track);
 PG_FUNCTION_INFO_V1(cs_untrack);
 PG_FUNCTION_INFO_V1(cs_tracking);
 
-/* The lock is the one that CREATE TRIGGER takes; see cs_attach(). */
+/* cache.track().  The lock is the one of CREATE TRIGGER; see attach.c. */
 Datum
 cs_track(PG_FUNCTION_ARGS)
 {
@@ -43,7 +43,7 @@ cs_track(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("cache.track()");
 	PreventCommandIfReadOnly("cache.track()");
 
-	/* look first, so that nobody can lock what he does not own */
+	/* check first, so that a role cannot lock a table that it does not own */
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		cs_owned_missing_error(relid);
@@ -58,6 +58,9 @@ cs_track(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * cache.untrack()
+ */
 Datum
 cs_untrack(PG_FUNCTION_ARGS)
 {
@@ -113,7 +116,10 @@ state_reason(CsTracking state)
 	return "";
 }
 
-/* How often a table changes is the business of the roles that may read it. */
+/*
+ * Throw an error unless the current role may read the table: how often it
+ * changes is not public.
+ */
 static void
 check_may_watch(Oid relid)
 {
@@ -132,6 +138,9 @@ check_may_watch(Oid relid)
 	}
 }
 
+/*
+ * cache.tracking()
+ */
 Datum
 cs_tracking(PG_FUNCTION_ARGS)
 {
@@ -151,7 +160,7 @@ cs_tracking(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	state = cs_track_watch(relid, &watch);
-	/* it may have been dropped while the watch waited for it */
+	/* the table may have been dropped while the watch waited for a lock */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		cs_owned_missing_error(relid);
 	if (state == CS_TRACKING_BLIND)

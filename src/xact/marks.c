@@ -3,8 +3,8 @@
  * marks.c
  *		The stripes that the current transaction has marked.
  *
- * An array in the pending list's memory: sorted and without doubles what was
- * known at PRE_COMMIT, then what came late.
+ * An array in the pending list's memory.  It begins with the stripes known at
+ * PRE_COMMIT, sorted and without duplicates, followed by those added later.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +28,8 @@ compare_marks(const void *a, const void *b)
 }
 
 /*
- * List the stripes of all pending keys, each once, without marking them yet.
+ * List the stripes of all pending keys, each once, without marking them.  May
+ * throw.
  */
 void
 cs_marks_collect(void)
@@ -59,7 +60,8 @@ cs_marks_collect(void)
 }
 
 /*
- * Mark those; cannot fail, so that n always says what ABORT has to take back.
+ * Mark the listed stripes.  Does not fail, so that n always says what ABORT
+ * must undo.
  */
 void
 cs_marks_set(void)
@@ -73,7 +75,7 @@ cs_marks_set(void)
 }
 
 /*
- * Mark one more.
+ * Mark one more stripe.
  */
 void
 cs_marks_add(uint32 stripe)
@@ -94,9 +96,7 @@ cs_marks_add(uint32 stripe)
 	marks->n++;
 }
 
-/*
- * NULL: this stripe is not marked.
- */
+/* Find the mark of a stripe; NULL if it is not marked. */
 CsMark *
 cs_marks_find(uint32 stripe)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * marks.h
- *		The stripes that the current transaction has marked.  Private to the
- *		txn layer.
+ *		The stripes that the current transaction has marked. Private to this
+ *		folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +19,7 @@ typedef struct CsMarks
 {
 	CsMark	   *mark;			/* sorted by stripe up to nsorted */
 	int			nsorted;
-	int			n;				/* marked */
+	int			n;				/* number of marked ones */
 	int			max;
 } CsMarks;
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * participant.h
- *		Where the protocol calls those who keep changes of their own until the
- *		transaction ends: deferred writes, keys and values.  The end of a
- *		subtransaction is told by subxact_stack.h.
+ *		Callbacks of the protocol for modules that keep changes of their own
+ *		until the transaction ends: deferred writes, and keys and values. The
+ *		ends of subtransactions are reported through subxact_stack.h.
  *
- * They are called in every transaction, in the order in which they joined, so
- * having nothing to do must cost nothing.
+ * They are called in every transaction, in the order of registration, so the
+ * case without changes must be cheap.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,10 +15,10 @@
 
 typedef struct CsParticipant
 {
-	void		(*before_marks) (void); /* PRE_COMMIT; may fail, and wait */
-	void		(*after_marks) (void);	/* PRE_COMMIT; may fail */
-	void		(*prepare) (void);	/* PRE_PREPARE; may fail */
-	void		(*committed) (void);	/* must not fail, like all below */
+	void		(*before_marks) (void); /* at PRE_COMMIT; may throw, and wait */
+	void		(*after_marks) (void);	/* at PRE_COMMIT; may throw */
+	void		(*prepare) (void);	/* at PRE_PREPARE; may throw */
+	void		(*committed) (void);	/* must not fail, like the next */
 	void		(*aborted) (void);
 } CsParticipant;
 

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * snapshot.c
- *		Which versions does a snapshot see?
+ *		Which row versions a snapshot sees.
  *
- * PostgreSQL's snapshots hold 32-bit xids.  Whatever is compared across time
- * (an entry's xid, prepared_xid, boot_xid) is 64-bit here: a 32-bit xid that
- * cannot lie in the future is widened against the next xid to be assigned.
+ * PostgreSQL's snapshots contain 32-bit xids.  Everything that is compared
+ * across time (an entry's xid, prepared_xid, boot_xid) is 64-bit here: a
+ * 32-bit xid that cannot be in the future is widened by the next xid to be
+ * assigned.
  *
- * Shared: boot_xid, the next xid when this server first could write (after
- * start, or after promotion), and which transactions were prepared then.  They
- * may still be pending, and nothing in this shared memory knows what they
- * changed.  Set once, under a spinlock; boot_xid is not 0 when the rest is
- * there.
+ * Shared memory holds boot_xid, the next xid when this server first accepted
+ * writes (after start or promotion), and the transactions that were prepared
+ * then. These may still be pending, and shared memory does not contain what
+ * they changed. All of it is set once, under a spinlock; boot_xid is not 0
+ * when the rest is valid.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,10 +40,12 @@ typedef struct Prepared
 
 typedef struct CsSharedBoot
 {
-	pg_atomic_uint64 xid;		/* 0 until known, then constant; like the rest */
-	slock_t		lock;			/* who sets it */
+	pg_atomic_uint64 xid;		/* atomic; 0 until known, then constant, as
+								 * the rest */
+	slock_t		lock;			/* protects the setting */
 	int			n;
-	Prepared	prepared[FLEXIBLE_ARRAY_MEMBER];	/* max_prepared_transactions */
+	Prepared	prepared[FLEXIBLE_ARRAY_MEMBER];	/* max_prepared_transactions
+													 * elements */
 } CsSharedBoot;
 
 static CsSharedBoot *boot;
@@ -66,8 +69,8 @@ cs_snapshot_shmem_init(void)
 }
 
 /*
- * The next xid, without its lock: it only grows, and every xid that this
- * backend has met in a snapshot or a row is behind it already.
+ * The next xid, read without its lock.  It only grows, and it is greater than
+ * every xid that this backend has met in a snapshot or a row.
  */
 static uint64
 next_xid(void)
@@ -76,8 +79,8 @@ next_xid(void)
 }
 
 /*
- * Who is prepared now.  Whoever has ended before is seen to have by every snapshot
- * that is taken from now on.
+ * List the prepared transactions.  Each that ended before is seen as ended by
+ * every snapshot taken from now on.
  */
 static int
 list_prepared(Prepared *list)
@@ -89,7 +92,7 @@ list_prepared(Prepared *list)
 	{
 		PGPROC	   *proc = &PreparedXactProcs[i];
 
-		/* one that has ended may be left there; it is in no snapshot */
+		/* one that has ended may remain there; no snapshot contains it */
 		if (!TransactionIdIsNormal(proc->xid))
 			continue;
 		list[n].database = proc->databaseId;
@@ -100,9 +103,9 @@ list_prepared(Prepared *list)
 }
 
 /*
- * Before the snapshot is taken under which something is loaded that is to be
- * kept: a transaction that ends after the snapshot, and before we look who is
- * prepared, would be missed.
+ * Set boot_xid if that has not been done.  Must be called before taking a
+ * snapshot under which something is loaded that is to be kept: a transaction
+ * that ends between the snapshot and this call would be missed.
  */
 void
 cs_snapshot_boot(void)
@@ -126,14 +129,16 @@ cs_snapshot_boot(void)
 	pfree(list);
 }
 
-/* 0 while it is not known. */
+/*
+ * The next xid when this server first accepted writes; 0 if not known yet.
+ */
 uint64
 cs_snapshot_boot_xid(void)
 {
 	return pg_atomic_read_u64(&boot->xid);
 }
 
-/* For a normal xid of a transaction that has begun. */
+/* Widen a normal xid of a transaction that has begun. */
 uint64
 cs_snapshot_widen(TransactionId xid)
 {
@@ -146,9 +151,9 @@ cs_snapshot_widen(TransactionId xid)
 }
 
 /*
- * The xid that an entry carries for a row with this xmin: 0 when frozen.  A
- * frozen row keeps its old xmin in the header; read as a recent xid it could
- * at worst seem too new, which sends a reader to the table.
+ * xid that an entry carries for a row with this xmin, 0 if it is frozen.  A
+ * frozen row may retain its old xmin in the header.  Taken for a recent xid,
+ * it can only seem too new, which makes a reader use the table.
  */
 uint64
 cs_snapshot_row_xid(TransactionId xmin)
@@ -159,7 +164,7 @@ cs_snapshot_row_xid(TransactionId xmin)
 	return cs_snapshot_widen(xmin);
 }
 
-/* Does the snapshot see what this committed transaction did? */
+/* Whether the snapshot sees the changes of this committed transaction. */
 bool
 cs_snapshot_sees(Snapshot snapshot, uint64 xid)
 {
@@ -170,6 +175,9 @@ cs_snapshot_sees(Snapshot snapshot, uint64 xid)
 	return !XidInMVCCSnapshot((TransactionId) xid, snapshot);
 }
 
+/*
+ * Whether the xid was running, by binary search.
+ */
 static bool
 was_running(const CsSeen *seen, TransactionId xid)
 {
@@ -191,8 +199,8 @@ was_running(const CsSeen *seen, TransactionId xid)
 }
 
 /*
- * Does the snapshot see every transaction that was seen then, of those up to this
- * xid?
+ * Whether the snapshot sees every transaction that 'seen' did, among those up
+ * to the xid 'last'.
  */
 bool
 cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last)
@@ -211,6 +219,9 @@ cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last)
 	return true;
 }
 
+/*
+ * Whether the snapshot sees every transaction that 'seen' did.
+ */
 bool
 cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen)
 {
@@ -226,6 +237,9 @@ compare_xids(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/*
+ * Describe what the snapshot sees.  Palloc'd in the current context.
+ */
 CsSeen *
 cs_snapshot_seen(Snapshot snapshot)
 {
@@ -239,7 +253,10 @@ cs_snapshot_seen(Snapshot snapshot)
 	return seen;
 }
 
-/* Was it running when the snapshot was taken?  For a top-level xid. */
+/*
+ * Whether the transaction was running when the snapshot was taken.  For a
+ * top-level xid.
+ */
 static bool
 is_running(Snapshot snapshot, uint64 xid)
 {
@@ -252,9 +269,9 @@ is_running(Snapshot snapshot, uint64 xid)
 }
 
 /*
- * A transaction of this database that was prepared when the server started, and
- * that has not ended as far as the snapshot shows; 0: there is none.  Does not
- * throw, as it is asked under partition locks.
+ * A transaction of this database that was prepared at server start and has not
+ * ended according to the snapshot; 0 if there is none.  Does not throw: called
+ * under partition locks.
  */
 uint64
 cs_snapshot_waits_for(Snapshot fresh)
@@ -267,9 +284,9 @@ cs_snapshot_waits_for(Snapshot fresh)
 }
 
 /*
- * May what was loaded under this fresh snapshot be filled, with respect to
- * prepared transactions?  A prepared transaction stays in the ProcArray, so no
- * fresh snapshot's xmin passes its xid until somebody has finished it.
+ * Whether prepared transactions allow keeping what was loaded under this fresh
+ * snapshot.  A prepared transaction stays in the ProcArray, so the xmin of a
+ * fresh snapshot does not pass its xid before it is finished.
  */
 bool
 cs_snapshot_may_fill(Snapshot fresh, uint64 prepared_xid)

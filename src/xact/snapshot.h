@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * snapshot.h
- *		Which versions does a snapshot see?  In 64-bit xids, so that answers
- *		stay right across time.
+ *		Which row versions a snapshot sees, in terms of 64-bit xids, so that
+ *		the answers remain valid across time.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +11,11 @@
 
 #include "utils/snapshot.h"
 
-/* What is kept of the snapshot under which an absence was seen. */
+/* What is kept of a snapshot under which something was read. */
 typedef struct CsSeen
 {
 	uint64		xmax;
-	uint32		nxip;			/* running then, ascending */
+	uint32		nxip;			/* running then, in ascending order */
 	TransactionId xip[FLEXIBLE_ARRAY_MEMBER];
 } CsSeen;
 
