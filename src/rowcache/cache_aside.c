@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * cache_aside.c
- *		Cache aside: the application looks up, loads and fills.
+ *		Strategy cache_aside: the application looks up, loads and fills.
  *
- * cache.lookup() and cache.fill() do it by hand, cache.read() does the three
- * at once.  Several sessions that miss the same key each load it.
+ * cache.lookup() and cache.fill() do that in separate steps, cache.read() in
+ * one. Several sessions that miss the same key each load it.
  *
  *-------------------------------------------------------------------------
  */

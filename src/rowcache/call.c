@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * call.c
- *		What the SQL functions have in common.
+ *		Common parts of the SQL functions that take a table's row type.
  *
- * A function is called many times by one expression; what does not change
- * between the calls (table, binding, how each argument becomes a key value) is
- * kept in fn_extra and checked by one comparison.
+ * A function is called many times by one expression.  What stays the same
+ * between the calls (table, binding, conversion of each argument to a key
+ * value) is kept in fn_extra and validated by one comparison.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,14 +34,19 @@
 #include "store/queue.h"
 #include "testpoint.h"
 
-/* InvalidOid if it is no row type at all; asked by each statement. */
+/*
+ * Relation of a row type; InvalidOid for another type.  Called for each
+ * statement.
+ */
 static Oid
 relation_of(Oid rowtype)
 {
 	return OidIsValid(rowtype) ? lookup_type_cache(rowtype, 0)->typrelid : InvalidOid;
 }
 
-/* A name in the place of the row type is a frequent mistake. */
+/*
+ * Name of a table given instead of the row type, which is a frequent mistake.
+ */
 static const char *
 name_given(FunctionCallInfo fcinfo, Oid type)
 {
@@ -54,6 +59,9 @@ name_given(FunctionCallInfo fcinfo, Oid type)
 	return NULL;
 }
 
+/*
+ * Throw 42804: the first argument is not of a table's row type.
+ */
 cs_noreturn static void
 row_type_error(FunctionCallInfo fcinfo, Oid type)
 {
@@ -70,7 +78,7 @@ row_type_error(FunctionCallInfo fcinfo, Oid type)
 }
 
 /*
- * The table whose row type the first argument is of, or an error.
+ * Table whose row type the first argument has.  Throws 42804 if there is none.
  */
 Oid
 cs_call_relation(FunctionCallInfo fcinfo)
@@ -84,7 +92,7 @@ cs_call_relation(FunctionCallInfo fcinfo)
 }
 
 /*
- * What the calling statement sees.
+ * Snapshot of the calling statement.
  */
 Snapshot
 cs_call_snapshot(void)
@@ -92,6 +100,9 @@ cs_call_snapshot(void)
 	return ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
 }
 
+/*
+ * Prepare the conversion of the key arguments.
+ */
 static void
 prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 {
@@ -111,7 +122,7 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("VARIADIC key must be an array, not %s",
 							format_type_be(type))));
-		call->nargs = binding->nkeys;	/* counted when it is there */
+		call->nargs = binding->nkeys;	/* counted when the array is available */
 	}
 	else
 		call->nargs = PG_NARGS() - first_key;
@@ -128,6 +139,9 @@ prepare_args(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 	}
 }
 
+/*
+ * Set up the call for a binding.
+ */
 static void
 rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
 {
@@ -137,13 +151,16 @@ rebind(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsBinding *binding)
 	call->binding = binding;
 	prepare_args(call, fcinfo, first_key);
 	CS_TEST_POINT("after_prepare");
-	/* reading catalogues may have brought in that the table has changed */
+	/* reading catalogues may have processed an invalidation of the table */
 	call->generation = binding->retired ? 0 : generation;
 }
 
-/* ----- a table that changes before it is locked ----- */
+/* ----- tables that change before they are locked ----- */
 
-/* Not one that a view or a function has stored: those keep to the table. */
+/*
+ * Whether the call was written in the text of the statement.  One that a view
+ * or a function has stored refers to the table by OID.
+ */
 static bool
 is_written_by_name(FunctionCallInfo fcinfo)
 {
@@ -159,12 +176,15 @@ has_row(FunctionCallInfo fcinfo, int first_key)
 }
 
 /*
- * The plan that calls us may have been found valid before this transaction had a
- * lock on the table, and the table may have changed before it got one.  Where the
- * plan has the table as a relation (rowcache/plan.c) it is locked already; what is
- * left are expressions of PL/pgSQL, SQL functions that were inlined, and stored
- * expressions.  Go on with the table that the plan would have if it were made
- * anew, provided that it suits the expression as it is.
+ * Determine which table the call means, now that it is locked.
+ *
+ * The calling plan may have been found valid before this transaction had a
+ * lock on the table, and the table may have changed before the lock was
+ * granted.  If the plan has the table as a relation (plan.c), it was locked
+ * before.  This concerns expressions of PL/pgSQL, SQL functions that were
+ * inlined, and stored expressions.  The call continues with the table that the
+ * plan would have if it were made again, if that is compatible with the
+ * compiled expression; otherwise this throws 40001.
  */
 static void
 follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
@@ -176,7 +196,10 @@ follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 		return;
 	if (is_written_by_name(fcinfo) && cs_identity_successor(planned) != planned)
 	{
-		/* who waits for this one may have the other */
+		/*
+		 * release it first, since a transaction that waits for it may hold
+		 * the other one
+		 */
 		cs_relation_release(planned);
 		call->relid = cs_identity_successor(planned);
 		if (OidIsValid(call->relid))
@@ -190,6 +213,9 @@ follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 
 /* ----- calls ----- */
 
+/*
+ * Make the state kept in fn_extra.
+ */
 static CsCall *
 new_call(FunctionCallInfo fcinfo)
 {
@@ -203,6 +229,9 @@ new_call(FunctionCallInfo fcinfo)
 	return call;
 }
 
+/*
+ * Set up the call for the table's binding, and lock the table.
+ */
 static void
 bind(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 {
@@ -212,25 +241,26 @@ bind(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 }
 
 /*
- * Set up, or check what was set up before.  The key values begin with argument
- * number first_key (from 0); negative: the function takes none.
+ * Set up a call, or validate what was set up before.  The key values start
+ * with argument number first_key (from 0); negative if the function has none.
+ * Throws if the table is not attached.
  */
 CsCall *
 cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 {
 	CsCall	   *call = fcinfo->flinfo->fn_extra;
 
-	/* by the type as the plan knows it, before any news */
+	/* by the type that the plan has, before processing invalidations */
 	if (call == NULL)
 		call = new_call(fcinfo);
-	/* what the locks of a SELECT would do: see a REVOKE that has just ended */
+	/* as the locks of a SELECT: see a REVOKE that has just committed */
 	AcceptInvalidationMessages();
 	cs_binding_check_slots();
 	if (call->generation == cs_binding_generation && cs_binding_is_locked(call->binding))
 		return call;
 	if (!cs_relation_hold(call->relid))
 		follow_name(call, fcinfo, first_key);
-	/* what is attached is a table; if it is not, that may be why */
+	/* an attached relation is a table; otherwise report a wrong row type */
 	if (fcinfo->flinfo->fn_extra == NULL && cs_binding_get(call->relid) == NULL)
 		(void) cs_call_relation(fcinfo);
 	fcinfo->flinfo->fn_extra = call;
@@ -238,9 +268,7 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 	return call;
 }
 
-/*
- * Begin a read; the call goes on with the binding that the access has.
- */
+/* Begin a read, and continue with the binding that the access has found. */
 void
 cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsAccess *access)
 {
@@ -249,7 +277,7 @@ cs_call_access(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsAccess *a
 		rebind(call, fcinfo, first_key, access->binding);
 }
 
-/* The values in the array; false if one is NULL. */
+/* Take the values from the array; returns false if one is NULL. */
 static bool
 take_array(CsCall *call, Datum given, Datum **values)
 {
@@ -271,9 +299,7 @@ take_array(CsCall *call, Datum given, Datum **values)
 	return true;
 }
 
-/*
- * The key that was given; false if no row can have it.
- */
+/* Make the key from the arguments; returns false if no row can have it. */
 bool
 cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowkey)
 {
@@ -299,7 +325,8 @@ cs_call_key(CsCall *call, FunctionCallInfo fcinfo, int first_key, CsRowKey *rowk
 }
 
 /*
- * Have the executor compare what it expects with the shape of these rows.
+ * Make the executor compare the row type that it expects with that of these
+ * rows.
  */
 void
 cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
@@ -314,7 +341,8 @@ cs_call_set_shape(FunctionCallInfo fcinfo, TupleDesc tupdesc)
 }
 
 /*
- * The key of a row of the table; false if a column of it is NULL.
+ * Make the key of a row of the table; returns false if one of its columns is
+ * NULL.
  */
 bool
 cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
@@ -335,9 +363,7 @@ cs_call_row_key(const CsBinding *binding, HeapTupleHeader row, CsRowKey *rowkey)
 	return true;
 }
 
-/*
- * A hit in the last part of the entry's life has it reloaded meanwhile.
- */
+/* Request a reload if the entry is in the last part of its life. */
 void
 cs_call_refresh_if_due(const CsBinding *binding, const CsRowKey *rowkey,
 					   const CsAnswer *answer)

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * call.h
- *		What the SQL functions have in common: finding the table by the row
- *		type of their first argument, and making a key of their last ones.
+ *		Common parts of the SQL functions that take a table's row type: finding
+ *		the table by the type of the first argument, and making a key of the
+ *		last ones.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,15 +14,15 @@
 #include "relation/keyarg.h"
 #include "rowcache/access.h"
 
-/* Kept in fn_extra from one call to the next of the same expression. */
+/* Kept in fn_extra between the calls of one expression. */
 typedef struct CsCall
 {
 	Oid			relid;
-	uint64		generation;		/* of bindings, when this was set up */
+	uint64		generation;		/* cs_binding_generation when this was set up */
 	CsBinding  *binding;
-	int			nargs;			/* key values given */
-	bool		variadic;		/* as one array */
-	bool		foreign;		/* anybody's code may be run for them */
+	int			nargs;			/* number of key values */
+	bool		variadic;		/* given as one array */
+	bool		foreign;		/* converting them may run code of any role */
 	CsKeyArg	args[INDEX_MAX_KEYS];
 } CsCall;
 

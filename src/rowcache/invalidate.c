@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * invalidate.c
- *		cache.invalidate(): drop entries by hand.
+ *		SQL function cache.invalidate(): remove entries explicitly.
  *
- * Never needed for correctness while the triggers are in force; of use after
- * changes that PostgreSQL does not tell of, and with loader functions that
- * read more than the table.  Entries go at once, and whatever is filled before
- * this transaction ends goes with it.
+ * This is not needed for correctness while the triggers are in force.  It is
+ * useful after changes that PostgreSQL does not report, and for loader
+ * functions that read more than the table.  Entries are removed at once, and
+ * so is everything that is filled before this transaction ends.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +27,7 @@
 PG_FUNCTION_INFO_V1(cs_invalidate_table);
 PG_FUNCTION_INFO_V1(cs_invalidate_row);
 
-/* Whoever may change the table may make the cache forget it. */
+/* Throw 42501 unless the role may change the table. */
 static void
 check_privilege(const CsBinding *binding)
 {
@@ -37,6 +37,9 @@ check_privilege(const CsBinding *binding)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
 }
 
+/*
+ * cache.invalidate(relation)
+ */
 Datum
 cs_invalidate_table(PG_FUNCTION_ARGS)
 {
@@ -52,6 +55,9 @@ cs_invalidate_table(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
+/*
+ * cache.invalidate(row type, key)
+ */
 Datum
 cs_invalidate_row(PG_FUNCTION_ARGS)
 {

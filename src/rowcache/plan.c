@@ -1,27 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * plan.c
- *		Plans that name a table by its row type depend on the table.
+ *		Dependencies of plans on tables that they name by row type.
  *
- * cache.read(NULL::m, ...) names a type.  PostgreSQL makes a plan depend on the
- * relations in it, and a type is none: the plan would outlive any DDL, and be
- * executed while the table is being changed.  So the table is made a relation of
- * the statement when that has been analysed, an entry of its range table that
- * nothing refers to.  All that holds for a SELECT holds then: the table is locked
- * before the plan is looked at, and an invalidation has the statement analysed
- * again, which finds out anew what the name means.  The executor has the table
- * open as well, so that its own session cannot alter what a cursor is reading.
+ * cache.read(NULL::m, ...) names a type.  PostgreSQL makes a plan depend on
+ * the relations that it contains, but not on a row type's relation: the plan
+ * would survive DDL, and be executed while the table is being changed.  So
+ * after analysis the table is added to the statement as a relation, as a range
+ * table entry to which nothing refers.  Then everything that holds for a
+ * SELECT holds: the table is locked before the plan is examined, and an
+ * invalidation causes a new analysis, which looks up the name again.  The
+ * executor keeps the table open as well, so that its own session cannot alter
+ * what a cursor is reading.
  *
- * An expression of PL/pgSQL must not have a range table, or it would no longer be
- * one that is evaluated without a query.  Its dependency is a constant in a WITH
- * CHECK OPTION, of which a SELECT has none.  SQL functions that are inlined are
- * not analysed by themselves; planning adds what they name to the plan's
- * dependencies, and as the call of the function is planned again, their text is
- * analysed again.  In these two the table is locked when the function is called,
- * which sees to the rest (cs_call_begin).
+ * An expression of PL/pgSQL must not have a range table, because it would then
+ * no longer be evaluated without a query.  Its dependency is a constant in a
+ * WITH CHECK OPTION, of which a SELECT has none.  SQL functions that are
+ * inlined are not analysed as statements; planning adds what they name to the
+ * plan's dependencies, and since the function's call is planned again, its
+ * text is analysed again.  In these two cases the table is locked when the
+ * function is called (cs_call_begin).
  *
- * What a row type's name means is found out before the table is locked.  If news
- * of the table have come in meanwhile, the statement is analysed once more.
+ * The name of a row type is looked up before the table is locked.  If an
+ * invalidation of the table arrives in between, the statement is analysed once
+ * more.
+ *
+ * All state is local to the session.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,20 +67,26 @@ static post_parse_analyze_hook_type next_analyze_hook = NULL;
 static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_executor_start = NULL;
 
-/* The name of our entries in range tables. */
+/* Alias of our entries in range tables. */
 #define ENTRY_NAME	"*row type*"
 
-/* When a statement was last analysed, and when the present planning began. */
+/*
+ * cs_identity_time() of the last analysis, and of the start of the current
+ * planning.
+ */
 static uint64 last_analysis = 0;
 static uint64 planning_began = 0;
 static int	planning_depth = 0;
-static uint64 planning_generation = 0; /* an error leaves the depth as it is */
+static uint64 planning_generation = 0;	/* an error leaves the depth as it is */
 
-/* ----- is it a text of PL/pgSQL? ----- */
+/* ----- recognizing PL/pgSQL ----- */
 
 typedef void (*ParserSetup) (ParseState *pstate, void *expr);
 
-/* It looks at names before columns are looked for; the hook tells who does. */
+/*
+ * Whether the statement is analysed for PL/pgSQL, which is recognized by its
+ * hook.
+ */
 static bool
 is_plpgsql(const ParseState *pstate)
 {
@@ -87,7 +97,7 @@ is_plpgsql(const ParseState *pstate)
 	if (hook == NULL)
 	{
 		ParserSetup setup = (ParserSetup)
-			load_external_function("$libdir/plpgsql", "plpgsql_parser_setup", true, NULL);
+		load_external_function("$libdir/plpgsql", "plpgsql_parser_setup", true, NULL);
 		ParseState	other;
 
 		memset(&other, 0, sizeof(other));
@@ -97,9 +107,12 @@ is_plpgsql(const ParseState *pstate)
 	return pstate->p_pre_columnref_hook == hook;
 }
 
-/* ----- what does a statement name? ----- */
+/* ----- finding the relations ----- */
 
-/* A function of ours whose first argument says by its type which table is meant. */
+/*
+ * Whether the function belongs to the extension and identifies a table by the
+ * type of its first argument.
+ */
 static bool
 is_by_row_type(Oid function)
 {
@@ -117,7 +130,7 @@ is_by_row_type(Oid function)
 	return result;
 }
 
-/* InvalidOid: none. */
+/* Relation that a call names; InvalidOid if none. */
 static Oid
 relation_named(const FuncExpr *call)
 {
@@ -131,6 +144,9 @@ relation_named(const FuncExpr *call)
 	return get_typ_typrelid(rowtype);
 }
 
+/*
+ * Query tree walker that collects the relations.
+ */
 static bool
 find_calls(Node *node, void *arg)
 {
@@ -150,7 +166,10 @@ find_calls(Node *node, void *arg)
 	return expression_tree_walker(node, find_calls, arg);
 }
 
-/* Where the calls can be: the query itself, or what a utility statement has of one. */
+/*
+ * The part of a statement that can contain calls: the query, or that of a
+ * utility statement.
+ */
 static Node *
 content_of(const Query *query)
 {
@@ -161,6 +180,9 @@ content_of(const Query *query)
 	return (Node *) UtilityContainsQuery(query->utilityStmt);
 }
 
+/*
+ * Relations that a statement names by row type.
+ */
 static List *
 relations_named(const Query *query)
 {
@@ -171,20 +193,21 @@ relations_named(const Query *query)
 }
 
 /*
- * Looking at a text takes a fraction of what looking at the query takes.  An
- * identifier that is written in code points (U&"...") can be any.
+ * Whether the text may name the schema.  Scanning the text costs a fraction of
+ * walking the query.  An identifier written with code points (U&"...") can be
+ * any.
  */
 static bool
 mentions_cache(const char *text, int len)
 {
 	for (int i = 0; i + 5 <= len; i++)
 		if ((text[i] | 0x20) == 'c' && (text[i + 1] | 0x20) == 'a' &&
-			pg_strncasecmp(text + i, "cache", 5) == 0)
+			pg_strncasecmp(text +i, "cache", 5) == 0)
 			return true;
 	return memchr(text, '&', len) != NULL;
 }
 
-/* Can our functions be called by their bare names? */
+/* Whether our functions can be called without the schema's name. */
 static bool
 is_in_path(void)
 {
@@ -204,7 +227,7 @@ is_in_path(void)
 	return n > lengthof(schemas);
 }
 
-/* False: it does not.  Most statements. */
+/* Whether the statement may name relations by row type.  Most do not. */
 static bool
 may_name_relations(const ParseState *pstate, const Query *query)
 {
@@ -214,13 +237,17 @@ may_name_relations(const ParseState *pstate, const Query *query)
 	if (text == NULL)
 		return true;
 	if (query->stmt_location > 0)
-		text += query->stmt_location;
+		text	  +=query->stmt_location;
+
 	len = query->stmt_location >= 0 && query->stmt_len > 0 ? query->stmt_len : strlen(text);
 	return mentions_cache(text, len) || is_in_path();
 }
 
-/* ----- dependencies of a statement ----- */
+/* ----- adding dependencies ----- */
 
+/*
+ * Whether a relation is one that statements lock.
+ */
 static bool
 is_lockable(Oid relid)
 {
@@ -237,7 +264,9 @@ is_entry(const RangeTblEntry *entry)
 		strcmp(entry->alias->aliasname, ENTRY_NAME) == 0;
 }
 
-/* EXPLAIN's query comes by twice. */
+/*
+ * Whether there is an entry already.  The query of EXPLAIN is processed twice.
+ */
 static bool
 has_entry(const Query *query, Oid relid)
 {
@@ -253,6 +282,9 @@ has_entry(const Query *query, Oid relid)
 	return false;
 }
 
+/*
+ * Add a range table entry.
+ */
 static void
 add_entry(Query *query, Oid relid)
 {
@@ -278,6 +310,9 @@ relation_constant(Oid relid)
 							  ObjectIdGetDatum(relid), false, true);
 }
 
+/*
+ * Add a constant to a SELECT that is an expression.
+ */
 static void
 add_constant(Query *query, Oid relid)
 {
@@ -290,8 +325,8 @@ add_constant(Query *query, Oid relid)
 }
 
 /*
- * A CALL has nothing but expressions.  The argument becomes the result of a CASE
- * about a constant, which planning takes away again.
+ * Add a constant to a CALL, which consists of expressions only: the argument
+ * becomes the result of a CASE about the constant, which planning removes.
  */
 static Node *
 with_constant(Node *row, Oid relid)
@@ -313,6 +348,9 @@ with_constant(Node *row, Oid relid)
 	return (Node *) choice;
 }
 
+/*
+ * Expression tree walker that adds the constants of a CALL.
+ */
 static bool
 add_constants(Node *node, void *arg)
 {
@@ -329,7 +367,7 @@ add_constants(Node *node, void *arg)
 	return expression_tree_walker(node, add_constants, arg);
 }
 
-/* As PL/pgSQL asks whether it is one. */
+/* Whether PL/pgSQL would regard it as a simple expression. */
 static bool
 is_expression(const ParseState *pstate, const Query *query)
 {
@@ -337,6 +375,9 @@ is_expression(const ParseState *pstate, const Query *query)
 		query->rtable == NIL && query->cteList == NIL && !query->hasSubLinks;
 }
 
+/*
+ * Make the statement depend on the relations.
+ */
 static void
 depend_on(const ParseState *pstate, Node *content, List *relids)
 {
@@ -362,7 +403,7 @@ depend_on(const ParseState *pstate, Node *content, List *relids)
 	}
 }
 
-/* ----- analysing a statement again ----- */
+/* ----- analysing again ----- */
 
 static bool
 is_utility(const Node *raw)
@@ -382,7 +423,7 @@ is_utility(const Node *raw)
 	}
 }
 
-/* The statement that a utility statement has analysed by itself; NULL: none. */
+/* The statement that a utility statement analyses itself; NULL if none. */
 static Node *
 part_of(Node *utility)
 {
@@ -399,6 +440,10 @@ part_of(Node *utility)
 	}
 }
 
+/*
+ * Parse the text again and find the statement in it; NULL if that is not
+ * possible.
+ */
 static RawStmt *
 find_statement(const ParseState *pstate, const Query *query)
 {
@@ -408,7 +453,7 @@ find_statement(const ParseState *pstate, const Query *query)
 	if (is_plpgsql(pstate))
 		mode = ((PLpgSQL_expr *) pstate->p_ref_hook_state)->parseMode;
 	else if (pstate->p_pre_columnref_hook != NULL)
-		return NULL;			/* of a language that we do not know */
+		return NULL;			/* of an unknown language */
 	foreach(lc, raw_parser(pstate->p_sourcetext, mode))
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, lc);
@@ -422,6 +467,10 @@ find_statement(const ParseState *pstate, const Query *query)
 	return NULL;
 }
 
+/*
+ * Analyse the statement again, in place; returns false if that is not
+ * possible.
+ */
 static bool
 analyze_again(ParseState *old, Query *query)
 {
@@ -450,9 +499,9 @@ analyze_again(ParseState *old, Query *query)
 /* ----- locks ----- */
 
 /*
- * A composite type is not kept locked.  The executor looks its columns up by opening it,
- * which may have to wait for another session that drops it: wait here, where its name
- * can be looked up again.
+ * Whether a composite type is gone.  It is not kept locked.  The executor
+ * opens it to look up its columns, which may wait for another session that
+ * drops it; so wait here, where its name can be looked up again.
  */
 static bool
 is_gone(Oid relid)
@@ -462,7 +511,10 @@ is_gone(Oid relid)
 	return !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
 }
 
-/* Lock the tables; can what their names, or columns, were taken for be outdated? */
+/*
+ * Lock the tables.  Returns whether an invalidation arrived, so that the names
+ * may mean other tables or columns.
+ */
 static bool
 lock_named(List *relids, List **locked)
 {
@@ -501,12 +553,13 @@ note_identities(List *relids)
 
 	foreach(lc, relids)
 		if (is_lockable(lfirst_oid(lc)))
-			cs_identity_note(lfirst_oid(lc));
+		cs_identity_note(lfirst_oid(lc));
 }
 
 /*
- * Lock what the statement names, and see that it is what it names.  What it named
- * before is not kept locked, as others may wait for that who have the new one.
+ * Lock the tables that the statement names, and analyse again until it names
+ * these.  Tables that it named before are unlocked, because a transaction that
+ * holds the new one may wait for them.
  */
 static List *
 settle(ParseState *pstate, Query *query)
@@ -526,6 +579,9 @@ settle(ParseState *pstate, Query *query)
 	return relids;
 }
 
+/*
+ * Hook of post_parse_analyze_hook.
+ */
 static void
 analyzed(ParseState *pstate, Query *query, JumbleState *jumble)
 {
@@ -544,8 +600,8 @@ analyzed(ParseState *pstate, Query *query, JumbleState *jumble)
 /* ----- planning ----- */
 
 /*
- * What is named in the text of a function that is inlined has not been locked when
- * that was analysed, just now.
+ * Lock a relation during planning.  One named in the text of an inlined
+ * function was not locked when that text was analysed.
  */
 static void
 check_planned(const FuncExpr *call, Oid relid)
@@ -558,7 +614,10 @@ check_planned(const FuncExpr *call, Oid relid)
 	cs_identity_note(relid);
 }
 
-/* For every call of our functions that there is in a plan. */
+/*
+ * Support function of our functions, called for each call in a plan: adds the
+ * dependency.
+ */
 Datum
 cs_plan_support(PG_FUNCTION_ARGS)
 {
@@ -579,6 +638,9 @@ cs_plan_support(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(NULL);
 }
 
+/*
+ * Hook of planner_hook.
+ */
 static PlannedStmt *
 plan_statement(Query *query, const char *text, int options, ParamListInfo params)
 {
@@ -601,7 +663,10 @@ plan_statement(Query *query, const char *text, int options, ParamListInfo params
 
 /* ----- execution ----- */
 
-/* Open what the statement names, which keeps DDL of this session out. */
+/*
+ * Hook of ExecutorStart_hook: open the relations that the statement names,
+ * which keeps DDL of this session out.
+ */
 static void
 executor_start(QueryDesc *query, int eflags)
 {

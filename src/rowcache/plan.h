@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * plan.h
- *		Plans that name a table by its row type depend on the table.
+ *		Dependencies of plans on tables that they name by row type.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *		How far a running cache.warm() is.
+ *		Progress of cache.warm(), for the view cache.progress.
  *
- * Shared: one place for each process that can run one, found by the number of
- * its PGPROC.  Only that process writes there, and all fields are protected by
- * the place's spinlock; it is held for the copying of a few words.
+ * Shared memory holds one record for each process that can run it, indexed by
+ * the number of its PGPROC.  A record is written only by its process.  All
+ * fields are protected by the record's spinlock, which is held while a few
+ * words are copied.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +31,7 @@ PG_FUNCTION_INFO_V1(cs_warm_progress);
 
 typedef struct Progress
 {
-	int			pid;			/* 0: nothing is running */
+	int			pid;			/* 0 if nothing is running */
 	Oid			database;
 	Oid			role;
 	Oid			relation;
@@ -49,7 +50,7 @@ typedef struct CsSharedProgress
 
 static CsSharedProgress *places;
 
-/* Ordinary backends come first among the PGPROCs. */
+/* Number of records, one for each PGPROC of an ordinary backend. */
 static int
 n_places(void)
 {
@@ -76,7 +77,7 @@ cs_progress_shmem_init(void)
 		SpinLockInit(&places[i].mutex);
 }
 
-/* ----- the one who works ----- */
+/* ----- reporting ----- */
 
 static CsSharedProgress *
 my_place(void)
@@ -87,6 +88,9 @@ my_place(void)
 	return &places[n];
 }
 
+/*
+ * Write this process's record.
+ */
 static void
 set_progress(const Progress *progress)
 {
@@ -97,6 +101,9 @@ set_progress(const Progress *progress)
 	SpinLockRelease(&place->mutex);
 }
 
+/*
+ * Start reporting; 'total' is an estimate, 0 if unknown.
+ */
 void
 cs_progress_start(Oid relation, const char *phase, int64 total)
 {
@@ -113,7 +120,10 @@ cs_progress_start(Oid relation, const char *phase, int64 total)
 	set_progress(&progress);
 }
 
-/* Nobody else writes to it, so it may be read without the lock here. */
+/*
+ * Report a new phase.  This process is the only writer, so it reads without
+ * the lock.
+ */
 void
 cs_progress_phase(const char *phase)
 {
@@ -123,9 +133,7 @@ cs_progress_phase(const char *phase)
 	set_progress(&progress);
 }
 
-/*
- * So many rows more have been looked at, and so many of them filled.
- */
+/* Report that so many more rows were visited, and so many of them filled. */
 void
 cs_progress_advance(int64 rows, int64 filled)
 {
@@ -137,7 +145,7 @@ cs_progress_advance(int64 rows, int64 filled)
 }
 
 /*
- * Idempotent, and safe in error cleanup and at exit.
+ * Stop reporting.  Idempotent; safe in error cleanup and at exit.
  */
 void
 cs_progress_end(void)
@@ -147,7 +155,7 @@ cs_progress_end(void)
 	set_progress(&nothing);
 }
 
-/* ----- those who watch ----- */
+/* ----- viewing ----- */
 
 enum
 {
@@ -161,7 +169,10 @@ enum
 	Natts_progress
 };
 
-/* As the pg_stat_progress views: of others' sessions no more than the pid. */
+/*
+ * As the pg_stat_progress views: a role sees only the pid of other roles'
+ * sessions.
+ */
 static bool
 may_see(Oid role)
 {
@@ -189,6 +200,9 @@ put_row(ReturnSetInfo *rsinfo, const Progress *progress)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/*
+ * The function behind cache.progress.
+ */
 Datum
 cs_warm_progress(PG_FUNCTION_ARGS)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress.h
- *		How far a running cache.warm() is; shown by cache.progress.
+ *		Progress of cache.warm(), for the view cache.progress.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,6 @@
 extern Size cs_progress_shmem_size(void);
 extern void cs_progress_shmem_init(void);
 
-/* 'total' is an estimate, 0 when nothing is known */
 extern void cs_progress_start(Oid relation, const char *phase, int64 total);
 extern void cs_progress_phase(const char *phase);
 extern void cs_progress_advance(int64 rows, int64 filled);

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * read.c
- *		cache.read(), and its three parts for those who want them singly:
- *		cache.lookup() and cache.fill().
+ *		SQL function cache.read(), and its parts cache.lookup() and
+ *		cache.fill().
  *
- * A lookup that misses notes a lease in the session: the token of a fill to
- * come.  cache.fill() redeems it.  The row that it is given is compared with
- * the table's, read under a snapshot newer than the lease, so that a fill can
- * never put into the cache what the table does not hold.
+ * A lookup that misses records a lease in the session: the token for a later
+ * fill.  cache.fill() uses the lease.  It compares the given row with the
+ * table's, read under a snapshot newer than the lease, so that a fill can
+ * never put a row into the cache that the table does not contain.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,8 +37,9 @@ PG_FUNCTION_INFO_V1(cs_fill);
 /* ----- read ----- */
 
 /*
- * The key comes first: making it may run anybody's code, and whether the cache can
- * be used is to be said of what there is afterwards.  False: no row can have it.
+ * Make the key, then begin the access.  Making the key may run code of any
+ * role, so whether the cache can be used must be determined afterwards.
+ * Returns false if no row can have the key.
  */
 static bool
 begin_access(CsCall *call, FunctionCallInfo fcinfo, CsAccess *access, CsRowKey *rowkey)
@@ -52,7 +53,7 @@ begin_access(CsCall *call, FunctionCallInfo fcinfo, CsAccess *access, CsRowKey *
 	return made;
 }
 
-/* False: the key is one that no row can have. */
+/* Read a row; returns false if no row can have the key. */
 static bool
 read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 {
@@ -74,6 +75,9 @@ read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 	return true;
 }
 
+/*
+ * cache.read(row type, key)
+ */
 Datum
 cs_read(PG_FUNCTION_ARGS)
 {
@@ -85,7 +89,9 @@ cs_read(PG_FUNCTION_ARGS)
 	PG_RETURN_HEAPTUPLEHEADER(answer.row);
 }
 
-/* Who forgets the key, or knows a cache whose read() wants nothing else. */
+/*
+ * cache.read() without a key, which is always an error.
+ */
 Datum
 cs_read_without_key(PG_FUNCTION_ARGS)
 {
@@ -100,7 +106,10 @@ cs_read_without_key(PG_FUNCTION_ARGS)
 
 /* ----- lookup and fill ----- */
 
-/* By hand there is no more than the cached row, which is not all there is. */
+/*
+ * Refuse tables whose answers are more than the cached row, so that only
+ * cache.read() can compute them.
+ */
 static void
 refuse_by_hand(const CsBinding *binding)
 {
@@ -113,11 +122,11 @@ refuse_by_hand(const CsBinding *binding)
 			 errhint("Use cache.read().")));
 }
 
-#define MAX_LEASES	1024		/* of a session; the oldest goes */
+#define MAX_LEASES	1024		/* per session; the oldest is dropped */
 
 typedef struct Lease
 {
-	Oid			relid;			/* InvalidOid: free */
+	Oid			relid;			/* InvalidOid if free */
 	uint64		hash;
 	uint64		epoch;
 	CsToken		token;
@@ -135,6 +144,9 @@ find_lease(Oid relid, uint64 hash)
 	return NULL;
 }
 
+/*
+ * Record a lease for the key, if it can be filled.
+ */
 static void
 note_lease(const CsAccess *access, uint64 hash)
 {
@@ -156,6 +168,9 @@ note_lease(const CsAccess *access, uint64 hash)
 	lease->token = token;
 }
 
+/*
+ * cache.lookup(row type, key)
+ */
 Datum
 cs_lookup(PG_FUNCTION_ARGS)
 {
@@ -185,7 +200,7 @@ cs_lookup(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* Is this row, to the last bit, what the table holds under 'fresh'? */
+/* Whether the row is identical, in its image, to the table's under 'fresh'. */
 static bool
 is_tables_row(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row,
 			  Snapshot fresh, CsLoaded *loaded)
@@ -196,6 +211,9 @@ is_tables_row(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row,
 									  HeapTupleHeaderGetDatum(loaded->row)));
 }
 
+/*
+ * Fill a row with the token of its lease; returns whether it was filled.
+ */
 static bool
 redeem(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row)
 {
@@ -221,6 +239,9 @@ redeem(CsAccess *access, const CsRowKey *rowkey, HeapTupleHeader row)
 	return filled;
 }
 
+/*
+ * cache.fill(row)
+ */
 Datum
 cs_fill(PG_FUNCTION_ARGS)
 {

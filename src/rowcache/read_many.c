@@ -1,20 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * read_many.c
- *		cache.read_many(): the rows of many keys in one pass.
+ *		SQL function cache.read_many(): the rows of many keys.
  *
- * Each key is answered exactly as cache.read() would answer it.  The keys are
- * taken in batches; of each, those that miss are loaded with one query:
+ * Each key is answered as cache.read() would.  The keys are processed in
+ * batches; of each batch, those that miss are loaded with one query:
  *
- *		missed	no usable entry: tokens for all, then one fresh snapshot,
- *				then the query; what it finds is kept
- *		direct	not to be answered or not to be kept by the cache, or found
- *				under the fresh snapshot to be newer than the caller's: one
- *				more query, under the caller's snapshot
+ *		missed	no usable entry: take all tokens, then one fresh snapshot, then
+ *				run the query; its rows are kept
+ *		direct	cannot be answered or kept by the cache, or found under the
+ *				fresh snapshot to be newer than the caller's: one more query,
+ *				under the caller's snapshot
  *
- * Until something has to be loaded nothing is locked, and a change of the
- * table's shape is noticed at the first lock.  All starts anew then, so that
- * the rows returned are all of one shape.
+ * Nothing is locked until something must be loaded, and a change of the
+ * table's shape is noticed at the first lock.  Then everything starts again,
+ * so that the returned rows are all of one shape.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,21 +52,22 @@ typedef struct KeyReader
 {
 	MemoryContext context;
 	bool		records;		/* an element is a row of the key's values */
-	bool		literals;		/* or the text of one */
+	bool		literals;		/* or the text of such a row */
 	FmgrInfo	record_in;
-	int32		literal_typmod; /* of such a row */
-	Oid			rowtype;		/* what tupdesc is of */
+	int32		literal_typmod; /* typmod of such a row */
+	Oid			rowtype;		/* type of tupdesc */
 	int32		rowtypmod;
-	TupleDesc	tupdesc;		/* of the record last seen; NULL: none yet */
-	bool		prepared;		/* attnum and args are for it, and the table */
-	AttrNumber	attnum[INDEX_MAX_KEYS]; /* of the values in it */
+	TupleDesc	tupdesc;		/* of the last record; NULL if none */
+	bool		prepared;		/* attnum and args are set for tupdesc and the
+								 * table */
+	AttrNumber	attnum[INDEX_MAX_KEYS]; /* of the key's values in the record */
 	CsKeyArg	args[INDEX_MAX_KEYS];
 } KeyReader;
 
 typedef struct Many
 {
 	FunctionCallInfo fcinfo;
-	Oid			element_type;	/* unknown: cstrings, of a literal */
+	Oid			element_type;	/* UNKNOWNOID for the cstrings of a literal */
 	Datum	   *elements;
 	bool	   *nulls;
 	int			nelements;
@@ -79,22 +80,26 @@ typedef struct Many
 	KeyReader	reader;
 } Many;
 
-/* All arrays but these keys' are lists of numbers of keys. */
+/* The keys of a batch; the int arrays are lists of indexes of keys. */
 typedef struct Batch
 {
 	int			n;
-	CsRowKey   *keys;			/* point into themselves: stay in place */
-	HeapTupleHeader *rows;		/* the answers; NULL: none */
+	CsRowKey   *keys;			/* contain pointers into themselves, so they
+								 * must not be moved */
+	HeapTupleHeader *rows;		/* the answers; NULL if there is no row */
 	CsReason   *reasons;
 	int		   *missed;
 	int			nmissed;
-	CsToken    *tokens;			/* of the missed */
+	CsToken    *tokens;			/* of the missed keys */
 	int		   *direct;
 	int			ndirect;
 } Batch;
 
-/* ----- keys from the array ----- */
+/* ----- making keys ----- */
 
+/*
+ * Throw 42804: an element is not a row of key values.
+ */
 cs_noreturn static void
 not_a_row_error(const CsBinding *binding)
 {
@@ -112,7 +117,7 @@ is_text(Oid type)
 	return type == UNKNOWNOID || type == TEXTOID || type == VARCHAROID;
 }
 
-/* A row type for the texts of rows. */
+/* Prepare for elements that are texts of rows. */
 static void
 begin_literals(KeyReader *reader, const CsBinding *binding)
 {
@@ -125,6 +130,9 @@ begin_literals(KeyReader *reader, const CsBinding *binding)
 	fmgr_info_cxt(F_RECORD_IN, &reader->record_in, reader->context);
 }
 
+/*
+ * Determine how elements become keys.
+ */
 static void
 begin_keys(Many *many)
 {
@@ -143,21 +151,24 @@ begin_keys(Many *many)
 	if (binding->nkeys > 1)
 		not_a_row_error(binding);
 	cs_keyarg_prepare(binding, 0, many->element_type, true, &reader->args[0],
-					   reader->context);
+					  reader->context);
 }
 
-/* Records of an array may differ in type, but hardly ever do. */
+/*
+ * Prepare for records of this type.  Records of one array may differ in type,
+ * but rarely do.
+ */
 static void
 prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 typmod)
 {
 	MemoryContext old;
 	int			n = 0;
 	bool		known = reader->tupdesc != NULL && reader->rowtype == rowtype &&
-		reader->rowtypmod == typmod;
+	reader->rowtypmod == typmod;
 
 	if (known && reader->prepared)
 		return;
-	/* as it was when the array was taken, whatever casts do to the type */
+	/* as it was when the array was read, whatever casts do to the type */
 	if (!known)
 	{
 		old = MemoryContextSwitchTo(reader->context);
@@ -178,8 +189,8 @@ prepare_record(KeyReader *reader, const CsBinding *binding, Oid rowtype, int32 t
 		cs_keyarg_count_error(binding, n);
 	for (int i = 0; i < n; i++)
 		cs_keyarg_prepare(binding, i,
-						   TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
-						   false, &reader->args[i], reader->context);
+						  TupleDescAttr(reader->tupdesc, reader->attnum[i] - 1)->atttypid,
+						  false, &reader->args[i], reader->context);
 	reader->prepared = true;
 }
 
@@ -199,6 +210,9 @@ take_record(Many *many, Datum element)
 													 reader->literal_typmod));
 }
 
+/*
+ * Make a key from a record; returns false if no row can have it.
+ */
 static bool
 key_from_record(Many *many, Datum element, CsRowKey *rowkey)
 {
@@ -222,7 +236,7 @@ key_from_record(Many *many, Datum element, CsRowKey *rowkey)
 	return cs_keyarg_key(binding, reader->args, given, many->access.snapshot, rowkey);
 }
 
-/* False: no row can have this key. */
+/* Make a key; returns false if no row can have it. */
 static bool
 make_key(Many *many, int element, CsRowKey *rowkey)
 {
@@ -233,9 +247,12 @@ make_key(Many *many, int element, CsRowKey *rowkey)
 	if (many->reader.records)
 		return key_from_record(many, given, rowkey);
 	return cs_keyarg_key(many->access.binding, many->reader.args, &given,
-							many->access.snapshot, rowkey);
+						 many->access.snapshot, rowkey);
 }
 
+/*
+ * Make the keys of a batch.
+ */
 static Batch *
 make_batch(Many *many, int first, int n)
 {
@@ -253,8 +270,11 @@ make_batch(Many *many, int first, int n)
 	return batch;
 }
 
-/* ----- answers ----- */
+/* ----- answering ----- */
 
+/*
+ * Look up all keys.
+ */
 static void
 look_up(Many *many, Batch *batch)
 {
@@ -279,7 +299,10 @@ look_up(Many *many, Batch *batch)
 	access->bypass = many->bypass;
 }
 
-/* Take tokens, and sort out what could not be kept. */
+/*
+ * Take a token for each missed key; those that could not be kept become
+ * direct.
+ */
 static void
 take_tokens(Many *many, Batch *batch)
 {
@@ -312,6 +335,9 @@ take_tokens(Many *many, Batch *batch)
 	batch->nmissed = n;
 }
 
+/*
+ * Load the rows of some keys under a snapshot.
+ */
 static CsLoaded *
 load(Many *many, Batch *batch, const int *which, int n, Snapshot snapshot)
 {
@@ -325,6 +351,9 @@ load(Many *many, Batch *batch, const int *which, int n, Snapshot snapshot)
 	return loaded;
 }
 
+/*
+ * Load the missed keys under a fresh snapshot, and fill.
+ */
 static void
 load_missed(Many *many, Batch *batch)
 {
@@ -356,6 +385,9 @@ load_missed(Many *many, Batch *batch)
 	UnregisterSnapshot(fresh);
 }
 
+/*
+ * Load the direct keys under the caller's snapshot.
+ */
 static void
 load_direct(Many *many, Batch *batch)
 {
@@ -368,7 +400,10 @@ load_direct(Many *many, Batch *batch)
 		batch->rows[batch->direct[j]] = loaded[j].row;
 }
 
-/* False: the table has changed, begin again. */
+/*
+ * Answer a batch with queries for many keys; returns false if the table has
+ * changed.
+ */
 static bool
 answer_together(Many *many, Batch *batch)
 {
@@ -386,6 +421,9 @@ answer_together(Many *many, Batch *batch)
 	return true;
 }
 
+/*
+ * Answer a batch key by key; returns false if the table has changed.
+ */
 static bool
 answer_singly(Many *many, Batch *batch)
 {
@@ -403,8 +441,11 @@ answer_singly(Many *many, Batch *batch)
 	return true;
 }
 
-/* ----- all of it ----- */
+/* ----- the whole array ----- */
 
+/*
+ * Begin, or begin again.
+ */
 static void
 begin_pass(Many *many)
 {
@@ -420,13 +461,16 @@ begin_pass(Many *many)
 	begin_keys(many);
 }
 
+/*
+ * Answer one batch; returns false if the table has changed.
+ */
 static bool
 read_batch(Many *many, int first, int n)
 {
 	Batch	   *batch = make_batch(many, first, n);
 	CsBinding  *binding = many->access.binding;
 
-	/* casts may have run anything */
+	/* casts may have run any code */
 	cs_access_begin(&many->access, binding, cs_call_snapshot());
 	if (many->access.binding != binding)
 		return false;
@@ -445,6 +489,9 @@ read_batch(Many *many, int first, int n)
 	return true;
 }
 
+/*
+ * Answer all batches; returns false if the table has changed.
+ */
 static bool
 read_all(Many *many)
 {
@@ -463,7 +510,7 @@ read_all(Many *many)
 	return ok;
 }
 
-/* What an untyped literal says becomes clear with the table's key. */
+/* Take the elements of an untyped literal, whose type follows from the key. */
 static void
 take_literal(Many *many, char *literal)
 {
@@ -478,6 +525,9 @@ take_literal(Many *many, char *literal)
 			many->elements[i] = CStringGetDatum(TextDatumGetCString(many->elements[i]));
 }
 
+/*
+ * Take the elements of an array.
+ */
 static void
 take_array(Many *many, Oid type, Datum given)
 {
@@ -516,6 +566,9 @@ begin_many(Many *many, FunctionCallInfo fcinfo)
 												ALLOCSET_DEFAULT_SIZES);
 }
 
+/*
+ * cache.read_many(row type, keys)
+ */
 Datum
 cs_read_many(PG_FUNCTION_ARGS)
 {

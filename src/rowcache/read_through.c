@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * read_through.c
- *		Read through: the cache owns loading.
+ *		Strategy read_through: the cache loads missing rows.
  *
- * One session loads a key and the others that miss it wait.  With a loader
- * function or refresh-ahead if the table was attached so; both are handled
- * where loading is, for every strategy alike.
+ * One session loads a key, and the others that miss it wait.  A loader
+ * function and refresh-ahead are implemented where loading is, for all
+ * strategies.
  *
  *-------------------------------------------------------------------------
  */

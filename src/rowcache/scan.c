@@ -1,25 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * scan.c
- *		cache.read() in FROM: a custom scan instead of a function scan.
+ *		A custom scan for cache.read() in FROM.
  *
- * A function scan puts the row into a tuplestore and reads it back, and makes a
- * new tuplestore for each row of a LATERAL join.  That costs several times what
- * the read does.  Here the call is evaluated like any other expression, and the
- * columns that are wanted are taken out of the row that it returns.
+ * A function scan puts the row into a tuplestore and reads it back, and makes
+ * a new tuplestore for each row of a LATERAL join, which costs several times
+ * as much as the read.  This node evaluates the call like any other
+ * expression, and takes the required columns from the row.
  *
- * What the query means is the same: one row, of NULLs when there is none, and
- * the same row until a parameter of the call changes.  Where the row is wanted
- * as a whole (FROM cache.read(...) r, and then r itself) the function scan stays,
- * as the executor makes the row of NULLs that it gives then.
+ * The semantics are those of a function scan: one row, of NULLs if there is
+ * none, and the same row until a parameter of the call changes.  If the row is
+ * required as a whole (FROM cache.read(...) r, and then r itself), the
+ * function scan is used, because the executor makes the row of NULLs that it
+ * then yields.
  *
- * The node does not go through ExecScan().  In an EvalPlanQual recheck that
- * gives a node without a relation what its recheck method has put into the slot
- * (before 15.15, 16.11, 17.7 and 18.1 also in a sublink, to which the recheck
- * does not reach).  This node has nothing to recheck: a recheck in which it is
- * executed at all wants the row for the parameters of that recheck.  A scan that
- * a recheck would have to repeat has a row mark; that wants the row as a whole,
- * so it is a function scan.
+ * The node does not use ExecScan().  In an EvalPlanQual recheck that gives a
+ * node without a relation what its recheck method has put into the slot
+ * (before 15.15, 16.11, 17.7 and 18.1 also in a sublink, which the recheck
+ * does not reach).  This node has nothing to recheck: if a recheck executes it
+ * at all, it wants the row for the recheck's parameters.  A scan that a
+ * recheck would have to repeat has a row mark; that requires the row as a
+ * whole, so it is a function scan.
  *
  *-------------------------------------------------------------------------
  */
@@ -54,26 +55,27 @@ typedef struct ReadScan
 {
 	CustomScanState custom;
 	ExprState  *call;
-	Bitmapset  *params;			/* which the call depends on */
-	MemoryContext context;		/* of a row after the first one */
-	Datum	   *row;			/* its columns, those of the slot */
+	Bitmapset  *params;			/* on which the call depends */
+	MemoryContext context;		/* of each row after the first */
+	Datum	   *row;			/* its columns, as in the slot */
 	bool	   *row_nulls;
-	bool		have_row;		/* for another scan */
-	bool		done;			/* it has been returned */
+	bool		have_row;		/* kept for a rescan */
+	bool		done;			/* it was returned */
 
-	/* the row type as it was when last looked at */
+	/* the row type when it was last examined */
 	TypeCacheEntry *type;
 	uint64		identifier;
-	bool		all;			/* all columns, in their order */
+	bool		all;			/* all columns, in order */
 	int			ncolumns;
-	AttrNumber *columns;		/* of the row, for each of the slot */
+	AttrNumber *columns;		/* column of the row for each column of the
+								 * slot */
 	Datum	   *values;			/* of all columns */
 	bool	   *nulls;
 } ReadScan;
 
 /* ----- planning ----- */
 
-/* FROM cache.read(...), and nothing else about it? */
+/* Whether the entry is cache.read(...) without anything else. */
 static bool
 is_read_alone(const RangeTblEntry *rte)
 {
@@ -89,6 +91,9 @@ is_read_alone(const RangeTblEntry *rte)
 		function->funccolnames == NIL && cs_catalog_is_function(call->funcid, "cs_read");
 }
 
+/*
+ * Whether the row is required as a whole.
+ */
 static bool
 wants_whole_row(const RelOptInfo *rel)
 {
@@ -104,8 +109,8 @@ wants_whole_row(const RelOptInfo *rel)
 static const CustomScanMethods scan_methods;
 
 /*
- * Each column of the row that is wanted, once, in order.  What is computed from
- * them on top of the scan is not known yet; its columns are in the target.
+ * Each required column of the row, once, in order.  Expressions computed from
+ * them above the scan are not known yet; their columns are in the target.
  */
 static List *
 columns_of(const RelOptInfo *rel, List *clauses)
@@ -121,21 +126,24 @@ columns_of(const RelOptInfo *rel, List *clauses)
 
 	foreach(lc, vars)
 		if (lfirst_node(Var, lc)->varno == relid)
-			seen = bms_add_member(seen, lfirst_node(Var, lc)->varattno);
+		seen = bms_add_member(seen, lfirst_node(Var, lc)->varattno);
 	while ((attnum = bms_next_member(seen, attnum)) >= 0)
 		foreach(lc, vars)
-		{
-			Var		   *var = lfirst_node(Var, lc);
+	{
+		Var		   *var = lfirst_node(Var, lc);
 
-			if (var->varno != relid || var->varattno != attnum)
-				continue;
-			columns = lappend(columns, makeTargetEntry(copyObject((Expr *) var),
-													   list_length(columns) + 1, NULL, false));
-			break;
-		}
+		if (var->varno != relid || var->varattno != attnum)
+			continue;
+		columns = lappend(columns, makeTargetEntry(copyObject((Expr *) var),
+												   list_length(columns) + 1, NULL, false));
+		break;
+	}
 	return columns;
 }
 
+/*
+ * Make the plan node.
+ */
 static Plan *
 plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 		  List *clauses, List *custom_plans)
@@ -158,7 +166,10 @@ static const CustomPathMethods path_methods = {
 	.PlanCustomPath = plan_read
 };
 
-/* In the place of the function scan, which is the only path there is. */
+/*
+ * Hook of set_rel_pathlist_hook: replace the function scan, which is the only
+ * path.
+ */
 static void
 set_read_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
@@ -204,6 +215,9 @@ typedef struct ParamsOf
 	Bitmapset  *params;
 } ParamsOf;
 
+/*
+ * Expression tree walker for params_of().
+ */
 static bool
 collect_params(Node *node, ParamsOf *of)
 {
@@ -225,7 +239,7 @@ collect_params(Node *node, ParamsOf *of)
 	return expression_tree_walker(node, collect_params, of);
 }
 
-/* As a function scan's: what the value of the call depends on. */
+/* Parameters on which the call's value depends, as for a function scan. */
 static Bitmapset *
 params_of(Node *call, EState *estate)
 {
@@ -235,6 +249,9 @@ params_of(Node *call, EState *estate)
 	return of.params;
 }
 
+/*
+ * Start the node.
+ */
 static void
 begin_read(CustomScanState *node, EState *estate, int eflags)
 {
@@ -253,7 +270,10 @@ begin_read(CustomScanState *node, EState *estate, int eflags)
 		scan->columns[n++] = castNode(Var, lfirst_node(TargetEntry, lc)->expr)->varattno;
 }
 
-/* Are the columns still what they were when the query was planned? */
+/*
+ * Throw an error unless the columns are the same as when the query was
+ * planned.
+ */
 static void
 check_columns(ReadScan *scan, TupleDesc tupdesc)
 {
@@ -285,7 +305,10 @@ check_columns(ReadScan *scan, TupleDesc tupdesc)
 	}
 }
 
-/* The descriptor is good until invalidations are read, so until the next call. */
+/*
+ * Descriptor of the row, valid until invalidations are processed, so until the
+ * next call.
+ */
 static TupleDesc
 row_shape(ReadScan *scan, HeapTupleHeader row)
 {
@@ -308,9 +331,12 @@ row_shape(ReadScan *scan, HeapTupleHeader row)
 	return type->tupDesc;
 }
 
-/* As far as deforming the row is worth it. */
+/* with more columns than this, deforming the whole row is cheaper */
 #define FEW_COLUMNS		2
 
+/*
+ * Take the required columns from the row.
+ */
 static void
 take_columns(ReadScan *scan, HeapTupleHeader row)
 {
@@ -335,6 +361,9 @@ take_columns(ReadScan *scan, HeapTupleHeader row)
 	}
 }
 
+/*
+ * Evaluate the call.
+ */
 static void
 read_row(ReadScan *scan)
 {
@@ -356,8 +385,9 @@ read_row(ReadScan *scan)
 }
 
 /*
- * Into the slot, which may have been cleared, and may own what was in it.  The
- * columns are kept and not the row: its type can have changed by the next scan.
+ * Store the columns in the slot, which may have been cleared, and may own its
+ * contents.  The columns are kept rather than the row, because its type can
+ * change before the next scan.
  */
 static void
 store_row(const ReadScan *scan, TupleTableSlot *slot)
@@ -368,7 +398,7 @@ store_row(const ReadScan *scan, TupleTableSlot *slot)
 	ExecStoreVirtualTuple(slot);
 }
 
-/* The end of the scan, in the slot that a row would have come in. */
+/* Empty slot for the end of the scan. */
 static TupleTableSlot *
 no_row(const PlanState *state, TupleTableSlot *slot)
 {
@@ -376,6 +406,9 @@ no_row(const PlanState *state, TupleTableSlot *slot)
 	return state->ps_ProjInfo != NULL ? ExecClearTuple(state->ps_ResultTupleSlot) : slot;
 }
 
+/*
+ * Return the row, once.
+ */
 static TupleTableSlot *
 exec_read(CustomScanState *node)
 {
@@ -411,7 +444,10 @@ end_read(CustomScanState *node)
 		MemoryContextDelete(scan->context);
 }
 
-/* The same row, unless the call has another value; many are not to pile up. */
+/*
+ * Rescan: the same row, unless the call's value may have changed.  Memory of
+ * earlier rows is reset.
+ */
 static void
 rescan_read(CustomScanState *node)
 {
@@ -430,6 +466,9 @@ rescan_read(CustomScanState *node)
 											  ALLOCSET_DEFAULT_SIZES);
 }
 
+/*
+ * Show the call in EXPLAIN.
+ */
 static void
 explain_read(CustomScanState *node, List *ancestors, ExplainState *es)
 {

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * untyped.c
- *		Types for the parameters that clients leave untyped.
+ *		Types for parameters without a declared type.
  *
- * Most drivers send a statement without saying what its parameters are, and have
- * the server find that out from where they stand: in "id = $1", what id is.  The
- * parser does so for arguments of every type but "any", which says nothing; the
- * statement would be refused.  So, when it is done, those of our functions are
- * told what they are: a key is what the column of the primary key is, a span of
- * time an interval.  A driver that asks gets the same answer as for the SELECT,
- * and may send the value as that type's own binary form.
+ * Most drivers send a statement without the types of its parameters, and let
+ * the server infer them from the context: in "id = $1", the type of id.  The
+ * parser does so for arguments of all types except "any", which determines
+ * nothing, so that the statement would be refused.  So after analysis the
+ * types of such parameters of our functions are set: a key has the type of the
+ * primary key's column, a time span is an interval.  A driver that asks gets
+ * the same answer as for a SELECT, and may send the value in the binary format
+ * of that type.
  *
- * Statements whose parameters have types, or that have none, cost a comparison,
- * others a walk through what the parser has made of them.
+ * Statements whose parameters are typed, or that have none, cost a comparison,
+ * others a walk through the analysed query.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,12 +40,16 @@ typedef struct Walk
 {
 	ParseState *pstate;
 	int			nresolved;		/* parameters that got a type */
-	Oid		   *types;			/* of those, by number from 1; InvalidOid: others */
+	Oid		   *types;			/* of these, by number from 1; InvalidOid for
+								 * others */
 	int			ntypes;
 } Walk;
 
-/* ----- what is wanted ----- */
+/* ----- determining types ----- */
 
+/*
+ * Whether the function belongs to the extension.
+ */
 static bool
 is_ours(Oid function)
 {
@@ -54,7 +59,7 @@ is_ours(Oid function)
 		extension == get_extension_oid("cache_strategies", true);
 }
 
-/* The name of an argument that is declared "any"; NULL if it is not. */
+/* Name of an argument that is declared "any"; NULL if it is not. */
 static const char *
 open_argument(Oid function, int argno, int *place)
 {
@@ -78,7 +83,7 @@ open_argument(Oid function, int argno, int *place)
 	return name;
 }
 
-/* The binding whose row type the first argument is of. */
+/* Binding of the table whose row type the first argument has; NULL if none. */
 static CsBinding *
 binding_of(const FuncExpr *call)
 {
@@ -88,7 +93,10 @@ binding_of(const FuncExpr *call)
 	return OidIsValid(relid) ? cs_binding_get(relid) : NULL;
 }
 
-/* Text is what the functions make something of, or an error that says more. */
+/*
+ * Type of a key argument.  It is text if the table is not known; the function
+ * then converts it or reports an error.
+ */
 static Oid
 key_type(const FuncExpr *call, int column)
 {
@@ -99,6 +107,9 @@ key_type(const FuncExpr *call, int column)
 	return cs_key_literal_type(&binding->keys[column]);
 }
 
+/*
+ * Type of an array of keys.
+ */
 static Oid
 keys_type(const FuncExpr *call)
 {
@@ -110,7 +121,7 @@ keys_type(const FuncExpr *call)
 	return OidIsValid(array) ? array : TEXTARRAYOID;
 }
 
-/* Arguments whose type does not depend on a table, by their names. */
+/* Names and types of arguments that do not depend on a table. */
 static const struct
 {
 	const char *name;
@@ -120,7 +131,7 @@ static const struct
 	{"grace", INTERVALOID}, {"params", TEXTARRAYOID}
 };
 
-/* InvalidOid: we do not know. */
+/* Type of an argument; InvalidOid if unknown. */
 static Oid
 wanted_type(const FuncExpr *call, int argno)
 {
@@ -144,7 +155,7 @@ wanted_type(const FuncExpr *call, int argno)
 	return InvalidOid;
 }
 
-/* ----- the walk ----- */
+/* ----- walking the query ----- */
 
 static bool
 is_untyped(Node *node)
@@ -153,12 +164,15 @@ is_untyped(Node *node)
 		((Param *) node)->paramtype == UNKNOWNOID;
 }
 
+/*
+ * Set the type of a parameter.
+ */
 static void
 set_type(Walk *walk, Param *param, Oid type)
 {
 	ParseState *pstate = walk->pstate;
 
-	/* the same as where the parser finds out a type; the node is changed */
+	/* as where the parser infers a type; modifies the node */
 	(void) pstate->p_coerce_param_hook(pstate, param, type, -1, -1);
 	if (param->paramid > walk->ntypes)
 	{
@@ -174,6 +188,9 @@ set_type(Walk *walk, Param *param, Oid type)
 	walk->nresolved++;
 }
 
+/*
+ * Set the types of a call's parameters.
+ */
 static void
 visit_call(Walk *walk, const FuncExpr *call)
 {
@@ -198,6 +215,9 @@ visit_call(Walk *walk, const FuncExpr *call)
 	}
 }
 
+/*
+ * Query tree walker that sets types.
+ */
 static bool
 visit(Node *node, void *context)
 {
@@ -210,7 +230,10 @@ visit(Node *node, void *context)
 	return expression_tree_walker(node, visit, context);
 }
 
-/* Where else such a parameter stands, it has its type now. */
+/*
+ * Query tree walker that sets the types in other places where the parameters
+ * occur.
+ */
 static bool
 visit_others(Node *node, void *context)
 {
@@ -230,7 +253,10 @@ visit_others(Node *node, void *context)
 	return expression_tree_walker(node, visit_others, context);
 }
 
-/* The query in an EXPLAIN or the like, which is analyzed with it. */
+/*
+ * The query of an EXPLAIN or similar statement, which is analysed with it;
+ * NULL if there is none.
+ */
 static Query *
 inner_query(Query *query)
 {
@@ -260,10 +286,13 @@ resolve(ParseState *pstate, Query *query)
 		(void) visit_others((Node *) query, &walk);
 }
 
+/*
+ * Hook of post_parse_analyze_hook.
+ */
 static void
 after_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
 {
-	/* set only where types of parameters are to be found out */
+	/* set only if types of parameters are to be inferred */
 	if (pstate->p_coerce_param_hook != NULL && pstate->p_sourcetext != NULL &&
 		strchr(pstate->p_sourcetext, '$') != NULL)
 	{

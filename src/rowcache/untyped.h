@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * untyped.h
- *		Types for the parameters that clients leave untyped.
+ *		Types for parameters without a declared type.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * warm.c
- *		cache.warm(): load a table into the cache ahead of its readers.
+ *		SQL function cache.warm(): load a table into the cache in advance.
  *
- * A fill needs a token taken before the snapshot that its row was loaded
- * under.  The keys are not known before the scan, so all stripe words are
+ * A fill needs a token taken before the snapshot under which its row was
+ * loaded. The keys are not known before the scan.  So all stripe words are
  * copied first, then a fresh snapshot is taken, and the table is scanned under
- * it; a row's token is made of its word in the copy.  A key that somebody
- * changed meanwhile is loaded by itself, with a token and a snapshot of its
- * own.  So is every key of a table with a loader function: what is cached is
- * what the loader makes of it.
+ * it; a row's token is made from its word in the copy.  A key that was changed
+ * meanwhile is loaded individually, with a token and a snapshot of its own.
+ * So is every key of a table with a loader function, since the cache contains
+ * what the loader returns.
  *
- * It ends when the table does, when as many rows are filled as were asked for,
- * or when further rows would only push out those that were filled before.
+ * It ends at the end of the table, when as many rows are filled as requested,
+ * or when further rows would only displace those filled before.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,7 +46,10 @@ PG_FUNCTION_INFO_V1(cs_warm);
 
 #define FETCH_ROWS	100
 
-/* Evictions that are no sign of a full store: partitions differ a little. */
+/*
+ * Number of evictions that do not indicate a full store, as partitions differ
+ * in use.
+ */
 #define FEW_EVICTIONS(filled)	((filled) / 16 + 8)
 
 typedef struct Warm
@@ -54,15 +57,19 @@ typedef struct Warm
 	CsAccess	access;
 	int64		max_rows;
 	int64		filled;
-	uint64	   *words;			/* of all stripes, from before 'fresh' */
-	uint64		slot_word;		/* likewise */
+	uint64	   *words;			/* of all stripes, copied before 'fresh' was
+								 * taken */
+	uint64		slot_word;		/* read before 'fresh' was taken */
 	Snapshot	fresh;
-	uint64		evictions;		/* of the table's entries, when it began */
+	uint64		evictions;		/* of the table's entries, at the start */
 	MemoryContext row_context;	/* reset after each row */
 } Warm;
 
 /* ----- one row ----- */
 
+/*
+ * Make a token from the copied words; returns false if it has writers.
+ */
 static bool
 copied_token(const Warm *warm, uint64 hash, CsToken *token)
 {
@@ -73,7 +80,7 @@ copied_token(const Warm *warm, uint64 hash, CsToken *token)
 	return cs_stripe_writers(token->stripe_word) == 0;
 }
 
-/* By key, with a token and a snapshot of its own. */
+/* Load and fill a key with a token and a snapshot of its own. */
 static bool
 fill_by_key(Warm *warm, const CsRowKey *rowkey)
 {
@@ -81,11 +88,14 @@ fill_by_key(Warm *warm, const CsRowKey *rowkey)
 
 	memset(&answer, 0, sizeof(answer));
 	cs_access_load(&warm->access, rowkey, true, &answer);
-	warm->access.bypass = CS_HIT;	/* if a writer was in flight, the next
-									 * need not be */
+	warm->access.bypass = CS_HIT;	/* a writer of this key's stripe does not
+									 * concern the next key */
 	return answer.fill == CS_FILL_DONE;
 }
 
+/*
+ * Fill a row of the scan; returns whether it was filled.
+ */
 static bool
 fill_row(Warm *warm, HeapTupleHeader row, const TransactionId *xmin)
 {
@@ -107,6 +117,9 @@ fill_row(Warm *warm, HeapTupleHeader row, const TransactionId *xmin)
 
 /* ----- the scan ----- */
 
+/*
+ * Whether to stop.
+ */
 static bool
 is_finished(const Warm *warm)
 {
@@ -114,14 +127,18 @@ is_finished(const Warm *warm)
 
 	if (warm->filled >= warm->max_rows)
 		return true;
-	/* the whole table was dropped from the cache: nothing can be filled now */
+
+	/*
+	 * the whole table was invalidated: nothing can be filled with these
+	 * tokens
+	 */
 	if (!cs_slot_same(cs_slot_read(warm->access.binding->slot), warm->slot_word))
 		return true;
 	cs_store_usage(warm->access.binding->slot, &usage);
 	return usage.evictions - warm->evictions > FEW_EVICTIONS(warm->filled);
 }
 
-/* False: enough. */
+/* Fill the fetched rows; returns false if it is time to stop. */
 static bool
 fill_fetched(Warm *warm, SPITupleTable *table, uint64 n)
 {
@@ -149,7 +166,10 @@ fill_fetched(Warm *warm, SPITupleTable *table, uint64 n)
 	return go_on;
 }
 
-/* Rows come without xmin for those who may not see it (see loader.c). */
+/*
+ * Open the scan.  A role that may not see xmin gets the rows without it (see
+ * loader.c).
+ */
 static Portal
 open_scan(const Warm *warm)
 {
@@ -174,6 +194,9 @@ open_scan(const Warm *warm)
 	return portal;
 }
 
+/*
+ * Scan the table.
+ */
 static void
 scan(Warm *warm)
 {
@@ -197,9 +220,9 @@ scan(Warm *warm)
 	SPI_finish();
 }
 
-/* ----- all of it ----- */
+/* ----- entry point ----- */
 
-/* What ANALYZE last counted, for the progress view. */
+/* Rows according to the last ANALYZE, for the progress view. */
 static double
 relation_rows(Oid relid)
 {
@@ -214,6 +237,9 @@ relation_rows(Oid relid)
 	return Max(rows, 0);
 }
 
+/*
+ * Estimated rows of the table with its partitions.
+ */
 static int64
 estimated_rows(const CsBinding *binding)
 {
@@ -233,7 +259,7 @@ refuse(const CsBinding *binding, CsReason reason)
 			 errdetail("The cache is left out: %s.", cs_access_reason_text(reason))));
 }
 
-/* The tokens of all keys, and then the snapshot. */
+/* Begin the access, take the tokens of all keys, then the snapshot. */
 static void
 begin_warm(Warm *warm, Oid relid)
 {
@@ -269,6 +295,9 @@ end_progress(int code, Datum arg)
 	cs_progress_end();
 }
 
+/*
+ * Load the table; returns how many rows were filled.
+ */
 static int64
 warm_table(Oid relid, int64 max_rows)
 {
@@ -296,6 +325,9 @@ warm_table(Oid relid, int64 max_rows)
 	return warm.filled;
 }
 
+/*
+ * cache.warm(relation, max_rows)
+ */
 Datum
 cs_warm(PG_FUNCTION_ARGS)
 {

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * write_around.c
- *		Write around: writes go past the cache, and a key is let in on its
- *		second read.
+ *		Strategy write_around: writes bypass the cache, and a key is admitted
+ *		on its second read.
  *
- * For tables that are written in bulk and read little: statement triggers with
- * transition tables cost next to nothing per row, and a scan over many keys
- * does not push out those that are read again and again.  Partitioned tables
- * have row triggers instead (see triggers.c).
+ * For tables that are written in bulk and read little.  Statement triggers
+ * with transition tables cost almost nothing per row, and a scan of many keys
+ * does not displace those that are read repeatedly.  Partitioned tables have
+ * row triggers instead (see triggers.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,9 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 	needs->by_statement = !binding->tree.partitioned;
 }
 
+/*
+ * Whether the key was read recently.
+ */
 static bool
 admits(const CsRowKey *rowkey)
 {

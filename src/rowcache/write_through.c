@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * write_through.c
- *		Write through: a changed row is in the cache as soon as it is
+ *		Strategy write_through: a changed row is in the cache once it is
  *		committed.
  *
- * Row triggers hand over the new row; it is published by the COMMIT callback,
- * if nobody else has changed a key of its stripe meanwhile.  A deleted row
- * leaves a cached absence when absences are kept.
+ * Row triggers provide the new row.  The COMMIT callback publishes it, unless
+ * another transaction has changed a key of its stripe meanwhile.  A deleted
+ * row leaves a cached absence if absences are kept.
  *
- * The order in which triggers fire is not always the order of the changes: a
- * user's trigger may change the row again before ours has seen the first
- * change.  Such a superseded row is not handed over, and an absence only if
- * the row was not touched before in the transaction.
+ * Triggers do not always fire in the order of the changes: a user's trigger
+ * may change the row again before ours has seen the first change.  Such a
+ * superseded row is not published, and an absence is published only if the row
+ * was not changed before in the transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,9 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 	needs->by_statement = false;
 }
 
+/*
+ * Publish a row, or an absence if it is NULL.
+ */
 static void
 publish(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
 {
@@ -53,6 +56,9 @@ publish(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
 	pfree(value.data);
 }
 
+/*
+ * Publish the absence of a deleted row, or only note the change.
+ */
 static void
 publish_absence(const CsBinding *binding, const CsRowKey *rowkey)
 {
@@ -65,6 +71,9 @@ publish_absence(const CsBinding *binding, const CsRowKey *rowkey)
 		cs_xact_touch(binding->slot, rowkey->key.hash);
 }
 
+/*
+ * Publish the new row, or only note the change.
+ */
 static void
 publish_row(const CsBinding *binding, const CsChange *change)
 {
@@ -77,8 +86,8 @@ publish_row(const CsBinding *binding, const CsChange *change)
 	}
 
 	/*
-	 * the trigger's tuple lacks virtual columns, and a loader has its own
-	 * idea
+	 * the trigger's tuple lacks virtual columns, and a loader may return
+	 * another row
 	 */
 	if (!cs_has_virtual_columns(binding->tupdesc) && binding->options.loader == NULL)
 		row = cs_rowvalue_from_slot(binding, change->newslot, change->map);

@@ -2,20 +2,21 @@
  *
  * attempt.c
  *		Work that may fail: in a subtransaction, or in a transaction of the
- *		flush worker's.
+ *		flush worker.
  *
- * Whatever the flush worker does is a transaction of its own, so that an error undoes that
- * and nothing else, and the process goes on.  The error is logged, but the same
- * one only once in a while, as what has failed will often fail again; and it is
- * tried again after a delay that grows.
+ * Each attempt of the flush worker is a transaction of its own, so an error
+ * undoes only that, and the process continues.  The error is logged, but the
+ * same one only once in a while, as a failure will often repeat.  The next
+ * attempt follows after a delay that grows.
  *
- * What has gone wrong is kept by whoever tries, one CsTrouble for each thing
- * that can fail by itself: the troubles of one table do not delay another.
+ * The caller keeps a CsTrouble for each thing that can fail individually, so
+ * that the troubles of one table do not delay another.
  *
- * The work runs what users have written: it may take any time, catch the
- * cancellation that a limit brings, take session locks and change settings.
+ * The work runs code of users: it may take any time, catch the cancellation
+ * caused by a limit, take session locks and change settings.
  *
- * Everything here is process-local, and no lock is held between attempts.
+ * Everything here is local to the process, and no lock is held between
+ * attempts.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,17 +40,19 @@
 #include "xact/xact.h"
 
 /*
- * A flush worker waits for no lock longer than that.  It looks for deadlocks
- * early, so that it is the worker that gives way and not those who wait for it.
+ * A flush worker waits no longer than this for a lock.  It searches for
+ * deadlocks early, so that the worker is cancelled rather than the
+ * transactions that wait for it.
  */
 #define LOCK_TIMEOUT	"1s"
 #define DEADLOCK_TIMEOUT "100ms"
 
-#define MIN_DELAY_MS	100		/* after an error */
+#define MIN_DELAY_MS	100		/* delay after an error */
 #define MAX_DELAY_MS	30000
-#define LOG_AGAIN_MS	60000	/* the same error */
+#define LOG_AGAIN_MS	60000	/* interval of logging the same error */
 
-#define INSIST_MS		2000	/* from the cancellation to the end */
+#define INSIST_MS		2000	/* from the cancellation to the end of the
+								 * process */
 
 volatile sig_atomic_t cs_attempt_busy = false;
 volatile sig_atomic_t cs_attempt_timed_out = false;
@@ -60,9 +63,11 @@ static TimeoutId insistence;
 /* ----- in a subtransaction ----- */
 
 /*
- * NULL: the work is done; else what happened, in the caller's memory context, and
- * nothing is done.  The work runs in that context.  Any error is kept: the
- * caller throws again (ReThrowError) what it cannot answer for, such as a
+ * Execute work(arg) in a subtransaction, in the caller's memory context.
+ *
+ * Returns NULL on success.  On failure nothing is done, and the error is
+ * returned in the caller's memory context.  Every error is returned: the
+ * caller rethrows, with ReThrowError(), what it must not handle, such as a
  * cancellation.
  */
 ErrorData *
@@ -94,7 +99,7 @@ cs_attempt_run(CsAttempt work, void *arg)
 
 /* ----- limits ----- */
 
-/* As a request to cancel does; in a signal handler. */
+/* Timeout handler: cancel the work, as a cancel request does. */
 static void
 cancel_work(void)
 {
@@ -104,7 +109,7 @@ cancel_work(void)
 	SetLatch(MyLatch);
 }
 
-/* As SIGTERM does. */
+/* Timeout handler: end the process, as SIGTERM does. */
 static void
 end_process(void)
 {
@@ -113,6 +118,9 @@ end_process(void)
 	SetLatch(MyLatch);
 }
 
+/*
+ * Start the time limit; 0 for none.
+ */
 static void
 start_limit(int limit)
 {
@@ -134,6 +142,9 @@ start_limit(int limit)
 	enable_timeouts(timeouts, 2);
 }
 
+/*
+ * End the time limit.
+ */
 static void
 end_limit(void)
 {
@@ -142,7 +153,7 @@ end_limit(void)
 	QueryCancelPending = false;
 }
 
-/* What DISCARD would do away with, as far as a trigger can make it. */
+/* Undo what a trigger may have left in the session, as DISCARD would. */
 static void
 reset_session(void)
 {
@@ -150,6 +161,9 @@ reset_session(void)
 	ResetAllOptions();
 }
 
+/*
+ * Say in the error that the limit was exceeded.
+ */
 static void
 explain_timeout(ErrorData *error, int limit)
 {
@@ -159,16 +173,16 @@ explain_timeout(ErrorData *error, int limit)
 	error->hint = pstrdup("Look at the table's triggers and at locks on its rows, or increase cache_strategies.worker_timeout.");
 }
 
-/* ----- attempts ----- */
+/* ----- in a transaction ----- */
 
 /*
- * Does the work in a transaction of its own, with an active snapshot.  NULL: it
- * went well; else what happened, in the caller's memory context, which must not be
- * the transaction's.  What follows from it is left to the caller.
+ * Execute work(arg) in a transaction of its own, with an active snapshot.
+ * Returns NULL on success, else the error, in the caller's memory context,
+ * which must not be the transaction's.
  *
- * After 'limit' milliseconds the work is cancelled, and cs_attempt_timed_out
- * is set; if it goes on all the same, the process ends.  0: no limit.  What a
- * trigger has left in the session is taken away: locks and settings.
+ * After 'limit' milliseconds (0 for no limit) the work is cancelled and
+ * cs_attempt_timed_out is set; if it continues nevertheless, the process ends.
+ * Session locks and settings that a trigger has left are reset.
  */
 ErrorData *
 cs_attempt_make(CsAttempt work, void *arg, int limit)
@@ -208,9 +222,8 @@ cs_attempt_make(CsAttempt work, void *arg, int limit)
 }
 
 /*
- * Settings of a session that flushes; after the connection to the database.
- *
- * Whatever is configured for the server or the database.
+ * Set the options of a session that flushes, after connecting to the database.
+ * They override what is configured for the server or the database.
  */
 void
 cs_attempt_set_options(void)
@@ -229,14 +242,17 @@ cs_attempt_set_options(void)
 	char		most[16];
 
 	for (int i = 0; i < lengthof(options); i++)
-		/* older versions do not have all of them */
+		/* older versions lack some of them */
 		if (GetConfigOption(options[i][0], true, false) != NULL)
 			SetConfigOption(options[i][0], options[i][1], PGC_SUSET, PGC_S_OVERRIDE);
-	/* a flush of many rows is not a change of the whole table */
+	/* a flush of many rows must not count as a change of the whole table */
 	snprintf(most, sizeof(most), "%d", INT_MAX);
 	SetConfigOption("cache_strategies.bulk_threshold", most, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
+/*
+ * Log an error, unless the same one was logged recently.
+ */
 static void
 log_error(CsTrouble *t, const char *table, const ErrorData *error)
 {
@@ -256,7 +272,10 @@ log_error(CsTrouble *t, const char *table, const ErrorData *error)
 			 error->context != NULL ? errcontext_msg("%s", error->context) : 0));
 }
 
-/* Tables that fail together are not to be tried together for ever. */
+/*
+ * Compute when the next attempt may be made.  The delay is random, so that
+ * tables that fail together are not always tried together.
+ */
 static void
 back_off(CsTrouble *t)
 {
@@ -267,6 +286,11 @@ back_off(CsTrouble *t)
 												(int64) (t->delay * part));
 }
 
+/*
+ * Log the error, unless the same one was logged recently, and delay the next
+ * attempt.  'table' is the table's name, NULL if the attempt concerned no
+ * single table.
+ */
 void
 cs_attempt_failed(CsTrouble *t, const char *table, const ErrorData *error)
 {
@@ -288,7 +312,7 @@ cs_attempt_is_too_early(const CsTrouble *t)
 }
 
 /*
- * Something that concerns no single table; false: it failed.
+ * Attempt something that concerns no single table; returns false if it failed.
  */
 bool
 cs_attempt_common(CsAttempt work, CsTrouble *t)

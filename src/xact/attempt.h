@@ -2,7 +2,7 @@
  *
  * attempt.h
  *		Work that may fail: in a subtransaction, or in a transaction of the
- *		flush worker's, which tries again later.
+ *		flush worker, which tries again later.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,12 +13,13 @@
 
 #include "datatype/timestamp.h"
 
-/* What has gone wrong lately with one kind of work; begins as zeroes. */
+/* Recent failures of one kind of work.  Initialized with zeroes. */
 typedef struct CsTrouble
 {
-	int			delay;			/* ms; 0: the last attempt went well */
+	int			delay;			/* milliseconds; 0 if the last attempt
+								 * succeeded */
 	TimestampTz not_before;
-	int			code;			/* of what was logged last */
+	int			code;			/* SQLSTATE that was logged last */
 	TimestampTz logged;
 } CsTrouble;
 
@@ -28,18 +29,14 @@ extern ErrorData *cs_attempt_run(CsAttempt work, void *arg);
 
 extern void cs_attempt_set_options(void);
 
-/* An attempt is under way: a signal that is to end it has to call die(). */
+/* An attempt is in progress: a signal that is to end it must call die(). */
 extern volatile sig_atomic_t cs_attempt_busy;
 extern ErrorData *cs_attempt_make(CsAttempt work, void *arg, int limit);
 
-/* Did the last attempt exceed its limit? */
+/* Whether the last attempt exceeded its limit. */
 extern volatile sig_atomic_t cs_attempt_timed_out;
 extern bool cs_attempt_common(CsAttempt work, CsTrouble *t);
 
-/*
- * Log the error, unless the same was logged lately, and have the next attempt
- * come later than the last time.  table: its name; NULL: no single one.
- */
 extern void cs_attempt_failed(CsTrouble *t, const char *table, const ErrorData *error);
 extern void cs_attempt_went_well(CsTrouble *t);
 extern bool cs_attempt_is_too_early(const CsTrouble *t);

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * subxact_stack.c
- *		What a transaction keeps for its end, by the subtransaction that did it.
+ *		Stacks of subtransaction levels: what a transaction keeps until its
+ *		end, by the subtransaction that added it.
  *
- * Levels are pushed when something is added and popped when their
- * subtransaction ends, so the top one is the ending subtransaction's or that of
- * one around it.
+ * A level is pushed when an item is added, and popped when its subtransaction
+ * ends.  So the top level belongs to the ending subtransaction or to one
+ * around it.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +25,10 @@ typedef struct Member
 static Member members[8];
 static int	n_members = 0;
 
-/* When the library is loaded; stacks are served in this order. */
+/*
+ * Register a stack, when the library is loaded.  Stacks are processed in this
+ * order.
+ */
 void
 cs_subxact_join(CsSubxactStack *stack, const CsSubxactOps *ops)
 {
@@ -36,7 +40,7 @@ cs_subxact_join(CsSubxactStack *stack, const CsSubxactOps *ops)
 	};
 }
 
-/* The current subtransaction's level; made if there is none, which may fail. */
+/* Level of the current subtransaction, made if necessary, which may throw. */
 CsSubxactLevel *
 cs_subxact_level(CsSubxactStack *stack)
 {
@@ -66,7 +70,7 @@ pop_level(CsSubxactStack *stack)
 		pfree(level);
 }
 
-/* Takes the innermost item off; NULL: there is none. */
+/* Remove the innermost item; returns NULL if there is none. */
 CsSubxactItem *
 cs_subxact_pop(CsSubxactStack *stack)
 {
@@ -80,7 +84,10 @@ cs_subxact_pop(CsSubxactStack *stack)
 	return NULL;
 }
 
-/* The item is the outer subtransaction's now, and replaces that one's own. */
+/*
+ * Make the item belong to the outer subtransaction, and merge it with that
+ * one's own.
+ */
 static void
 hand_up(const CsSubxactOps *ops, CsSubxactItem *item, SubTransactionId parent)
 {
@@ -95,6 +102,9 @@ hand_up(const CsSubxactOps *ops, CsSubxactItem *item, SubTransactionId parent)
 		ops->merge(item, older);
 }
 
+/*
+ * Hand the top level's items to the parent.
+ */
 static void
 commit_level(const Member *member, SubTransactionId parent)
 {
@@ -116,6 +126,9 @@ commit_level(const Member *member, SubTransactionId parent)
 	pop_level(member->stack);
 }
 
+/*
+ * Discard the top level's items.
+ */
 static void
 abort_level(const Member *member)
 {
@@ -136,6 +149,9 @@ has_level(const Member *member, SubTransactionId sub)
 	return member->stack->top != NULL && member->stack->top->subid == sub;
 }
 
+/*
+ * Called when a subtransaction has committed.  Does not fail.
+ */
 void
 cs_subxact_committed(SubTransactionId sub, SubTransactionId parent)
 {
@@ -144,6 +160,9 @@ cs_subxact_committed(SubTransactionId sub, SubTransactionId parent)
 			commit_level(&members[i], parent);
 }
 
+/*
+ * Called when a subtransaction was rolled back.  Does not fail.
+ */
 void
 cs_subxact_aborted(SubTransactionId sub)
 {

@@ -1,19 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * subxact_stack.h
- *		What a transaction keeps for its end, by the subtransaction that did it.
+ *		Stacks of subtransaction levels: what a transaction keeps until its
+ *		end, by the subtransaction that added it.
  *
- * A stack of levels, one for each open subtransaction that has done something,
- * and in each the items that it has added.  At the end of a subtransaction its
- * items become those of the one around it (COMMIT), or are undone (ABORT); that
- * costs what it did, and no more.
+ * A stack has one level for each open subtransaction that has added items.
+ * When a subtransaction commits, its items become those of the one around it;
+ * when it aborts, they are undone.  The cost is proportional to the number of
+ * its items.
  *
- * An item may replace an older one of the same thing (a key, say) that was
- * added further out: 'below' names it.  When both belong to one subtransaction,
- * the older one is merged into the newer.
+ * An item may replace an older one of the same object (such as a key) that was
+ * added by an outer subtransaction: 'below' points to it.  When both belong to
+ * one subtransaction, the older one is merged into the newer.
  *
- * Private to the backend.  The memory of an item is its owner's, that of the
- * levels the transaction's; the outermost level lies in the stack, so that a
+ * Private to the backend.  An item is allocated by its owner, a level in the
+ * transaction's memory.  The outermost level is part of the stack, so a
  * transaction without subtransactions allocates nothing here.
  *
  *-------------------------------------------------------------------------
@@ -24,11 +25,11 @@
 #include "access/xact.h"
 #include "lib/ilist.h"
 
-/* The beginning of whatever is kept. */
+/* Head of each item. */
 typedef struct CsSubxactItem
 {
 	dlist_node	node;			/* in its level's list */
-	struct CsSubxactItem *below;	/* what it replaces, from an outer level */
+	struct CsSubxactItem *below;	/* item of an outer level that it replaces */
 	SubTransactionId subid;
 } CsSubxactItem;
 
@@ -39,22 +40,23 @@ typedef struct CsSubxactLevel
 	dlist_head	items;
 } CsSubxactLevel;
 
-/* All zeroes: empty.  It must not be moved while it is not. */
+/* Empty if it is all zeroes.  Must not be moved unless it is empty. */
 typedef struct CsSubxactStack
 {
-	CsSubxactLevel *top;		/* innermost; NULL: nothing was added */
-	CsSubxactLevel outermost;	/* if top is not NULL */
+	CsSubxactLevel *top;		/* innermost level; NULL if there are no items */
+	CsSubxactLevel outermost;	/* in use if top is not NULL */
 } CsSubxactStack;
 
 /*
- * What the owner of a stack does with its items when subtransactions end.  Both
- * run in callbacks of the transaction's end and must not fail; NULL: nothing.
+ * What the owner of a stack does with its items when subtransactions end.
+ * Called in callbacks of the transaction's end; must not fail.  NULL for
+ * nothing.
  */
 typedef struct CsSubxactOps
 {
 	/* 'item' replaces 'older', which is in no list any more: free it. */
 	void		(*merge) (CsSubxactItem *item, CsSubxactItem *older);
-	/* What the item stands for is undone; it is in no list any more: free it. */
+	/* Undo what the item stands for.  It is in no list any more: free it. */
 	void		(*discard) (CsSubxactItem *item);
 } CsSubxactOps;
 
@@ -70,14 +72,14 @@ cs_subxact_is_empty(const CsSubxactStack *stack)
 	return stack->top == NULL;
 }
 
-/* Has the current subtransaction added the item? */
+/* Whether the current subtransaction has added the item. */
 static inline bool
 cs_subxact_is_current(const CsSubxactItem *item)
 {
 	return item->subid == GetCurrentSubTransactionId();
 }
 
-/* Does not fail if the level is there. */
+/* Add an item.  Does not fail if cs_subxact_level() was called before. */
 static inline void
 cs_subxact_add(CsSubxactStack *stack, CsSubxactItem *item, CsSubxactItem *below)
 {
