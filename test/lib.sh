@@ -101,8 +101,8 @@ build() {
 	make_install "$1" "$WORK/log/build-$1"
 }
 
-# apply_mutant NAME DIR: its patch, to the sources in DIR.  Whoever is to see its
-# output has it in NAME's log.
+# apply_mutant NAME DIR: its patch, to the sources in DIR.  What it
+# prints goes to NAME's log.
 apply_mutant() {
 	local patch=$ROOT/test/mutants/$1.patch
 	[ -e "$patch" ] || { say "there is no test/mutants/$1.patch"; return 1; }

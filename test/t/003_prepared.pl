@@ -1,7 +1,7 @@
 
-# PREPARE TRANSACTION: nobody sees the changes before COMMIT PREPARED, whoever
-# issues that; everybody sees them after it; nothing that could become stale is
-# kept in between.
+# PREPARE TRANSACTION: no other transaction sees the changes before COMMIT PREPARED,
+# whichever session issues that; all see them after it; nothing that could become
+# stale is kept in between.
 
 # Part of the short form.
 

@@ -1,6 +1,6 @@
 
 # A table that gets its place in shared memory anew: nothing is kept that a writer
-# who does not know of the place could outdate, and for nobody else anybody waits.
+# that does not know of the place could outdate, and no session waits for others.
 
 use strict;
 use warnings FATAL => 'all';
@@ -28,7 +28,7 @@ sub make_database
 	$node->safe_psql($db, join(';', map { "SELECT cache.read(NULL::$_, 1)" } @tables));
 }
 
-# A DROP DATABASE that fails, as somebody is connected, has the tables lose their places.
+# A DROP DATABASE that fails, as a session is connected, has the tables lose their places.
 sub lose_places
 {
 	my ($db) = @_;
@@ -45,7 +45,7 @@ sub stats
 	return $node->safe_psql($db, "SELECT $columns FROM cache.table_stats WHERE relation = '$table'::regclass");
 }
 
-# ----- nobody writes to the table -----
+# ----- no session writes to the table -----
 
 # From here on every new place is suspected.
 make_database('gone');
@@ -76,7 +76,7 @@ foreach my $table (@tables)
 	is(stats('app', $table, 'fills_wait_for'), '', "$table: nothing is waited for");
 }
 
-# ----- somebody does -----
+# ----- a session does -----
 
 # Writers that have looked for the place before.
 my $setup = 'SET cache_strategies.bulk_threshold = 2; BEGIN';

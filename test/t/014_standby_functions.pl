@@ -182,7 +182,7 @@ tables_exact($standby, 'after the changes');
 # ----- recovery conflicts -----
 
 # A session that is in the middle of a read, or has read, holds what recovery wants
-# to remove: it is cancelled, or ended if it is idle, and whoever reads then reads
+# to remove: it is cancelled, or ended if it is idle, and a later read returns
 # what is there.
 sub conflicts
 {

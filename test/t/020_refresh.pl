@@ -1,6 +1,6 @@
 
 # Refresh-ahead: entries that are read late in their life are reloaded by a
-# worker, which comes and goes by itself and stands in nobody's way.
+# worker, which begins and ends by itself and blocks no other session.
 
 use strict;
 use warnings FATAL => 'all';
@@ -148,7 +148,7 @@ ok( $node->poll_query_until('postgres', qq(
 $reader->quit;
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET default_transaction_isolation');
 
-# ----- in nobody's way -----
+# ----- it blocks no other session -----
 
 sub make_database
 {

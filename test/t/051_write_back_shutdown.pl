@@ -255,7 +255,7 @@ foreach my $kind ('flush worker', 'launcher')
 	wait_for_n($_, 1, $sum{$_}, "$kind terminated: $_ is flushed after that") foreach sort keys %sum;
 }
 
-# While it waits for a row that somebody has locked.
+# While it waits for a row that a session has locked.
 {
 	my $session = $node->background_psql('postgres');
 

@@ -36,7 +36,7 @@ sub pairs_apart
 		WHERE a.id % 2 = 0 AND a.m <> b.m ORDER BY a.id));
 }
 
-# Whole rows are as somebody has written them.
+# Whole rows are as a session has written them.
 sub odd_docs
 {
 	my ($node, $db, $rows) = @_;

@@ -81,8 +81,7 @@ sub status
 	return $node->safe_psql('postgres', "SELECT $column FROM cache.flush_status WHERE relation = '$table'::regclass");
 }
 
-# A session that holds the table, so that nobody can flush it; those who defer
-# have the same lock as it.
+# A session that holds the table, so that no other can flush it.
 sub hold
 {
 	my ($table) = @_;
@@ -92,7 +91,7 @@ sub hold
 	return $session;
 }
 
-# One that keeps the flusher away but nobody else: it is flushing, and has not
+# One that keeps away the flusher and no other session: it is flushing, and has not
 # ended.
 sub keep_flusher_away
 {

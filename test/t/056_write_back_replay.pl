@@ -1,7 +1,7 @@
 
 # A crash at the points of a durable flush where it hurts most, and what the
-# next start makes of it: every acknowledged write is in the table once.  Nobody
-# reads or writes a table before its journal has been replayed.
+# next start makes of it: every acknowledged write is in the table once.  No
+# session reads or writes a table before its journal has been replayed.
 
 # Part of the short form.
 
@@ -113,7 +113,7 @@ foreach my $point ('flush_boundary', 'flush_taken', 'flush_applied', 'before_flu
 	all_there("crashed at $point, and after the replay");
 }
 
-# ----- a writer in the middle of his commit while others are flushed -----
+# ----- a writer in the middle of its commit while others are flushed -----
 
 foreach my $point ('after_reserve', 'after_stamp', 'before_flip')
 {
@@ -126,13 +126,13 @@ foreach my $point ('after_reserve', 'after_stamp', 'before_flip')
 	$flusher = $node->background_psql('postgres', on_error_stop => 0);
 	$pid = session_pid($flusher);
 	$flusher->query_until(qr/started/, "\\echo started\nSELECT cache.flush('t');\n");
-	# it waits for him, or it is through
+	# it waits for the writer, or has ended
 	$node->poll_query_until('postgres', qq(
 		SELECT state = 'idle' OR wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $pid))
 	  or die 'the flusher does neither';
 	crash();
 	give_up(@sessions, $flusher);
-	# his commit record was written, and he was not told
+	# its commit record was written, and the client was not told
 	$node->safe_psql('postgres', "SELECT cache.increment(NULL::t, 'n', 5, 2)") if $point eq 'before_flip';
 	$sum += 5 if $point eq 'before_flip';
 	all_there("a writer at $point");

@@ -1,6 +1,6 @@
 
 # A table whose flush hangs, or leaves things behind in the worker, concerns
-# nobody else: other tables are flushed, the server stops, locks are given back.
+# no other table: other tables are flushed, the server stops, locks are given back.
 
 use strict;
 use warnings FATAL => 'all';

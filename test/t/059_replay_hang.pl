@@ -1,5 +1,5 @@
 
-# After a crash: a table whose replay hangs or fails concerns nobody else, is tried
+# After a crash: a table whose replay hangs or fails concerns no other, is tried
 # again at intervals that grow, and is waited for only so long.
 
 use strict;

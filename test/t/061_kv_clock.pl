@@ -1,5 +1,5 @@
 
-# Somebody sets the machine's clock: no key and no row expires early, and none
+# The machine's clock is set: no key and no row expires early, and none
 # that has expired comes back.
 
 use strict;

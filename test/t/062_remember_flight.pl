@@ -1,11 +1,10 @@
 
 # Of all who ask for a remembered result that is not there, one runs the query and
 # the others wait for it, as long as it takes.  Whatever becomes of the one, the
-# others get their result; and what becomes of one of them is nobody else's
-# business.
+# others get their result; and an error of one of them concerns no other.
 #
 # The queries count their runs with a sequence, and wait at a gate, which the test
-# opens when everybody is where he should be.
+# opens when all sessions are where they should be.
 
 use strict;
 use warnings FATAL => 'all';
@@ -28,7 +27,7 @@ $node->safe_psql(
 	-- the last run that may pass: it shows in a snapshot that is older, too
 	CREATE SEQUENCE gate MINVALUE 0;
 	SELECT setval('runs', 0), setval('gate', 0);
-	-- Not a lock that one waits for: nobody follows a leader who does.
+	-- Not a lock that one waits for: no session follows a leader that does.
 	CREATE FUNCTION pass_gate(run bigint) RETURNS bigint LANGUAGE plpgsql STABLE
 	SET application_name = 'at the gate' AS $$
 	BEGIN
@@ -72,7 +71,7 @@ sub runs
 	return $n;
 }
 
-# Whoever is at the gate goes on; who comes later waits.
+# Sessions at the gate go on; later ones wait.
 sub close_gate
 {
 	$node->safe_psql('postgres', q(SELECT setval('gate', last_value) FROM runs));
@@ -202,7 +201,7 @@ $node->command_ok([ 'pgbench', '-n', '-c', '100', '-j', '2', '-t', '3', '-f', $s
 	'and again');
 is(runs(), '0', 'it was kept');
 
-# In the grace period one of them runs it, and nobody waits.
+# In the grace period one of them runs it, and none waits.
 $node->safe_psql('postgres', q(SELECT look('grace', 'SELECT slow() AS s', ttl => '1 ms', grace => '1 hour'), pg_sleep(0.01)));
 runs();
 append_to_file($script . '2',
@@ -315,8 +314,8 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 	($first, @others) = start_flight(7, q(look('tight', 'SELECT slow() AS s, repeat(''x'', 5000)', 'tight')));
 	close_gate();
 	wait_new_leader(@others);
-	# All six, or a few less: who wakes up so late that he has missed the second
-	# turn waits once more, and so there may be one more turn for them.  In a queue
+	# All six, or a few less: sessions that wake up so late that they have missed the second
+	# turn wait once more, and so there may be one more turn for them.  In a queue
 	# there is one at the gate, turn after turn.
 	foreach my $turn (1 .. 4)
 	{

@@ -1,7 +1,7 @@
 
 # Whatever others put into the cache, a space keeps its share; beyond that it is
-# evicted like everything else.  Quotas hold, and a table with one pushes out nobody
-# else's rows.
+# evicted like everything else.  Quotas hold, and a table with one pushes out no
+# other table's rows.
 
 use strict;
 use warnings FATAL => 'all';
@@ -44,7 +44,7 @@ sub sql
 my $keys = 150;
 my $size = 500;
 
-# What is set by somebody else, much more than the whole memory.
+# What another role sets, much more than the whole memory.
 my @floods = (
 	[ 'immediate keys', a => q(SELECT work.fill('x', 20000, 600, immediate => true)) ],
 	[ 'transactions', a => q(DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM work.fill('y' || i || '/', 100, 1000); COMMIT; END LOOP; END $$) ],
@@ -98,7 +98,7 @@ cmp_ok(as_role('b', q(SELECT work.left_of('more', 4000, 600))), '<', 3000, 'who 
 cmp_ok(as_role('b', q(SELECT work.left_of('more', 4000, 600))), '>', 100, 'down to the share');
 is(as_role('b', "SELECT work.left_of('shared', $keys, $size, 'of_b')"), $keys, 'the other space of the same role has its own');
 
-# With more owners everybody's share is smaller.
+# With more owners each share is smaller.
 sql(join('', map { "CREATE ROLE many$_ LOGIN;" } 1 .. 20));
 as_role("many$_", "SELECT work.fill('m', 40, 400)") foreach 1 .. 20;
 as_role('a', q(SELECT work.fill('x', 20000, 600, immediate => true)));

@@ -125,7 +125,7 @@ sub no_hold
 	$session->quit;
 }
 
-# Everybody can go on with the keys, after these steps.
+# All sessions can go on with the keys, after these steps.
 sub usable
 {
 	my ($name, @before) = @_;

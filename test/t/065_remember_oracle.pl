@@ -277,7 +277,7 @@ run_phase('few writes', 'few writes', 0);
 run_phase('many writes', 'many writes', 0);
 run_phase('many writes, with delays', 'many writes', 500);
 
-# Nobody writes any more: all is kept.
+# No session writes any more: all is kept.
 $node->safe_psql('postgres', 'SELECT check_query(id, 1, true) FROM queries') foreach 1 .. 2;
 my @before = counted();
 $node->safe_psql('postgres', 'SELECT check_query(id, 1, false) FROM queries');

@@ -65,7 +65,7 @@ for my $mode ('simple', 'extended', 'prepared')
 }
 is(got('extended', 'read'), got('simple', 'read'), 'all modes give the same');
 
-# A statement whose parameters nobody can know is refused as before.
+# A statement whose parameters have no type that can be known is refused as before.
 my ($stdout, $stderr) = ('', '');
 my $file = PostgreSQL::Test::Utils::tempdir() . '/unknown.sql';
 append_to_file($file, "\\set id 3\nSELECT concat(:id);\n");

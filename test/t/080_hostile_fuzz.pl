@@ -1,7 +1,7 @@
 
 # Every function of the schema, called by an ordinary role with NULLs, wrong and
 # extreme values, while tables change under it: nothing crashes, no error of these
-# functions is an internal one, and nobody becomes a superuser.
+# functions is an internal one, and no role becomes a superuser.
 #
 # Another session drops and alters the same tables.  PostgreSQL has internal errors for
 # what is gone between two looks.  They are allowed for the fuzzer's own DDL, and where

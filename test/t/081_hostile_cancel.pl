@@ -154,7 +154,7 @@ my $old = $node->background_psql('postgres', on_error_stop => 0);
 my %done;
 my $number = 0;
 
-# nobody is waited for who is stopped
+# a stopped session is not waited for
 $old->query_safe("SET cache_strategies.load_timeout = '1ms'");
 is($old->query_safe('SELECT problems()'), '', 'at first');
 

@@ -51,7 +51,7 @@ sub killed
 	my $name = "killed at $point: $case->{name}";
 	my ($gate, $session, $pid, $old, $new, $read);
 
-	# as it goes when nobody is killed
+	# what happens when no process is killed
 	reset_tables();
 	$node->safe_psql('postgres', $case->{sql});
 	$new = value();

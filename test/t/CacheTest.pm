@@ -97,8 +97,8 @@ our $slowness = $ENV{CS_TEST_SLOWNESS} // 1;
 	};
 }
 
-# new_node(NAME, SETTING...): a running cluster with the library preloaded.  Nobody
-# loads a row by himself because another takes long.
+# new_node(NAME, SETTING...): a running cluster with the library preloaded.  No
+# session loads a row by itself because another takes long.
 sub new_node
 {
 	my ($name, @settings) = @_;
