@@ -3,7 +3,9 @@
  * access.c
  *		From binding, key and snapshot to a row or its absence.
  *
- * Knows nothing of SQL functions.  The rules, with S for the caller's snapshot
+ * Knows nothing of SQL functions.  What is done on a miss is the strategy's
+ * decision: its miss() is called from here, and loads by cs_access_load() or
+ * cs_access_load_once(), or reads the table.  The rules, with S for the caller's snapshot
  * and F for a fresh one (proof and guards in src/README.md):
  *
  *		own		this transaction may have changed the table: the table under
@@ -23,6 +25,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/rls.h"
@@ -34,8 +37,10 @@
 #include "relation/rowvalue.h"
 #include "relation/triggers.h"
 #include "rowcache/access.h"
+#include "rowcache/strategy.h"
 #include "store/clock.h"
 #include "store/counters.h"
+#include "store/flight.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
@@ -524,4 +529,116 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 		answer->row = loaded.row;
 	else
 		cs_access_table(access, rowkey, answer);
+}
+
+/* ----- single flight ----- */
+
+#define MAX_WAITS	3
+
+static void
+land(int code, Datum arg)
+{
+	cs_flight_land(true);
+}
+
+/* The leader of a flight: it lands however the load ends. */
+static void
+load_and_land(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	PG_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
+	{
+		CS_TEST_POINT("flight_lead");
+		cs_access_load(access, rowkey, true, answer);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
+	cs_flight_land(false);
+}
+
+/*
+ * For miss(): load the row, unless another session is loading this key already.
+ * Then wait for it, and look again.  A session that leads gives its gate back
+ * however it ends, so those that wait go on by themselves.
+ */
+void
+cs_access_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	CsFlight	flight = CS_FLIGHT_ALONE;
+
+	/* a load that was waited for may have failed, or not been kept */
+	for (int i = 0; i < MAX_WAITS; i++)
+	{
+		flight = cs_flight_start(rowkey->key.hash);
+		if (flight != CS_FLIGHT_FOLLOW)
+			break;
+		cs_counters_add(access->binding->slot, CS_COUNT_WAIT, 1);
+		if (cs_flight_wait(cs_load_timeout) == CS_LANDING_LATE)
+			break;
+		if (cs_access_lookup(access, rowkey, answer) || cs_is_bypass(answer->reason))
+			break;
+	}
+	if (cs_is_hit(answer->reason))
+		return;
+	if (flight == CS_FLIGHT_LEAD)
+		load_and_land(access, rowkey, answer);
+	else
+		cs_access_load(access, rowkey, true, answer);
+}
+
+/* ----- a read ----- */
+
+void
+cs_access_count(const CsBinding *binding, CsReason reason)
+{
+	CsCount		what = CS_COUNT_MISS;
+
+	if (reason == CS_HIT)
+		what = CS_COUNT_HIT;
+	else if (reason == CS_HIT_ABSENT)
+		what = CS_COUNT_HIT_ABSENT;
+	else if (cs_is_bypass(reason))
+		what = CS_COUNT_BYPASS;
+	cs_counters_add(binding->slot, what, 1);
+}
+
+static bool
+read_under_snapshot(CsAccess *access, const CsStrategy *strategy, const CsRowKey *rowkey,
+					CsAnswer *answer)
+{
+	cs_xact_note_use();
+	if (!cs_access_lookup(access, rowkey, answer))
+	{
+		if (!cs_access_lock(access))
+			return false;
+		if (access->bypass != CS_HIT)
+			cs_access_table(access, rowkey, answer);
+		else
+			strategy->miss(access, rowkey, answer);
+	}
+	cs_access_count(access->binding, answer->reason);
+	return true;
+}
+
+/*
+ * Read a row: the table as access->snapshot has it, whatever the strategy shows
+ * beyond that.  Returns false if the table has changed since the key was made; the
+ * caller then begins again.  Throws if cache.bindings names an unknown strategy.
+ */
+bool
+cs_access_read_snapshot(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	return read_under_snapshot(access, cs_strategy_of(access->binding), rowkey, answer);
+}
+
+/*
+ * Read a row the way the binding's strategy does.  Otherwise as
+ * cs_access_read_snapshot().
+ */
+bool
+cs_access_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	const CsStrategy *strategy = cs_strategy_of(access->binding);
+
+	if (strategy->read != NULL)
+		return strategy->read(access, rowkey, answer);
+	return read_under_snapshot(access, strategy, rowkey, answer);
 }

@@ -110,6 +110,16 @@ extern bool cs_access_lock(CsAccess *access);
 extern void cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill,
 						   CsAnswer *answer);
 
+/* For a strategy's miss(): the same, by one session at a time. */
+extern void cs_access_load_once(CsAccess *access, const CsRowKey *rowkey,
+								CsAnswer *answer);
+
+/* Read a row, by the strategy's way or without it.  False: begin again. */
+extern bool cs_access_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
+extern bool cs_access_read_snapshot(CsAccess *access, const CsRowKey *rowkey,
+									CsAnswer *answer);
+extern void cs_access_count(const CsBinding *binding, CsReason reason);
+
 /* Read the table under the caller's snapshot. */
 extern void cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 

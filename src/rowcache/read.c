@@ -66,7 +66,7 @@ read_row(FunctionCallInfo fcinfo, CsAnswer *answer)
 
 		if (!begin_access(call, fcinfo, &access, &rowkey))
 			return false;
-		if (access.binding == call->binding && cs_strategy_read(&access, &rowkey, answer))
+		if (access.binding == call->binding && cs_access_read(&access, &rowkey, answer))
 			break;
 		call->generation = 0;	/* the table has changed: once more */
 	}
@@ -192,7 +192,7 @@ cs_lookup(PG_FUNCTION_ARGS)
 	}
 	cs_xact_note_use();
 	cs_access_lookup(&access, &rowkey, &answer);
-	cs_strategy_count(access.binding, answer.reason);
+	cs_access_count(access.binding, answer.reason);
 	if (answer.row != NULL)
 		PG_RETURN_HEAPTUPLEHEADER(answer.row);
 	if (access.bypass == CS_HIT && !cs_is_hit(answer.reason))

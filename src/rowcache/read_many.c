@@ -417,7 +417,7 @@ answer_together(Many *many, Batch *batch)
 		load_direct(many, batch);
 	}
 	for (int i = 0; i < batch->n; i++)
-		cs_strategy_count(many->access.binding, batch->reasons[i]);
+		cs_access_count(many->access.binding, batch->reasons[i]);
 	return true;
 }
 
@@ -432,7 +432,7 @@ answer_singly(Many *many, Batch *batch)
 		CsAnswer	answer;
 
 		many->access.bypass = many->bypass;
-		if (!cs_strategy_read(&many->access, &batch->keys[i], &answer))
+		if (!cs_access_read(&many->access, &batch->keys[i], &answer))
 			return false;
 		batch->rows[i] = answer.row;
 		if (answer.reason == CS_HIT)

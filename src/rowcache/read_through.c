@@ -23,6 +23,6 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 const CsStrategy cs_read_through = {
 	.name = "read_through",
 	.needs = needs,
-	.miss = cs_strategy_load_once,
+	.miss = cs_access_load_once,
 	.changed = cs_strategy_invalidate
 };

@@ -1,21 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * strategy.c
- *		What strategies have in common.
+ *		Which strategies there are, and which of them a binding has.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "lib/stringinfo.h"
-#include "storage/ipc.h"
 
-#include "guc.h"
 #include "rowcache/strategy.h"
-#include "store/counters.h"
-#include "store/flight.h"
-#include "testpoint.h"
 #include "xact/xact.h"
 
 static const CsStrategy *const none[] = {NULL};
@@ -75,96 +69,6 @@ cs_strategy_require(Oid relid)
 
 	cs_strategy_of(binding);
 	return binding;
-}
-
-void
-cs_strategy_count(const CsBinding *binding, CsReason reason)
-{
-	CsCount		what = CS_COUNT_MISS;
-
-	if (reason == CS_HIT)
-		what = CS_COUNT_HIT;
-	else if (reason == CS_HIT_ABSENT)
-		what = CS_COUNT_HIT_ABSENT;
-	else if (cs_is_bypass(reason))
-		what = CS_COUNT_BYPASS;
-	cs_counters_add(binding->slot, what, 1);
-}
-
-bool
-cs_strategy_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
-{
-	const CsStrategy *strategy = cs_strategy_of(access->binding);
-
-	if (strategy->read != NULL)
-		return strategy->read(access, rowkey, answer);
-	return cs_strategy_read_base(access, rowkey, answer);
-}
-
-bool
-cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
-{
-	cs_xact_note_use();
-	if (!cs_access_lookup(access, rowkey, answer))
-	{
-		if (!cs_access_lock(access))
-			return false;
-		if (access->bypass != CS_HIT)
-			cs_access_table(access, rowkey, answer);
-		else
-			cs_strategy_of(access->binding)->miss(access, rowkey, answer);
-	}
-	cs_strategy_count(access->binding, answer->reason);
-	return true;
-}
-
-/* ----- single flight ----- */
-
-#define MAX_WAITS	3
-
-static void
-land(int code, Datum arg)
-{
-	cs_flight_land(true);
-}
-
-/*
- * Load, unless another session is loading this key already: then wait for it
- * and look again.  A session that holds the gate gives it back however it
- * ends, so whoever waits goes on by itself.
- */
-void
-cs_strategy_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
-{
-	uint64		hash = rowkey->key.hash;
-	CsFlight	flight = CS_FLIGHT_ALONE;
-
-	/* a load that was waited for may have failed, or not been kept */
-	for (int i = 0; i < MAX_WAITS; i++)
-	{
-		flight = cs_flight_start(hash);
-		if (flight != CS_FLIGHT_FOLLOW)
-			break;
-		cs_counters_add(access->binding->slot, CS_COUNT_WAIT, 1);
-		if (cs_flight_wait(cs_load_timeout) == CS_LANDING_LATE)
-			break;
-		if (cs_access_lookup(access, rowkey, answer) || cs_is_bypass(answer->reason))
-			break;
-	}
-	if (cs_is_hit(answer->reason))
-		return;
-	if (flight != CS_FLIGHT_LEAD)
-	{
-		cs_access_load(access, rowkey, true, answer);
-		return;
-	}
-	PG_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
-	{
-		CS_TEST_POINT("flight_lead");
-		cs_access_load(access, rowkey, true, answer);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(land, (Datum) 0);
-	cs_flight_land(false);
 }
 
 /* ----- changes ----- */

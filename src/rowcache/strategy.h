@@ -34,7 +34,7 @@ typedef struct CsStrategy
 	/* Which triggers does it need with these options? */
 	void		(*needs) (const CsBinding *binding, CsTriggerNeeds *needs);
 
-	/* Read in another way than cache, then miss(); NULL: that way. */
+	/* Read in another way than cache, then miss(); NULL: that way (access.c). */
 	bool		(*read) (CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 
 	/* The cache had no answer: find one, and keep it or not. */
@@ -64,18 +64,7 @@ extern const CsStrategy *cs_strategy_of(const CsBinding *binding);
 /* The binding of a table with its strategy, or an error. */
 extern CsBinding *cs_strategy_require(Oid relid);
 
-/* Read a row the way the binding's strategy does.  False: begin again. */
-extern bool cs_strategy_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
-
-/* The same without asking the strategy how: the table as access->snapshot has it. */
-extern bool cs_strategy_read_base(CsAccess *access, const CsRowKey *rowkey,
-								  CsAnswer *answer);
-
-extern void cs_strategy_count(const CsBinding *binding, CsReason reason);
-
 /* Shared by several strategies. */
-extern void cs_strategy_load_once(CsAccess *access, const CsRowKey *rowkey,
-								  CsAnswer *answer);
 extern void cs_strategy_invalidate(const CsBinding *binding, const CsChange *change);
 
 #endif							/* CS_STRATEGY_H */

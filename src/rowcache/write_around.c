@@ -36,7 +36,7 @@ static void
 miss(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
 	if (admits(rowkey))
-		cs_strategy_load_once(access, rowkey, answer);
+		cs_access_load_once(access, rowkey, answer);
 	else
 		cs_access_table(access, rowkey, answer);
 }

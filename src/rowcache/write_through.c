@@ -115,6 +115,6 @@ changed(const CsBinding *binding, const CsChange *change)
 const CsStrategy cs_write_through = {
 	.name = "write_through",
 	.needs = needs,
-	.miss = cs_strategy_load_once,
+	.miss = cs_access_load_once,
 	.changed = changed
 };

@@ -128,7 +128,7 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedR
 	fresh = RegisterSnapshot(IsInParallelMode() ? GetCatalogSnapshot(binding->relid)
 							 : GetLatestSnapshot());
 	cs_access_begin(access, access->binding, fresh);
-	if (!cs_strategy_read_base(access, rowkey, answer))
+	if (!cs_access_read_snapshot(access, rowkey, answer))
 		found = FOUND_RETIRED;
 	else if (deferred)
 	{
@@ -184,7 +184,7 @@ static bool
 read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
 	memset(over, 0, sizeof(*over));
-	if (!cs_strategy_read_base(access, rowkey, answer))
+	if (!cs_access_read_snapshot(access, rowkey, answer))
 		return false;
 	over->base = over->row = answer->row;
 	return true;
@@ -513,6 +513,6 @@ const CsStrategy cs_write_back = {
 	.name = "write_back",
 	.needs = needs,
 	.read = read_latest,
-	.miss = cs_strategy_load_once,
+	.miss = cs_access_load_once,
 	.changed = changed
 };
