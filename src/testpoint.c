@@ -22,6 +22,7 @@
 #include "storage/lock.h"
 
 #include "guc.h"
+#include "locktags.h"
 
 #define DELAY_ONE_IN	8
 
@@ -81,7 +82,7 @@ cs_testpoint_reach(const char *name)
 		return;
 	key = (int32) DatumGetUInt32(hash_any((const unsigned char *) name,
 										  strlen(name)));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 1);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, CS_LOCK_BIGINT);
 	(void) LockAcquire(&tag, ExclusiveLock, true, false);
 	LockRelease(&tag, ExclusiveLock, true);
 }

@@ -32,6 +32,7 @@
 #include "attach/parts.h"
 #include "compat.h"
 #include "guc.h"
+#include "relation/attached.h"
 #include "relation/catalog.h"
 #include "relation/loader.h"
 #include "relation/owned.h"
@@ -199,30 +200,34 @@ note_dropped(FunctionCallInfo fcinfo, Oid relid, bool defers)
 	static const struct
 	{
 		int			arg;
+		CsAttachedColumn column;
 		const char *name;
 		bool		flush;
+		const char *normal;		/* what it is if it is not given; NULL: null */
 	}			options[] = {
-		{ARG_TTL, "ttl"}, {ARG_TTL_JITTER, "ttl_jitter"}, {ARG_NEGATIVE_TTL, "negative_ttl"},
-		{ARG_MAX_MEMORY, "max_memory"}, {ARG_LOADER, "loader"},
-		{ARG_REFRESH_AHEAD, "refresh_ahead"}, {ARG_DURABLE, "durable", true},
-		{ARG_FLUSH_INTERVAL, "flush_interval", true},
-		{ARG_FLUSH_BATCH, "flush_batch", true}, {ARG_MERGE, "merge", true}
+		{ARG_TTL, CS_ATTACHED_TTL, "ttl"},
+		{ARG_TTL_JITTER, CS_ATTACHED_TTL_JITTER, "ttl_jitter"},
+		{ARG_NEGATIVE_TTL, CS_ATTACHED_NEGATIVE_TTL, "negative_ttl"},
+		{ARG_MAX_MEMORY, CS_ATTACHED_MAX_MEMORY, "max_memory"},
+		{ARG_LOADER, CS_ATTACHED_LOADER, "loader"},
+		{ARG_REFRESH_AHEAD, CS_ATTACHED_REFRESH_AHEAD, "refresh_ahead"},
+		{ARG_DURABLE, CS_ATTACHED_DURABLE, "durable", true, "t"},
+		{ARG_FLUSH_INTERVAL, CS_ATTACHED_FLUSH_INTERVAL, "flush_interval", true},
+		{ARG_FLUSH_BATCH, CS_ATTACHED_FLUSH_BATCH, "flush_batch", true},
+		{ARG_MERGE, CS_ATTACHED_MERGE, "merge", true}
 	};
-	CsCatalogQuery s = {
-		.text = "SELECT ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, "
-		"CASE WHEN durable THEN NULL ELSE durable END, flush_interval, flush_batch, merge "
-		"FROM cache.binding_store WHERE relation OPERATOR(pg_catalog.=) $1"
-	};
+	char	   *texts[CS_ATTACHED_COLUMNS];
 	StringInfoData dropped;
 
-	cs_catalog_arg(&s, REGCLASSOID, ObjectIdGetDatum(relid), false);
-	if (cs_catalog_change("binding_store", &s) == 0)
+	if (!cs_attached_texts(relid, texts))
 		return;
 	initStringInfo(&dropped);
 	for (int i = 0; i < lengthof(options); i++)
 	{
-		char	   *was = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
+		char	   *was = texts[options[i].column - 1];
 
+		if (was != NULL && options[i].normal != NULL && strcmp(was, options[i].normal) == 0)
+			continue;
 		if (was != NULL && PG_ARGISNULL(options[i].arg) && (defers || !options[i].flush))
 			appendStringInfo(&dropped, "%s%s => %s", dropped.len > 0 ? ", " : "",
 							 options[i].name, quote_literal_cstr(was));

@@ -170,7 +170,7 @@ cs_constrain_table(Oid relid)
 	{
 		CsOptions	options;
 
-		if (cs_binding_read_options(lfirst_oid(lc), &options) &&
+		if (cs_attached_read(lfirst_oid(lc), &options) &&
 			strcmp(options.strategy, "write_back") == 0)
 			flush(lfirst_oid(lc));
 	}
@@ -249,7 +249,7 @@ cs_constrain_domain(const AlterDomainStmt *stmt)
 static bool
 defers(Oid relid, CsOptions *options)
 {
-	return cs_class_ownercheck(relid, GetUserId()) && cs_binding_read_options(relid, options) &&
+	return cs_class_ownercheck(relid, GetUserId()) && cs_attached_read(relid, options) &&
 		strcmp(options->strategy, "write_back") == 0;
 }
 

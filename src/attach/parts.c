@@ -40,6 +40,7 @@
 #include "attach/detach.h"
 #include "attach/parts.h"
 #include "compat.h"
+#include "relation/attached.h"
 #include "relation/owner.h"
 #include "relation/track.h"
 #include "relation/tracked.h"
@@ -69,14 +70,6 @@ cs_parts_name(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
-}
-
-static bool
-is_bound(Oid relid)
-{
-	CsOptions	options;
-
-	return cs_binding_read_options(relid, &options);
 }
 
 /*
@@ -113,7 +106,7 @@ say_given_up(Oid relid, bool bound, Oid attached, Oid tracked)
 static void
 take_over(Oid relid, Oid attached, Oid tracked)
 {
-	bool		bound = is_bound(relid);
+	bool		bound = cs_attached_is_listed(relid);
 	bool		listed = cs_tracked_is_listed(relid);
 	CsAsOwner	saved;
 
@@ -161,7 +154,7 @@ cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
 static void
 renew(Oid relid)
 {
-	CsBinding  *binding = is_bound(relid) ? cs_binding_get(relid) : NULL;
+	CsBinding  *binding = cs_attached_is_listed(relid) ? cs_binding_get(relid) : NULL;
 	CsAsOwner	saved;
 
 	if (binding == NULL && !cs_tracked_is_listed(relid))
@@ -204,7 +197,7 @@ find_above(Oid relid, Oid *attached, Oid *tracked)
 	*attached = *tracked = InvalidOid;
 	foreach(lc, chain)
 	{
-		if (!OidIsValid(*attached) && is_bound(lfirst_oid(lc)))
+		if (!OidIsValid(*attached) && cs_attached_is_listed(lfirst_oid(lc)))
 			*attached = lfirst_oid(lc);
 		if (!OidIsValid(*tracked) && cs_tracked_is_listed(lfirst_oid(lc)))
 			*tracked = lfirst_oid(lc);
@@ -218,7 +211,7 @@ any_below(Oid relid)
 
 	foreach(lc, cs_parts_list(relid, NoLock))
 	{
-		if (is_bound(lfirst_oid(lc)) || cs_tracked_is_listed(lfirst_oid(lc)))
+		if (cs_attached_is_listed(lfirst_oid(lc)) || cs_tracked_is_listed(lfirst_oid(lc)))
 			return true;
 	}
 	return false;

@@ -32,6 +32,7 @@
 #include "attach/parts.h"
 #include "attach/repair.h"
 #include "compat.h"
+#include "relation/attached.h"
 #include "relation/owned.h"
 #include "relation/owner.h"
 #include "relation/tracked.h"
@@ -65,8 +66,7 @@ cs_repair_note(List *notes, Oid relid)
 		chain = list_concat(chain, get_partition_ancestors(relid));
 	foreach(lc, chain)
 	{
-		CsOptions	options;
-		bool		attached = cs_binding_read_options(lfirst_oid(lc), &options);
+		bool		attached = cs_attached_is_listed(lfirst_oid(lc));
 		bool		mend;
 		Note	   *note;
 
@@ -106,7 +106,7 @@ warn(const Note *note, const char *problem, bool mend)
 {
 	CsOptions	options;
 	char	   *name = get_rel_name(note->relid);
-	bool		defers = note->attached && cs_binding_read_options(note->relid, &options) &&
+	bool		defers = note->attached && cs_attached_read(note->relid, &options) &&
 	strcmp(options.strategy, cs_write_back.name) == 0 && !still_defers(note->relid);
 
 	ereport(WARNING,
@@ -157,14 +157,13 @@ slot_problem(Oid relid)
 Datum
 cs_binding_problem(PG_FUNCTION_ARGS)
 {
-	CsOptions	options;
 	bool		mend;
 	const char *problem;
 
 	/* cache.bindings can be looked at all the same */
 	if (!cs_shmem_ready())
 		PG_RETURN_TEXT_P(cstring_to_text("cache_strategies is not preloaded"));
-	if (!cs_binding_read_options(PG_GETARG_OID(0), &options))
+	if (!cs_attached_is_listed(PG_GETARG_OID(0)))
 		PG_RETURN_NULL();
 	problem = cs_triggers_problem(PG_GETARG_OID(0), true, &mend);
 	if (problem == NULL)
@@ -270,7 +269,6 @@ cs_repair(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	char	   *name;
-	CsOptions	options;
 	bool		attached;
 	bool		mend;
 
@@ -278,7 +276,7 @@ cs_repair(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("cache.repair()");
 	PreventCommandIfReadOnly("cache.repair()");
 	name = cs_owned_lock(relid);
-	attached = cs_binding_read_options(relid, &options);
+	attached = cs_attached_is_listed(relid);
 	if (!attached && !cs_tracked_is_listed(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

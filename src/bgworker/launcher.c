@@ -38,7 +38,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
@@ -55,6 +54,7 @@
 #include "bgworker/worker.h"
 #include "compat.h"
 #include "guc.h"
+#include "hooks.h"
 #include "store/queue.h"
 #include "store/slot.h"
 #include "writeback/quarantine.h"
@@ -114,7 +114,6 @@ static bool complained = false; /* that no worker could be registered */
 static List *flushers = NIL;	/* in TopMemoryContext */
 static bool complained_flusher = false;
 static bool scanned = false;	/* whether pg_database was searched */
-static object_access_hook_type prev_object_access_hook = NULL;
 
 /* ----- refresh workers ----- */
 
@@ -651,10 +650,8 @@ cs_launcher_main(Datum arg)
  * Hook: DROP DATABASE makes the workers of that database leave it.
  */
 static void
-object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
+object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId)
 {
-	if (prev_object_access_hook)
-		prev_object_access_hook(access, classId, objectId, subId, arg);
 	if (access == OAT_DROP && classId == DatabaseRelationId)
 		cs_queue_drop_database(objectId);
 }
@@ -678,6 +675,5 @@ cs_launcher_init(void)
 	strlcpy(launcher.bgw_name, "cache_strategies launcher", BGW_MAXLEN);
 	strlcpy(launcher.bgw_type, "cache_strategies launcher", BGW_MAXLEN);
 	RegisterBackgroundWorker(&launcher);
-	prev_object_access_hook = object_access_hook;
-	object_access_hook = object_access;
+	cs_hooks_on_object(object_access);
 }

@@ -39,6 +39,7 @@
 
 #include "bgworker/worker.h"
 #include "guc.h"
+#include "relation/owner.h"
 #include "rowcache/strategy.h"
 #include "store/counters.h"
 #include "store/queue.h"
@@ -114,17 +115,14 @@ static void
 reload(const CsRefresh *request)
 {
 	CsBinding  *binding = cs_binding_get(request->relation);
-	Oid			role;
-	int			security;
+	CsAsOwner	saved;
 
 	if (binding == NULL || binding->nkeys == 0 || binding->strategy == NULL ||
 		binding->options.refresh_ahead <= 0)
 		return;
-	GetUserIdAndSecContext(&role, &security);
-	SetUserIdAndSecContext(binding->owner, security |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	cs_owner_begin_loading(&saved, binding->owner, true);
 	reload_as_owner(binding, request);
-	SetUserIdAndSecContext(role, security);
+	cs_owner_end(&saved);
 }
 
 static void

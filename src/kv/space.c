@@ -43,12 +43,9 @@
 #include "guc.h"
 #include "inval.h"
 #include "kv/space.h"
+#include "locktags.h"
 #include "relation/span.h"
 #include "store/slot.h"
-
-/* Fourth field of an advisory lock tag, where users' locks have 1 and 2 */
-#define LOCK_SPACE	0xc7
-#define LOCK_ROLE	0xc8
 
 /* Columns of cache.spaces */
 enum
@@ -452,7 +449,7 @@ may(Known *entry, CsSpaceRight right)
 void
 cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint32 hash)
 {
-	SET_LOCKTAG_ADVISORY(*tag, database, id, hash, own ? LOCK_ROLE : LOCK_SPACE);
+	SET_LOCKTAG_ADVISORY(*tag, database, id, hash, own ? CS_LOCK_ROLE : CS_LOCK_SPACE);
 }
 
 /* Take AccessExclusiveLock on the space until the subtransaction ends. */

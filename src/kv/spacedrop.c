@@ -16,7 +16,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
@@ -26,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "guc.h"
+#include "hooks.h"
 #include "kv/space.h"
 #include "store/slot.h"
 #include "xact/participant.h"
@@ -45,7 +45,6 @@ typedef struct Ending
 static CsSubxactStack endings;
 static bool preparing = false;
 
-static object_access_hook_type prev_object_access = NULL;
 
 /* ----- created and dropped ----- */
 
@@ -169,10 +168,8 @@ is_catalog(Oid relid)
 }
 
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+object_access(ObjectAccessType access, Oid class, Oid object, int sub)
 {
-	if (prev_object_access)
-		prev_object_access(access, class, object, sub, arg);
 	if (access != OAT_DROP || sub != 0)
 		return;
 	if (class == AuthIdRelationId)
@@ -237,6 +234,5 @@ cs_space_drop_init(void)
 {
 	cs_subxact_join(&endings, &ending_ops);
 	cs_xact_join(&participant);
-	prev_object_access = object_access_hook;
-	object_access_hook = object_access;
+	cs_hooks_on_object(object_access);
 }

@@ -48,30 +48,12 @@
 #include "compat.h"
 #include "inval.h"
 #include "relation/binding.h"
+#include "relation/attached.h"
 #include "relation/catalog.h"
 #include "relation/ddl.h"
 #include "store/keyhash.h"
 #include "store/slot.h"
 #include "xact/xact.h"
-
-/* Columns of cache.binding_store. */
-enum
-{
-	Anum_relation = 1,
-	Anum_strategy,
-	Anum_ttl,
-	Anum_ttl_jitter,
-	Anum_negative_ttl,
-	Anum_max_memory,
-	Anum_loader,
-	Anum_refresh_ahead,
-	Anum_durable,
-	Anum_flush_interval,
-	Anum_flush_batch,
-	Anum_merge,
-	Anum_settings,
-	Natts_bindings = Anum_settings
-};
 
 typedef struct Known
 {
@@ -291,8 +273,6 @@ cs_binding_init(void)
 	cs_xact_at_end(at_end);
 }
 
-/* ----- options ----- */
-
 /*
  * OID of cache.binding_store; InvalidOid if the extension does not exist.
  */
@@ -302,84 +282,6 @@ cs_binding_catalog(void)
 	if (!OidIsValid(catalog_relid) && IsTransactionState())
 		catalog_relid = cs_catalog_relid("binding_store");
 	return catalog_relid;
-}
-
-/*
- * Microseconds of an interval, with months of 30 days.
- */
-static int64
-interval_usecs(Datum value)
-{
-	Interval   *span = DatumGetIntervalP(value);
-
-	return span->time + (span->day + span->month * INT64CONST(30)) * USECS_PER_DAY;
-}
-
-static void
-options_from_tuple(HeapTuple tuple, TupleDesc desc, CsOptions *options)
-{
-	Datum		values[Natts_bindings];
-	bool		nulls[Natts_bindings];
-
-	heap_deform_tuple(tuple, desc, values, nulls);
-	memset(options, 0, sizeof(*options));
-	options->strategy = TextDatumGetCString(values[Anum_strategy - 1]);
-	if (!nulls[Anum_ttl - 1])
-		options->ttl = interval_usecs(values[Anum_ttl - 1]);
-	if (!nulls[Anum_ttl_jitter - 1])
-		options->ttl_jitter = DatumGetFloat4(values[Anum_ttl_jitter - 1]);
-	if (!nulls[Anum_negative_ttl - 1])
-		options->negative_ttl = interval_usecs(values[Anum_negative_ttl - 1]);
-	if (!nulls[Anum_max_memory - 1])
-		options->max_memory = DatumGetInt64(values[Anum_max_memory - 1]);
-	if (!nulls[Anum_loader - 1])
-		options->loader = TextDatumGetCString(values[Anum_loader - 1]);
-	if (!nulls[Anum_refresh_ahead - 1])
-		options->refresh_ahead = DatumGetFloat4(values[Anum_refresh_ahead - 1]);
-	options->durable = nulls[Anum_durable - 1] || DatumGetBool(values[Anum_durable - 1]);
-	options->flush_interval = CS_FLUSH_INTERVAL;
-	if (!nulls[Anum_flush_interval - 1])
-		options->flush_interval = interval_usecs(values[Anum_flush_interval - 1]);
-	options->flush_batch = CS_FLUSH_BATCH;
-	if (!nulls[Anum_flush_batch - 1])
-		options->flush_batch = DatumGetInt32(values[Anum_flush_batch - 1]);
-	if (!nulls[Anum_merge - 1])
-		options->merge = DatumGetJsonbPCopy(values[Anum_merge - 1]);
-	if (!nulls[Anum_settings - 1])
-		options->settings = DatumGetArrayTypePCopy(values[Anum_settings - 1]);
-}
-
-/*
- * Read a table's options; returns false if it is not attached.
- * cache.binding_store is an ordinary table that is read like a catalogue, in
- * its latest state, whatever snapshot the caller has.  Allocates in the
- * current context.
- */
-bool
-cs_binding_read_options(Oid relid, CsOptions *options)
-{
-	Relation	rel;
-	ScanKeyData skey;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			catalog = cs_binding_catalog();
-
-	if (!OidIsValid(catalog))
-		return false;
-	/* the table may be gone, if DROP EXTENSION was waited for */
-	rel = try_table_open(catalog, AccessShareLock);
-	if (rel == NULL)
-		return false;
-	ScanKeyInit(&skey, Anum_relation, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	list_free(RelationGetIndexList(rel));	/* determines the primary key */
-	scan = systable_beginscan(rel, rel->rd_pkindex, OidIsValid(rel->rd_pkindex), NULL, 1, &skey);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		options_from_tuple(tuple, RelationGetDescr(rel), options);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return HeapTupleIsValid(tuple);
 }
 
 /* ----- making one ----- */
@@ -586,7 +488,7 @@ build(Oid relid)
 	AcceptInvalidationMessages();
 	building_again = false;
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
-		!cs_binding_read_options(relid, &options))
+		!cs_attached_read(relid, &options))
 		return NULL;
 	slot = cs_ddl_make_slot(relid, &denial);
 	word = slot >= 0 ? cs_slot_read(slot) : 0;

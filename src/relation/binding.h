@@ -155,7 +155,6 @@ cs_noreturn extern void cs_binding_renamed_error(const CsBinding *binding);
 
 #define cs_binding_defers(binding)	((binding)->needs.settling)
 
-extern bool cs_binding_read_options(Oid relid, CsOptions *options);
 extern Oid	cs_binding_catalog(void);
 
 #endif							/* CS_BINDING_H */

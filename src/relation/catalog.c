@@ -24,6 +24,7 @@
 #include "utils/syscache.h"
 
 #include "relation/catalog.h"
+#include "relation/owner.h"
 
 /*
  * OID of one of the extension's tables; InvalidOid if the extension does not
@@ -107,25 +108,24 @@ uint64
 cs_catalog_change(const char *table, CsCatalogQuery *query)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(cs_catalog_relid(table)));
+	CsAsOwner	saved;
 	Oid			owner;
-	Oid			role;
-	int			security;
 	int			rc;
 
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table cache.%s does not exist", table)));
+				 errmsg("table cache.%s does not exist", table),
+				 errhint("It is part of the extension: ALTER EXTENSION cache_strategies UPDATE.")));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 
-	GetUserIdAndSecContext(&role, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+	cs_owner_begin(&saved, owner);
 	rc = SPI_execute_with_args(query->text, query->nargs, query->types, query->values,
 							   query->nulls, false, 0);
-	SetUserIdAndSecContext(role, security);
+	cs_owner_end(&saved);
 	if (rc < 0)
-		elog(ERROR, "could not change cache.%s: %s", table, SPI_result_code_string(rc));
+		elog(ERROR, "could not execute \"%s\": %s", query->text, SPI_result_code_string(rc));
 	return SPI_processed;
 }
 

@@ -18,7 +18,6 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
-#include "catalog/objectaccess.h"
 #include "catalog/partition.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_inherits.h"
@@ -32,6 +31,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "hooks.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
 #include "relation/tracked.h"
@@ -53,7 +53,6 @@ void		(*cs_ddl_check_hook) (Oid relid, int slot) = NULL;
 
 static HTAB *temp_relations;
 
-static object_access_hook_type prev_object_access_hook = NULL;
 
 /* Mark the table's slot at commit.  Returns the slot, -1 if it has none. */
 static int
@@ -256,10 +255,8 @@ cs_ddl_make_slot(Oid relid, CsSlotDenial *denial)
  * Hook of object_access_hook.
  */
 static void
-object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
+object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId)
 {
-	if (prev_object_access_hook)
-		prev_object_access_hook(access, classId, objectId, subId, arg);
 	if (access == OAT_DROP && classId == DatabaseRelationId)
 		cs_slot_drop_database(objectId);
 	/* NO INHERIT of a table without columns sends no invalidation by itself */
@@ -272,6 +269,5 @@ void
 cs_ddl_init(void)
 {
 	cs_xact_resolve_hook = resolve;
-	prev_object_access_hook = object_access_hook;
-	object_access_hook = object_access;
+	cs_hooks_on_object(object_access);
 }

@@ -20,7 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
-#include "relation/binding.h"
+#include "relation/attached.h"
 #include "relation/catalog.h"
 #include "relation/dropped.h"
 #include "shmem.h"
@@ -47,7 +47,7 @@ cs_dropped_note(Oid relid)
 		get_rel_persistence(relid) == RELPERSISTENCE_TEMP ||
 		!OidIsValid(cs_binding_catalog()))
 		return false;
-	attached = cs_catalog_lists("binding_store", relid);
+	attached = cs_attached_is_listed(relid);
 	if (attached || cs_catalog_lists("tracked", relid) ||
 		cs_catalog_lists("dead_letter_store", relid))
 		listed = cs_my_lxid();

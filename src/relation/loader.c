@@ -37,6 +37,7 @@
 #include "compat.h"
 #include "relation/fetch.h"
 #include "relation/loader.h"
+#include "relation/owner.h"
 
 static bool read_temporary;		/* whether the last load, or an earlier one in
 								 * the transaction, read a temporary table */
@@ -413,22 +414,15 @@ load_by_function(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 {
 	/* kept open, so that the function cannot alter its row type */
 	Relation	rel = table_open(binding->relid, AccessShareLock);
-	Oid			role;
-	int			security;
-	int			nestlevel = NewGUCNestLevel();
+	CsAsOwner	saved;
 
-	GetUserIdAndSecContext(&role, &security);
-	SetUserIdAndSecContext(binding->owner, security |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-					  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	cs_owner_begin_loading(&saved, binding->owner, false);
 	cs_pinned_apply(binding->pinned, binding->name);
 	PushActiveSnapshot(snapshot);
 	call_loader(binding, rowkey, loaded);
 	PopActiveSnapshot();
 	read_temporary = (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0;
-	AtEOXact_GUC(false, nestlevel);
-	SetUserIdAndSecContext(role, security);
+	cs_owner_end(&saved);
 	table_close(rel, NoLock);
 }
 

@@ -18,6 +18,28 @@
 #include "relation/owner.h"
 
 /*
+ * Change the role; 'how' is added to the security context.
+ */
+static void
+become(CsAsOwner *saved, Oid owner, int how)
+{
+	saved->nestlevel = NewGUCNestLevel();
+	GetUserIdAndSecContext(&saved->role, &saved->security);
+	SetUserIdAndSecContext(owner, saved->security | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION | how);
+}
+
+/*
+ * Set a search_path that no other role can write to.
+ */
+static void
+set_safe_path(void)
+{
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
  * Become the owner, in a security-restricted operation with a search_path that
  * no other role can write to.  An error thrown before cs_owner_end() undoes it
  * with the (sub)transaction.
@@ -28,12 +50,20 @@
 void
 cs_owner_begin(CsAsOwner *saved, Oid owner)
 {
-	saved->nestlevel = NewGUCNestLevel();
-	GetUserIdAndSecContext(&saved->role, &saved->security);
-	SetUserIdAndSecContext(owner, saved->security | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	become(saved, owner, SECURITY_NOFORCE_RLS);
+	set_safe_path();
+}
+
+/*
+ * The same for loading rows: row-level security applies where it is forced on the
+ * owner.  A worker may keep its search_path, which is the database's.
+ */
+void
+cs_owner_begin_loading(CsAsOwner *saved, Oid owner, bool keep_path)
+{
+	become(saved, owner, 0);
+	if (!keep_path)
+		set_safe_path();
 }
 
 /*

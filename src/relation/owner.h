@@ -16,6 +16,7 @@ typedef struct CsAsOwner
 } CsAsOwner;
 
 extern void cs_owner_begin(CsAsOwner *saved, Oid owner);
+extern void cs_owner_begin_loading(CsAsOwner *saved, Oid owner, bool keep_path);
 extern void cs_owner_end(const CsAsOwner *saved);
 
 #endif							/* CS_OWNER_H */

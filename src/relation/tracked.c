@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "relation/attached.h"
 #include "relation/catalog.h"
 #include "relation/track.h"
 #include "relation/tracked.h"
@@ -39,9 +40,7 @@ cs_tracked_is_listed(Oid relid)
 static bool
 is_wanted(Oid relid)
 {
-	CsOptions	options;
-
-	return cs_tracked_is_listed(relid) || cs_binding_read_options(relid, &options);
+	return cs_tracked_is_listed(relid) || cs_attached_is_listed(relid);
 }
 
 /* Whether the table is tracked or attached, or a partition of such a table. */

@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "relation/attached.h"
 #include "relation/catalog.h"
 #include "relation/triggers.h"
 #include "store/slot.h"
@@ -519,7 +520,7 @@ sketch(CsBinding *binding, Relation rel)
 {
 	memset(binding, 0, sizeof(*binding));
 	binding->relid = RelationGetRelid(rel);
-	if (!cs_binding_read_options(binding->relid, &binding->options))
+	if (!cs_attached_read(binding->relid, &binding->options))
 		return false;
 	cs_tree_list(&binding->tree, rel);
 	cs_binding_made_hook(binding);

@@ -36,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "relation/catalog.h"
 #include "relation/owned.h"
 #include "relation/owner.h"
 #include "rowcache/strategy.h"
@@ -46,16 +47,6 @@
 
 PG_FUNCTION_INFO_V1(cs_requeue);
 PG_FUNCTION_INFO_V1(cs_discard);
-
-/* A statement on the store. */
-typedef struct Command
-{
-	const char *text;
-	int			nargs;
-	Oid			types[7];
-	Datum		values[7];
-	char		nulls[8];
-} Command;
 
 /* What the user has asked for, restricted to what is his. */
 typedef struct Chosen
@@ -83,47 +74,11 @@ typedef struct Failure
 
 /* ----- the store ----- */
 
-static Oid
-store_owner(void)
-{
-	Oid			relid = get_relname_relid("dead_letter_store",
-										  get_namespace_oid("cache", false));
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table cache.dead_letter_store does not exist"),
-				 errhint("It is part of the extension: ALTER EXTENSION cache_strategies UPDATE.")));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-static void
-add_arg(Command *command, Oid type, Datum value, bool isnull)
-{
-	command->types[command->nargs] = type;
-	command->values[command->nargs] = value;
-	command->nulls[command->nargs++] = isnull ? 'n' : ' ';
-}
-
 /* SPI must be connected; returns the number of rows. */
 static uint64
-run(const Command *command, int expected)
+run(CsCatalogQuery *query)
 {
-	CsAsOwner	saved;
-	int			rc;
-
-	cs_owner_begin(&saved, store_owner());
-	rc = SPI_execute_with_args(command->text, command->nargs, (Oid *) command->types,
-							   (Datum *) command->values, command->nulls, false, 0);
-	cs_owner_end(&saved);
-	if (rc != expected)
-		elog(ERROR, "could not execute \"%s\": %s", command->text,
-			 SPI_result_code_string(rc));
-	return SPI_processed;
+	return cs_catalog_change("dead_letter_store", query);
 }
 
 static void
@@ -143,30 +98,30 @@ result_column(uint64 row, int column)
 
 /* Two texts: what went wrong. */
 static void
-add_error(Command *command, int sqlerrcode, const char *message)
+add_error(CsCatalogQuery *command, int sqlerrcode, const char *message)
 {
-	add_arg(command, TEXTOID, CStringGetTextDatum(unpack_sql_state(sqlerrcode)), false);
-	add_arg(command, TEXTOID, CStringGetTextDatum(message != NULL ? message : ""), false);
+	cs_catalog_arg(command, TEXTOID, CStringGetTextDatum(unpack_sql_state(sqlerrcode)), false);
+	cs_catalog_arg(command, TEXTOID, CStringGetTextDatum(message != NULL ? message : ""), false);
 }
 
 static void
 store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
 	  const ErrorData *error)
 {
-	Command		command = {
-		"INSERT INTO cache.dead_letter_store (relation, written_for, change, content, "
+	CsCatalogQuery command = {
+		.text = "INSERT INTO cache.dead_letter_store (relation, written_for, change, content, "
 		"sqlstate, message, attempts, first_time, last_time) "
 		"VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7)"
 	};
 
 	connect_spi();
-	add_arg(&command, REGCLASSOID, ObjectIdGetDatum(binding->relid), false);
-	add_arg(&command, OIDOID, ObjectIdGetDatum(written_for), false);
-	add_arg(&command, BYTEAOID, PointerGetDatum(portable), false);
-	add_arg(&command, JSONBOID, JsonbPGetDatum(content), false);
+	cs_catalog_arg(&command, REGCLASSOID, ObjectIdGetDatum(binding->relid), false);
+	cs_catalog_arg(&command, OIDOID, ObjectIdGetDatum(written_for), false);
+	cs_catalog_arg(&command, BYTEAOID, PointerGetDatum(portable), false);
+	cs_catalog_arg(&command, JSONBOID, JsonbPGetDatum(content), false);
 	add_error(&command, error->sqlerrcode, error->message);
-	add_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
-	(void) run(&command, SPI_OK_INSERT);
+	cs_catalog_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
+	(void) run(&command);
 	SPI_finish();
 }
 
@@ -257,8 +212,8 @@ check_owner(Oid relid)
 static Datum
 owned_relations(void)
 {
-	Command		command = {"SELECT DISTINCT relation FROM cache.dead_letter_store"};
-	uint64		n = run(&command, SPI_OK_SELECT);
+	CsCatalogQuery command = {.text = "SELECT DISTINCT relation FROM cache.dead_letter_store"};
+	uint64		n = run(&command);
 	Datum	   *owned = palloc(Max(n, 1) * sizeof(Datum));
 	int			nowned = 0;
 
@@ -289,10 +244,10 @@ choose(FunctionCallInfo fcinfo, Chosen *chosen)
 }
 
 static void
-add_chosen(Command *command, const Chosen *chosen)
+add_chosen(CsCatalogQuery *command, const Chosen *chosen)
 {
-	add_arg(command, OIDARRAYOID, chosen->relations, false);
-	add_arg(command, INT8OID, Int64GetDatum(chosen->id), chosen->any_id);
+	cs_catalog_arg(command, OIDARRAYOID, chosen->relations, false);
+	cs_catalog_arg(command, INT8OID, Int64GetDatum(chosen->id), chosen->any_id);
 }
 
 /* ----- requeue ----- */
@@ -384,40 +339,40 @@ try_deliver(const Letter *letter, bytea *change, Failure *failure)
 static void
 remove_letter(int64 id)
 {
-	Command		command = {"DELETE FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1"};
+	CsCatalogQuery command = {.text = "DELETE FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1"};
 
-	add_arg(&command, INT8OID, Int64GetDatum(id), false);
-	(void) run(&command, SPI_OK_DELETE);
+	cs_catalog_arg(&command, INT8OID, Int64GetDatum(id), false);
+	(void) run(&command);
 }
 
 static void
 count_attempt(int64 id, const Failure *failure)
 {
-	Command		command = {
-		"UPDATE cache.dead_letter_store SET attempts = attempts OPERATOR(pg_catalog.+) 1, "
+	CsCatalogQuery command = {
+		.text = "UPDATE cache.dead_letter_store SET attempts = attempts OPERATOR(pg_catalog.+) 1, "
 		"sqlstate = $2, message = $3, last_time = $4 WHERE id OPERATOR(pg_catalog.=) $1"
 	};
 
-	add_arg(&command, INT8OID, Int64GetDatum(id), false);
+	cs_catalog_arg(&command, INT8OID, Int64GetDatum(id), false);
 	add_error(&command, failure->sqlerrcode, failure->message);
-	add_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
-	(void) run(&command, SPI_OK_UPDATE);
+	cs_catalog_arg(&command, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
+	(void) run(&command);
 }
 
 /* False: not delivered, or no longer there. */
 static bool
 requeue_letter(const Letter *letter)
 {
-	Command		command = {
-		"SELECT change FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE"
+	CsCatalogQuery command = {
+		.text = "SELECT change FROM cache.dead_letter_store WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE"
 	};
 	Failure		failure = {0};
 	bool		delivered = false;
 
 	connect_spi();
 	failure.context = CurrentMemoryContext;
-	add_arg(&command, INT8OID, Int64GetDatum(letter->id), false);
-	if (run(&command, SPI_OK_SELECT) > 0)
+	cs_catalog_arg(&command, INT8OID, Int64GetDatum(letter->id), false);
+	if (run(&command) > 0)
 	{
 		bytea	   *change = DatumGetByteaPCopy(result_column(0, 1));
 
@@ -435,15 +390,15 @@ requeue_letter(const Letter *letter)
 static Letter *
 find_letters(const Chosen *chosen, uint64 *n)
 {
-	Command		command = {
-		"SELECT id, relation FROM cache.dead_letter_store "
+	CsCatalogQuery command = {
+		.text = "SELECT id, relation FROM cache.dead_letter_store "
 		"WHERE relation OPERATOR(pg_catalog.=) ANY ($1) "
 		"AND ($2 IS NULL OR id OPERATOR(pg_catalog.=) $2) ORDER BY relation, id"
 	};
 	Letter	   *letters;
 
 	add_chosen(&command, chosen);
-	*n = run(&command, SPI_OK_SELECT);
+	*n = run(&command);
 	letters = palloc_extended(Max(*n, 1) * sizeof(Letter), MCXT_ALLOC_HUGE);
 	for (uint64 i = 0; i < *n; i++)
 	{
@@ -490,8 +445,8 @@ cs_requeue(PG_FUNCTION_ARGS)
 Datum
 cs_discard(PG_FUNCTION_ARGS)
 {
-	Command		command = {
-		"DELETE FROM cache.dead_letter_store "
+	CsCatalogQuery command = {
+		.text = "DELETE FROM cache.dead_letter_store "
 		"WHERE relation OPERATOR(pg_catalog.=) ANY ($1) "
 		"AND ($2 IS NULL OR id OPERATOR(pg_catalog.=) $2)"
 	};
@@ -502,7 +457,7 @@ cs_discard(PG_FUNCTION_ARGS)
 	connect_spi();
 	choose(fcinfo, &chosen);
 	add_chosen(&command, &chosen);
-	n = run(&command, SPI_OK_DELETE);
+	n = run(&command);
 	SPI_finish();
 	PG_RETURN_INT64((int64) n);
 }

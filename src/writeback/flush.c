@@ -26,7 +26,6 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -35,6 +34,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "locktags.h"
 #include "relation/owner.h"
 #include "relation/triggers.h"
 #include "testpoint.h"
@@ -50,9 +50,6 @@
 #include "writeback/statement.h"
 #include "writeback/xactdelta.h"
 #include "xact/snapshot.h"
-
-/* The fourth field of advisory lock tags; users have 1 and 2. */
-#define LOCK_FLUSH		0xc5
 
 /* A flush that meets a cancel begins again so often. */
 #define MAX_ATTEMPTS	5
@@ -330,7 +327,7 @@ cs_flush_require_idle(Oid relid)
 static void
 flush_tag(LOCKTAG *tag, Oid relid)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, relid, 0, LOCK_FLUSH);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, relid, 0, CS_LOCK_FLUSH);
 }
 
 void
@@ -518,16 +515,10 @@ typedef struct Replayed
 
 #define SH_PREFIX		cs_replay
 #define SH_ELEMENT_TYPE Replayed
-#define SH_KEY_TYPE		CsKey
-#define SH_KEY			name
-#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
-#define SH_EQUAL(tb, a, b) \
-	((a).hash == (b).hash && (a).len == (b).len && \
-	 memcmp((a).data, (b).data, (a).len) == 0)
 #define SH_SCOPE		static inline
 #define SH_DECLARE
 #define SH_DEFINE
-#include "lib/simplehash.h"
+#include "store/keytable.h"
 
 typedef struct Replay
 {

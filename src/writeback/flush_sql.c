@@ -16,7 +16,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -157,16 +156,10 @@ typedef struct Pending
 
 #define SH_PREFIX		cs_pendings
 #define SH_ELEMENT_TYPE Pending
-#define SH_KEY_TYPE		CsKey
-#define SH_KEY			name
-#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
-#define SH_EQUAL(tb, a, b) \
-	((a).hash == (b).hash && (a).len == (b).len && \
-	 memcmp((a).data, (b).data, (a).len) == 0)
 #define SH_SCOPE		static inline
 #define SH_DECLARE
 #define SH_DEFINE
-#include "lib/simplehash.h"
+#include "store/keytable.h"
 
 typedef struct TableScan
 {

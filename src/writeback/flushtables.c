@@ -54,7 +54,7 @@
 
 #include "compat.h"
 #include "guc.h"
-#include "relation/binding.h"
+#include "relation/attached.h"
 #include "relation/triggers.h"
 #include "store/counters.h"
 #include "store/queue.h"
@@ -241,49 +241,18 @@ try_table(Table *t, CsAttempt work, const char *doing)
 
 /* ----- which tables ----- */
 
-/* The columns of cache.bindings that are of interest here. */
-enum
-{
-	Anum_relation = 1,
-	Anum_strategy
-};
-
-static void
-list_tuple(Relation rel, HeapTuple tuple)
-{
-	MemoryContext old;
-	bool		isnull;
-	Datum		relation = heap_getattr(tuple, Anum_relation, RelationGetDescr(rel), &isnull);
-	Datum		strategy = heap_getattr(tuple, Anum_strategy, RelationGetDescr(rel), &isnull);
-
-	if (strcmp(TextDatumGetCString(strategy), "write_back") != 0)
-		return;
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	listed = lappend_oid(listed, DatumGetObjectId(relation));
-	MemoryContextSwitchTo(old);
-}
-
 static void
 list_tables(void *unused)
 {
-	Oid			catalog = cs_binding_catalog();
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	List	   *found;
+	MemoryContext old;
 
 	cs_binding_check_slots();
+	found = cs_attached_deferring();
+	old = MemoryContextSwitchTo(TopMemoryContext);
 	list_free(listed);
-	listed = NIL;
-	if (!OidIsValid(catalog))
-		return;
-	rel = try_table_open(catalog, AccessShareLock);
-	if (rel == NULL)
-		return;
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		list_tuple(rel, tuple);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	listed = list_copy(found);
+	MemoryContextSwitchTo(old);
 }
 
 /* The slot may be another table's by now. */

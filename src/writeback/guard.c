@@ -17,7 +17,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
@@ -32,7 +31,9 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "hooks.h"
 #include "kv/commit.h"
+#include "relation/attached.h"
 #include "relation/ddl.h"
 #include "relation/dropped.h"
 #include "relation/triggers.h"
@@ -49,7 +50,6 @@
 #include "writeback/xactdelta.h"
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
-static object_access_hook_type prev_object_access = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
 
 #define EXTENSION	"cache_strategies"
@@ -257,7 +257,7 @@ check_drop_table(Oid relid)
 {
 	CsOptions	options;
 
-	if (!cs_binding_read_options(relid, &options) ||
+	if (!cs_attached_read(relid, &options) ||
 		strcmp(options.strategy, "write_back") != 0 ||
 		!has_deferred(cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid), relid))
 		return;
@@ -295,10 +295,8 @@ check_drop_extension(bool has_journal)
 
 /* The extension goes last, when its tables are gone. */
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+object_access(ObjectAccessType access, Oid class, Oid object, int sub)
 {
-	if (prev_object_access)
-		prev_object_access(access, class, object, sub, arg);
 	if (access == OAT_FUNCTION_EXECUTE && object == F_PG_NOTIFY)
 		cs_commit_note_notify();
 	if (access != OAT_DROP || sub != 0)
@@ -381,8 +379,7 @@ cs_guard_init(void)
 	cs_ddl_check_hook = check_key;
 	prev_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = executor_start;
-	prev_object_access = object_access_hook;
-	object_access_hook = object_access;
+	cs_hooks_on_object(object_access);
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 }

@@ -50,6 +50,8 @@
 
 #include "inval.h"
 #include "relation/binding.h"
+#include "relation/catalog.h"
+#include "relation/owner.h"
 #include "writeback/commitepoch.h"
 #include "writeback/journal.h"
 #include "writeback/journalread.h"
@@ -233,20 +235,18 @@ change_state(Statement *s, Oid relid, Datum value)
 	Relation	rel = cs_journal_open(CS_JOURNAL_STATE, RowExclusiveLock);
 	Oid			owner = rel->rd_rel->relowner;
 	Datum		values[2] = {ObjectIdGetDatum(relid), value};
-	Oid			role;
-	int			security;
+	CsAsOwner	saved;
 	int			rc;
 	uint64		changed;
 
 	table_close(rel, NoLock);
 	SPI_connect();
-	GetUserIdAndSecContext(&role, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+	cs_owner_begin(&saved, owner);
 	if (s->plan == NULL)
 		prepare(s);
 	rc = SPI_execute_plan(s->plan, values, NULL, false, 0);
 	changed = SPI_processed;
-	SetUserIdAndSecContext(role, security);
+	cs_owner_end(&saved);
 	if (rc < 0)
 		elog(ERROR, "could not change cache.flush_state: %s", SPI_result_code_string(rc));
 	SPI_finish();
@@ -381,22 +381,14 @@ seems_consumed(CsJournalTable which, Oid *relid, Oid *toast, BlockNumber *blocks
 }
 
 static void
-truncate_table(CsJournalTable which, Oid owner)
+truncate_table(CsJournalTable which)
 {
-	Oid			role;
-	int			security;
-	int			rc;
+	CsCatalogQuery query = {
+		.text = which == CS_JOURNAL_A ? "TRUNCATE ONLY cache.journal_a" : "TRUNCATE ONLY cache.journal_b"
+	};
 
 	SPI_connect();
-	GetUserIdAndSecContext(&role, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
-	rc = SPI_execute(which == CS_JOURNAL_A
-					 ? "TRUNCATE ONLY cache.journal_a"
-					 : "TRUNCATE ONLY cache.journal_b", false, 0);
-	SetUserIdAndSecContext(role, security);
-	if (rc != SPI_OK_UTILITY)
-		elog(ERROR, "could not truncate cache.%s: %s", table_names[which],
-			 SPI_result_code_string(rc));
+	(void) cs_catalog_change(table_names[which], &query);
 	SPI_finish();
 }
 
@@ -409,7 +401,6 @@ static void
 empty_journal(CsJournalTable which, Oid relid, Oid toast)
 {
 	Relation	rel;
-	Oid			owner;
 	bool		needed;
 
 	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock))
@@ -420,12 +411,11 @@ empty_journal(CsJournalTable which, Oid relid, Oid toast)
 		return;
 	}
 	rel = table_open(relid, NoLock);
-	owner = rel->rd_rel->relowner;
 	needed = !nobody_needs(which, rel);
 	table_close(rel, NoLock);
 	if (!needed)
 	{
-		truncate_table(which, owner);
+		truncate_table(which);
 		return;
 	}
 	if (OidIsValid(toast))

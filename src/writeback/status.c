@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "relation/attached.h"
 #include "relation/binding.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
@@ -135,7 +136,7 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 	Oid			relation = cs_slot_relation(slot, &database);
 
 	if (!OidIsValid(relation) || database != MyDatabaseId ||
-		!cs_binding_read_options(relation, &options) ||
+		!cs_attached_read(relation, &options) ||
 		strcmp(options.strategy, "write_back") != 0)
 		return;
 	cs_state_info(slot, &info);

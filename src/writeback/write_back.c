@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "locktags.h"
 #include "relation/triggers.h"
 #include "rowcache/strategy.h"
 #include "testpoint.h"
@@ -50,9 +51,6 @@
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"
 #include "xact/xact.h"
-
-/* The fourth field of advisory lock tags; users have 1 and 2. */
-#define LOCK_KEY		0xc6
 
 /* More keys of a table than this are locked all at once. */
 #define MAX_KEY_LOCKS	64
@@ -347,7 +345,7 @@ cs_write_back_begin(CsBinding *binding)
 static void
 lock_tag(LOCKTAG *tag, const CsBinding *binding, uint32 hash)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, binding->relid, hash, LOCK_KEY);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, binding->relid, hash, CS_LOCK_KEY);
 }
 
 /* True: we had to lock, so what we know of the row may be outdated. */

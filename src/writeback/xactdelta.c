@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -29,15 +28,9 @@
 
 #define SH_PREFIX		cs_xactdeltaset
 #define SH_ELEMENT_TYPE CsXactDeltaEntry
-#define SH_KEY_TYPE		CsKey
-#define SH_KEY			name
-#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
-#define SH_EQUAL(tb, a, b) \
-	((a).hash == (b).hash && (a).owner == (b).owner && (a).len == (b).len && \
-	 memcmp((a).data, (b).data, (a).len) == 0)
 #define SH_SCOPE		extern
 #define SH_DEFINE
-#include "lib/simplehash.h"
+#include "store/keytable.h"
 
 int			cs_xactdelta_direct = 0;
 

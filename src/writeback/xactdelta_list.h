@@ -48,15 +48,9 @@ typedef struct CsXactDeltaEntry
 
 #define SH_PREFIX		cs_xactdeltaset
 #define SH_ELEMENT_TYPE CsXactDeltaEntry
-#define SH_KEY_TYPE		CsKey
-#define SH_KEY			name
-#define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
-#define SH_EQUAL(tb, a, b) \
-	((a).hash == (b).hash && (a).owner == (b).owner && (a).len == (b).len && \
-	 memcmp((a).data, (b).data, (a).len) == 0)
 #define SH_SCOPE		extern
 #define SH_DECLARE
-#include "lib/simplehash.h"
+#include "store/keytable.h"
 
 typedef struct CsXactDeltaTruncate
 {

@@ -22,13 +22,14 @@ sub places
 
 	foreach my $file (glob('src/*.c src/*/*.c'))
 	{
-		push @places, ($file) x (() = slurp_file($file) =~ /\b$function\s*\(/g);
+		push @places, ($file) x (() = slurp_file($file) =~ /\b$function(?:\s*\(| = \w)/g);
 	}
 	return "@places";
 }
 
 is(places('CacheRegisterRelcacheCallback'), 'src/inval.c', 'one place registers relcache callbacks');
 is(places('CacheRegisterSyscacheCallback'), 'src/inval.c', 'one place registers syscache callbacks');
+is(places('object_access_hook'), 'src/hooks.c', 'one place sets object_access_hook');
 is(places('RegisterXactCallback'), 'src/xact/protocol.c', 'one place registers a transaction callback');
 is(places('RegisterSubXactCallback'), 'src/xact/protocol.c', 'one place registers a subtransaction callback');
 

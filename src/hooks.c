@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.c
+ *		PostgreSQL's object_access_hook, passed on to the parts of the library.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "hooks.h"
+
+static object_access_hook_type next_object_access = NULL;
+static CsObjectHook object_hooks[8];
+static int	n_object_hooks = 0;
+
+/*
+ * object_access_hook: call the hook of another library and those of the parts.
+ */
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (next_object_access)
+		next_object_access(access, class, object, sub, arg);
+	for (int i = 0; i < n_object_hooks; i++)
+		object_hooks[i] (access, class, object, sub);
+}
+
+/*
+ * Have the hook called for each access to an object, after those that were given
+ * before.  It may throw.  To be called while the library is loaded.
+ */
+void
+cs_hooks_on_object(CsObjectHook hook)
+{
+	if (n_object_hooks == lengthof(object_hooks))
+		elog(FATAL, "too many hooks for accesses to objects");
+	if (n_object_hooks == 0)
+	{
+		next_object_access = object_access_hook;
+		object_access_hook = object_access;
+	}
+	object_hooks[n_object_hooks++] = hook;
+}

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.h
+ *		PostgreSQL's object_access_hook, for the parts of the library.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_HOOKS_H
+#define CS_HOOKS_H
+
+#include "catalog/objectaccess.h"
+
+typedef void (*CsObjectHook) (ObjectAccessType access, Oid class, Oid object, int sub);
+
+extern void cs_hooks_on_object(CsObjectHook hook);
+
+#endif							/* CS_HOOKS_H */
