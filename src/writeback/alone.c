@@ -3,13 +3,13 @@
  * alone.c
  *		The process that makes one attempt to flush a quarantined table.
  *
- * Started by the launcher when the database's flush worker asks for it
- * (quarantine.c).  It has a limit of its own (flushtables.c), and SIGTERM ends
- * it at once: durable writes are in the journal, and volatile ones are flushed
- * once more by the flush worker when the server stops.
+ * The launcher starts it when the database's flush worker asks for it
+ * (quarantine.c).  It has a longer time limit (flushtables.c), and SIGTERM
+ * ends it at once: durable writes are in the journal, and volatile ones are
+ * flushed once more by the flush worker when the server stops.
  *
- * Process-local, but for its place in the queue's list, by which DROP DATABASE
- * finds it.
+ * Local to the process, except for its entry in the queue's list, by which
+ * DROP DATABASE finds it.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,6 +35,9 @@ leave(int code, Datum arg)
 	cs_queue_alone_leave();
 }
 
+/*
+ * Main function; the argument is the table's slot.
+ */
 void
 cs_alone_main(Datum arg)
 {

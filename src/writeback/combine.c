@@ -1,20 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * combine.c
- *		How two values of a column become one, and values of one type those of
- *		another.
+ *		Combining two values of a column, and converting values between types.
  *
- * What is deferred must not get stuck: a sum that does not fit its type is
- * refused where it meets its row, not where two deltas meet each other, as then
- * the key could not be read or flushed any more (sum.c).
+ * Deferred writes must never get stuck.  So a sum that does not fit its type
+ * is refused where it is applied to its row, not where two deltas are
+ * combined; otherwise the key could not be read or flushed any more (sum.c).
  *
- * Text is for values that outlive the session, or whose column has got another
- * type.  Settings that text depends on are pinned meanwhile, unless the type is
- * known not to look at them or they are as they should be.
+ * Text is used for values that outlive the session, or whose column has
+ * changed its type.  Settings that the text depends on are pinned meanwhile,
+ * unless the type is known to ignore them or they have the right values.
  *
- * A type that is not built in may have code of its owner's: the CHECK of a
- * domain that an array or a range is made of, say.  Whose session this is has
- * nothing to do with that, so it is run as the owner of the table.
+ * A type that is not built in may run code of its owner, such as the CHECK of
+ * a domain that an array or range contains.  The present session is unrelated
+ * to that owner, so the code is run as the owner of the table.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,9 +38,9 @@
 #include "writeback/merge.h"
 #include "writeback/sum.h"
 
-/* ----- whose code it is ----- */
+/* ----- running code as the owner ----- */
 
-/* A function, or a type, that initdb has not made. */
+/* Whether a function or type was not created by initdb. */
 static bool
 is_foreign(Oid object)
 {
@@ -51,11 +50,14 @@ is_foreign(Oid object)
 typedef struct Foreign
 {
 	bool		is;
-	bool		snapshot;		/* one that was pushed, as at a commit there is
-								 * none */
+	bool		snapshot;		/* whether a snapshot was pushed, since there
+								 * is none at commit */
 	CsAsOwner	saved;
 } Foreign;
 
+/*
+ * If the object is foreign, become the table's owner.
+ */
 static void
 begin_foreign(const CsBinding *binding, Oid object, Foreign *foreign)
 {
@@ -68,6 +70,9 @@ begin_foreign(const CsBinding *binding, Oid object, Foreign *foreign)
 	cs_owner_begin(&foreign->saved, binding->owner);
 }
 
+/*
+ * Undo begin_foreign().
+ */
 static void
 end_foreign(const Foreign *foreign)
 {
@@ -80,9 +85,7 @@ end_foreign(const Foreign *foreign)
 
 /* ----- types ----- */
 
-/*
- * Can a value of it still be read?  If not, its text cannot be had.
- */
+/* Whether the type still exists, so that its values have a text. */
 bool
 cs_combine_type_exists(Oid type)
 {
@@ -90,8 +93,8 @@ cs_combine_type_exists(Oid type)
 }
 
 /*
- * Does it hold rows?  Their type can be altered, and with it what the bytes
- * and the text of a value mean that is not in a table.
+ * Whether values of the type contain rows.  A row type can be altered, which
+ * changes the meaning of the bytes and the text of values outside of tables.
  */
 bool
 cs_combine_holds_rows(Oid type)
@@ -129,7 +132,10 @@ static const struct
 	{"search_path", "pg_catalog, pg_temp"},
 };
 
-/* Is the type's text what it would be with settings pinned? */
+/*
+ * Whether the type's text does not depend on the pinned settings, or they have
+ * the right values.
+ */
 static bool
 is_plain(Oid type, bool input)
 {
@@ -160,7 +166,7 @@ is_plain(Oid type, bool input)
 		case TIMESTAMPOID:
 			return DateStyle == USE_ISO_DATES;
 		case TIMESTAMPTZOID:
-			/* what was text before may be without a time zone */
+			/* values that were text before may lack a time zone */
 			return DateStyle == USE_ISO_DATES && !input;
 		case INTERVALOID:
 			return IntervalStyle == INTSTYLE_POSTGRES;
@@ -169,7 +175,10 @@ is_plain(Oid type, bool input)
 	}
 }
 
-/* Of the table, and then those that text is made with. */
+/*
+ * Apply the table's pinned settings, then those for text.  Returns the GUC
+ * nest level, 0 if nothing was changed.
+ */
 static int
 pin_settings(const CsBinding *binding, Oid type, bool input)
 {
@@ -193,6 +202,10 @@ unpin_settings(int nestlevel)
 		AtEOXact_GUC(false, nestlevel);
 }
 
+/*
+ * Text of a value, which means the same in every session.  An error needs no
+ * cleanup.
+ */
 char *
 cs_combine_to_text(const CsBinding *binding, Oid type, Datum value)
 {
@@ -206,11 +219,15 @@ cs_combine_to_text(const CsBinding *binding, Oid type, Datum value)
 	nestlevel = pin_settings(binding, type, false);
 	getTypeOutputInfo(type, &function, &varlena);
 	text = OidOutputFunctionCall(function, value);
+
 	unpin_settings(nestlevel);
 	end_foreign(&foreign);
 	return text;
 }
 
+/*
+ * Value of such a text.  An error needs no cleanup.
+ */
 Datum
 cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod, char *text)
 {
@@ -230,7 +247,8 @@ cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod, char *tex
 }
 
 /*
- * The same through the type's text, which applies a typmod.
+ * Convert through text, which applies a typmod.  Throws if the type does not
+ * exist any more.
  */
 Datum
 cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
@@ -246,9 +264,8 @@ cs_combine_through_text(const CsBinding *binding, Datum value, Oid from, Oid to,
 }
 
 /*
- * A length function, with its value and the column's typmod.
- *
- * It takes value and typmod, and may want to know if it is an explicit cast.
+ * Apply a length function, which has two or three arguments: value, typmod
+ * and, optionally, whether the cast is explicit.
  */
 Datum
 cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value, int32 typmod)
@@ -265,7 +282,7 @@ cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value, int
 	return result;
 }
 
-/* ----- from one type to another ----- */
+/* ----- converting ----- */
 
 static bool
 get_integer(Datum value, Oid type, int64 *integer)
@@ -286,7 +303,7 @@ get_integer(Datum value, Oid type, int64 *integer)
 	}
 }
 
-/* False if it is no type that an integer can be made. */
+/* Convert an integer; returns false if the type is not numeric. */
 static bool
 convert_integer(int64 integer, Oid to, Datum *result)
 {
@@ -329,7 +346,8 @@ convert_numeric(Datum value, Oid to, Datum *result)
 }
 
 /*
- * Between numbers as by SQL's assignment, with the same errors; else by text.
+ * Convert a value.  Between numbers as by assignment in SQL, with the same
+ * errors; otherwise through text.
  */
 Datum
 cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to)
@@ -346,9 +364,9 @@ cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to)
 	return cs_combine_through_text(binding, value, from, to, -1);
 }
 
-/* ----- two values ----- */
+/* ----- combining ----- */
 
-/* A value of its type and a change, in the way of the type's operator. */
+/* Add a change to a value by the type's operator. */
 static Datum
 add_to_value(const CsMergeColumn *column, Datum value, Datum change)
 {
@@ -369,7 +387,10 @@ add_to_value(const CsMergeColumn *column, Datum value, Datum change)
 	}
 }
 
-/* What does not fit into 64 bits may still not fit the column: then, as that. */
+/*
+ * Apply a CS_RULE_ADD change to a row's value.  A sum beyond 64 bits may also
+ * be beyond the column's type, and is then an error.
+ */
 static void
 add(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
 	const CsColumnDelta *change)
@@ -401,6 +422,9 @@ add(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
 	value->type = column->delta_type;
 }
 
+/*
+ * Combine two CS_RULE_ADD changes.
+ */
 static void
 fold_added(CsColumnDelta *value, const CsColumnDelta *change)
 {
@@ -415,6 +439,9 @@ fold_added(CsColumnDelta *value, const CsColumnDelta *change)
 	cs_sum_fold(value, change);
 }
 
+/*
+ * Set the value to that of the change.
+ */
 static void
 set(CsColumnDelta *value, const CsColumnDelta *change)
 {
@@ -423,6 +450,9 @@ set(CsColumnDelta *value, const CsColumnDelta *change)
 	value->value = change->value;
 }
 
+/*
+ * Compare by the column's comparison function.
+ */
 static int32
 compare(const CsBinding *binding, const CsMergeColumn *column, Datum a, Datum b)
 {
@@ -436,7 +466,10 @@ compare(const CsBinding *binding, const CsMergeColumn *column, Datum a, Datum b)
 	return order;
 }
 
-/* Like GREATEST and LEAST: of equal ones the first stays, NULL is nothing. */
+/*
+ * Keep the larger or smaller value, as GREATEST and LEAST: of equal ones the
+ * first, and NULL is ignored.
+ */
 static void
 choose(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
 	   const CsColumnDelta *change)
@@ -453,7 +486,11 @@ choose(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *val
 		set(value, change);
 		return;
 	}
-	/* of a type that the column had: it may be that neither has a value of the new one */
+
+	/*
+	 * both may be of the column's former type and have no value of the new
+	 * one
+	 */
 	if (value->type == change->type && value->type != column->type &&
 		cs_combine_type_exists(value->type) &&
 		cs_merge_resolve(&former, change->rule, value->type))
@@ -469,8 +506,8 @@ choose(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *val
 }
 
 /*
- * value becomes what it is after the change.  It is the value of a row; rule
- * and stamp stay.
+ * Apply a change to the value of a row.  Rule and stamp of 'value' are not
+ * changed.
  */
 void
 cs_combine(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta *value,
@@ -492,9 +529,9 @@ cs_combine(const CsBinding *binding, const CsMergeColumn *column, CsColumnDelta 
 }
 
 /*
- * The same where value is a change that comes before, or what a column was set
- * to.  Changes of CS_RULE_ADD go together without an error, whatever comes of
- * it.
+ * As cs_combine(), if 'value' is an earlier change, or the value that a column
+ * was set to.  CS_RULE_ADD changes are combined without errors, whatever the
+ * sum.
  */
 void
 cs_combine_fold(const CsBinding *binding, const CsMergeColumn *column,

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * combine.h
- *		What the files that make up deltas know of each other: how two values
- *		of a column become one, and values of one type those of another.
+ *		Definitions shared by the files that implement deltas: combining two
+ *		values of a column, and converting values between types.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,14 +12,14 @@
 #include "utils/numeric.h"
 #include "writeback/delta.h"
 
-/* How a value is made fit for a column; looked up when first needed. */
+/* How a value is converted to a column's type; looked up when first needed. */
 typedef struct CsCast
 {
 	bool		known;
-	Oid			type;			/* of the column, domains looked through */
+	Oid			type;			/* base type of a domain */
 	int32		typmod;
-	bool		by_text;		/* its typmod is applied by the input function */
-	FmgrInfo	length;			/* fn_oid is InvalidOid: there is no typmod */
+	bool		by_text;		/* the typmod is applied by the input function */
+	FmgrInfo	length;			/* fn_oid is InvalidOid if there is no typmod */
 } CsCast;
 
 /* A column of a domain type. */
@@ -27,16 +27,17 @@ typedef struct CsDomain
 {
 	AttrNumber	attnum;
 	Oid			type;
-	bool		by_text;		/* domain_check() does not take its base type */
-	void	   *state;			/* domain_check()'s */
+	bool		by_text;		/* domain_check() does not accept its base
+								 * type */
+	void	   *state;			/* state of domain_check() */
 } CsDomain;
 
-/* All that deltas keep with a binding: the merge rules and what goes with them. */
+/* What deltas keep with a binding: the merge rules and related lookups. */
 typedef struct CsMergeState
 {
 	CsMerge		merge;			/* must be first */
 	CsCast	   *casts;			/* one for each column of the table */
-	bool		checks_known;	/* the rest: what rows are checked for */
+	bool		checks_known;	/* the following are set */
 	bool		is_partition;
 	int			ndomains;
 	CsDomain   *domains;
@@ -66,7 +67,7 @@ extern void cs_combine(const CsBinding *binding, const CsMergeColumn *column,
 extern void cs_combine_fold(const CsBinding *binding, const CsMergeColumn *column,
 							CsColumnDelta *value, const CsColumnDelta *change);
 
-/* ----- types; what a type's owner has written is run as the table's ----- */
+/* conversion of types; code of a type's owner runs as the table's owner */
 
 extern Datum cs_combine_convert(const CsBinding *binding, Datum value, Oid from, Oid to);
 extern Datum cs_combine_through_text(const CsBinding *binding, Datum value, Oid from,
@@ -74,10 +75,6 @@ extern Datum cs_combine_through_text(const CsBinding *binding, Datum value, Oid 
 extern Datum cs_combine_length(const CsBinding *binding, FmgrInfo *function, Datum value,
 							   int32 typmod);
 
-/*
- * To and from text that means the same in every session.  An error in between
- * needs no cleaning up.
- */
 extern char *cs_combine_to_text(const CsBinding *binding, Oid type, Datum value);
 extern Datum cs_combine_from_text(const CsBinding *binding, Oid type, int32 typmod,
 								  char *text);

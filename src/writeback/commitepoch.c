@@ -1,49 +1,49 @@
 /*-------------------------------------------------------------------------
  *
  * commitepoch.c
- *		Stamps, and the commit epochs that tell which of them are of
+ *		Stamps, and the commit epochs that tell which stamps belong to
  *		transactions that have ended.
  *
- * Shared: 'next', the stamp to be drawn next, whose upper bits are the present
- * commit epoch; 'writers', how many backends are in a commit epoch, counted by
- * the commit epoch's parity; 'closed', for each parity p: every commit epoch
- * of that parity below closed[p] has been seen to have no writers.  All are
- * atomics, and no lock is ever held.  Whoever waits for writers sleeps on
- * 'moved', which is broadcast when a count falls to 0 in a commit epoch that
- * is over, and when the commit epoch changes.
+ * Shared memory contains: 'next', the next stamp, whose upper bits are the
+ * present commit epoch; 'writers', the number of backends in a commit epoch,
+ * counted by the epoch's parity; 'closed', for each parity p a bound: every
+ * commit epoch of that parity below closed[p] has been seen to have no
+ * writers.  All are atomics, and no lock is held.  A backend that waits for
+ * writers sleeps on 'moved', which is broadcast when a count falls to 0 in a
+ * commit epoch that is over, and when the commit epoch changes.
  *
  * A writer counts itself under the parity of the commit epoch that it read,
- * then draws its stamp; if the stamp is of a later commit epoch it takes the
- * count back and begins again.  A flusher in commit epoch c waits for the
- * count of the other parity to be 0, moves 'next' to the beginning of commit
- * epoch c + 1, and waits for the count of c's parity.
+ * then draws its stamp; if the stamp is of a later commit epoch, it undoes the
+ * count and begins again.  A flusher in commit epoch c waits for the count of
+ * the other parity to be 0, moves 'next' to the beginning of commit epoch c +
+ * 1, and waits for the count of c's parity.
  *
- * Why this is right.  Let somebody read commit epoch c in 'next', and after
- * that 0 in the count of parity p, p being the other parity than c's.  A
- * writer of a commit epoch x < c of parity p counted itself before it drew its
- * stamp, and drew it before 'next' came to c.  So it was counted before the 0
- * was read, and has left since; and nobody draws a stamp of x any more.  Hence
- * all commit epochs of parity p below c have ended for good: closed[p] = c + 1
- * (c itself is not of parity p).  What is in the count besides are backends
- * that read a commit epoch which was over when they drew; they leave it at
- * once.  Nothing is assumed here of how 'next' got to c, or of what other
- * flushers do or have left half done.
+ * Correctness.  Suppose a backend reads commit epoch c in 'next', and then 0
+ * in the count of parity p, the other parity than c's.  A writer of a commit
+ * epoch x < c of parity p counted itself before it drew its stamp, and drew it
+ * before 'next' reached c.  So it was counted before the 0 was read, and has
+ * left since; and no stamp of x is drawn any more.  Hence all commit epochs of
+ * parity p below c have ended for good, and closed[p] = c + 1 (c itself is not
+ * of parity p).  The count may also contain backends that read a commit epoch
+ * which was over when they drew their stamp; they leave it at once.  This
+ * assumes nothing about how 'next' reached c, or about what other flushers do
+ * or have left unfinished.
  *
- * Every commit epoch below both closed[] words has ended, so the smaller one
- * is a boundary: each stamp below it is of a transaction whose COMMIT or ABORT
- * callback has run.  A flusher is content with a boundary above the commit
- * epoch in which it began, whoever brought it about: a transaction that had
- * ended by then had a stamp of that commit epoch at most.
+ * Every commit epoch below both closed[] words has ended.  So the smaller word
+ * is a boundary: each stamp below it belongs to a transaction whose COMMIT or
+ * ABORT callback has run.  A flusher needs a boundary above the commit epoch
+ * in which it began, whichever backend has established it: a transaction that
+ * had ended by then had a stamp of at most that commit epoch.
  *
- * At most two commit epochs are open: a commit epoch is begun by a flusher
- * only after it has seen the count of the new commit epoch's parity at 0, and
- * by a single compare-and-swap from the commit epoch in which it saw that.
- * That is not needed for the boundary to be right.  It is needed for the wait
- * to end: new writers must not keep up the count of those that are waited for.
+ * At most two commit epochs are open.  A flusher begins a commit epoch only
+ * after it has seen the count of the new epoch's parity at 0, and by a single
+ * compare-and-swap from the commit epoch in which it saw that.  Correctness of
+ * the boundary does not require this, but termination of the wait does: new
+ * writers must not increment the count that is waited for.
  *
- * The counter of a commit epoch may run over if no flusher comes for so long.
- * The next commit epoch then begins without anybody's waiting, and three or
- * more may be open.  The boundary stays right, as shown; the next flusher may
+ * The counter of a commit epoch may overflow if no flusher comes for a long
+ * time. The next commit epoch then begins without a wait, and three or more
+ * may be open. The boundary remains correct, as shown; the next flusher may
  * wait a little longer.
  *
  *-------------------------------------------------------------------------
@@ -64,23 +64,23 @@
 
 #define FIRST_EPOCH		1
 
-/* Stamps are bigint in tables, and compared there. */
+/* Stamps are stored in tables as bigint, and compared as such. */
 #define LAST_EPOCH		cs_stamp_epoch((uint64) PG_INT64_MAX)
 
 #define JOURNAL_CHOICES	64
 
 typedef struct CsSharedCommitEpochs
 {
-	pg_atomic_uint64 next;
-	pg_atomic_uint32 writers[2];
-	pg_atomic_uint64 closed[2];
+	pg_atomic_uint64 next;		/* atomic; see above */
+	pg_atomic_uint32 writers[2];	/* atomic */
+	pg_atomic_uint64 closed[2]; /* atomic */
 	ConditionVariable moved;	/* has its own lock */
-	pg_atomic_uint32 journal[JOURNAL_CHOICES];	/* which one is written to, by
-												 * database; a hint */
+	pg_atomic_uint32 journal[JOURNAL_CHOICES];	/* atomic; the journal in use,
+												 * by database; a hint */
 } CsSharedCommitEpochs;
 
 static CsSharedCommitEpochs *epochs;
-static uint64 my_stamp = 0;		/* 0: this backend is in no commit epoch */
+static uint64 my_stamp = 0;		/* 0 if this backend is in no commit epoch */
 
 Size
 cs_commitepoch_shmem_size(void)
@@ -107,6 +107,12 @@ cs_commitepoch_shmem_init(void)
 		pg_atomic_init_u32(&epochs->journal[i], CS_JOURNAL_A);
 }
 
+/*
+ * The journal that this database writes to.  Correctness does not depend on
+ * the choice.  It remains the same until the other journal is empty, so that a
+ * journal gets no new rows for some time, however many tables are flushed and
+ * however long transactions last.
+ */
 CsJournalTable
 cs_commitepoch_chosen(void)
 {
@@ -119,19 +125,28 @@ cs_commitepoch_choose(CsJournalTable which)
 	pg_atomic_write_u32(&epochs->journal[MyDatabaseId % JOURNAL_CHOICES], which);
 }
 
+/*
+ * The present commit epoch.
+ */
 static uint64
 present_epoch(void)
 {
 	return cs_stamp_epoch(pg_atomic_read_u64(&epochs->next));
 }
 
+/*
+ * Whether a stamp is the first one of its commit epoch.
+ */
 static bool
 begins_epoch(uint64 stamp)
 {
 	return stamp == cs_stamp_first(cs_stamp_epoch(stamp));
 }
 
-/* Every commit epoch below this one has ended.  Each word is read once: they move. */
+/*
+ * Every commit epoch below the result has ended.  Each word is read once,
+ * since they change.
+ */
 static uint64
 ended_before(void)
 {
@@ -144,11 +159,11 @@ ended_before(void)
 /* ----- writers ----- */
 
 /*
- * For a volatile table: just a stamp.
+ * Draw a stamp without entering the commit epoch, for a volatile table.
  *
- * The first stamp of a commit epoch is not given to anybody: it is a boundary,
- * and the stamp of what a flusher carries over.  To meet it means that the
- * counter has run over.
+ * The first stamp of a commit epoch is not used for writes: it is a boundary,
+ * and the stamp of what a flusher carries over.  Drawing it means that the
+ * counter has overflowed.
  */
 uint64
 cs_commitepoch_draw(void)
@@ -164,9 +179,10 @@ cs_commitepoch_draw(void)
 }
 
 /*
- * Who sleeps for this count to fall is in another commit epoch than those who
- * are counted, so there is nobody to wake while the commit epoch is still
- * ours.  If it changes after we have looked, whoever changes it wakes them.
+ * Undo the count.  A backend that waits for this count is in another commit
+ * epoch than the counted ones, so there is none to wake while the commit epoch
+ * is still ours. If it changes after this check, the backend that changes it
+ * wakes them.
  */
 static void
 leave_epoch(uint64 epoch)
@@ -177,10 +193,10 @@ leave_epoch(uint64 epoch)
 }
 
 /*
- * Enter the present commit epoch and draw a stamp of it; the same one if this
- * backend is in it already.  Between the two nothing waits for a flusher.
- *
- * Nothing between counting and remembering it may throw.
+ * Enter the present commit epoch and draw a stamp of it; returns the same one
+ * if this backend is in it already.  A backend in a commit epoch must not wait
+ * for a flusher.  Errors are not possible between counting and remembering
+ * that.
  */
 uint64
 cs_commitepoch_enter(void)
@@ -201,7 +217,8 @@ cs_commitepoch_enter(void)
 }
 
 /*
- * At COMMIT or ABORT: does nothing if not entered; does not throw.
+ * Leave the commit epoch, at COMMIT or ABORT.  Does nothing if this backend is
+ * in none.  Does not throw.
  */
 void
 cs_commitepoch_leave(void)
@@ -215,9 +232,7 @@ cs_commitepoch_leave(void)
 }
 
 #ifdef CS_TEST_POINTS
-/*
- * Backends that are in a commit epoch
- */
+/* Number of backends in a commit epoch. */
 uint64
 cs_journal_writers(void)
 {
@@ -229,8 +244,8 @@ cs_journal_writers(void)
 /* ----- flushers ----- */
 
 /*
- * Wait until the commit epochs of the other parity below this one, in which we
- * are, have ended.  False: we are in it no longer.
+ * Wait until the commit epochs of the other parity below this one, the present
+ * one, have ended.  Returns false if it is not the present one any more.
  */
 static bool
 close_others(uint64 epoch)
@@ -241,10 +256,10 @@ close_others(uint64 epoch)
 	ConditionVariablePrepareToSleep(&epochs->moved);
 	for (;;)
 	{
-		/* the commit epoch was read before; see also leave_epoch() */
+		/* after reading the commit epoch; see also leave_epoch() */
 		pg_memory_barrier();
 		closed = pg_atomic_read_u32(&epochs->writers[parity]) == 0;
-		/* what its writers did before they left is to be seen from here on */
+		/* makes what its writers did before they left visible from here on */
 		pg_memory_barrier();
 		if (closed || present_epoch() != epoch)
 			break;
@@ -257,10 +272,9 @@ close_others(uint64 epoch)
 }
 
 /*
- * Go from one commit epoch to a later one of the other parity, when
- * close_others() has said of the old one that what came before has ended: so
- * has, then, every commit epoch of the new one's parity below it, as the
- * commit epochs in between have never been.  False: the old one is not the
+ * Begin a later commit epoch of the other parity.  close_others() has
+ * established that all of the new one's parity below the old one have ended;
+ * those in between never existed.  Returns false if the old one is not the
  * present commit epoch any more.
  */
 static bool
@@ -293,13 +307,13 @@ check_outside(void)
 }
 
 /*
- * End the present commit epoch and wait (cancellably) for those who are in it;
- * returns the boundary: stamps of writers that were waited for are below it.
- * Must not be called by a backend that is in a commit epoch.
+ * End the present commit epoch and wait, interruptibly, for the backends in
+ * it. Returns the boundary: stamps of the writers that were waited for are
+ * below it. Must not be called by a backend that is in a commit epoch.
  *
- * A commit epoch of which no stamp has been drawn need not be ended: its
- * beginning is the boundary.  So flushes without writers in between use up no
- * commit epochs.
+ * A commit epoch of which no stamp was drawn need not be ended: its beginning
+ * is the boundary.  So flushes without writers in between use no commit
+ * epochs.
  */
 uint64
 cs_commitepoch_switch(void)
@@ -329,10 +343,9 @@ cs_commitepoch_boundary(void)
 }
 
 /*
- * Make sure that commit epochs from now on are later than this stamp's.
- *
- * Other databases may have writers, so this is a switch too, if need be over
- * one commit epoch more for the parity to change.
+ * Make later commit epochs exceed that of this stamp.  Other databases may
+ * have writers, so this also waits as cs_commitepoch_switch(), and may skip
+ * one commit epoch so that the parity changes.
  */
 void
 cs_commitepoch_raise(uint64 stamp)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * commitepoch.h
- *		Stamps, and the commit epochs that tell which of them are of
+ *		Stamps, and the commit epochs that tell which stamps belong to
  *		transactions that have ended.
  *
  *-------------------------------------------------------------------------
@@ -11,7 +11,7 @@
 
 #include "writeback/journalread.h"
 
-/* A stamp: commit epoch above, counter below.  Never 0. */
+/* A stamp: commit epoch in the upper bits, counter in the lower.  Never 0. */
 #define CS_STAMP_COUNTER_BITS	28
 #define cs_stamp_epoch(stamp)		((stamp) >> CS_STAMP_COUNTER_BITS)
 #define cs_stamp_first(epoch)		((uint64) (epoch) << CS_STAMP_COUNTER_BITS)
@@ -25,11 +25,6 @@ extern uint64 cs_commitepoch_switch(void);
 extern uint64 cs_commitepoch_boundary(void);
 extern void cs_commitepoch_raise(uint64 stamp);
 
-/*
- * The journal that this database writes to.  Any choice is right; it stays until
- * the other journal is empty, so that a journal gets a time without new rows,
- * however many tables are flushed and however long transactions last.
- */
 extern CsJournalTable cs_commitepoch_chosen(void);
 extern void cs_commitepoch_choose(CsJournalTable which);
 

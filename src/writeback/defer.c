@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * defer.c
- *		Triggers of tables attached with write_back: which changes made by
- *		plain SQL are deferred, and how the others meet those that were.
+ *		Triggers of write_back tables: which changes by plain SQL are deferred,
+ *		and how the others are combined with deferred ones.
  *
  * An UPDATE that sets only columns with a merge rule is deferred: the trigger
- * keeps what it does to the row and has the row itself left alone.  Everything
- * else goes to the table, and so does an UPDATE that no delta stands for exactly.
- * Either is done to the row as it is with all that is deferred for it
- * (recheck.c).  The trigger's name has it fire after the user's
- * BEFORE triggers, so that it sees the row as it would be written.
+ * keeps the change as a delta and suppresses the update of the row.
+ * Everything else goes to the table, including an UPDATE that a delta cannot
+ * represent exactly.  Both are applied to the row as it is with all its
+ * deferred changes (recheck.c).  The trigger's name makes it fire after the
+ * user's BEFORE triggers, so it sees the row as it would be written.
  *
- * The executor has the row locked when a BEFORE trigger is fired, and no flush
- * can write it until the transaction ends.
+ * The executor has locked the row when a BEFORE trigger fires, so no flush can
+ * write the row until the transaction ends.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,6 +51,9 @@
 PG_FUNCTION_INFO_V1(cs_row_deferred);
 PG_FUNCTION_INFO_V1(cs_table_truncated);
 
+/*
+ * Binding of the table if its writes are deferred, else NULL.
+ */
 static CsBinding *
 deferring_binding(Relation rel)
 {
@@ -59,9 +62,9 @@ deferring_binding(Relation rel)
 	return binding != NULL && binding->nkeys > 0 && cs_binding_defers(binding) ? binding : NULL;
 }
 
-/* ----- what kind of change is it? ----- */
+/* ----- classifying changes ----- */
 
-/* The columns that the statement sets, as attribute numbers of the table. */
+/* Columns that the statement sets, as attribute numbers. */
 static Bitmapset *
 updated_columns(TriggerData *trigdata)
 {
@@ -92,7 +95,10 @@ same_value(TriggerData *trigdata, AttrNumber attnum)
 		(oldnull || datum_image_eq(old, new, att->attbyval, att->attlen));
 }
 
-/* Other triggers may have changed what the statement did not name. */
+/*
+ * Whether the other columns are unchanged, since other triggers may have
+ * changed them.
+ */
 static bool
 others_are_same(TriggerData *trigdata, const Bitmapset *columns)
 {
@@ -109,7 +115,7 @@ others_are_same(TriggerData *trigdata, const Bitmapset *columns)
 	return true;
 }
 
-/* Does the update change what decides which partition the row is in? */
+/* Whether the update changes a column of the partition constraint. */
 static bool
 may_leave_partition(TriggerData *trigdata)
 {
@@ -139,7 +145,7 @@ row_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
 	cs_key_make(binding, rowkey);
 }
 
-/* The composite datum that functions taking rows expect. */
+/* Composite datum for functions that take rows. */
 static HeapTupleHeader
 slot_row(const CsBinding *binding, TupleTableSlot *slot)
 {
@@ -153,9 +159,12 @@ slot_row(const CsBinding *binding, TupleTableSlot *slot)
 	return row;
 }
 
-/* ----- a key that is new to the table ----- */
+/* ----- inserted keys ----- */
 
-/* True: leave it out. */
+/*
+ * Refuse an inserted key that a deferred row has, or, in an upsert, return
+ * true to skip the row.
+ */
 static bool
 refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 {
@@ -174,7 +183,7 @@ refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 	}
 	row_key(binding, slot, &rowkey);
 	cs_write_back_merge(binding, &rowkey, NULL, &over);
-	/* what the table itself has is for the executor to find */
+	/* a duplicate in the table itself is detected by the executor */
 	if (over.row == NULL || cs_write_back_in_table(binding, &rowkey))
 		return false;
 	if (!cs_xactdelta_is_upserting(binding->relid))
@@ -188,9 +197,9 @@ refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
 	return true;
 }
 
-/* ----- UPDATE: deferring it ----- */
+/* ----- UPDATE: deferring ----- */
 
-/* An UPDATE of a row, and what there is to know of it. */
+/* State of an UPDATE of one row. */
 typedef struct Update
 {
 	CsBinding  *binding;
@@ -202,25 +211,28 @@ typedef struct Update
 
 typedef enum Verdict
 {
-	VERDICT_DEFERRED,			/* the row is to be left alone */
+	VERDICT_DEFERRED,			/* the row must be left alone */
 	VERDICT_TABLE,				/* the new row goes to the table */
-	VERDICT_AGAIN				/* look at the row anew */
+	VERDICT_AGAIN				/* examine the row again */
 } Verdict;
 
 /*
- * A record does not count for as long as its transaction's commit takes.  That
- * transaction may be waiting for this one, by way of a flush, and no deadlock
- * detector would see that.
+ * Time to wait for a record that does not count yet, because its transaction
+ * is committing.  That transaction may wait for this one through a flush, and
+ * the deadlock detector cannot see that.
  */
 #define PATIENCE_MS		200
 
+/*
+ * Whether the update is of a kind that can be deferred.
+ */
 static bool
 may_defer(CsBinding *binding, TriggerData *trigdata)
 {
 	const CsMerge *merge = cs_merge_get(binding);
 	Bitmapset  *columns = updated_columns(trigdata);
 
-	/* a foreign key's action has to be done when the key is checked */
+	/* the action of a foreign key must be done when the key is checked */
 	return cs_xactdelta_direct == 0 && !InNoForceRLSOperation() &&
 		SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
 		!bms_is_empty(columns) && bms_is_subset(columns, merge->attnums) &&
@@ -228,6 +240,9 @@ may_defer(CsBinding *binding, TriggerData *trigdata)
 		cs_write_back_begin(binding);
 }
 
+/*
+ * Whether the update leaves the column's value unchanged.
+ */
 static bool
 is_unchanged(const Update *update, const CsMergeColumn *column)
 {
@@ -247,8 +262,8 @@ is_added(const Update *update, AttrNumber attnum)
 }
 
 /*
- * What the update does to one column, as the row is now; false: no delta can say
- * that.  'nothing': it has no effect.
+ * Delta of one column, for the present row; returns false if no delta can
+ * represent the change.  *nothing is set if it has no effect.
  */
 static bool
 column_delta(const Update *update, const CsMergeColumn *column, CsColumnDelta *delta,
@@ -282,6 +297,9 @@ column_delta(const Update *update, const CsMergeColumn *column, CsColumnDelta *d
 		cs_sum_difference(column, outcome->values[i], outcome->now[i], delta);
 }
 
+/*
+ * Delta of the update; returns false if none can represent it.
+ */
 static bool
 row_delta(const Update *update, CsDelta *delta)
 {
@@ -303,7 +321,7 @@ row_delta(const Update *update, CsDelta *delta)
 	return true;
 }
 
-/* Does the delta set a column that is added to, rather than add to it? */
+/* Whether the delta sets a CS_RULE_ADD column rather than adding to it. */
 static bool
 sets_added(const Update *update, const CsDelta *delta)
 {
@@ -315,9 +333,10 @@ sets_added(const Update *update, const CsDelta *delta)
 }
 
 /*
- * Deltas are added up before they are added to the row.  What comes of that has
- * to be a sum; and exactly what the update sets a column to, if that does not
- * depend on what it was.
+ * Whether the deltas' sum gives the right result.  Deltas are summed before
+ * they are added to the row.  The sum must be representable; and if the update
+ * sets a column to a value that does not depend on the old one, the result
+ * must be exactly that value.
  */
 static bool
 adds_up(const Update *update, const CsDelta *delta)
@@ -326,7 +345,9 @@ adds_up(const Update *update, const CsDelta *delta)
 	CsDelta		all = update->over.deferred;
 	bool		sure = true;
 
-	/* what is added to integers is a sum, and what is set is no matter here */
+	/*
+	 * sums of integers are exact, and columns that are set do not matter here
+	 */
 	for (int i = 0; i < delta->n && sure; i++)
 		sure = delta->columns[i].rule != CS_RULE_ADD ||
 			bms_is_member(delta->columns[i].attnum, update->outcome.open);
@@ -355,6 +376,9 @@ adds_up(const Update *update, const CsDelta *delta)
 	return true;
 }
 
+/*
+ * Try to defer the update.
+ */
 static Verdict
 defer(Update *update)
 {
@@ -378,7 +402,7 @@ defer(Update *update)
 	return VERDICT_DEFERRED;
 }
 
-/* ----- UPDATE: the table's row ----- */
+/* ----- UPDATE: writing to the table ----- */
 
 static bool
 key_is_same(const CsBinding *binding, TriggerData *trigdata)
@@ -390,8 +414,9 @@ key_is_same(const CsBinding *binding, TriggerData *trigdata)
 }
 
 /*
- * Can what is deferred for the row stay beside it?  Not if the update sets what
- * would then be added to, or be compared with NULL.
+ * Whether the row's deferred changes can remain deferred.  Not if the update
+ * sets a column to which they would then be added, or that they would be
+ * compared with while it is NULL.
  */
 static bool
 may_stay(const Update *update)
@@ -417,9 +442,9 @@ may_stay(const Update *update)
 }
 
 /*
- * What was deferred for the row goes into it now: because it goes on under
- * another key or in another partition, or because what the UPDATE sets would be
- * covered by it.  That is, as if it had been flushed just before.
+ * Write the row's deferred changes into it now, because it gets another key or
+ * partition, or because they would cover what the UPDATE sets.  The effect is
+ * that of a flush just before.
  */
 static Verdict
 take_along(Update *update, bool moves, HeapTuple *tuple)
@@ -433,7 +458,10 @@ take_along(Update *update, bool moves, HeapTuple *tuple)
 	return VERDICT_TABLE;
 }
 
-/* What the UPDATE has computed from the row as the table has it, from the row as it is. */
+/*
+ * New row of the table, with the columns that the UPDATE computed from the
+ * table's row computed from the complete row instead.
+ */
 static HeapTuple
 set_outcome(const Update *update)
 {
@@ -459,7 +487,7 @@ set_outcome(const Update *update)
 	return heap_form_tuple(tupdesc, values, nulls);
 }
 
-/* Constraints hold for the row with what is deferred for it. */
+/* Check the constraints for the row with its deferred changes. */
 static void
 check_together(const Update *update, HeapTuple tuple)
 {
@@ -475,6 +503,9 @@ check_together(const Update *update, HeapTuple tuple)
 	cs_deltarow_check(binding, over.row, update->outcome.set, true);
 }
 
+/*
+ * Determine the new row of the table.
+ */
 static Verdict
 settle(Update *update, HeapTuple *tuple)
 {
@@ -490,9 +521,12 @@ settle(Update *update, HeapTuple *tuple)
 	return VERDICT_TABLE;
 }
 
-/* ----- UPDATE: both ----- */
+/* ----- UPDATE: the decision ----- */
 
-/* False: it depends on a record that does not count yet. */
+/*
+ * Compute the update's effect on the complete row.  Returns false if it
+ * depends on a record that does not count yet.
+ */
 static bool
 look(Update *update)
 {
@@ -517,8 +551,9 @@ look(Update *update)
 }
 
 /*
- * Until the transaction that had the row before has made its record count.  Any
- * other one may be waiting for this transaction, and is waited for only so long.
+ * Wait for a record that does not count yet.  The transaction that had the row
+ * before is waited for until it ends.  Any other may be waiting for this
+ * transaction, so the time is limited; then throws 40001.
  */
 static void
 wait_for_parts(const Update *update, TimestampTz *end)
@@ -537,7 +572,10 @@ wait_for_parts(const Update *update, TimestampTz *end)
 				 errhint("The transaction might succeed if retried.")));
 }
 
-/* NULL: deferred, or there is nothing to update. */
+/*
+ * Decide what happens to the row; NULL if it is deferred or there is nothing
+ * to update.
+ */
 static HeapTuple
 decide(Update *update, bool deferrable, TimestampTz *end)
 {
@@ -565,6 +603,9 @@ decide(Update *update, bool deferrable, TimestampTz *end)
 	}
 }
 
+/*
+ * Process an UPDATE; returns the row for the executor, NULL to skip it.
+ */
 static HeapTuple
 handle_update(CsBinding *binding, TriggerData *trigdata)
 {
@@ -575,7 +616,7 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 
 	if (binding->retired)
 	{
-		/* the lock has brought in that the table has changed */
+		/* taking the lock has revealed that the table has changed */
 		binding = deferring_binding(trigdata->tg_relation);
 		if (binding == NULL)
 			return trigdata->tg_newtuple;
@@ -597,6 +638,9 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 
 /* ----- DELETE ----- */
 
+/*
+ * Process a DELETE; returns NULL to skip the row.
+ */
 static HeapTuple
 handle_delete(CsBinding *binding, TriggerData *trigdata)
 {
@@ -612,11 +656,11 @@ handle_delete(CsBinding *binding, TriggerData *trigdata)
 	return trigdata->tg_trigtuple;
 }
 
-/* ----- the triggers ----- */
+/* ----- trigger functions ----- */
 
 /*
- * The server was started without the library, and the journal has what was
- * deferred before: a change now would be overtaken by it later.
+ * Refuse changes if the server was started without the library and the journal
+ * has deferred changes: these would be applied over the new ones later.
  */
 static void
 refuse_unloaded(Relation rel)
@@ -637,6 +681,9 @@ refuse_unloaded(Relation rel)
 	looked_at = RelationGetRelid(rel);
 }
 
+/*
+ * Process a row.
+ */
 static HeapTuple
 handle_row(CsBinding *binding, TriggerData *trigdata)
 {
@@ -648,6 +695,9 @@ handle_row(CsBinding *binding, TriggerData *trigdata)
 	return refuse_duplicate(binding, trigdata->tg_trigslot) ? NULL : trigdata->tg_trigtuple;
 }
 
+/*
+ * Trigger function cache.row_deferred().
+ */
 Datum
 cs_row_deferred(PG_FUNCTION_ARGS)
 {
@@ -672,6 +722,9 @@ cs_row_deferred(PG_FUNCTION_ARGS)
 	return PointerGetDatum(handle_row(binding, trigdata));
 }
 
+/*
+ * Trigger function cache.table_truncated().
+ */
 Datum
 cs_table_truncated(PG_FUNCTION_ARGS)
 {

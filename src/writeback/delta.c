@@ -1,19 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * delta.c
- *		Deltas as values: how they are kept in memory, and how one follows
- *		another.
+ *		Deltas as values: their encoding in memory, and combining two in
+ *		sequence.
  *
- * The flat encoding is one piece of memory without pointers:
+ * The flat encoding is one chunk without pointers:
  *
  *		FlatHead
- *		FlatColumn[n]	by-value datums are in here
- *		int16[]			the columns that are cancelled
- *		datums			by reference, out of TOAST and uncompressed, each aligned
+ *		FlatColumn[n]	contains by-value datums
+ *		int16[]			the cancelled columns
+ *		datums			by reference, detoasted and uncompressed, each aligned
  *
- * It begins where a palloc'd chunk or a MAXALIGNed part begins, and is decoded
- * in place: datums point into it.  It says itself how long datums are, so that
- * decoding needs no catalogues.
+ * It begins at a MAXALIGNed address and is decoded in place: datums point into
+ * it.  It contains the lengths of datums, so decoding reads no catalogues.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +30,7 @@
 
 typedef struct FlatHead
 {
-	uint32		len;			/* of all */
+	uint32		len;			/* of everything */
 	uint16		ncolumns;
 	uint16		ncancelled;
 	uint32		flags;
@@ -41,7 +40,7 @@ typedef struct FlatHead
 typedef struct FlatColumn
 {
 	uint64		stamp;
-	uint64		value;			/* or where it is */
+	uint64		value;			/* the datum, or its offset */
 	Oid			type;
 	int16		attnum;
 	uint8		rule;
@@ -58,15 +57,18 @@ StaticAssertDecl(sizeof(FlatHead) % MAXIMUM_ALIGNOF == 0 &&
 
 /* ----- flat encoding ----- */
 
-/* A datum on its way there. */
+/* A datum being encoded. */
 typedef struct FlatDatum
 {
 	bool		byval;
 	int16		typlen;
 	Datum		value;			/* detoasted */
-	Size		len;			/* by reference */
+	Size		len;			/* if by reference */
 } FlatDatum;
 
+/*
+ * Determine the size of a datum, and detoast it.
+ */
 static void
 measure(const CsColumnDelta *column, FlatDatum *flat)
 {
@@ -129,6 +131,9 @@ write_column(char *data, FlatColumn *place, const CsColumnDelta *column,
 	*end += MAXALIGN(flat->len);
 }
 
+/*
+ * Encode a delta.  The result is palloc'd, in one chunk.
+ */
 char *
 cs_delta_encode(const CsDelta *delta, Size *len)
 {
@@ -169,6 +174,9 @@ cs_delta_encode(const CsDelta *delta, Size *len)
 	return data;
 }
 
+/*
+ * Decode a delta; its datums point into the data.
+ */
 void
 cs_delta_decode(const char *data, Size len, CsDelta *delta)
 {
@@ -208,8 +216,11 @@ cs_delta_decode(const char *data, Size len, CsDelta *delta)
 	}
 }
 
-/* ----- one after the other ----- */
+/* ----- combining in sequence ----- */
 
+/*
+ * Order of a stamp; 0, which is not known yet, is the newest.
+ */
 static uint64
 order_of(uint64 stamp)
 {
@@ -223,10 +234,10 @@ is_newer(uint64 stamp, uint64 than)
 }
 
 /*
- * Both change the same column; acc is what it comes to.  Sums, largest and
- * smallest values do not depend on the order; where a value is set, stamps tell
- * what is on top of it.  A set value keeps its own stamp whatever is added to
- * it: what is added with a smaller stamp than that of the last addition still
+ * Combine two changes of the same column into acc.  Sums, maxima and minima do
+ * not depend on the order.  If a value is set, the stamps determine which
+ * changes apply to it.  A set value keeps its own stamp when something is
+ * added to it, so an addition with a smaller stamp than the last one still
  * counts.
  */
 static void
@@ -265,6 +276,9 @@ fold_column(CsBinding *binding, CsColumnDelta *acc, const CsColumnDelta *later)
 					&second);
 }
 
+/*
+ * Remove the cancelled columns.
+ */
 static void
 cancel_columns(CsDelta *acc, const Bitmapset *cancelled)
 {
@@ -280,8 +294,8 @@ cancel_columns(CsDelta *acc, const Bitmapset *cancelled)
 }
 
 /*
- * A whole row's own stamp: values that were set after it have larger ones.  A
- * row of no columns is as new as can be.
+ * Stamp of a whole row: values that were set later have larger stamps.  A row
+ * without columns is the newest.
  */
 static uint64
 whole_stamp(const CsDelta *delta)
@@ -294,7 +308,10 @@ whole_stamp(const CsDelta *delta)
 	return stamp;
 }
 
-/* Changes that a whole row has not overwritten, of columns that it lacks. */
+/*
+ * Whether a change remains beside a whole row that lacks its column: it must
+ * be newer than the row.
+ */
 static bool
 survives(const CsColumnDelta *earlier, const CsDelta *later, uint64 stamp)
 {
@@ -307,6 +324,9 @@ arrives(const CsColumnDelta *later, const CsDelta *acc, uint64 stamp)
 	return !acc->whole || acc->n == 0 || !is_newer(stamp, later->stamp);
 }
 
+/*
+ * Merge the columns of both, by attribute number.
+ */
 static void
 fold_columns(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 {
@@ -345,10 +365,11 @@ fold_columns(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 }
 
 /*
- * acc becomes: acc, then later.  "Then" is by stamp; for CS_RULE_REPLACE
- * columns each column's own stamp decides, so that a late arrival with a
- * smaller stamp loses (stamp 0 is newest).  Memory is of the current context;
- * acc may point into later's.
+ * Combine two deltas: acc, then 'later'.
+ *
+ * The sequence is by stamp.  For CS_RULE_REPLACE each column's own stamp
+ * decides, so a late arrival with a smaller stamp loses (stamp 0 is the
+ * newest).  Allocates in the current context; acc may point into 'later'.
  */
 void
 cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later)
@@ -366,7 +387,7 @@ cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later)
 }
 
 /*
- * The columns that it changes; NULL: all.
+ * Columns that the delta changes; NULL for all.
  */
 Bitmapset *
 cs_delta_columns(const CsDelta *delta)
@@ -379,7 +400,7 @@ cs_delta_columns(const CsDelta *delta)
 }
 
 /*
- * Set every column's stamp.
+ * Set the stamp of every column.
  */
 void
 cs_delta_stamp(CsDelta *delta, uint64 stamp)
@@ -388,9 +409,7 @@ cs_delta_stamp(CsDelta *delta, uint64 stamp)
 		delta->columns[i].stamp = stamp;
 }
 
-/*
- * Anything left to write to the table?
- */
+/* Whether nothing is left to write to the table. */
 bool
 cs_delta_is_empty(const CsDelta *delta)
 {
@@ -400,7 +419,7 @@ cs_delta_is_empty(const CsDelta *delta)
 	{
 		const CsColumnDelta *column = &delta->columns[i];
 
-		/* the largest of something and NULL is the former */
+		/* the maximum or minimum of a value and NULL is the value */
 		if (!column->isnull ||
 			(column->rule != CS_RULE_MAX && column->rule != CS_RULE_MIN))
 			return false;

@@ -2,13 +2,14 @@
  *
  * delta.h
  *		Deltas: what a transaction has deferred for one key, and how deltas
- *		combine with each other and with the row that the table has.
+ *		combine with each other and with the table's row.
  *
- * A delta is a value: it knows nothing of transactions, entries or journals.
- * It has two encodings.  The flat one (memory) holds datums of the types that
- * the columns had; a column whose type has changed since is converted through
- * text.  The portable one (journal, dead letters) holds everything as text,
- * with column names, and outlives dump and restore.
+ * A delta is a value: it is independent of transactions, entries and journals.
+ *
+ * It has two encodings.  The flat one (in memory) contains datums of the types
+ * that the columns had; a column whose type has changed since is converted
+ * through text.  The portable one (journal, dead letters) contains everything
+ * as text, with column names, and outlives dump and restore.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,12 +26,12 @@ typedef struct CsColumnDelta
 {
 	AttrNumber	attnum;
 	CsRule		rule;			/* CS_RULE_REPLACE in a whole row */
-	Oid			type;			/* of value */
+	Oid			type;			/* type of value */
 	bool		isnull;
-	Datum		value;			/* to add; to compare with; to set */
-	uint64		stamp;			/* of the transaction; 0: not yet known */
-	Oid			flat_type;		/* of the value that was decoded, and how long
-								 * those are: the type may be gone */
+	Datum		value;			/* to add, to compare with, or to set */
+	uint64		stamp;			/* of the transaction; 0 if not known yet */
+	Oid			flat_type;		/* of the decoded value, with its length: the
+								 * type may not exist any more */
 	int16		flat_typlen;
 	bool		flat_byval;
 } CsColumnDelta;
@@ -38,15 +39,15 @@ typedef struct CsColumnDelta
 /* A change of one key.  Its parts take effect in the order of the fields. */
 typedef struct CsDelta
 {
-	bool		cancel;			/* what was deferred before is void */
-	Bitmapset  *cancelled;		/* or so much of it: attribute numbers */
-	bool		whole;			/* the columns are a whole row, which is there
-								 * from now on: insert or update */
+	bool		cancel;			/* everything deferred before is void */
+	Bitmapset  *cancelled;		/* or only these columns of it: attribute
+								 * numbers */
+	bool		whole;			/* the columns are a whole row, to be inserted
+								 * or updated */
 	int			n;
-	CsColumnDelta *columns;		/* by attnum */
+	CsColumnDelta *columns;		/* ordered by attnum */
 } CsDelta;
 
-/* Flat encoding: one allocation; positions of datums are aligned. */
 extern char *cs_delta_encode(const CsDelta *delta, Size *len);
 extern void cs_delta_decode(const char *data, Size len, CsDelta *delta);
 extern void cs_delta_fold(CsBinding *binding, CsDelta *acc, const CsDelta *later);

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * deltarow.c
- *		A delta and the row that the table has: what comes of it, and whether
- *		the table would take that.
+ *		Applying a delta to the table's row, and checking whether the table
+ *		would accept the result.
  *
- * Applying a delta gives each value the type and typmod that its column has
- * now; it does this on every read of a key with deferred writes, so what it
- * has to look up is kept with the binding.  Constraints are checked once, when
- * the write is deferred, by the executor, so that the errors are the same.  That
- * is done as the writer, so it must be no more than what a plain UPDATE would run:
- * domains of columns that are not set are not looked at, and generated columns
- * not computed, unless they will be another.  A table with none but NOT NULL and domains is spared
- * the executor unless a row has a NULL where it must not.
+ * Applying a delta converts each value to the present type and typmod of its
+ * column.  This happens on every read of a key with deferred writes, so the
+ * required lookups are kept with the binding.  Constraints are checked once,
+ * when the write is deferred, by the executor, so that the errors are the
+ * same.  That runs as the writer, so it must run no more code than a plain
+ * UPDATE would: domains of columns that are not set are not checked, and
+ * generated columns are computed only if they change.  For a table that has
+ * only NOT NULL and domain constraints, the executor is used only if a row has
+ * a NULL in the wrong place.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,6 +40,9 @@
 
 /* ----- casts ----- */
 
+/*
+ * Look up how values are converted to the column's type.
+ */
 static void
 learn_cast(const CsBinding *binding, Form_pg_attribute att, CsCast *cast)
 {
@@ -51,11 +55,14 @@ learn_cast(const CsBinding *binding, Form_pg_attribute att, CsCast *cast)
 		path = find_typmod_coercion_function(cast->type, &function);
 	if (path == COERCION_PATH_FUNC)
 		fmgr_info_cxt(function, &cast->length, binding->context);
-	/* elements of an array have it: the array's input function knows how */
+	/* array elements have the typmod: the array's input function applies it */
 	cast->by_text = path == COERCION_PATH_ARRAYCOERCE;
 	cast->known = true;
 }
 
+/*
+ * Apply the column's typmod to a value.
+ */
 static Datum
 apply_typmod(const CsBinding *binding, CsCast *cast, Datum value)
 {
@@ -66,13 +73,16 @@ apply_typmod(const CsBinding *binding, CsCast *cast, Datum value)
 	return cs_combine_length(binding, &cast->length, value, cast->typmod);
 }
 
+/*
+ * Convert a change's value to the column's type and typmod.
+ */
 static Datum
 cast_value(const CsBinding *binding, CsCast *cast, Form_pg_attribute att,
 		   const CsColumnDelta *value)
 {
 	Datum		result = value->value;
 
-	/* a composite datum must not have anything in TOAST */
+	/* a composite datum must not contain TOAST pointers */
 	if (att->attlen == -1 && value->type == cast->type &&
 		VARATT_IS_EXTERNAL(DatumGetPointer(result)))
 		result = PointerGetDatum(detoast_attr((struct varlena *) DatumGetPointer(result)));
@@ -91,7 +101,10 @@ is_key(const CsBinding *binding, AttrNumber attnum)
 	return false;
 }
 
-/* A row that is there keeps the spelling of its key, and its identity. */
+/*
+ * Whether an existing row keeps this column: the spelling of its key, and its
+ * identity.
+ */
 static bool
 is_kept(const CsBinding *binding, Form_pg_attribute att)
 {
@@ -99,7 +112,7 @@ is_kept(const CsBinding *binding, Form_pg_attribute att)
 		att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
 }
 
-/* A new row before it gets its values: as rows that lack the columns are read. */
+/* Initial values of a new row, as rows that lack the columns are read. */
 static void
 blank_row(TupleDesc tupdesc, Datum *values, bool *nulls)
 {
@@ -107,6 +120,9 @@ blank_row(TupleDesc tupdesc, Datum *values, bool *nulls)
 		values[i] = getmissingattr(tupdesc, i + 1, &nulls[i]);
 }
 
+/*
+ * Apply the change of one column.
+ */
 static void
 apply_column(CsBinding *binding, CsMergeState *state, Form_pg_attribute att,
 			 const CsColumnDelta *change, Datum *value, bool *isnull)
@@ -134,10 +150,12 @@ apply_column(CsBinding *binding, CsMergeState *state, Form_pg_attribute att,
 }
 
 /*
- * The row as it is after the delta, NULL if there is none: a new row of the
- * binding's type (values cast to the column's type and typmod, which may fail)
- * or 'row' itself.  Ignores cancel and cancelled.  Columns of the delta that
- * the table no longer has are ignored.
+ * Apply a delta to a row.
+ *
+ * Returns a new row of the binding's type, 'row' itself if nothing changes,
+ * NULL if there is no row.  Values are converted to the column's type and
+ * typmod, which may throw.  Ignores cancel and cancelled, and columns that the
+ * table no longer has.
  */
 HeapTupleHeader
 cs_deltarow_apply(CsBinding *binding, HeapTupleHeader row, const CsDelta *delta)
@@ -177,9 +195,12 @@ cs_deltarow_apply(CsBinding *binding, HeapTupleHeader row, const CsDelta *delta)
 	return tuple->t_data;
 }
 
-/* ----- checking: domains ----- */
+/* ----- checking domains ----- */
 
-/* domain_check() looks for the binary input function, which few types lack. */
+/*
+ * Whether domain_check() cannot be used, because it looks up the type's binary
+ * input function.
+ */
 static bool
 lacks_binary_input(Oid domain)
 {
@@ -194,6 +215,9 @@ lacks_binary_input(Oid domain)
 	return lacks;
 }
 
+/*
+ * Look up the table's domains.
+ */
 static void
 learn_checks(const CsBinding *binding, CsMergeState *state)
 {
@@ -219,6 +243,9 @@ learn_checks(const CsBinding *binding, CsMergeState *state)
 	state->checks_known = true;
 }
 
+/*
+ * Check a column's domain constraints.
+ */
 static void
 check_domain(const CsBinding *binding, CsDomain *domain, HeapTuple tuple)
 {
@@ -227,7 +254,7 @@ check_domain(const CsBinding *binding, CsDomain *domain, HeapTuple tuple)
 	Form_pg_attribute att = TupleDescAttr(binding->tupdesc, domain->attnum - 1);
 	char	   *text = NULL;
 
-	/* a generated one is not known yet */
+	/* a generated column is not computed yet */
 	if (att->attgenerated != '\0')
 		return;
 	if (!domain->by_text)
@@ -237,12 +264,13 @@ check_domain(const CsBinding *binding, CsDomain *domain, HeapTuple tuple)
 	}
 	if (!isnull)
 		text = cs_combine_to_text(binding, getBaseType(domain->type), value);
+
 	(void) cs_combine_from_text(binding, domain->type, att->atttypmod, text);
 }
 
-/* ----- checking: the executor ----- */
+/* ----- checking by the executor ----- */
 
-/* In the time since the binding was made the table may have changed. */
+/* Throw 40001 if the table has changed since the binding was made. */
 static void
 check_shape(const CsBinding *binding, TupleDesc now)
 {
@@ -263,7 +291,7 @@ check_shape(const CsBinding *binding, TupleDesc now)
 				 errhint("Try again.")));
 }
 
-/* Does one of the columns go into a generated one? */
+/* Whether a generated column depends on one of these columns. */
 static bool
 feeds_generated(TupleDesc tupdesc, const Bitmapset *columns)
 {
@@ -293,15 +321,16 @@ check_in(ResultRelInfo *target, TupleTableSlot *slot, EState *estate,
 	slot->tts_tableOid = RelationGetRelid(target->ri_RelationDesc);
 	if (tupdesc->constr == NULL)
 		return;
-	/* constraints may look at them */
+	/* constraints may refer to generated columns */
 	if (tupdesc->constr->has_generated_stored && feeds_generated(tupdesc, generate))
 		ExecComputeStoredGenerated(target, estate, slot, CMD_INSERT);
 	ExecConstraints(target, slot, estate);
 }
 
 /*
- * Nothing of this is kept: it is of the user and of the moment (functions in
- * constraints may be replaced, or taken away from him).
+ * Check by the executor.  Nothing of this is kept, since it depends on the
+ * user and the moment: functions in constraints may be replaced, or the right
+ * to execute them revoked.
  */
 static void
 check_by_executor(const CsBinding *binding, HeapTuple tuple, bool is_partition,
@@ -326,6 +355,9 @@ check_by_executor(const CsBinding *binding, HeapTuple tuple, bool is_partition,
 	table_close(rel, AccessShareLock);
 }
 
+/*
+ * Whether a NOT NULL column is NULL.
+ */
 static bool
 lacks_value(const CsBinding *binding, HeapTuple tuple)
 {
@@ -340,13 +372,14 @@ lacks_value(const CsBinding *binding, HeapTuple tuple)
 }
 
 /*
- * NOT NULL, CHECK and domain constraints of the table, as an UPDATE of these
- * columns checks them (same errors), or an INSERT (NULL).  'generate':
- * generated columns that depend on them are not what they will be.
+ * Check a row by the table's NOT NULL, CHECK and domain constraints, as an
+ * UPDATE of these columns would (with the same errors), or an INSERT if they
+ * are NULL. 'generate': generated columns that depend on them must be computed
+ * first.
  */
 void
 cs_deltarow_check(CsBinding *binding, HeapTupleHeader row, const Bitmapset *columns,
-				   bool generate)
+				  bool generate)
 {
 	CsMergeState *state = cs_merge_state(binding);
 	TupleConstr *constr = binding->tupdesc->constr;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * deltarow.h
- *		A delta and the row that the table has.
+ *		Applying a delta to the table's row, and checking the result.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * guard.c
- *		Statements that cannot be right for tables with deferred writes, and
- *		drops that would lose some.
+ *		Refusing statements that cannot work on tables with deferred writes,
+ *		and drops that would lose deferred writes.
  *
- * The trigger that defers an UPDATE has the row left alone, so the executor
- * goes on without it: nothing to RETURN, no WITH CHECK OPTION to check, and
- * what ON CONFLICT DO UPDATE or MERGE made of the row comes from the table
- * alone.  Such statements are refused when they begin, which costs all others
- * a look at their kind, and those of their kind a look at the table's triggers.
+ * The trigger that defers an UPDATE suppresses it, so the executor continues
+ * without the row: nothing is RETURNed, no WITH CHECK OPTION is checked, and
+ * ON CONFLICT DO UPDATE or MERGE would compute from the table's row alone.
+ * Such statements are refused when they start.  For other statements the cost
+ * is a check of their kind, and for statements of that kind a check of the
+ * table's triggers.
  *
- * The same hooks see NOTIFY, which keys and values have to know of.
+ * The same hooks observe NOTIFY, for keys and values.
  *
  *-------------------------------------------------------------------------
  */
@@ -82,6 +83,9 @@ all_deferrable(const CsMerge *merge, List *attnums)
 	return attnums != NIL;
 }
 
+/*
+ * Whether a MERGE updates a column with a merge rule.
+ */
 static bool
 merges_deferrable(const CsMerge *merge, List *actions)
 {
@@ -97,7 +101,7 @@ merges_deferrable(const CsMerge *merge, List *actions)
 	return false;
 }
 
-/* A view's check option, or the check of a policy. */
+/* Whether there is a check option of a view, or of a policy. */
 static bool
 has_check(List *options, bool of_view)
 {
@@ -111,7 +115,7 @@ has_check(List *options, bool of_view)
 	return false;
 }
 
-/* Something that cannot be done, and what can be done instead. */
+/* A feature that cannot be used, and an alternative. */
 typedef struct Fault
 {
 	const char *name;
@@ -135,7 +139,10 @@ static const Fault check_option = {
 	"UPDATE table %s itself, or set a column without a merge rule as well."
 };
 
-/* What in this statement cannot be done with the n-th table; NULL: nothing. */
+/*
+ * Feature of the statement that cannot be used with the n-th table; NULL if
+ * none.
+ */
 static const Fault *
 find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
 {
@@ -160,7 +167,10 @@ find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
 	return NULL;
 }
 
-/* Only a table that has the trigger is asked for its binding. */
+/*
+ * Whether the table may defer.  Bindings are looked up only for tables with
+ * the trigger.
+ */
 static bool
 may_defer(Oid relid)
 {
@@ -171,6 +181,9 @@ may_defer(Oid relid)
 	return result;
 }
 
+/*
+ * Check one result relation of a statement.
+ */
 static void
 check_table(const ModifyTable *plan, int n, Oid relid)
 {
@@ -179,7 +192,10 @@ check_table(const ModifyTable *plan, int n, Oid relid)
 
 	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
 		return;
-	/* of the role whose policies apply, which for a view is its owner */
+
+	/*
+	 * checks of the role whose policies apply, which for a view is its owner
+	 */
 	if (plan->withCheckOptionLists != NIL &&
 		has_check(list_nth(plan->withCheckOptionLists, n), false))
 	{
@@ -207,6 +223,9 @@ may_be_at_fault(const ModifyTable *plan)
 	return plan->onConflictAction == ONCONFLICT_UPDATE || plan->operation == CMD_MERGE;
 }
 
+/*
+ * Check a plan node.
+ */
 static void
 check_plan(const PlannedStmt *stmt, const Plan *plan)
 {
@@ -220,6 +239,9 @@ check_plan(const PlannedStmt *stmt, const Plan *plan)
 		check_table(modify, n++, rt_fetch(lfirst_int(lc), stmt->rtable)->relid);
 }
 
+/*
+ * Hook of ExecutorStart_hook.
+ */
 static void
 executor_start(QueryDesc *query, int eflags)
 {
@@ -243,7 +265,10 @@ executor_start(QueryDesc *query, int eflags)
 
 /* ----- drops ----- */
 
-/* Whoever drops it has locked it, so nothing is added. */
+/*
+ * Whether there are deferred writes.  The caller has locked the table, so none
+ * are added.
+ */
 static bool
 has_deferred(int slot, Oid relid)
 {
@@ -252,6 +277,9 @@ has_deferred(int slot, Oid relid)
 	return cs_journal_has_pending(relid);
 }
 
+/*
+ * Throw 55006 if the table has deferred writes.
+ */
 static void
 check_drop_table(Oid relid)
 {
@@ -268,6 +296,9 @@ check_drop_table(Oid relid)
 			 errhint("Use cache.flush() or cache.detach() first.")));
 }
 
+/*
+ * Whether a table of this database has deferred writes.
+ */
 static bool
 any_dirty(void)
 {
@@ -281,6 +312,9 @@ any_dirty(void)
 	return dirty;
 }
 
+/*
+ * Throw 55006 if there are deferred writes.
+ */
 static void
 check_drop_extension(bool has_journal)
 {
@@ -293,7 +327,10 @@ check_drop_extension(bool has_journal)
 			 errhint("Use cache.flush() first.")));
 }
 
-/* The extension goes last, when its tables are gone. */
+/*
+ * Hook of object_access_hook.  The extension is dropped last, when its tables
+ * are gone.
+ */
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub)
 {
@@ -307,6 +344,9 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub)
 		check_drop_extension(false);
 }
 
+/*
+ * Whether the statement drops the extension or its schema.
+ */
 static bool
 drops_us(Node *statement)
 {
@@ -325,7 +365,7 @@ drops_us(Node *statement)
 	return false;
 }
 
-/* Others get the usual error. */
+/* Whether the role may drop the extension.  Others get the usual error. */
 static bool
 may_drop_us(void)
 {
@@ -334,6 +374,9 @@ may_drop_us(void)
 	return OidIsValid(extension) && cs_extension_ownercheck(extension, GetUserId());
 }
 
+/*
+ * Hook of ProcessUtility_hook.
+ */
 static void
 process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 				ProcessUtilityContext context, ParamListInfo params,
@@ -352,8 +395,8 @@ process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 }
 
 /*
- * The keys of deferred entries, and what the journal has of them, mean what the
- * primary key was when they were made.
+ * Throw 55006 if the primary key changes while there are deferred entries,
+ * since their keys refer to the primary key of their time.
  */
 static void
 check_key(Oid relid, int slot)

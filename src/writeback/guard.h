@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * guard.h
- *		Statements that cannot be right for tables with deferred writes, and
- *		drops that would lose some.
+ *		Refusing statements that cannot work on tables with deferred writes,
+ *		and drops that would lose deferred writes.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * increment.c
- *		cache.increment(): adding to a column of the row with a key, with or
+ *		SQL function cache.increment(): add to a column of a row, with or
  *		without inserting the row first.
  *
- * A row that is to be inserted is one to begin with: what is added to rows that
- * are there is added to it, too.  It is inserted by INSERT ... ON CONFLICT DO
- * UPDATE, also on a table with deferred writes: that is right whatever other
- * sessions insert, and is done once for each row.
+ * A row to be inserted is an initial state: what is added to existing rows is
+ * added to it as well.  It is inserted by INSERT ... ON CONFLICT DO UPDATE,
+ * also on a table with deferred writes, which is correct whatever other
+ * sessions insert and happens once for each row.
  *
  *-------------------------------------------------------------------------
  */
@@ -85,7 +85,7 @@ is_whole(Numeric delta)
 	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(delta), whole));
 }
 
-/* Can this column be incremented, and by this much? */
+/* Throw an error unless this column can be incremented by this amount. */
 static void
 check_increment(const CsBinding *binding, Form_pg_attribute att, Numeric delta)
 {
@@ -117,7 +117,7 @@ check_increment(const CsBinding *binding, Form_pg_attribute att, Numeric delta)
 				 errdetail("The increment must be a whole number.")));
 }
 
-/* The column to add to; an error if that cannot be done. */
+/* Column to increment.  Throws if that is not possible. */
 static Form_pg_attribute
 incremented_column(const CsBinding *binding, FunctionCallInfo fcinfo)
 {
@@ -132,8 +132,11 @@ incremented_column(const CsBinding *binding, FunctionCallInfo fcinfo)
 	return att;
 }
 
-/* ----- a row that is there ----- */
+/* ----- existing rows ----- */
 
+/*
+ * Plan of the UPDATE, kept with the binding.
+ */
 static SPIPlanPtr
 increment_plan(CsBinding *binding, Form_pg_attribute att)
 {
@@ -159,9 +162,12 @@ increment_plan(CsBinding *binding, Form_pg_attribute att)
 		types[i] = binding->keys[i].type;
 	types[binding->nkeys] = NUMERICOID;
 	return cs_write_keep_plan(binding, CS_PLAN_INCREMENT, columns, buf.data,
-					 binding->nkeys + 1, types);
+							  binding->nkeys + 1, types);
 }
 
+/*
+ * cache.increment(row type, column, delta, key)
+ */
 Datum
 cs_increment(PG_FUNCTION_ARGS)
 {
@@ -184,7 +190,7 @@ cs_increment(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		if (cs_binding_defers(call->binding))
 			deferred = cs_write_deferred_increment(call->binding, att, PG_GETARG_NUMERIC(2),
-										  &rowkey, &sum, &found);
+												   &rowkey, &sum, &found);
 		if (deferred == CS_DEFER_DONE && sum == NULL)
 			PG_RETURN_NULL();
 		if (deferred == CS_DEFER_DONE)
@@ -204,9 +210,12 @@ cs_increment(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(returned.value);
 }
 
-/* ----- a row that is inserted if it is not there ----- */
+/* ----- rows that are inserted if missing ----- */
 
-/* The row's columns, and the one to add to; its parameters are the columns and the delta. */
+/*
+ * Plan of the upsert, kept with the binding; its parameters are the row's
+ * columns and the delta.
+ */
 static SPIPlanPtr
 upsert_plan(CsBinding *binding, Form_pg_attribute att, const Bitmapset *columns)
 {
@@ -254,7 +263,10 @@ upsert_plan(CsBinding *binding, Form_pg_attribute att, const Bitmapset *columns)
 	return cs_write_keep_plan(binding, CS_PLAN_UPSERT, kept, buf.data, n, types);
 }
 
-/* True: the row has been deferred meanwhile.  Not if what is deferred is not to be seen. */
+/*
+ * Execute the upsert.  Returns true if a write of the row has been deferred
+ * meanwhile, unless deferred writes must not be seen.
+ */
 static bool
 upsert(CsBinding *binding, Form_pg_attribute att, HeapTupleHeader row, Datum delta,
 	   bool seen, CsReturned *returned)
@@ -294,13 +306,16 @@ upsert(CsBinding *binding, Form_pg_attribute att, HeapTupleHeader row, Datum del
 	return cs_xactdelta_met_deferred();
 }
 
-/* What is there may have had something deferred. */
+/*
+ * Read the sum, which may include deferred changes; returns false if the row
+ * does not exist.
+ */
 static bool
 read_sum(CsBinding *binding, Form_pg_attribute att, const CsRowKey *rowkey, Datum *sum,
 		 bool *isnull)
 {
 	HeapTupleData tuple;
-	CsMergedRow		over;
+	CsMergedRow over;
 
 	if (!cs_write_back_latest(binding, rowkey, &over) || over.row == NULL)
 		return false;
@@ -312,8 +327,9 @@ read_sum(CsBinding *binding, Form_pg_attribute att, const CsRowKey *rowkey, Datu
 }
 
 /*
- * INSERT is asked for as by ON CONFLICT DO UPDATE, whether the row is there or
- * not.  *seen: it has been looked for, with what is deferred.
+ * Defer the increment if the row exists.  The INSERT privilege is required, as
+ * for ON CONFLICT DO UPDATE, in any case.  *seen is set if the row was
+ * searched for, with its deferred changes.
  */
 static CsDefer
 defer_upsert(CsBinding *binding, Form_pg_attribute att, Numeric delta, const CsRowKey *rowkey,
@@ -333,6 +349,9 @@ defer_upsert(CsBinding *binding, Form_pg_attribute att, Numeric delta, const CsR
 	return found ? CS_DEFER_DONE : CS_DEFER_NOT;
 }
 
+/*
+ * Throw 22004: the row to insert, or its key, is NULL.
+ */
 cs_noreturn static void
 no_row_error(FunctionCallInfo fcinfo, const CsBinding *binding)
 {
@@ -347,6 +366,9 @@ no_row_error(FunctionCallInfo fcinfo, const CsBinding *binding)
 			 errmsg("the row to insert into table \"%s\" must have its key", binding->name)));
 }
 
+/*
+ * cache.increment(insert => row, column, delta)
+ */
 Datum
 cs_increment_or_insert(PG_FUNCTION_ARGS)
 {

@@ -1,27 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * journal.c
- *		The journal of durable deferred writes: its tables, and what is written
- *		to them.
+ *		The journal of durable deferred writes: its tables, and writing to
+ *		them.
  *
- * Deltas and truncations go to cache.journal_a or cache.journal_b, by the
- * parity of their stamp's commit epoch, in the transaction that they are of:
- * they are there if and only if it commits.  cache.flush_state says for each
- * relation below which stamp they are in the table.  journalread.c reads them.
+ * Deltas and truncations are written to cache.journal_a or cache.journal_b, as
+ * cs_commitepoch_chosen() says, in their own transaction: they exist if and
+ * only if it commits.  For each relation, cache.flush_state contains the stamp
+ * below which they are in the table.  journalread.c reads the journal.
  *
- * Rows are not deleted one by one: a journal is truncated as a whole once all
- * of its rows are in their tables (cs_journal_empty).  TRUNCATE is not MVCC.
- * A snapshot older than a flush sees neither what the flush did nor, after
- * TRUNCATE, the journal; so the flushes must be visible to every snapshot in
- * use.  A flush's xid is the xmin of the flush_state row that it wrote: that is
- * known after a restart too, whoever flushed.  Snapshots on a standby are not
- * known here unless it has hot_standby_feedback.
+ * Rows are not deleted individually: a journal is truncated as a whole once
+ * all of its rows are in their tables (cs_journal_empty).  TRUNCATE is not
+ * MVCC-safe: a snapshot older than a flush sees neither the flushed changes
+ * nor, after TRUNCATE, the journal.  So the flushes must be visible to every
+ * snapshot in use.  A flush's xid is the xmin of the flush_state row that it
+ * wrote, which is known after a restart as well.  Snapshots on a standby are
+ * known only with hot_standby_feedback.
  *
- * Any role may be the current one.  Journals are opened without a look at
- * privileges, flush_state is changed as its owner.
+ * The current role is arbitrary.  Journals are opened without checking
+ * privileges, and flush_state is changed as its owner.
  *
- * Locks are heavyweight, kept to the end of the transaction: RowExclusiveLock
- * for writers, AccessExclusiveLock, without ever waiting for it, to empty.
+ * Locks are heavyweight locks, held to the end of the transaction:
+ * RowExclusiveLock for writers, AccessExclusiveLock, without waiting, for
+ * emptying.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,9 +64,9 @@ static const char *const table_names[CS_JOURNAL_TABLES] = {
 	[CS_JOURNAL_STATE] = "flush_state"
 };
 
-static Oid	table_oids[CS_JOURNAL_TABLES];	/* InvalidOid: not looked up */
+static Oid	table_oids[CS_JOURNAL_TABLES];	/* InvalidOid if not looked up */
 
-/* ----- the tables ----- */
+/* ----- tables ----- */
 
 static void
 relation_changed(Oid relid)
@@ -75,6 +76,9 @@ relation_changed(Oid relid)
 			table_oids[i] = InvalidOid;
 }
 
+/*
+ * OID of one of the tables.  Throws 42P01 if it does not exist.
+ */
 Oid
 cs_journal_table(CsJournalTable which)
 {
@@ -99,7 +103,10 @@ cs_journal_table(CsJournalTable which)
 	return table_oids[which];
 }
 
-/* It may be dropped, and created again, until we have the lock. */
+/*
+ * Open one of the tables.  It may be dropped and created again until the lock
+ * is granted.
+ */
 Relation
 cs_journal_open(CsJournalTable which, LOCKMODE lockmode)
 {
@@ -135,6 +142,9 @@ cs_journal_bytes(void)
 
 /* ----- deltas and truncations ----- */
 
+/*
+ * Insert a row into the journal in use.
+ */
 static void
 write_row(Oid relid, uint64 stamp, bytea *change)
 {
@@ -144,7 +154,10 @@ write_row(Oid relid, uint64 stamp, bytea *change)
 	HeapTuple	tuple;
 	bool		pushed = !ActiveSnapshotSet();
 
-	/* a change that is toasted needs one, and at PRE_COMMIT there is none */
+	/*
+	 * inserting a toasted change requires a snapshot, and at PRE_COMMIT there
+	 * is none
+	 */
 	if (pushed)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	values[Anum_journal_stamp - 1] = Int64GetDatum((int64) stamp);
@@ -161,11 +174,12 @@ write_row(Oid relid, uint64 stamp, bytea *change)
 }
 
 /*
- * Write a delta, in this transaction, to the journal.
+ * Write a delta to the journal, in this transaction.
  *
- * What a flusher carries over has the boundary itself as its stamp.  Drawing
- * one then keeps the next flush from taking the commit epoch for unused and
- * its boundary for the same, which would not be above what was carried.
+ * A delta that a flusher carries over has the boundary itself as its stamp.
+ * Drawing a stamp then prevents the next flush from treating the commit epoch
+ * as unused and reusing the same boundary, which would not be above what was
+ * carried over.
  */
 void
 cs_journal_write(Oid relid, uint64 stamp, bytea *portable)
@@ -175,9 +189,7 @@ cs_journal_write(Oid relid, uint64 stamp, bytea *portable)
 	write_row(relid, stamp, portable);
 }
 
-/*
- * A TRUNCATE: what the journal has of the table with smaller stamps is void.
- */
+/* Write a TRUNCATE: it voids the table's journal rows with smaller stamps. */
 void
 cs_journal_write_truncate(Oid relid, uint64 stamp)
 {
@@ -186,7 +198,10 @@ cs_journal_write_truncate(Oid relid, uint64 stamp)
 
 /* ----- flush_state ----- */
 
-/* The plan is kept for the session; plancache.c sees to it that it is current. */
+/*
+ * A statement whose plan is kept for the session; plancache.c keeps it
+ * current.
+ */
 typedef struct Statement
 {
 	const char *query;
@@ -228,7 +243,10 @@ prepare(Statement *s)
 	s->plan = plan;
 }
 
-/* As the table's owner; returns how many rows were changed. */
+/*
+ * Execute a statement on flush_state as the table's owner.  Returns the number
+ * of rows changed.
+ */
 static uint64
 change_state(Statement *s, Oid relid, Datum value)
 {
@@ -254,9 +272,12 @@ change_state(Statement *s, Oid relid, Datum value)
 }
 
 /*
- * Never back: what is below it is in the table already, and would be written
- * to it again after a crash.  A flush_state is ahead if nobody has raised the
- * commit epochs since the server started, or since it was restored from a dump.
+ * Move flush_state forward, in this transaction.
+ *
+ * It never moves back: what is below it is in the table already, and would be
+ * written again after a crash.  It is ahead if the commit epochs have not been
+ * raised since the server started, or since a restore from a dump; then they
+ * are raised, and this throws 40001.
  */
 void
 cs_journal_set_flushed(Oid relid, uint64 boundary)
@@ -277,12 +298,18 @@ cs_journal_set_flushed(Oid relid, uint64 boundary)
 			 errhint("The next flush will succeed.")));
 }
 
+/*
+ * Set whether volatile writes were lost or may be, in this transaction.
+ */
 void
 cs_journal_set_unclean(Oid relid, bool unclean)
 {
 	change_state(&set_unclean, relid, BoolGetDatum(unclean));
 }
 
+/*
+ * Delete the relation's rows from a journal.
+ */
 static void
 forget_rows(CsJournalTable which, Oid relid)
 {
@@ -304,10 +331,11 @@ forget_rows(CsJournalTable which, Oid relid)
 }
 
 /*
- * Its journal rows go too, all of which have been flushed: without a
- * flush_state they would count as pending, keep the journal from being emptied,
- * and be written to the table again if it were attached anew.  Whoever detaches
- * has a lock that keeps writers away.
+ * Remove the relation from flush_state and the journals.
+ *
+ * Its rows have all been flushed.  Without a flush_state they would count as
+ * pending, prevent the journal from being emptied, and be written to the table
+ * if it were attached again.  The caller holds a lock that excludes writers.
  */
 void
 cs_journal_forget(Oid relid)
@@ -320,10 +348,10 @@ cs_journal_forget(Oid relid)
 /* ----- emptying ----- */
 
 /*
- * What this session found when it last looked.  While a journal has the very
- * same rows, later flushes have nothing to do with them: else, if tables are
- * flushed all the time and transactions last longer than that, there would
- * always be somebody who does not see the latest.
+ * What this session found at its last look.  While a journal has exactly the
+ * same rows, later flushes do not concern it.  Otherwise, if tables are
+ * flushed continually and transactions take longer than that, some transaction
+ * would never see the latest flush.
  */
 static struct
 {
@@ -331,7 +359,10 @@ static struct
 	CsJournalLook look;
 }			looked[2];
 
-/* The horizon is asked for after the look: short transactions are over by then. */
+/*
+ * Whether no transaction needs the journal.  The horizon is determined after
+ * the look, when short transactions have ended.
+ */
 static bool
 nobody_needs(CsJournalTable which, Relation journal)
 {
@@ -354,8 +385,9 @@ nobody_needs(CsJournalTable which, Relation journal)
 }
 
 /*
- * A look that disturbs nobody: the lock for emptying costs an xid and a WAL
- * record even if it is of no use, and writers would wait for the look.
+ * Look at the journal without disturbing others: the lock for emptying costs
+ * an xid and a WAL record even if it is of no use, and writers would wait for
+ * the look.
  */
 static bool
 seems_consumed(CsJournalTable which, Oid *relid, Oid *toast, BlockNumber *blocks)
@@ -380,6 +412,9 @@ seems_consumed(CsJournalTable which, Oid *relid, Oid *toast, BlockNumber *blocks
 	return consumed;
 }
 
+/*
+ * Truncate a journal as its owner.
+ */
 static void
 truncate_table(CsJournalTable which)
 {
@@ -393,9 +428,10 @@ truncate_table(CsJournalTable which)
 }
 
 /*
- * Nobody who has written to it is still running once we have the lock, so a
- * fresh snapshot sees all there is.  TRUNCATE takes the TOAST table's lock as
- * well, and would wait for it.
+ * Empty a journal if its lock is available.  Once it is held, no transaction
+ * that has written to the journal is running, so a fresh snapshot sees
+ * everything. TRUNCATE also takes the lock of the TOAST table, so that is
+ * taken conditionally first.
  */
 static void
 empty_journal(CsJournalTable which, Oid relid, Oid toast)
@@ -424,10 +460,10 @@ empty_journal(CsJournalTable which, Oid relid, Oid toast)
 }
 
 /*
- * Empty the journals that hold nothing but flushed deltas and that nobody is
- * using; in a transaction of its own.  Never waits for a lock.
- *
- * All looking comes first, so that writers do not wait for the other journal.
+ * Empty the journals that contain only flushed deltas and that no transaction
+ * is using, in a transaction of its own.  Never waits for a lock.  Both
+ * journals are examined before one is locked, so that writers do not wait for
+ * the other.
  */
 void
 cs_journal_empty(void)

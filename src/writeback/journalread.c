@@ -1,21 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * journalread.c
- *		Reading the journal: what it has that its tables have not.
+ *		Reading the journal: what it contains that is not in the tables.
  *
- * A row is pending if its stamp is not below its relation's flush_state.flushed
- * (0 if there is no such row) and, when it is a delta, not below the
- * relation's last truncation.  Both tables and flush_state are read under one
- * fresh snapshot, whatever snapshot the caller has: a flush moves
+ * A row is pending if its stamp is not below its relation's
+ * flush_state.flushed (0 if there is no row) and, if it is a delta, not below
+ * the relation's last truncation.  Both journals and flush_state are read
+ * under one fresh snapshot, whatever snapshot the caller has.  A flush changes
  * flush_state and its table in one transaction, so under one snapshot a delta
- * is in the table or pending, never both or neither.  The journal that such a
- * snapshot needs is not emptied (journal.c).
+ * is either in the table or pending. A journal that such a snapshot needs is
+ * not emptied (journal.c).
  *
- * There is no index.  A journal is read from end to end, when a worker starts
- * and to see whether it can be emptied; deltas are fetched from TOAST only to
- * be handed out.
+ * There is no index.  A journal is read sequentially, when a worker starts and
+ * to determine whether it can be emptied; deltas are fetched from TOAST only
+ * to be passed to a callback.
  *
- * Heavyweight locks only: AccessShareLock, kept to the end of the transaction.
+ * Only heavyweight locks: AccessShareLock, held to the end of the transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,10 +51,10 @@ typedef struct Progress
 	bool		exists;
 	bool		unclean;
 	uint64		flushed;
-	uint64		moved_by;		/* the transaction that wrote this; 0: frozen */
-	uint64		delta;			/* largest stamp of a delta that is not
-								 * flushed */
-	uint64		truncated;		/* the same of truncations */
+	uint64		moved_by;		/* transaction that wrote flush_state; 0 if
+								 * frozen */
+	uint64		delta;			/* largest stamp of an unflushed delta */
+	uint64		truncated;		/* largest stamp of an unflushed truncation */
 } Progress;
 
 typedef struct Row
@@ -63,10 +63,10 @@ typedef struct Row
 	Oid			relid;
 	Oid			written_for;
 	bool		is_truncation;
-	Datum		change;			/* perhaps a TOAST pointer */
+	Datum		change;			/* may be a TOAST pointer */
 } Row;
 
-/* A scan of one table; of one relation's rows, or of all. */
+/* A scan of one table, for one relation's rows or all. */
 typedef struct Scan
 {
 	TableScanDesc desc;
@@ -75,8 +75,8 @@ typedef struct Scan
 } Scan;
 
 /*
- * A parallel operation may not take snapshots.  It only asks about tables whose
- * gate is closed, to whose journal nothing is added.
+ * A fresh snapshot.  A parallel operation may not take one; it only asks about
+ * tables whose gate is closed, to whose journal nothing is added.
  */
 static Snapshot
 fresh_snapshot(void)
@@ -162,7 +162,10 @@ progress_of(HTAB *all, Oid relid)
 	return progress;
 }
 
-/* The system column would not say of a frozen row that it is. */
+/*
+ * xmin of a row, widened; 0 if it is frozen, which the system column would not
+ * show.
+ */
 static uint64
 xmin_in(TupleTableSlot *slot)
 {
@@ -174,7 +177,7 @@ xmin_in(TupleTableSlot *slot)
 	return TransactionIdIsNormal(xmin) ? cs_snapshot_widen(xmin) : 0;
 }
 
-/* Of one relation, or of all that have a flush_state. */
+/* Read flush_state, of one relation or of all. */
 static HTAB *
 read_progress(Snapshot snapshot, Oid relid)
 {
@@ -225,8 +228,11 @@ cs_journal_is_unclean(Oid relid)
 	return progress_now(relid).unclean;
 }
 
-/* ----- what is pending ----- */
+/* ----- pending rows ----- */
 
+/*
+ * Take a row of the journal into account.
+ */
 static void
 note_row(HTAB *all, const Row *row)
 {
@@ -240,7 +246,10 @@ note_row(HTAB *all, const Row *row)
 		progress->delta = Max(progress->delta, row->stamp);
 }
 
-/* A truncation leaves what its own transaction did after it. */
+/*
+ * Whether there are pending deltas.  Those of the truncating transaction
+ * itself follow the truncation.
+ */
 static bool
 is_pending(const Progress *progress)
 {
@@ -248,6 +257,9 @@ is_pending(const Progress *progress)
 		progress->delta >= progress->truncated;
 }
 
+/*
+ * Read both journals, of one relation or of all.
+ */
 static HTAB *
 read_all(Oid relid)
 {
@@ -271,7 +283,7 @@ read_all(Oid relid)
 }
 
 /*
- * Has the journal deltas of the table that have not been flushed?
+ * Whether the journal has unflushed deltas of the table.
  */
 bool
 cs_journal_has_pending(Oid relid)
@@ -284,7 +296,7 @@ cs_journal_has_pending(Oid relid)
 }
 
 /*
- * The relations of which it has, as a list of OIDs (those that exist).
+ * Relations with unflushed deltas, as a list of OIDs of those that exist.
  */
 List *
 cs_journal_pending(void)
@@ -302,7 +314,10 @@ cs_journal_pending(void)
 	return pending;
 }
 
-/* Not seeded: nobody chooses stamps, or where in the journal a row is put. */
+/*
+ * Fingerprint of a row.  Not seeded: stamps, and the places of rows in the
+ * journal, are not chosen by users.
+ */
 static uint64
 fingerprint(const Scan *scan, const Row *row)
 {
@@ -320,13 +335,13 @@ fingerprint(const Scan *scan, const Row *row)
 }
 
 /*
- * Is every row in its table, going by the flush_state that the snapshot sees?
- * Rows that somebody might still see count, even if the snapshot does not.
+ * Whether every row of the journal is in its table, according to the
+ * flush_state that the snapshot sees.
  *
- * Rows that are deleted count as long as somebody may see them (see
- * cs_journal_forget).  A relation that does not exist any more wants nothing.
- * One that exists without a flush_state has come from a dump, or is of a dead
- * row, and wants everything.
+ * Rows that are deleted count as long as a transaction may see them (see
+ * cs_journal_forget).  A relation that does not exist any more needs nothing.
+ * One that exists without a flush_state comes from a dump, or its row is dead,
+ * and needs everything.
  */
 bool
 cs_journal_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
@@ -357,10 +372,9 @@ cs_journal_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
 }
 
 /*
- * The largest stamp in journals and flush_state; 0: none.
- *
- * Every tuple counts, dead or not yet alive: a stamp must not be given out
- * again while there may be a row with it.
+ * Largest stamp in the journals and flush_state; 0 if there is none.  Every
+ * tuple counts, dead or not yet committed: a stamp must not be used again
+ * while there may be a row with it.
  */
 uint64
 cs_journal_last(void)
@@ -382,9 +396,9 @@ cs_journal_last(void)
 	return last;
 }
 
-/* ----- handing it out in order ----- */
+/* ----- reading in order ----- */
 
-/* What is sorted; by stamp and then, for want of better, by place. */
+/* Columns that are sorted: by stamp, then by place. */
 enum
 {
 	Anum_sort_stamp = 1,
@@ -431,7 +445,7 @@ put_row(Tuplesortstate *sort, TupleTableSlot *slot, const Row *row, int64 place)
 	tuplesort_puttupleslot(sort, slot);
 }
 
-/* Returns the stamp of the last truncation. */
+/* Sort the pending deltas.  Returns the stamp of the last truncation. */
 static uint64
 sort_deltas(Tuplesortstate *sort, TupleDesc desc, Oid relid, Snapshot snapshot)
 {
@@ -463,7 +477,10 @@ sort_deltas(Tuplesortstate *sort, TupleDesc desc, Oid relid, Snapshot snapshot)
 	return truncated;
 }
 
-/* Each in a memory context that lasts for the one call. */
+/*
+ * Pass each delta to the callback, in a memory context that is reset after
+ * each.
+ */
 static uint64
 hand_out(Tuplesortstate *sort, TupleDesc desc, uint64 truncated, CsJournalRead read,
 		 void *arg)
@@ -497,7 +514,10 @@ hand_out(Tuplesortstate *sort, TupleDesc desc, uint64 truncated, CsJournalRead r
 	return n;
 }
 
-/* The snapshot stays registered for the deltas that come from TOAST. */
+/*
+ * Read a relation's pending deltas in order.  The snapshot stays registered
+ * while deltas are fetched from TOAST.
+ */
 uint64
 cs_journal_read(Oid relid, CsJournalRead read, void *arg)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * journalread.h
- *		The journal's tables, as journal.c and journalread.c share them.
+ *		The journal's tables, as shared by journal.c and journalread.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,18 +38,17 @@ enum
 	Natts_state = Anum_state_unclean
 };
 
-/* An error if there is no such table. */
 extern Oid	cs_journal_table(CsJournalTable which);
 extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);
 extern uint64 cs_journal_flushed(Oid relid);
 
-/* A journal whose rows are all in their tables. */
+/* A look at a journal whose rows are all in their tables. */
 typedef struct CsJournalLook
 {
 	uint64		rows;
-	uint64		fingerprint;	/* of which rows they are, in any order */
-	uint64		flushed_by;		/* the newest transaction that moved a
-								 * flush_state of theirs; 0: visible to all */
+	uint64		fingerprint;	/* of the set of rows, in any order */
+	uint64		flushed_by;		/* newest transaction that wrote a flush_state
+								 * of theirs; 0 if visible to all */
 } CsJournalLook;
 
 extern bool cs_journal_is_consumed(Relation journal, Snapshot snapshot,
