@@ -25,7 +25,6 @@
 #include "relation/loader.h"
 #include "rowcache/call.h"
 #include "shmem.h"
-#include "writeback/write.h"
 #include "writeback/write_back.h"
 #include "writeback/write_deferred.h"
 #include "writeback/writeplan.h"

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * merge.c
- *		Merge rules: which columns of a write_back table may be deferred, and
+ *		Merge rules: which columns of a write_back table can be deferred, and
  *		how concurrent changes of them combine.
  *
- * They are given to cache.attach() as a JSON object, column -> rule, and
- * checked there.  A session resolves them to functions when it first needs
- * them, and keeps the result with the binding.  A table can change after it
- * was attached; a column that would be refused now is left out then, so that
- * its changes go to the table at once.
+ * They are given to cache.attach() as a JSON object that maps columns to
+ * rules, and checked there.  A session resolves them to functions when it
+ * first needs them, and keeps the result with the binding.  The table can
+ * change after it was attached; a column that would be refused now is omitted
+ * then, so its changes go to the table at once.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,6 +37,9 @@
 /* Indexed by CsRule. */
 static const char *const rule_names[] = {"add", "max", "min", "replace"};
 
+/*
+ * Name of a rule.
+ */
 const char *
 cs_merge_rule_name(CsRule rule)
 {
@@ -60,7 +63,7 @@ find_rule(const char *name, CsRule *rule)
 typedef struct Entry
 {
 	char	   *column;
-	char	   *rule;			/* NULL: not a string */
+	char	   *rule;			/* NULL if it is not a string */
 } Entry;
 
 static char *
@@ -71,7 +74,7 @@ json_string(const JsonbValue *value)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
-/* A list of Entry. */
+/* Entries of the object, as a list of Entry. */
 static List *
 read_object(Jsonb *merge)
 {
@@ -108,7 +111,7 @@ find_column(TupleDesc tupdesc, const char *name)
 	return InvalidAttrNumber;
 }
 
-/* ----- rule and type ----- */
+/* ----- rules and types ----- */
 
 static bool
 resolve_add(CsMergeColumn *column)
@@ -133,8 +136,8 @@ resolve_compare(CsMergeColumn *column)
 }
 
 /*
- * Fill in what a rule needs for values of a type (not a domain); false if it
- * does not fit.
+ * Set what a rule needs for values of a type, which is no domain.  Returns
+ * false if the rule does not fit.
  */
 bool
 cs_merge_resolve(CsMergeColumn *column, CsRule rule, Oid type)
@@ -158,6 +161,9 @@ cs_merge_resolve(CsMergeColumn *column, CsRule rule, Oid type)
 	return false;
 }
 
+/*
+ * Set what a rule needs for a column.
+ */
 static bool
 resolve_column(CsMergeColumn *column, Form_pg_attribute att, CsRule rule)
 {
@@ -173,10 +179,9 @@ resolve_column(CsMergeColumn *column, Form_pg_attribute att, CsRule rule)
 }
 
 /*
- * The same for a change of a column, whatever has become of its rule or type.
- *
- * A delta may have been made under another rule, or for a column that had
- * another type.
+ * Rule for a change of a column.  The change may have been made under another
+ * rule, or when the column had another type; then the description is put into
+ * 'space'.
  */
 const CsMergeColumn *
 cs_merge_resolve_change(CsBinding *binding, const CsColumnDelta *change,
@@ -196,8 +201,11 @@ cs_merge_resolve_change(CsBinding *binding, const CsColumnDelta *change,
 	return space;
 }
 
-/* ----- what a column is used for ----- */
+/* ----- uses of a column ----- */
 
+/*
+ * Whether an expression uses the column or the whole row.
+ */
 static bool
 uses_column(Node *expression, AttrNumber attnum)
 {
@@ -220,6 +228,9 @@ index_uses_column(Relation index, AttrNumber attnum)
 		uses_column((Node *) RelationGetIndexPredicate(index), attnum);
 }
 
+/*
+ * Reason why an index prevents deferring changes of the column; NULL if none.
+ */
 static char *
 index_reason(Relation index, AttrNumber attnum)
 {
@@ -235,7 +246,10 @@ index_reason(Relation index, AttrNumber attnum)
 	return psprintf("It is under unique index \"%s\".", RelationGetRelationName(index));
 }
 
-/* Two deltas that are all right alone may be a conflict when they are written. */
+/*
+ * Reason why an index of the table prevents deferring.  Two deltas that are
+ * valid individually could violate a unique index when they are written.
+ */
 static char *
 unique_reason(Relation rel, AttrNumber attnum)
 {
@@ -254,7 +268,10 @@ unique_reason(Relation rel, AttrNumber attnum)
 	return reason;
 }
 
-/* The same in partitions, which can have unique indexes of their own. */
+/*
+ * Reason why an index of a partition prevents deferring; partitions can have
+ * unique indexes of their own.
+ */
 static char *
 partition_reason(Relation rel, const char *column)
 {
@@ -276,6 +293,9 @@ partition_reason(Relation rel, const char *column)
 	return NULL;
 }
 
+/*
+ * Reason why a generated column prevents deferring.
+ */
 static char *
 generated_reason(TupleDesc tupdesc, AttrNumber attnum)
 {
@@ -294,6 +314,9 @@ generated_reason(TupleDesc tupdesc, AttrNumber attnum)
 	return NULL;
 }
 
+/*
+ * Reason why the column's type prevents deferring.
+ */
 static char *
 rows_reason(TupleDesc tupdesc, AttrNumber attnum)
 {
@@ -305,7 +328,10 @@ rows_reason(TupleDesc tupdesc, AttrNumber attnum)
 					format_type_be(type));
 }
 
-/* May a value of the column be refused for what it is? */
+/*
+ * Whether a value of the column may be refused because of a constraint or its
+ * type.
+ */
 static bool
 is_constrained(TupleDesc tupdesc, const CsMergeColumn *column)
 {
@@ -321,7 +347,7 @@ is_constrained(TupleDesc tupdesc, const CsMergeColumn *column)
 	return false;
 }
 
-/* Partitions can have CHECK constraints of their own. */
+/* Whether partitions have additional CHECK constraints. */
 static bool
 parts_are_constrained(const CsBinding *binding)
 {
@@ -343,7 +369,7 @@ parts_are_constrained(const CsBinding *binding)
 	return false;
 }
 
-/* ----- a binding's rules ----- */
+/* ----- rules of a binding ----- */
 
 static int
 compare_columns(const void *a, const void *b)
@@ -351,6 +377,9 @@ compare_columns(const void *a, const void *b)
 	return ((const CsMergeColumn *) a)->attnum - ((const CsMergeColumn *) b)->attnum;
 }
 
+/*
+ * Whether changes of the column can be deferred.
+ */
 static bool
 may_defer(const CsBinding *binding, Relation rel, AttrNumber attnum)
 {
@@ -360,6 +389,9 @@ may_defer(const CsBinding *binding, Relation rel, AttrNumber attnum)
 		unique_reason(rel, attnum) == NULL;
 }
 
+/*
+ * Add the rule of one column, unless it would be refused now.
+ */
 static void
 add_entry(CsMerge *merge, const CsBinding *binding, Relation rel, const Entry *entry,
 		  MemoryContext context)
@@ -381,6 +413,9 @@ add_entry(CsMerge *merge, const CsBinding *binding, Relation rel, const Entry *e
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Add all rules.
+ */
 static void
 add_entries(CsMerge *merge, const CsBinding *binding, MemoryContext context)
 {
@@ -401,7 +436,10 @@ add_entries(CsMerge *merge, const CsBinding *binding, MemoryContext context)
 		merge->constrained = is_constrained(binding->tupdesc, &merge->columns[i]);
 }
 
-/* Only what stays goes into a context of the binding. */
+/*
+ * Resolve the rules.  Only the result is allocated in a context of the
+ * binding.
+ */
 static CsMergeState *
 make_state(const CsBinding *binding)
 {
@@ -418,6 +456,10 @@ make_state(const CsBinding *binding)
 	return state;
 }
 
+/*
+ * The binding's merge rules, resolved when first needed.  Columns that the
+ * table does not have are omitted.
+ */
 const CsMerge *
 cs_merge_get(CsBinding *binding)
 {
@@ -426,6 +468,9 @@ cs_merge_get(CsBinding *binding)
 	return binding->merge;
 }
 
+/*
+ * As cs_merge_get(), with everything that deltas keep with a binding.
+ */
 CsMergeState *
 cs_merge_state(CsBinding *binding)
 {
@@ -433,6 +478,9 @@ cs_merge_state(CsBinding *binding)
 	return (CsMergeState *) binding->merge;
 }
 
+/*
+ * Rule of a column; NULL if it has none.
+ */
 const CsMergeColumn *
 cs_merge_column(const CsMerge *merge, AttrNumber attnum)
 {
@@ -442,7 +490,7 @@ cs_merge_column(const CsMerge *merge, AttrNumber attnum)
 	return NULL;
 }
 
-/* ----- for attach ----- */
+/* ----- checks of cache.attach() ----- */
 
 static void
 refuse_type(Relation rel, Form_pg_attribute att, CsRule rule)
@@ -457,6 +505,9 @@ refuse_type(Relation rel, Form_pg_attribute att, CsRule rule)
 			 errdetail("The type has no default btree operator class.")));
 }
 
+/*
+ * Check the rule of one column.
+ */
 static void
 check_entry(Relation rel, const Entry *entry)
 {
@@ -498,10 +549,12 @@ check_entry(Relation rel, const Entry *entry)
 }
 
 /*
- * For attach: an error unless each name is a column of the table, each rule is
- * known and fits its type, and no column is part of the primary key,
- * generated, used by a generated column, under a unique index or exclusion
- * constraint. NULL or {}: nothing to check.
+ * Check the merge option of cache.attach().
+ *
+ * Throws unless each name is a column of the table, each rule is known and
+ * fits its type, and no column is part of the primary key, generated, used by
+ * a generated column, or in a unique index or exclusion constraint.  NULL is
+ * valid.
  */
 void
 cs_merge_check(Relation rel, Jsonb *merge)

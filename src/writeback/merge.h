@@ -21,36 +21,32 @@ typedef enum CsRule
 	CS_RULE_REPLACE
 } CsRule;
 
-/* A column that may be deferred, with what combining it takes. */
+/* A column that can be deferred, with what combining requires. */
 typedef struct CsMergeColumn
 {
 	AttrNumber	attnum;
 	CsRule		rule;
-	Oid			type;			/* of the column, domains looked through */
+	Oid			type;			/* base type of a domain */
 	int32		typmod;
 	int16		typlen;
 	bool		typbyval;
 	char		typalign;
 	Oid			collation;
-	Oid			delta_type;		/* what CS_RULE_ADD adds: int8 for the
-								 * integers, else the type itself; other
-								 * rules: type */
-	FmgrInfo	cmp;			/* CS_RULE_MAX, CS_RULE_MIN */
+	Oid			delta_type;		/* type of CS_RULE_ADD deltas: int8 for
+								 * integers, else the type itself; 'type' for
+								 * other rules */
+	FmgrInfo	cmp;			/* for CS_RULE_MAX and CS_RULE_MIN */
 } CsMergeColumn;
 
 typedef struct CsMerge
 {
 	int			n;
-	CsMergeColumn *columns;		/* by attnum */
-	Bitmapset  *attnums;		/* of all of them, as attribute numbers */
-	bool		constrained;	/* a CHECK, or a domain, or a typmod, may
-								 * refuse a value of one of them */
+	CsMergeColumn *columns;		/* ordered by attnum */
+	Bitmapset  *attnums;		/* of all columns, as attribute numbers */
+	bool		constrained;	/* a CHECK, domain or typmod may refuse a
+								 * value of one of them */
 } CsMerge;
 
-/*
- * The binding's merge rules, resolved when first needed.  Columns named in
- * cache.bindings.merge that the table does not have are left out.
- */
 extern const CsMerge *cs_merge_get(CsBinding *binding);
 extern const CsMergeColumn *cs_merge_column(const CsMerge *merge, AttrNumber attnum);
 extern void cs_merge_check(Relation rel, Jsonb *merge);

@@ -1,25 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * portable.c
- *		Deltas that outlive the server, and deltas for people to read.
+ *		The portable encoding of deltas, for journals and dead letters, and
+ *		their representation as jsonb.
  *
- * The portable encoding is for journals and dead letters.  It may be read after
- * DDL on the table, after pg_upgrade, or after dump and restore into another
- * database, with another encoding even.  So everything is text, and columns
- * have name and number:
+ * The portable encoding may be read after DDL on the table, after pg_upgrade,
+ * or after dump and restore into another database, even with another encoding.
+ * So everything is text, and columns have name and number:
  *
- *		byte		version
- *		byte		flags
- *		int32		character encoding
- *		int64		system identifier \
- *		int32		database           > where the numbers are good
- *		int32		table             /
- *		int16		columns of the key, each: number, name, value
- *		int16		cancelled columns, each: number, name
- *		int16		changed columns, each: number, name, rule, stamp, value
+ *		byte	version
+ *		byte	flags
+ *		int32	character encoding
+ *		int64	system identifier	\
+ *		int32	database			 > where the numbers are valid
+ *		int32	table				/
+ *		int16	columns of the key, each: number, name, value
+ *		int16	cancelled columns, each: number, name
+ *		int16	changed columns, each: number, name, rule, stamp, value
  *
- * in network byte order.  Names and values are an int32 length (-1: NULL) and
- * so many bytes.
+ * in network byte order.  Names and values are an int32 length (-1 for NULL)
+ * and that many bytes.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,9 +41,9 @@
 #include "writeback/sum.h"
 
 #define PORTABLE_VERSION	1
-#define PORTABLE_RAW		0xff	/* in its place: not portable at all */
+#define PORTABLE_RAW		0xff	/* instead of a version: not portable */
 
-/* In place of a rule: a value of a type that does not exist any more. */
+/* Instead of a rule: a value of a type that does not exist any more. */
 #define PORTABLE_LOST		0xff
 
 #define PORTABLE_CANCEL		0x01
@@ -142,9 +142,7 @@ send_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 	memcpy(buf->data + at, &n, sizeof(n));
 }
 
-/*
- * Portable encoding; a bytea.  The key's columns are in it.
- */
+/* Portable encoding of a delta, including its key.  Palloc'd. */
 bytea *
 cs_portable_from_delta(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
@@ -165,7 +163,7 @@ cs_portable_from_delta(CsBinding *binding, const CsRowKey *rowkey, const CsDelta
 }
 
 /*
- * As it is in memory, for where that cannot be made: it is not read back.
+ * The flat encoding, if the portable one cannot be made.  It is not read back.
  */
 bytea *
 cs_portable_from_raw(const CsRowKey *rowkey, const CsDelta *delta)
@@ -189,10 +187,11 @@ typedef struct Reader
 	const CsBinding *binding;
 	StringInfoData buf;
 	int			encoding;
-	bool		by_number;		/* it was written for this very table */
+	bool		by_number;		/* written for this table, so column numbers
+								 * are valid */
 } Reader;
 
-/* In the database's encoding; NULL for NULL. */
+/* Read a text, converted to the database's encoding; NULL for NULL. */
 static char *
 get_text(Reader *reader)
 {
@@ -221,8 +220,9 @@ find_by_name(const CsBinding *binding, const char *name)
 }
 
 /*
- * A column may have been renamed, so its number is what counts; a restored
- * table has other numbers, so its name does.  NULL: there is no such column.
+ * Read a column.  It may have been renamed, so its number counts; a restored
+ * table has other numbers, so there its name counts.  NULL if the column does
+ * not exist.
  */
 static Form_pg_attribute
 get_column(Reader *reader)
@@ -237,6 +237,9 @@ get_column(Reader *reader)
 	return find_by_name(reader->binding, name);
 }
 
+/*
+ * Read the key; returns false if it is not the table's primary key any more.
+ */
 static bool
 get_key(Reader *reader, CsRowKey *rowkey)
 {
@@ -274,7 +277,10 @@ get_cancelled(Reader *reader, CsDelta *delta)
 	}
 }
 
-/* What the values of a change must be now; the length is applied with the change. */
+/*
+ * Type that the values of a change must have now; the length is applied with
+ * the change.
+ */
 static Oid
 value_type(Form_pg_attribute att, CsRule rule)
 {
@@ -285,7 +291,7 @@ value_type(Form_pg_attribute att, CsRule rule)
 	return cs_merge_resolve(&column, rule, type) ? column.delta_type : type;
 }
 
-/* A sum of integers may be larger than any of them. */
+/* Read a value.  A sum of integers may be larger than 64 bits. */
 static void
 read_value(const CsBinding *binding, CsColumnDelta *column, char *string)
 {
@@ -305,6 +311,9 @@ read_value(const CsBinding *binding, CsColumnDelta *column, char *string)
 	column->value = overflow ? NumericGetDatum(number) : Int64GetDatum(integer);
 }
 
+/*
+ * Read the change of one column.
+ */
 static void
 get_change(Reader *reader, CsDelta *delta)
 {
@@ -351,6 +360,9 @@ get_changes(Reader *reader, CsDelta *delta)
 	qsort(delta->columns, delta->n, sizeof(CsColumnDelta), compare_columns);
 }
 
+/*
+ * Read the head.
+ */
 static void
 get_head(Reader *reader, CsDelta *delta)
 {
@@ -380,9 +392,11 @@ get_head(Reader *reader, CsDelta *delta)
 }
 
 /*
- * 'relid' is that of the table when it was written; if it is not the binding's
- * (dump and restore), columns are found by name, else by number.  False: the
- * key has a column that does not exist any more.
+ * Decode a portable delta.
+ *
+ * If it was written for another table (before dump and restore), columns are
+ * found by name, else by number.  Returns false if the key has a column that
+ * does not exist any more.  Allocates in the current context.
  */
 bool
 cs_portable_to_delta(CsBinding *binding, bytea *portable, CsRowKey *rowkey,
@@ -404,9 +418,9 @@ cs_portable_to_delta(CsBinding *binding, bytea *portable, CsRowKey *rowkey,
 	return true;
 }
 
-/* ----- for people ----- */
+/* ----- representation as jsonb ----- */
 
-/* NaN and infinity are no numbers to JSON. */
+/* Whether the text is a JSON number; NaN and infinity are not. */
 static bool
 is_json_number(Oid type, const char *string)
 {
@@ -425,8 +439,8 @@ is_json_number(Oid type, const char *string)
 }
 
 /*
- * By the type's output function.  to_json() would use casts that anybody can
- * have made, and this may run as somebody else.
+ * Append a value by the type's output function.  to_json() would use casts of
+ * any role, and this may run as another role.
  */
 static void
 append_value(StringInfo buf, const CsBinding *binding, Oid type, Datum value, bool isnull)
@@ -490,7 +504,8 @@ append_changes(StringInfo buf, const CsBinding *binding, const CsDelta *delta)
 }
 
 /*
- * For people: {"key": {...}, "changes": {"views": {"add": 5}, ...}}
+ * Representation for display: {"key": {...}, "changes": {"views": {"add": 5},
+ * ...}}
  */
 Jsonb *
 cs_portable_to_jsonb(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)

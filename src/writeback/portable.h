@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * portable.h
- *		Deltas in a form that outlives the session and the table they were made
- *		for.
+ *		Encodings of deltas that outlive the session, and the table that they
+ *		were made for.
  *
  *-------------------------------------------------------------------------
  */

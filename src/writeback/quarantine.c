@@ -1,22 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * quarantine.c
- *		Tables whose flush takes too long, each flushed by a process of its own.
+ *		Quarantine: tables whose flush takes too long are flushed by a separate
+ *		process.
  *
- * A flush runs the table's triggers, which may take any time.  The flush worker
- * of a database gives each attempt cache_strategies.worker_timeout; a table that
- * exceeds it is quarantined: from then on it is flushed by a process that is
- * started for one attempt, with more time, and no other table waits for it.
- * When an attempt succeeds in less than the ordinary time, the quarantine ends.
- * It ends as well when the slot goes to another table.
+ * A flush runs the table's triggers, which may take any time.  The flush
+ * worker of a database gives each attempt cache_strategies.worker_timeout.  A
+ * table that exceeds it is quarantined: it is then flushed by a process that
+ * is started for one attempt, with more time, and no other table waits for it.
+ * When an attempt succeeds within the ordinary time, or the slot goes to
+ * another table, the quarantine ends.
  *
- * A trigger can catch the cancellation and go on.  Then the process is ended,
- * and what it was doing is found in "attempt" by the next one.
+ * A trigger can catch the cancellation and continue.  Then the process is
+ * ended, and the next one finds in "attempt" what it was doing.
  *
- * Shared: one element per slot, of atomics, each of which stands for itself.
- * They are written by the database's flush worker, by the process that makes an
- * attempt, and by the launcher; a value that is old costs an attempt in the
- * wrong process and nothing else.
+ * Shared memory holds one element per slot, consisting of atomics that are
+ * independent of each other.  They are written by the database's flush worker,
+ * by the process that makes an attempt, and by the launcher.  A stale value
+ * can only cause an attempt in the wrong process.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,12 +36,13 @@
 
 typedef struct CsSharedQuarantine
 {
-	pg_atomic_uint32 attempt;	/* the table that is being worked on; 0: none */
-	pg_atomic_uint32 relation;	/* that is quarantined; 0: none */
-	pg_atomic_uint32 owner;		/* its owner */
-	pg_atomic_uint32 asked;		/* 1: a process is asked for */
-	pg_atomic_uint32 delay;		/* ms, after the last failure */
-	pg_atomic_uint64 not_before;	/* a TimestampTz */
+	pg_atomic_uint32 attempt;	/* atomic; the table being flushed, 0 if none */
+	pg_atomic_uint32 relation;	/* atomic; the quarantined table, 0 if none */
+	pg_atomic_uint32 owner;		/* atomic; its owner */
+	pg_atomic_uint32 asked;		/* atomic; 1 if a process is requested */
+	pg_atomic_uint32 delay;		/* atomic; milliseconds, after the last
+								 * failure */
+	pg_atomic_uint64 not_before;	/* atomic; a TimestampTz */
 } CsSharedQuarantine;
 
 static CsSharedQuarantine *elements;
@@ -75,18 +77,27 @@ cs_quarantine_shmem_init(void)
 
 /* ----- attempts ----- */
 
+/*
+ * Note that the flush worker is about to work on the table.
+ */
 void
 cs_quarantine_begin(int slot, Oid relid)
 {
 	pg_atomic_write_u32(&elements[slot].attempt, relid);
 }
 
+/*
+ * Note that the attempt has ended.
+ */
 void
 cs_quarantine_end(int slot)
 {
 	pg_atomic_write_u32(&elements[slot].attempt, InvalidOid);
 }
 
+/*
+ * Whether the process that worked on the table did not survive the attempt.
+ */
 bool
 cs_quarantine_was_interrupted(int slot, Oid relid)
 {
@@ -95,6 +106,10 @@ cs_quarantine_was_interrupted(int slot, Oid relid)
 
 /* ----- quarantine ----- */
 
+/*
+ * Quarantine a table.  Of the tables of one owner, one at a time gets a
+ * process.
+ */
 void
 cs_quarantine_add(int slot, Oid relid, Oid owner)
 {
@@ -107,6 +122,9 @@ cs_quarantine_add(int slot, Oid relid, Oid owner)
 	cs_quarantine_failed(slot);
 }
 
+/*
+ * End the quarantine.
+ */
 void
 cs_quarantine_lift(int slot)
 {
@@ -119,9 +137,7 @@ cs_quarantine_has(int slot, Oid relid)
 	return pg_atomic_read_u32(&elements[slot].relation) == relid;
 }
 
-/*
- * An attempt in a process of its own is due; the launcher is woken.
- */
+/* Request an attempt in a separate process; wakes the launcher. */
 void
 cs_quarantine_ask(int slot)
 {
@@ -129,6 +145,9 @@ cs_quarantine_ask(int slot)
 		cs_queue_wake_launcher();
 }
 
+/*
+ * For the launcher: whether an attempt is requested, and for which table.
+ */
 bool
 cs_quarantine_is_asked(int slot, Oid *relid, Oid *owner)
 {
@@ -139,12 +158,18 @@ cs_quarantine_is_asked(int slot, Oid *relid, Oid *owner)
 	return OidIsValid(*relid) && pg_atomic_read_u32(&e->asked) != 0;
 }
 
+/*
+ * For the launcher: the request is being served.
+ */
 void
 cs_quarantine_taken(int slot)
 {
 	pg_atomic_exchange_u32(&elements[slot].asked, 0);
 }
 
+/*
+ * Note that an attempt has failed: the delay to the next one is doubled.
+ */
 void
 cs_quarantine_failed(int slot)
 {
@@ -157,6 +182,9 @@ cs_quarantine_failed(int slot)
 						(uint64) TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay));
 }
 
+/*
+ * Earliest time of the next attempt.
+ */
 TimestampTz
 cs_quarantine_not_before(int slot)
 {

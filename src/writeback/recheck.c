@@ -1,23 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * recheck.c
- *		What an UPDATE makes of a row with what is deferred for it.
+ *		Rechecking: what an UPDATE does to a row with its deferred changes.
  *
- * An UPDATE finds its rows, and computes what it sets, by what the table has.
- * What is deferred for a row is like a change that was committed after the
- * statement's snapshot was taken.  PostgreSQL would look at such a row once more,
- * and so do we, by the same means: the plan is evaluated with the
- * row as it is now (EvalPlanQual()), which tells whether WHERE holds for it and
- * what SET makes of it.
+ * An UPDATE finds its rows, and computes what it sets, from the table.  The
+ * deferred changes of a row are like changes committed after the statement's
+ * snapshot was taken.  PostgreSQL would evaluate the statement again for such
+ * a row, and so does this file, by the same means: the plan is evaluated with
+ * the present row (EvalPlanQual()), which determines whether WHERE holds and
+ * what SET computes.
  *
- * That takes some microseconds, and is left out where the outcome is known:
- * when the statement does not look at any column for which something is
- * deferred, or adds to such a column without looking at anything else.
+ * That takes some microseconds.  It is omitted if the outcome is known: if the
+ * statement uses no column that has deferred changes, or adds to such a column
+ * and uses no other.
  *
- * A trigger does not know by which statement it was fired.  So the executions
- * that might fire it are kept in a list, and the one is found by the slot that
- * has the new row.  Of anything else (logical replication, ON CONFLICT DO
- * UPDATE, MERGE) nothing is known: the new row counts as it is.
+ * A trigger does not know which statement has fired it.  So the executions
+ * that may fire it are kept in a list, and the right one is recognized by the
+ * slot with the new row.  In other cases (logical replication, ON CONFLICT DO
+ * UPDATE, MERGE) nothing is known, and the new row is used unchanged.
+ *
+ * Everything is local to the session.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,11 +47,11 @@
 #include "writeback/sum.h"
 #include "writeback/xactdelta.h"
 
-/* How the value that is set follows from the one that was there. */
+/* How the new value follows from the old one. */
 typedef enum Shift
 {
-	SHIFT_NOT,					/* not known to be one of these */
-	SHIFT_ROUNDED,				/* something is added, then it is rounded */
+	SHIFT_NOT,					/* unknown */
+	SHIFT_ROUNDED,				/* something is added, then rounded */
 	SHIFT_EXACT					/* something is added */
 } Shift;
 
@@ -57,7 +59,7 @@ typedef enum Shift
 typedef struct Setting
 {
 	AttrNumber	attnum;
-	Node	   *value;			/* NULL: not known what it looks at */
+	Node	   *value;			/* NULL if it is unknown what it uses */
 	Shift		shift;
 	Node	   *by;				/* what is added */
 } Setting;
@@ -68,8 +70,8 @@ typedef struct Target
 	ModifyTableState *mtstate;
 	ResultRelInfo *relinfo;
 	Index		rti;
-	Plan	   *plan;			/* that computes the rows */
-	bool		simple;			/* it scans the table and nothing else */
+	Plan	   *plan;			/* computes the rows */
+	bool		simple;			/* it only scans the table */
 	int			nsettings;
 	Setting    *settings;		/* in the order of the plan's columns */
 } Target;
@@ -78,20 +80,26 @@ typedef struct Execution
 {
 	dlist_node	node;
 	QueryDesc  *query;
-	Target		target;			/* the last that was asked for */
+	Target		target;			/* the last one used */
 	MemoryContextCallback ended;
 } Execution;
 
 static dlist_head executions = DLIST_STATIC_INIT(executions);
 
-/* ----- which execution ----- */
+/* ----- finding the execution ----- */
 
+/*
+ * Memory context callback: the execution has ended.
+ */
 static void
 forget(void *arg)
 {
 	dlist_delete(&((Execution *) arg)->node);
 }
 
+/*
+ * Whether a result relation has our BEFORE trigger.
+ */
 static bool
 has_deferring_target(const EState *estate)
 {
@@ -113,8 +121,8 @@ has_deferring_target(const EState *estate)
 }
 
 /*
- * The statement has been started: one that updates a table with deferred
- * writes?
+ * Called when a statement has started: remember it if it may update a table
+ * with deferred writes.
  */
 void
 cs_recheck_started(QueryDesc *query)
@@ -134,6 +142,9 @@ cs_recheck_started(QueryDesc *query)
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->ended);
 }
 
+/*
+ * Find the trigger's result relation in a plan node.
+ */
 static bool
 find_in_node(PlanState *node, const TriggerData *trigdata, Target *target)
 {
@@ -172,9 +183,9 @@ find_in_execution(const Execution *execution, const TriggerData *trigdata, Targe
 	return false;
 }
 
-/* ----- what it sets ----- */
+/* ----- analysing what is set ----- */
 
-/* A join's columns are those of the plans below it. */
+/* Follow a join's column to the plans below. */
 static Node *
 resolve(const Plan *plan, Node *node)
 {
@@ -199,6 +210,9 @@ resolve(const Plan *plan, Node *node)
 	return node;
 }
 
+/*
+ * Whether an expression uses one of the columns.
+ */
 static bool
 looks_at(const Target *target, Node *node, const Bitmapset *columns)
 {
@@ -216,6 +230,9 @@ looks_at(const Target *target, Node *node, const Bitmapset *columns)
 	return false;
 }
 
+/*
+ * Whether an expression is this column of the target.
+ */
 static bool
 is_column(const Target *target, Node *node, AttrNumber attnum)
 {
@@ -228,7 +245,7 @@ is_column(const Target *target, Node *node, AttrNumber attnum)
 typedef struct Adding
 {
 	Oid			function;
-	bool		commutes;		/* what is added may come first */
+	bool		commutes;		/* the operands can be exchanged */
 	bool		exact;
 } Adding;
 
@@ -259,7 +276,10 @@ find_adding(Oid function)
 	return NULL;
 }
 
-/* Casts between integers change nothing or fail; all others may round. */
+/*
+ * Remove casts.  Casts between integers change nothing or fail; others may
+ * round.
+ */
 static Node *
 strip_casts(Node *node, Shift *shift)
 {
@@ -285,7 +305,7 @@ strip_casts(Node *node, Shift *shift)
 	}
 }
 
-/* "column + something", "column - something" */
+/* Recognize "column + something" and "column - something". */
 static void
 find_shift(const Target *target, Setting *setting)
 {
@@ -312,6 +332,9 @@ find_shift(const Target *target, Setting *setting)
 		setting->shift = shift;
 }
 
+/*
+ * Whether the plan only scans the table.
+ */
 static bool
 is_simple(const Plan *plan, Index rti)
 {
@@ -328,13 +351,16 @@ is_simple(const Plan *plan, Index rti)
 	}
 }
 
-/* In the execution's context, as the next row will want it too. */
+/*
+ * Describe the target, in the execution's context, since following rows need
+ * it too.
+ */
 static void
 describe(Execution *execution, Target *target)
 {
 	ModifyTableState *mtstate = target->mtstate;
 	List	   *columns = mtstate->operation == CMD_DELETE ? NIL :
-		cs_update_columns(mtstate, target->relinfo - mtstate->resultRelInfo);
+	cs_update_columns(mtstate, target->relinfo - mtstate->resultRelInfo);
 	MemoryContext old = MemoryContextSwitchTo(execution->query->estate->es_query_cxt);
 	ListCell   *tle;
 	ListCell   *attnum;
@@ -354,13 +380,13 @@ describe(Execution *execution, Target *target)
 	MemoryContextSwitchTo(old);
 }
 
-/* NULL: by nothing that is known. */
+/* Target of the statement that has fired the trigger; NULL if unknown. */
 static const Target *
 find_target(const TriggerData *trigdata)
 {
 	dlist_iter	iter;
 
-	/* what foreign keys do is not up to the row, nor what we write ourselves */
+	/* foreign keys' actions do not depend on the row, nor do our own writes */
 	if (cs_xactdelta_direct > 0 || InNoForceRLSOperation())
 		return NULL;
 	dlist_foreach(iter, &executions)
@@ -380,9 +406,9 @@ find_target(const TriggerData *trigdata)
 	return NULL;
 }
 
-/* ----- does it look at what is deferred? ----- */
+/* ----- deciding ----- */
 
-/* Does it have to hold for one of these columns that the row is updated? */
+/* Whether the conditions of the statement use one of these columns. */
 static bool
 finds_by(const Target *target, const Bitmapset *columns)
 {
@@ -403,10 +429,11 @@ finds_by(const Target *target, const Bitmapset *columns)
 }
 
 /*
- * May the outcome be another with other values of these columns?  What is added to
- * a column is known without them, but only where the column's rule is to add: what
- * was deferred before it lost its rule goes into the row now.  A DELETE sets
- * nothing, and has no rules (NULL).
+ * Whether the outcome may differ for other values of these columns.
+ *
+ * What is added to a column is known without them, but only if the column's
+ * rule is to add: changes deferred before it lost the rule are written to the
+ * row now. 'merge' is NULL for DELETE, which sets nothing.
  */
 static bool
 needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *columns)
@@ -417,7 +444,7 @@ needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *colum
 	{
 		const Setting *setting = &target->settings[i];
 		const CsMergeColumn *column = merge == NULL ? NULL :
-			cs_merge_column(merge, setting->attnum);
+		cs_merge_column(merge, setting->attnum);
 		bool		shifts = setting->shift == SHIFT_EXACT;
 
 		shifts = shifts && column != NULL && column->rule == CS_RULE_ADD;
@@ -429,7 +456,9 @@ needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *colum
 
 /* ----- evaluating it ----- */
 
-/* What the statement sets for the row; false: it would not update it. */
+/*
+ * Evaluate the statement for the row; returns false if it would not update it.
+ */
 static bool
 evaluate(const TriggerData *trigdata, const Target *target, HeapTuple row, Datum *values,
 		 bool *nulls)
@@ -441,7 +470,7 @@ evaluate(const TriggerData *trigdata, const Target *target, HeapTuple row, Datum
 
 	tuple->t_self = trigdata->tg_trigtuple->t_self;
 	tuple->t_tableOid = RelationGetRelid(trigdata->tg_relation);
-	/* it keeps things in the current context from one time to the next */
+	/* EvalPlanQual() keeps data in the current context between calls */
 	context = MemoryContextSwitchTo(target->mtstate->ps.state->es_query_cxt);
 	slot = EvalPlanQualSlot(epqstate, trigdata->tg_relation, target->rti);
 	ExecForceStoreHeapTuple(tuple, slot, false);
@@ -462,20 +491,24 @@ evaluate(const TriggerData *trigdata, const Target *target, HeapTuple row, Datum
 	return true;
 }
 
-/* ----- the outcome ----- */
+/* ----- computing the outcome ----- */
 
-/* The trigger's rows, and the one with what is deferred, taken apart. */
+/* The trigger's rows and the row with deferred changes, deformed. */
 typedef struct Rows
 {
 	TupleDesc	tupdesc;
-	Datum	   *old;			/* of the table */
+	Datum	   *old;			/* row of the table */
 	bool	   *oldnulls;
-	Datum	   *new;			/* by the statement and triggers before ours */
+	Datum	   *new;			/* as set by the statement and earlier
+								 * triggers */
 	bool	   *newnulls;
-	Datum	   *now;			/* old, with what is deferred */
+	Datum	   *now;			/* 'old' with deferred changes */
 	bool	   *nownulls;
 } Rows;
 
+/*
+ * Whether two values of a column have the same image.
+ */
 static bool
 is_same(const Rows *rows, int i, const Datum *a, const bool *anulls, const Datum *b,
 		const bool *bnulls)
@@ -487,6 +520,9 @@ is_same(const Rows *rows, int i, const Datum *a, const bool *anulls, const Datum
 	return datum_image_eq(a[i], b[i], att->attbyval, att->attlen);
 }
 
+/*
+ * Deform the rows.
+ */
 static void
 take_apart(const TriggerData *trigdata, HeapTuple row, Rows *rows)
 {
@@ -508,6 +544,9 @@ take_apart(const TriggerData *trigdata, HeapTuple row, Rows *rows)
 	heap_deform_tuple(row, rows->tupdesc, rows->now, rows->nownulls);
 }
 
+/*
+ * Whether the column exists and is not generated.
+ */
 static bool
 is_present(const Rows *rows, int i)
 {
@@ -516,6 +555,9 @@ is_present(const Rows *rows, int i)
 	return !att->attisdropped && att->attgenerated == '\0';
 }
 
+/*
+ * Columns that differ because of deferred changes.
+ */
 static Bitmapset *
 differing_columns(const Rows *rows)
 {
@@ -528,6 +570,9 @@ differing_columns(const Rows *rows)
 	return columns;
 }
 
+/*
+ * Columns that the statement sets or a trigger has changed.
+ */
 static Bitmapset *
 set_columns(const TriggerData *trigdata, const Rows *rows)
 {
@@ -542,7 +587,10 @@ set_columns(const TriggerData *trigdata, const Rows *rows)
 	return columns;
 }
 
-/* Whether the user's triggers have changed what the statement had set. */
+/*
+ * Whether there are user triggers that may have changed what the statement
+ * set.
+ */
 static bool
 has_other_triggers(const TriggerData *trigdata)
 {
@@ -557,8 +605,8 @@ has_other_triggers(const TriggerData *trigdata)
 }
 
 /*
- * The value of a column as the new row has it, carried over to another row: what
- * has been added to the one that it was made of is added to the other.
+ * Apply to a column of another row what was added to it in the new row;
+ * returns false if that is not a sum.
  */
 static bool
 carry_over(const Rows *rows, int i, const CsMergeColumn *column, const Datum *from,
@@ -577,8 +625,8 @@ carry_over(const Rows *rows, int i, const CsMergeColumn *column, const Datum *fr
 }
 
 /*
- * The same for an integer, which is what is mostly added to, and for which the
- * value is rarely needed.
+ * As carry_over() for an integer, the usual case, in which the value is rarely
+ * needed.
  */
 static bool
 carry_integer(const Rows *rows, int i, const CsMergeColumn *column, CsOutcome *outcome)
@@ -595,9 +643,7 @@ carry_integer(const Rows *rows, int i, const CsMergeColumn *column, CsOutcome *o
 	return true;
 }
 
-/*
- * Have all values of the row.
- */
+/* Compute the values that are still missing. */
 void
 cs_recheck_complete(CsBinding *binding, CsOutcome *outcome)
 {
@@ -619,7 +665,7 @@ cs_recheck_complete(CsBinding *binding, CsOutcome *outcome)
 	outcome->open = NULL;
 }
 
-/* Of a row for which nothing is deferred, or nothing that matters. */
+/* Outcome for a row without relevant deferred changes. */
 static void
 use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome *outcome)
 {
@@ -627,7 +673,7 @@ use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome 
 	{
 		const CsMergeColumn *column = cs_merge_column(merge, i + 1);
 		bool		added = bms_is_member(i + 1, outcome->set) && column != NULL &&
-			column->rule == CS_RULE_ADD;
+		column->rule == CS_RULE_ADD;
 
 		for (int s = 0; target != NULL && s < target->nsettings && added; s++)
 			if (target->settings[s].attnum == i + 1 &&
@@ -652,8 +698,9 @@ use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome 
 }
 
 /*
- * What the statement itself sets is taken from the evaluation.  If a trigger has
- * changed that, what counts is the new row, or what the trigger has added.
+ * Outcome from the evaluation, for the columns that the statement itself sets.
+ * If a trigger has changed one, its value counts, or what the trigger has
+ * added.
  */
 static void
 use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *rows,
@@ -695,9 +742,9 @@ use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *row
 }
 
 /*
- * In a BEFORE UPDATE trigger.  'row' is the row with what is deferred for it,
- * of the binding's row type, NULL if that is nothing; the trigger's new row
- * was made of the table's.
+ * Compute an UPDATE's effect, in a BEFORE trigger.  'row' is the row with its
+ * deferred changes, of the binding's row type, NULL if there are none; the
+ * trigger's new row was computed from the table's.
  */
 void
 cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row,
@@ -736,9 +783,7 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 		outcome->gone = true;
 }
 
-/*
- * In a BEFORE DELETE trigger: does the statement's WHERE hold for this row?
- */
+/* Whether the WHERE of a DELETE holds for this row, in a BEFORE trigger. */
 bool
 cs_recheck_delete(TriggerData *trigdata, HeapTupleHeader row)
 {

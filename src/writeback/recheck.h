@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * recheck.h
- *		What an UPDATE makes of a row with what is deferred for it.
+ *		Rechecking: what an UPDATE does to a row with its deferred changes.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,23 +12,22 @@
 #include "executor/execdesc.h"
 #include "writeback/delta.h"
 
-/* The row as an UPDATE would leave it. */
+/* Effect of an UPDATE on the row. */
 typedef struct CsOutcome
 {
 	bool		gone;			/* its WHERE does not hold for the row */
-	Datum	   *now;			/* the row that it meets, apart */
+	Datum	   *now;			/* the present row, deformed */
 	bool	   *nownulls;
-	Datum	   *values;			/* and the one that comes of it */
+	Datum	   *values;			/* the resulting row */
 	bool	   *nulls;
 	Bitmapset  *set;			/* columns that it sets, or that a trigger has
 								 * changed; attribute numbers */
-	Bitmapset  *added;			/* of these, CS_RULE_ADD columns that change
-								 * by the same amount whatever their value was */
-	Bitmapset  *open;			/* of these, those whose value is not there
-								 * yet, but only 'change' */
-	int64	   *change;			/* what is added, to an integer */
-	bool		depends;		/* on what is deferred: not only of values
-								 * that are in the table */
+	Bitmapset  *added;			/* CS_RULE_ADD columns among them that change
+								 * by the same amount whatever their value */
+	Bitmapset  *open;			/* columns among them for which only 'change'
+								 * is known */
+	int64	   *change;			/* what is added to an integer */
+	bool		depends;		/* the effect depends on deferred changes */
 } CsOutcome;
 
 extern void cs_recheck_started(QueryDesc *query);

@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * state.c
- *		What all backends must know of a write_back table, beside its deferred
+ *		Shared state of write_back tables, in addition to their deferred
  *		entries.
  *
- * Shared: one element per slot.  Nearly everything is an atomic; the text of
- * the last error and what belongs to it has a spinlock.  Both the opening of
- * the gate and the end of a flush are told through one condition variable, as
- * whoever waits looks again anyway.
+ * Shared memory holds one element per slot.  Nearly all fields are atomic; the
+ * text of the last error and related fields have a spinlock.  The opening of
+ * the gate and the end of a flush are signalled by one condition variable,
+ * since the waiters check their condition again anyway.
  *
- * An element is never removed: cs_state_reset() makes it as new when its slot
- * goes to another table, with those who sleep on it still there.
+ * An element is never removed: cs_state_reset() reinitializes it when its slot
+ * goes to another table, while processes may still sleep on it.
  *
- * What is called from COMMIT callbacks sets atomics and latches and holds
+ * Functions called from COMMIT callbacks set atomics and latches and hold
  * spinlocks, nothing else.
  *
  *-------------------------------------------------------------------------
@@ -40,33 +40,38 @@
 #include "store/store.h"
 #include "writeback/state.h"
 
-/* How often those who wait at a gate ask for a worker again. */
+/* Interval at which a backend that waits at a gate requests a worker again. */
 #define ASK_MS	1000
-#define WORKER_MS 60000			/* to wait for a worker that looks at the table */
+#define WORKER_MS 60000			/* time to wait for a worker to examine the
+								 * table */
 
 typedef struct CsSharedFlush
 {
-	/* looked at by every reader and writer of the table, seldom changed */
+	/*
+	 * All atomic; read by every reader and writer of the table, rarely
+	 * changed
+	 */
 	pg_atomic_uint32 open;
-	pg_atomic_uint32 database;	/* that has been noted; InvalidOid: none */
-	pg_atomic_uint32 owner;		/* of the table; a role of the cluster */
-	pg_atomic_uint32 worker;	/* its procno + 1; 0: there is none */
-	pg_atomic_uint64 moves;		/* begun above, not ended in the low 16 bits;
-								 * never reset */
-	pg_atomic_uint32 key;		/* shape of the primary key; 0: not deferred
-								 * yet */
+	pg_atomic_uint32 database;	/* that was noted; InvalidOid if none */
+	pg_atomic_uint32 owner;		/* of the table */
+	pg_atomic_uint32 worker;	/* its procno + 1; 0 if there is none */
+	pg_atomic_uint64 moves;		/* begun in the upper bits, not ended in the
+								 * low 16; never reset */
+	pg_atomic_uint32 key;		/* shape of the primary key; 0 if no write was
+								 * deferred yet */
 	pg_atomic_uint32 asked;
-	pg_atomic_uint64 oldest;	/* a TimestampTz; 0: nothing deferred */
+	pg_atomic_uint64 oldest;	/* a TimestampTz; 0 if nothing is deferred */
 
 	char		pad[PG_CACHE_LINE_SIZE];
 
-	/* changed by every commit, or by every flush */
+	/* All atomic; changed by every commit or every flush */
 	pg_atomic_uint64 count[CS_FLUSH_COUNTS];
-	pg_atomic_uint64 ended;		/* flushes, also those that failed; only grows */
-	pg_atomic_uint64 last_flush;	/* that went well */
+	pg_atomic_uint64 ended;		/* number of flushes, including failed ones;
+								 * only grows */
+	pg_atomic_uint64 last_flush;	/* time of the last successful one */
 	ConditionVariable changed;	/* has its own lock */
 
-	slock_t		lock;			/* protects the rest */
+	slock_t		lock;			/* protects the following */
 	int			error_code;
 	TimestampTz error_time;
 	char		error[sizeof(((CsFlushInfo *) NULL)->error)];
@@ -74,9 +79,12 @@ typedef struct CsSharedFlush
 
 static CsSharedFlush *states;
 
-bool		cs_state_opens_gates = false;	/* of this process */
+bool		cs_state_opens_gates = false;	/* true in a flush worker */
 
-/* Behind them: slots from here on have never had an owner; only grows. */
+/*
+ * Atomic, located behind them: slots from here on never had an owner; only
+ * grows.
+ */
 static pg_atomic_uint32 *owned_slots;
 
 /* ----- setting up ----- */
@@ -122,9 +130,8 @@ cs_state_shmem_init(void)
 }
 
 /*
- * The slot goes to another table: as if the server had just started.
- *
- * "ended" goes on, so that nobody waits for a number that comes again.
+ * Reinitialize the element, when the slot goes to another table.  "ended" is
+ * not reset, so that no process waits for a number that comes again.
  */
 void
 cs_state_reset(int slot)
@@ -150,7 +157,10 @@ cs_state_reset(int slot)
 
 /* ----- the gate ----- */
 
-/* Whoever finds it open finds all that the worker did before. */
+/*
+ * Whether the gate is open.  If so, everything that the worker did before
+ * opening it is visible.
+ */
 bool
 cs_state_is_open(int slot)
 {
@@ -160,6 +170,9 @@ cs_state_is_open(int slot)
 	return open;
 }
 
+/*
+ * Open the gate, when the worker has processed what a crash may have left.
+ */
 void
 cs_state_open(int slot)
 {
@@ -167,7 +180,7 @@ cs_state_open(int slot)
 	ConditionVariableBroadcast(&states[slot].changed);
 }
 
-/* The worker's last error, if it came since then; 0: none. */
+/* The worker's last error code, if it occurred since then; else 0. */
 static int
 error_since(CsSharedFlush *state, TimestampTz since)
 {
@@ -179,7 +192,7 @@ error_since(CsSharedFlush *state, TimestampTz since)
 	return code;
 }
 
-/* Has the worker met a lock of others since then? */
+/* Whether the worker was blocked by a lock since then. */
 static bool
 is_held_up(CsSharedFlush *state, TimestampTz since)
 {
@@ -188,7 +201,10 @@ is_held_up(CsSharedFlush *state, TimestampTz since)
 	return code == ERRCODE_LOCK_NOT_AVAILABLE || code == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-/* Which of these modes has this process, and does another one wait for it? */
+/*
+ * Whether another process waits for a lock on the relation that conflicts with
+ * one of these modes, held by this process.
+ */
 static bool
 is_waited_for(const LockData *locks, Oid relid, LOCKMASK mine)
 {
@@ -209,8 +225,8 @@ is_waited_for(const LockData *locks, Oid relid, LOCKMASK mine)
 }
 
 /*
- * Does DDL wait for a lock that this process has on the slot's table?  The worker
- * queues behind it, and this process waits for the worker.
+ * Whether DDL waits for a lock that this process holds on the slot's table.
+ * The worker queues behind the DDL, and this process waits for the worker.
  */
 static bool
 holds_up_others(int slot)
@@ -233,10 +249,11 @@ holds_up_others(int slot)
 }
 
 /*
- * A transaction that waits here may hold the very row that the worker needs
- * before it opens the gate, or a lock for which DDL waits that the worker waits
- * for; and the deadlock detector knows nothing of gates.  That DDL waits for this
- * process is the case now, so it does not matter when the worker has met it.
+ * Whether waiting would be a deadlock, which the deadlock detector cannot see
+ * because of the gate.  A waiting transaction may hold a row that the worker
+ * needs before it opens the gate, or a lock for which DDL waits that in turn
+ * blocks the worker.  The latter is true now, so it does not matter when the
+ * worker was blocked.
  */
 static bool
 is_deadlock(int slot, TimestampTz since)
@@ -247,6 +264,9 @@ is_deadlock(int slot, TimestampTz since)
 	return is_held_up(&states[slot], 0) && holds_up_others(slot);
 }
 
+/*
+ * Throw 40P01 if waiting would be a deadlock.
+ */
 static void
 check_deadlock(int slot, TimestampTz since)
 {
@@ -258,6 +278,9 @@ check_deadlock(int slot, TimestampTz since)
 				 errhint("Try the transaction again.")));
 }
 
+/*
+ * Throw 55000: deferred writes have not been replayed.
+ */
 cs_noreturn static void
 say_not_replayed(int slot, const char *detail, const char *hint)
 {
@@ -273,9 +296,10 @@ say_not_replayed(int slot, const char *detail, const char *hint)
 }
 
 /*
- * No session waits for ever.  While the first attempt is under way, which has a limit
- * of its own, there is nothing to be told.  A worker that is busy with other tables,
- * or is started again after it was terminated, may take its time.
+ * Throw 55000 if the worker has failed and the time limit is exceeded.  During
+ * the first attempt, which has a limit of its own, there is nothing to report.
+ * A worker that is busy with other tables, or is restarted, is given more
+ * time.
  */
 static void
 check_patience(int slot, TimestampTz since, int patience)
@@ -296,7 +320,10 @@ check_patience(int slot, TimestampTz since, int patience)
 						 _("See the server log; you might need to increase max_worker_processes."));
 }
 
-/* Detaching a table does not wait for who reads or flushes it, and opens no gate. */
+/*
+ * Throw 40001 if the table was detached.  Detaching does not wait for readers
+ * or flushes, and opens no gate.
+ */
 static void
 check_attached(int slot, Oid relid)
 {
@@ -311,6 +338,11 @@ check_attached(int slot, Oid relid)
 			 errhint("Try again.")));
 }
 
+/*
+ * Wait, interruptibly, until the gate is open, and request a worker of this
+ * database. If the worker has failed to open it, throws 55000 after "patience"
+ * milliseconds.
+ */
 void
 cs_state_wait_open(int slot, int patience)
 {
@@ -331,7 +363,7 @@ cs_state_wait_open(int slot, int patience)
 		check_attached(slot, relid);
 		check_deadlock(slot, since);
 		check_patience(slot, since, patience);
-		/* the worker may have left when the table was not yet to be seen */
+		/* the worker may have ended before the table was visible */
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_queue_wake_launcher();
 		(void) ConditionVariableTimedSleep(&state->changed, ASK_MS, PG_WAIT_EXTENSION);
@@ -339,8 +371,12 @@ cs_state_wait_open(int slot, int patience)
 	ConditionVariableCancelSleep();
 }
 
-/* ----- the worker ----- */
+/* ----- workers ----- */
 
+/*
+ * Note that a write_back table of this database was met; wakes the launcher if
+ * that is new.
+ */
 void
 cs_state_note_table(int slot, Oid database)
 {
@@ -351,6 +387,9 @@ cs_state_note_table(int slot, Oid database)
 		cs_queue_wake_launcher();
 }
 
+/*
+ * Whether a table was noted and has no worker.
+ */
 bool
 cs_state_wants_worker(int slot)
 {
@@ -359,7 +398,8 @@ cs_state_wants_worker(int slot)
 }
 
 /*
- * This process flushes the tables of this slot: cs_state_wake() sets its latch
+ * Make this process the worker of the slot's table: cs_state_wake() sets its
+ * latch.
  */
 void
 cs_state_set_worker(int slot, int pgprocno)
@@ -371,7 +411,8 @@ cs_state_set_worker(int slot, int pgprocno)
 /* ----- owners ----- */
 
 /*
- * Whose table it is; of his tables together there is a limit.
+ * Set the table's owner.  The deferred bytes of an owner's tables are limited
+ * together.
  */
 void
 cs_state_set_owner(int slot, Oid owner)
@@ -386,11 +427,13 @@ cs_state_set_owner(int slot, Oid owner)
 }
 
 /*
- * An owner may have three times as many bytes as are free.  So one alone gets
- * three quarters of what there is for deferred writes, a table of its that cannot
- * be flushed (which may have half) does not keep its others from deferring, and
- * an owner none of whose tables can be flushed leaves a quarter of what it has
- * found.
+ * Deferred bytes of the owner's tables, and their limit, which is three times
+ * the free bytes.
+ *
+ * So one owner alone gets three quarters of the memory for deferred writes; a
+ * table that cannot be flushed, which may use half, does not prevent the
+ * owner's other tables from deferring; and an owner whose tables cannot be
+ * flushed at all leaves a quarter of what was free.
  */
 void
 cs_state_owner_share(int slot, CsOwnerShare *share)
@@ -415,9 +458,8 @@ cs_state_owner_share(int slot, CsOwnerShare *share)
 }
 
 /*
- * Wake the table's worker; callable from COMMIT callbacks.
- *
- * If the worker has gone meanwhile, another process wakes up for nothing.
+ * Wake the table's worker; COMMIT callbacks may call it.  If the worker has
+ * ended meanwhile, another process wakes up needlessly.
  */
 void
 cs_state_wake(int slot)
@@ -429,8 +471,8 @@ cs_state_wake(int slot)
 }
 
 /*
- * The worker is woken by the first only: from then on it knows when the next
- * flush is due.
+ * Note that writes were deferred; COMMIT callbacks may call it.  Only the
+ * first one wakes the worker, which then knows when the next flush is due.
  */
 void
 cs_state_dirtied(int slot, TimestampTz since)
@@ -443,6 +485,9 @@ cs_state_dirtied(int slot, TimestampTz since)
 		cs_state_wake(slot);
 }
 
+/*
+ * Increment a counter; COMMIT callbacks may call it.
+ */
 void
 cs_state_add(int slot, CsFlushCount what, uint64 n)
 {
@@ -450,12 +495,18 @@ cs_state_add(int slot, CsFlushCount what, uint64 n)
 		pg_atomic_fetch_add_u64(&states[slot].count[what], n);
 }
 
+/*
+ * Request a flush, for a backend that waits for room.
+ */
 void
 cs_state_ask_flush(int slot)
 {
 	pg_atomic_exchange_u32(&states[slot].asked, 1);
 }
 
+/*
+ * Whether a flush was requested; clears the request.
+ */
 bool
 cs_state_take_asked(int slot)
 {
@@ -463,8 +514,12 @@ cs_state_take_asked(int slot)
 		pg_atomic_exchange_u32(&states[slot].asked, 0) != 0;
 }
 
-/* ----- the key ----- */
+/* ----- primary key ----- */
 
+/*
+ * Set the shape of the primary key (cs_binding_key_shape) for which writes are
+ * deferred.
+ */
 void
 cs_state_set_key(int slot, uint32 shape)
 {
@@ -484,10 +539,17 @@ cs_state_key_is(int slot, uint32 shape)
 	return pg_atomic_read_u32(&states[slot].key) == shape;
 }
 
+/*
+ * Counter of rows that get another key.  Includes a full barrier.
+ *
+ * A backend that defers a write for a key remembers the counter, and compares
+ * it after it has reserved its record: the row may have another key by then.
+ * A backend that changes a key increments the counter before it looks for
+ * records, and decrements it when it has ended.
+ */
 uint64
 cs_state_moves(int slot)
 {
-	/* a full barrier */
 	return pg_atomic_fetch_add_u64(&states[slot].moves, 0);
 }
 
@@ -504,9 +566,7 @@ cs_state_end_move(int slot)
 }
 
 #ifdef CS_TEST_POINTS
-/*
- * Those that have begun and not ended
- */
+/* Number of moves in progress. */
 int
 cs_state_moving(int slot)
 {
@@ -516,6 +576,9 @@ cs_state_moving(int slot)
 
 /* ----- flushes ----- */
 
+/*
+ * Number of flushes that have ended, for cs_state_wait_flush().
+ */
 uint64
 cs_state_flushes_ended(int slot)
 {
@@ -525,6 +588,10 @@ cs_state_flushes_ended(int slot)
 	return ended;
 }
 
+/*
+ * Wait, interruptibly, until a flush of the table has ended or "timeout"
+ * milliseconds have passed.
+ */
 void
 cs_state_wait_flush(int slot, uint64 seen, int timeout)
 {
@@ -544,9 +611,10 @@ cs_state_wait_flush(int slot, uint64 seen, int timeout)
 }
 
 /*
- * What is left was deferred since the flush began, as far as we know; rows that
- * the flush had to leave out count as deferred anew.  A writer makes its entry
- * dirty before it looks at "oldest", so either we see the entry or it sees 0.
+ * Set "oldest" after a flush.  What is left was deferred since the flush
+ * began, as far as known; rows that the flush omitted count as deferred now.
+ * A writer makes its entry dirty before it reads "oldest", so either the entry
+ * is seen here or the writer sees 0.
  */
 static void
 set_oldest(int slot)
@@ -562,6 +630,9 @@ set_oldest(int slot)
 											  Max(old, (uint64) GetCurrentStatementStartTimestamp()));
 }
 
+/*
+ * Record an error.
+ */
 static void
 set_error(CsSharedFlush *state, int sqlerrcode, const char *message)
 {
@@ -578,9 +649,8 @@ set_error(CsSharedFlush *state, int sqlerrcode, const char *message)
 }
 
 /*
- * A flush of the table ended: tell those who wait. errcode 0: it went well.
- *
- * The text of an error stays, for people, when flushing goes well again.
+ * Record the end of a flush, and wake the waiters.  sqlerrcode is 0 if it
+ * succeeded; the text of the last error is kept for display.
  */
 void
 cs_state_flushed(int slot, int sqlerrcode, const char *message)
@@ -601,8 +671,11 @@ cs_state_flushed(int slot, int sqlerrcode, const char *message)
 	ConditionVariableBroadcast(&state->changed);
 }
 
-/* ----- for people ----- */
+/* ----- display ----- */
 
+/*
+ * Copy the state for display.
+ */
 void
 cs_state_info(int slot, CsFlushInfo *info)
 {

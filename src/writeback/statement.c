@@ -3,23 +3,24 @@
  * statement.c
  *		The SQL statements that write deltas to their table.
  *
- * Each takes one array per column, as many elements as there are keys:
+ * Each takes one array per column, with as many elements as there are keys:
  *
  *	UPDATE ONLY t AS r SET views = r.views + u.d3, ... FROM (SELECT ... FROM
  *		ROWS FROM (unnest($1), ...) WITH ORDINALITY AS x (k1, d3, ..., n)) AS u
  *		WHERE r.id = u.k1 RETURNING u.n
  *
- * and INSERT ... ON CONFLICT for whole rows.  Array elements are of the base
+ * and INSERT ... ON CONFLICT for whole rows.  Array elements have the base
  * type of the column, so that assignment checks domains and applies typmods.
- * What cannot be unnested as it is (arrays, rows) goes in as text and is cast.
+ * Values that cannot be unnested unchanged (arrays, rows) are passed as text
+ * and cast.
  *
  * Prepared statements are kept with the binding (CsPlan), one for each set of
- * columns with their rules.  They are planned anew each time, which is cheap
- * next to what they do: how many rows the table has decides about the plan,
- * and it changes unnoticed.  The planner is made to look up one key after the
- * other, so that row locks are taken in the order of the keys.  Its settings
- * are in force while planning only (that is why a portal is used), as user
- * triggers that run meanwhile make plans of their own.
+ * columns with their rules.  They are planned each time, which is cheap
+ * compared to their execution: the plan depends on the number of rows in the
+ * table, which changes unnoticed.  The planner is made to look up one key
+ * after the other, so that row locks are taken in the order of the keys.  Its
+ * settings are in force only while planning (therefore a portal is used),
+ * because user triggers make plans of their own.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,7 +53,10 @@ typedef struct Setting
 	const char *value;
 } Setting;
 
-/* Without costs for pages, a table must be tiny to be the outer side. */
+/*
+ * Settings while planning.  Without page costs, only a tiny table can be the
+ * outer side of a join.
+ */
 static const Setting planning[] = {
 	{"enable_hashjoin", "off"},
 	{"enable_mergejoin", "off"},
@@ -66,21 +70,21 @@ static const Setting planning[] = {
 	{"jit", "off"},
 };
 
-/* Values must come back from text as they were. */
+/* Settings for text, from which values must be restored unchanged. */
 static const Setting converting[] = {
 	{"DateStyle", "ISO, YMD"},
 	{"IntervalStyle", "postgres"},
 	{"extra_float_digits", "3"},
 };
 
-/* What the statements' casts read need not be a document. */
+/* Settings for the statements' casts, whose xml need not be a document. */
 static const Setting casting[] = {
 	{"xmloption", "content"},
 };
 
 /*
- * In a set of columns, a member is attribute number and rule, and whether a sum
- * of integers is larger than an integer can be.
+ * In a set of columns, a member consists of attribute number and rule, and
+ * whether a sum of integers can exceed 64 bits.
  */
 #define RULE_BITS			2
 #define WIDE				(1 << RULE_BITS)
@@ -114,6 +118,9 @@ column_name(const CsBinding *binding, AttrNumber attnum)
 	return quote_identifier(NameStr(attribute(binding, attnum)->attname));
 }
 
+/*
+ * Whether the delta's sum may exceed 64 bits.
+ */
 static bool
 is_wide(const CsDelta *delta, const CsColumnDelta *column, Form_pg_attribute att)
 {
@@ -122,8 +129,8 @@ is_wide(const CsDelta *delta, const CsColumnDelta *column, Form_pg_attribute att
 }
 
 /*
- * Which columns of a delta the table can take, and by which rule: a set that
- * is equal for deltas that the same statement can write.  Empty: nothing.
+ * Columns of a delta that the table can take, with their rules.  The sets are
+ * equal for deltas that the same statement can write.  NULL if there are none.
  */
 Bitmapset *
 cs_statement_columns(const CsBinding *binding, const CsDelta *delta)
@@ -151,7 +158,7 @@ cs_statement_columns(const CsBinding *binding, const CsDelta *delta)
 	return columns;
 }
 
-/* What a column's values must be: to be added, compared or assigned. */
+/* Type that a column's values must have: to be added, compared or assigned. */
 static Oid
 value_type(CsBinding *binding, AttrNumber attnum, CsRule rule)
 {
@@ -163,10 +170,13 @@ value_type(CsBinding *binding, AttrNumber attnum, CsRule rule)
 	column = cs_merge_column(cs_merge_get(binding), attnum);
 	if (column != NULL && column->rule == CS_RULE_ADD)
 		return column->delta_type;
-	/* the rule was taken away after the delta had been made */
+	/* the rule was removed after the delta was made */
 	return type == INT2OID || type == INT4OID ? INT8OID : type;
 }
 
+/*
+ * Add a parameter.
+ */
 static void
 add_param(CsStatement *statement, int key, AttrNumber attnum, CsRule rule, Oid type)
 {
@@ -176,7 +186,7 @@ add_param(CsStatement *statement, int key, AttrNumber attnum, CsRule rule, Oid t
 	param->attnum = attnum;
 	param->rule = rule;
 	param->type = type;
-	/* an array has no array type, and unnest() takes rows apart */
+	/* an array has no array type, and unnest() expands rows */
 	param->element = OidIsValid(get_array_type(type)) && !type_is_rowtype(type)
 		? type : TEXTOID;
 }
@@ -187,7 +197,10 @@ is_generated(const CsBinding *binding, AttrNumber attnum)
 	return attribute(binding, attnum)->attgenerated != '\0';
 }
 
-/* The key's columns, as far as the row does not have them, and then the others. */
+/*
+ * Describe the parameters: the columns of the key that are not in the row,
+ * then the others.
+ */
 static void
 describe_params(CsBinding *binding, CsStatement *statement, const Bitmapset *columns)
 {
@@ -211,9 +224,9 @@ describe_params(CsBinding *binding, CsStatement *statement, const Bitmapset *col
 				  value_type(binding, member_attnum(member), member_rule(member)));
 }
 
-/* ----- text ----- */
+/* ----- building the text ----- */
 
-/* The name of the parameter's column; the key's are as for loader.c. */
+/* Name of the parameter's column; those of the key are as for loader.c. */
 static char *
 param_name(const CsStatementParam *param)
 {
@@ -222,7 +235,9 @@ param_name(const CsStatementParam *param)
 	return psprintf("d%d", param->attnum);
 }
 
-/* "(SELECT ... FROM unnest ...) AS u", with a column n: the number of the key */
+/*
+ * "(SELECT ... FROM unnest ...) AS u", where column n is the number of the key
+ */
 static void
 append_source(StringInfo buf, const CsStatement *statement)
 {
@@ -251,8 +266,8 @@ append_source(StringInfo buf, const CsStatement *statement)
 }
 
 /*
- * Children that a plain table has got by INHERIT are left out: what was
- * deferred are rows of the table's own.
+ * Name of the table.  Inheritance children of a plain table are excluded: the
+ * deferred changes are of the table's own rows.
  */
 static char *
 table_name(const CsBinding *binding)
@@ -261,7 +276,7 @@ table_name(const CsBinding *binding)
 					cs_binding_qualified_name(binding));
 }
 
-/* "column = what it becomes", in an UPDATE */
+/* "column = new value" in an UPDATE */
 static void
 append_set(StringInfo buf, const CsBinding *binding, const CsStatementParam *param,
 		   const char *alias)
@@ -325,7 +340,10 @@ append_select(StringInfo buf, const CsBinding *binding, const CsStatement *state
 		appendStringInfo(buf, " FOR NO KEY UPDATE OF %s SKIP LOCKED", alias);
 }
 
-/* Of an existing row, the spelling of the key and its identity stay. */
+/*
+ * Whether ON CONFLICT sets the column: an existing row keeps the spelling of
+ * its key and its identity.
+ */
 static bool
 is_set_on_conflict(const CsBinding *binding, const CsStatementParam *param)
 {
@@ -333,7 +351,10 @@ is_set_on_conflict(const CsBinding *binding, const CsStatementParam *param)
 		attribute(binding, param->attnum)->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
 }
 
-/* What to set where nothing is to be set: a row that is there must be locked. */
+/*
+ * Determine what ON CONFLICT sets if there is nothing to set: an existing row
+ * must be locked.
+ */
 static void
 describe_conflict(const CsBinding *binding, CsStatement *statement)
 {
@@ -352,6 +373,9 @@ describe_conflict(const CsBinding *binding, CsStatement *statement)
 	statement->leaves_alone = true;
 }
 
+/*
+ * Append the ON CONFLICT clause.
+ */
 static void
 append_conflict(StringInfo buf, const CsBinding *binding, const CsStatement *statement,
 				const char *alias)
@@ -394,6 +418,9 @@ append_conflict(StringInfo buf, const CsBinding *binding, const CsStatement *sta
 	}
 }
 
+/*
+ * Append an INSERT.
+ */
 static void
 append_insert(StringInfo buf, const CsBinding *binding, const CsStatement *statement,
 			  const char *alias)
@@ -420,7 +447,7 @@ append_insert(StringInfo buf, const CsBinding *binding, const CsStatement *state
 						 column_name(binding, binding->keys[i].attnum));
 }
 
-/* ----- plans ----- */
+/* ----- preparing ----- */
 
 static SPIPlanPtr
 prepare(const CsBinding *binding, const CsStatement *statement)
@@ -448,7 +475,10 @@ prepare(const CsBinding *binding, const CsStatement *statement)
 	return plan;
 }
 
-/* In a transaction that fails it stays; the plan cache sees to its validity. */
+/*
+ * Keep the plan with the binding, also if the transaction fails; the plan
+ * cache maintains its validity.
+ */
 static void
 keep_plan(CsBinding *binding, CsStatementKind kind, const Bitmapset *columns,
 		  SPIPlanPtr plan)
@@ -466,8 +496,8 @@ keep_plan(CsBinding *binding, CsStatementKind kind, const Bitmapset *columns,
 }
 
 /*
- * The statement for such a set (NULL for LOCK and PRESENT), prepared or from
- * the binding's plans.  SPI must be connected.
+ * Statement for a set of columns (NULL for LOCK and PRESENT), prepared or from
+ * the binding's plans.  The caller is connected to SPI.
  */
 CsStatement *
 cs_statement_get(CsBinding *binding, CsStatementKind kind, const Bitmapset *columns)
@@ -491,16 +521,19 @@ cs_statement_get(CsBinding *binding, CsStatementKind kind, const Bitmapset *colu
 
 /* ----- arrays ----- */
 
-/* How values of one type become elements of another; looked up once. */
+/* Conversion of values to the element type; looked up once. */
 typedef struct Conversion
 {
-	Oid			from;			/* InvalidOid: none yet */
+	Oid			from;			/* InvalidOid if not looked up */
 	Oid			to;
 	FmgrInfo	output;
 	FmgrInfo	input;
 	Oid			ioparam;
 } Conversion;
 
+/*
+ * Convert a value to the element type.
+ */
 static Datum
 convert(const CsBinding *binding, Conversion *conversion, Oid from, Oid to, Datum value)
 {
@@ -529,7 +562,7 @@ convert(const CsBinding *binding, Conversion *conversion, Oid from, Oid to, Datu
 	return InputFunctionCall(&conversion->input, string, conversion->ioparam, -1);
 }
 
-/* A delta of the statement's set of columns has it. */
+/* Change of a column, which the delta must have. */
 static const CsColumnDelta *
 find_column(const CsDelta *delta, AttrNumber attnum)
 {
@@ -549,6 +582,9 @@ find_column(const CsDelta *delta, AttrNumber attnum)
 	return &delta->columns[low];
 }
 
+/*
+ * Array of one parameter.
+ */
 static Datum
 param_array(const CsBinding *binding, const CsStatementParam *param,
 			CsApplyItem *const *items, int n)
@@ -583,7 +619,8 @@ param_array(const CsBinding *binding, const CsStatementParam *param,
 }
 
 /*
- * The arrays, in the current context.  May fail for a value of one item.
+ * Arrays for all parameters, in the current context.  May throw because of one
+ * item's value.
  */
 Datum *
 cs_statement_arrays(CsBinding *binding, const CsStatement *statement,
@@ -610,6 +647,9 @@ has_casts(const CsStatement *statement)
 	return false;
 }
 
+/*
+ * Run the statement so that keys are processed in order.
+ */
 static void
 run_in_order(const CsStatement *statement, Datum *arrays)
 {
@@ -627,6 +667,9 @@ run_in_order(const CsStatement *statement, Datum *arrays)
 	AtEOXact_GUC(false, nestlevel);
 }
 
+/*
+ * Run the statement under the latest snapshot.
+ */
 static void
 run_latest(const CsStatement *statement, Datum *arrays)
 {
@@ -643,8 +686,9 @@ run_latest(const CsStatement *statement, Datum *arrays)
 }
 
 /*
- * Execute; the result is SPI's.  Rows are visited in the order of the arrays.
- * PRESENT looks at the latest state, whatever the transaction's snapshot.
+ * Run the statement; the result is in SPI's variables.  Rows are visited in
+ * the order of the arrays.  PRESENT sees the latest state, whatever the
+ * transaction's snapshot.
  */
 void
 cs_statement_run(CsBinding *binding, const CsStatement *statement, Datum *arrays)
@@ -653,7 +697,7 @@ cs_statement_run(CsBinding *binding, const CsStatement *statement, Datum *arrays
 		run_latest(statement, arrays);
 	else
 		run_in_order(statement, arrays);
-	/* the error undoes what was written to the wrong one */
+	/* the error undoes what was written to another table */
 	if (!cs_loader_reads_table(statement->plan, binding))
 		cs_binding_renamed_error(binding);
 }

@@ -17,19 +17,21 @@ typedef enum CsStatementKind
 	CS_STATEMENT_UPDATE = 100,	/* returns the numbers of the keys that had a
 								 * row */
 	CS_STATEMENT_INSERT,		/* or update; returns the keys */
-	CS_STATEMENT_LOCK,			/* rows that nobody else holds; numbers */
-	CS_STATEMENT_PRESENT		/* rows that there are; numbers */
+	CS_STATEMENT_LOCK,			/* rows that are not locked by others; returns
+								 * numbers */
+	CS_STATEMENT_PRESENT		/* existing rows; returns numbers */
 } CsStatementKind;
 
-/* One array that goes into a statement. */
+/* A parameter of a statement, which is an array. */
 typedef struct CsStatementParam
 {
-	int			key;			/* its column of the key; -1: of the delta */
+	int			key;			/* index of the key column; -1 for a column of
+								 * the delta */
 	AttrNumber	attnum;
 	CsRule		rule;
 	Oid			type;			/* that its values must have */
-	Oid			element;		/* the array's: type, or text if type cannot
-								 * be unnested */
+	Oid			element;		/* type of the elements: 'type', or text if
+								 * that cannot be unnested */
 } CsStatementParam;
 
 typedef struct CsStatement
@@ -38,9 +40,9 @@ typedef struct CsStatement
 	int			nparams;
 	CsStatementParam *params;
 	AttrNumber	idle;			/* INSERT with nothing to set: column that is
-								 * set to what it is */
-	bool		leaves_alone;	/* INSERT: not even that; a row that is there
-								 * is neither changed nor returned */
+								 * set to itself */
+	bool		leaves_alone;	/* INSERT: not even that; an existing row is
+								 * neither changed nor returned */
 	SPIPlanPtr	plan;
 } CsStatement;
 

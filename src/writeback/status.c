@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * status.c
- *		The function behind cache.flush_status: how flushing goes, for each
+ *		The function behind cache.flush_status: the state of flushing of each
  *		write_back table of this database.
  *
- * Sizes, counts and times are for everyone to see.  The message of an error may
- * quote a row, so it is for those who could read the row.
+ * Sizes, counts and times are public.  The message of an error may quote a
+ * row, so it is shown to roles that could read the row.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +33,7 @@
 
 PG_FUNCTION_INFO_V1(cs_flush_status);
 
-/* Columns of the function's result. */
+/* Columns of the result. */
 enum
 {
 	STATUS_RELATION,
@@ -62,7 +62,7 @@ enum
 	N_STATUS
 };
 
-/* Which count is in which column. */
+/* Counters and their columns. */
 static const struct
 {
 	int			column;
@@ -114,7 +114,10 @@ put_error(Oid relation, const CsFlushInfo *info, Datum *values, bool *nulls)
 		values[STATUS_LAST_ERROR] = CStringGetTextDatum(info->error);
 }
 
-/* Counts begin with the server, or with the table's slot. */
+/*
+ * Rate since the server start; a counter may have started later, with the
+ * table's slot.
+ */
 static double
 per_second(uint64 count, TimestampTz now)
 {
@@ -123,6 +126,9 @@ per_second(uint64 count, TimestampTz now)
 	return seconds > 0 ? (double) count / seconds : 0;
 }
 
+/*
+ * Add a row for one table.
+ */
 static void
 put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 {
@@ -160,6 +166,9 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * cache.flush_status()
+ */
 Datum
 cs_flush_status(PG_FUNCTION_ARGS)
 {

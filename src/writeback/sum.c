@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * sum.c
- *		Adding under merge rule "add": deltas to deltas, which must not fail,
- *		and what a delta says of an UPDATE, which must be exact.
+ *		Sums under merge rule "add": combining deltas, which must not fail, and
+ *		computing the delta of an UPDATE, which must be exact.
  *
- * Deltas meet each other where an error is of no use: at a commit, in a read by
- * another session, in a flush.  A sum that does not fit its type is
- * kept all the same, integers as numeric and everything else as the text of its
- * addends, and is refused when it meets its row.  A writer looks before it
- * defers, so that this is left to changes that did not see each other.
+ * Deltas are combined where an error would not help: at a commit, in a read of
+ * another session, in a flush.  So a sum that does not fit its type is kept
+ * nevertheless, integers as numeric and other types as the text of the
+ * addends, and is refused when it is applied to its row.  A writer checks
+ * before it defers, so this only concerns changes that did not see each other.
  *
- * Infinity and NaN are no deltas at all: nothing can be added to them to get
- * anywhere else.
+ * Infinity and NaN are not possible as deltas: adding to them never leads to
+ * another value.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,7 +36,10 @@
 #include "writeback/merge.h"
 #include "writeback/sum.h"
 
-/* A value that is this close to the ends of its type is watched (cs_sum_is_near_end). */
+/*
+ * A value this close to the limits of its type is watched
+ * (cs_sum_is_near_end).
+ */
 #define MARGIN	1024
 
 /* ----- types ----- */
@@ -57,7 +60,8 @@ static const struct
 };
 
 /*
- * What is added to a column of this type; InvalidOid: nothing can be.
+ * Type of the deltas for a column of this type; InvalidOid if it cannot be
+ * added to.
  */
 Oid
 cs_sum_delta_type(Oid type)
@@ -68,9 +72,7 @@ cs_sum_delta_type(Oid type)
 	return InvalidOid;
 }
 
-/*
- * Neither infinite nor NaN?
- */
+/* Whether the value is neither infinite nor NaN. */
 bool
 cs_sum_is_finite(Oid type, Datum value)
 {
@@ -97,7 +99,8 @@ is_beyond(float8 value, float8 end)
 }
 
 /*
- * So close to the ends of its type that changes may go beyond them together?
+ * Whether the value is so close to the limits of its type that several changes
+ * together may exceed them.
  */
 bool
 cs_sum_is_near_end(Oid type, Datum value)
@@ -131,7 +134,7 @@ cs_sum_is_near_end(Oid type, Datum value)
 	}
 }
 
-/* ----- that does not fail ----- */
+/* ----- adding without errors ----- */
 
 static bool
 add_intervals(const Interval *a, const Interval *b, bool subtract, Datum *sum)
@@ -158,7 +161,7 @@ add_numerics(Numeric a, Numeric b, bool subtract, Datum *sum)
 {
 	bool		error = false;
 	Numeric		result = subtract ? numeric_sub_opt_error(a, b, &error)
-		: numeric_add_opt_error(a, b, &error);
+	: numeric_add_opt_error(a, b, &error);
 
 	*sum = NumericGetDatum(result);
 	return !error;
@@ -175,7 +178,10 @@ add_money(int64 a, int64 b, bool subtract, Datum *sum)
 	return true;
 }
 
-/* Both are of the delta type; false: what comes of it cannot be added on. */
+/*
+ * Add or subtract two values of the delta type; returns false if the result
+ * cannot be added to.
+ */
 static bool
 try_sum(Oid type, Datum a, Datum b, bool subtract, Datum *sum)
 {
@@ -204,6 +210,9 @@ try_sum(Oid type, Datum a, Datum b, bool subtract, Datum *sum)
 	return cs_sum_is_finite(type, *sum);
 }
 
+/*
+ * Convert a numeric to an integer, without an error.
+ */
 int64
 cs_sum_to_integer(Numeric number, bool *overflow)
 {
@@ -223,9 +232,11 @@ is_integer(Oid type)
 	return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
-/* ----- one delta after another ----- */
+/* ----- combining deltas ----- */
 
-/* These can be added as numeric whatever the other one is. */
+/*
+ * Whether values of the type can be added as numeric, whatever the other type.
+ */
 static bool
 is_number(Oid type)
 {
@@ -243,7 +254,10 @@ is_number(Oid type)
 	}
 }
 
-/* Built-in types: there is no code of an owner's, and no binding is needed. */
+/*
+ * Convert between built-in types, which requires no binding, since no code of
+ * an owner runs.
+ */
 static Datum
 convert(const CsColumnDelta *from, Oid to)
 {
@@ -256,7 +270,9 @@ as_text(const CsColumnDelta *delta)
 	return cs_combine_to_text(NULL, delta->type, delta->value);
 }
 
-/* For the owner of the dead letter that it will be. */
+/*
+ * Keep the text of the addends, for the owner of the dead letter that results.
+ */
 static void
 write_down(CsColumnDelta *acc, const CsColumnDelta *change)
 {
@@ -265,7 +281,8 @@ write_down(CsColumnDelta *acc, const CsColumnDelta *change)
 }
 
 /*
- * A sum that cannot be added to a row: the text of its addends.
+ * Whether the change is a sum that cannot be added to a row: the text of its
+ * addends.
  */
 bool
 cs_sum_is_unwieldy(const CsColumnDelta *change)
@@ -273,6 +290,9 @@ cs_sum_is_unwieldy(const CsColumnDelta *change)
 	return change->rule == CS_RULE_ADD && !change->isnull && change->type == TEXTOID;
 }
 
+/*
+ * Add as values of this type; returns false if that is not possible.
+ */
 static bool
 fold_as(Oid type, CsColumnDelta *acc, const CsColumnDelta *change)
 {
@@ -286,10 +306,9 @@ fold_as(Oid type, CsColumnDelta *acc, const CsColumnDelta *change)
 }
 
 /*
- * acc becomes acc + change, which is of CS_RULE_ADD.  acc may also be a value,
- * that of a row or one that was set.  Does not fail.
- *
- * A column may have been given another type in between.
+ * Add a CS_RULE_ADD change to acc, which may also be the value of a row, or
+ * one that was set.  Does not throw.  The column's type may have changed in
+ * between.
  */
 void
 cs_sum_fold(CsColumnDelta *acc, const CsColumnDelta *change)
@@ -307,7 +326,7 @@ cs_sum_fold(CsColumnDelta *acc, const CsColumnDelta *change)
 	write_down(acc, change);
 }
 
-/* ----- exactly ----- */
+/* ----- exact differences ----- */
 
 static bool
 is_image(Oid type, Datum a, Datum b)
@@ -328,16 +347,14 @@ is_image(Oid type, Datum a, Datum b)
 	}
 }
 
-/* Smaller integers are added as the largest. */
+/* Convert to the delta type; smaller integers are added as int8. */
 static Datum
 widen(const CsMergeColumn *column, Datum value)
 {
 	return cs_combine_convert(NULL, value, column->type, column->delta_type);
 }
 
-/*
- * Does this change get from one value to the other, exactly?
- */
+/* Whether this change leads exactly from one value to the other. */
 bool
 cs_sum_is_exact(const CsMergeColumn *column, Datum from, const CsColumnDelta *change, Datum to)
 {
@@ -351,9 +368,8 @@ cs_sum_is_exact(const CsMergeColumn *column, Datum from, const CsColumnDelta *ch
 }
 
 /*
- * What has to be added to get from one value of the column to the other.
- * False: there is nothing that does so exactly, to the last digit that is
- * shown.
+ * Compute the change that leads from one value of the column to the other.
+ * Returns false if none does so exactly, to the last digit shown.
  */
 bool
 cs_sum_difference(const CsMergeColumn *column, Datum new, Datum old, CsColumnDelta *change)
@@ -362,7 +378,7 @@ cs_sum_difference(const CsMergeColumn *column, Datum new, Datum old, CsColumnDel
 
 	change->type = type;
 	change->isnull = false;
-	/* here, what can be computed is exact */
+	/* an integer result without overflow is exact */
 	if (is_integer(type))
 		return try_sum(type, widen(column, new), widen(column, old), true, &change->value);
 	return try_sum(type, widen(column, new), widen(column, old), true, &change->value) &&

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sum.h
- *		Sums and differences of values, of any type that can be added.
+ *		Sums and differences of values, for all types that can be added.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * write.c
- *		cache.write() and cache.remove(): plain DML by key, run as the caller;
- *		and what that has in common with cache.increment().
+ *		SQL functions cache.write() and cache.remove(): DML by key, executed as
+ *		the caller; and common parts of cache.increment().
  *
- * The cache is kept exact by the table's own triggers, so nothing here knows
- * of it.  Plans are kept with the binding: a table has as many as there are
- * sets of columns that were written, which for most is one.
+ * The table's own triggers keep the cache exact, so this file does not deal
+ * with that.  Plans are kept with the binding, one for each set of columns
+ * that were written, which for most tables is one.
  *
- * A row is written whole: its NULLs as well.  Left out are the columns that
+ * A row is written as a whole, including its NULLs.  Omitted are columns that
  * only the table can fill: generated ones, and identity and key columns that
  * are NULL in the given row and have a default.  GENERATED ALWAYS AS IDENTITY
- * is given to new rows and left alone in those that are there, and so is the
- * spelling of a key that is equal but not the same.  A row without its key is
- * inserted and never updates another, whatever key the default gives it.
+ * is set in new rows and kept in existing ones, and so is the spelling of a
+ * key that is equal but not identical.  A row without its key is inserted and
+ * never updates another row, whatever key the default gives it.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +37,6 @@
 #include "writeback/deferred.h"
 #include "writeback/delta.h"
 #include "writeback/merge.h"
-#include "writeback/write.h"
 #include "writeback/write_deferred.h"
 #include "writeback/writeplan.h"
 #include "writeback/xactdelta.h"
@@ -48,6 +47,9 @@ PG_FUNCTION_INFO_V1(cs_remove);
 
 /* ----- plans ----- */
 
+/*
+ * Find a kept plan; NULL if there is none for these columns.
+ */
 SPIPlanPtr
 cs_write_find_plan(const CsBinding *binding, int kind, const Bitmapset *columns)
 {
@@ -57,9 +59,13 @@ cs_write_find_plan(const CsBinding *binding, int kind, const Bitmapset *columns)
 	return NULL;
 }
 
+/*
+ * Prepare a plan and keep it with the binding.  The caller is connected to
+ * SPI.
+ */
 SPIPlanPtr
 cs_write_keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
-		  const char *query, int nargs, Oid *types)
+				   const char *query, int nargs, Oid *types)
 {
 	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
 	MemoryContext old;
@@ -81,16 +87,19 @@ cs_write_keep_plan(CsBinding *binding, int kind, const Bitmapset *columns,
 }
 
 /*
- * What is left to us to write is not to be deferred by a trigger.  'added_to': the
- * column that the statement adds to.  If that has no rule (any more), nothing of
- * the statement can be deferred, and the trigger lets it see what was.
+ * Execute a plan, between cs_write_connect() and SPI_finish().  Triggers must
+ * not defer it.
+ *
+ * 'added_to' is the column that the statement adds to.  If that has no rule
+ * (any more), nothing of the statement can be deferred, and the trigger must
+ * apply the deferred changes.
  */
 void
 cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nulls,
 			 AttrNumber added_to, CsReturned *returned)
 {
 	int			own = added_to == InvalidAttrNumber || !cs_binding_defers(binding) ||
-		cs_merge_column(cs_merge_get(binding), added_to) != NULL ? 1 : 0;
+	cs_merge_column(cs_merge_get(binding), added_to) != NULL ? 1 : 0;
 
 	cs_xactdelta_direct += own;
 	PG_TRY();
@@ -105,7 +114,7 @@ cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nul
 		cs_xactdelta_direct -= own;
 	}
 	PG_END_TRY();
-	/* the error undoes what was written to the wrong one */
+	/* the error undoes what was written to another table */
 	if (!cs_loader_reads_table(plan, binding))
 		cs_binding_renamed_error(binding);
 	memset(returned, 0, sizeof(*returned));
@@ -118,6 +127,9 @@ cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values, const char *nul
 		returned->value = SPI_datumTransfer(returned->value, false, -1);
 }
 
+/*
+ * Connect to SPI.  Refuses tables with rules.
+ */
 void
 cs_write_connect(const CsBinding *binding)
 {
@@ -132,7 +144,7 @@ cs_write_connect(const CsBinding *binding)
 }
 
 /*
- * Quoted.
+ * Quoted name of a column.
  */
 const char *
 cs_write_column_name(const CsBinding *binding, AttrNumber attnum)
@@ -140,7 +152,7 @@ cs_write_column_name(const CsBinding *binding, AttrNumber attnum)
 	return quote_identifier(NameStr(TupleDescAttr(binding->tupdesc, attnum - 1)->attname));
 }
 
-/* "verb FROM table AS alias WHERE key = ...", for SELECT and DELETE */
+/* Plan of "SELECT/DELETE FROM table AS alias WHERE key = ..." */
 static SPIPlanPtr
 key_plan(CsBinding *binding, int kind)
 {
@@ -165,13 +177,9 @@ key_plan(CsBinding *binding, int kind)
 	return cs_write_keep_plan(binding, kind, NULL, buf.data, binding->nkeys, types);
 }
 
-/* ----- write ----- */
+/* ----- cache.write() ----- */
 
-/*
- * The columns of a row that a statement gives a value, as attribute numbers.
- *
- * The columns that the statement gives a value, as attribute numbers.
- */
+/* Columns of a row that a statement sets, as attribute numbers. */
 Bitmapset *
 cs_write_given_columns(const CsBinding *binding, const bool *nulls)
 {
@@ -193,6 +201,9 @@ cs_write_given_columns(const CsBinding *binding, const bool *nulls)
 	return columns;
 }
 
+/*
+ * Whether the columns include the primary key.
+ */
 static bool
 key_is_given(const CsBinding *binding, const Bitmapset *columns)
 {
@@ -207,7 +218,10 @@ key_is_given(const CsBinding *binding, const Bitmapset *columns)
 	return true;
 }
 
-/* A table of which nothing can be set: its key is GENERATED ALWAYS AS IDENTITY. */
+/*
+ * Whether nothing in the table can be set, because its key is GENERATED ALWAYS
+ * AS IDENTITY.
+ */
 static bool
 is_only_identity(const CsBinding *binding)
 {
@@ -222,8 +236,8 @@ is_only_identity(const CsBinding *binding)
 }
 
 /*
- * Set something to what it is, for a table with nothing else to set: a row that
- * is updated is returned.
+ * Set a column to itself, if there is nothing else to set: only a row that is
+ * updated is returned.
  */
 static void
 append_idle_set(StringInfo buf, const CsBinding *binding, const char *alias)
@@ -244,9 +258,8 @@ append_idle_set(StringInfo buf, const CsBinding *binding, const char *alias)
 }
 
 /*
- * The primary key's columns, for ON CONFLICT.
- *
- * The primary key, and no unique index of another collation.
+ * Append the primary key's columns, for ON CONFLICT.  With their collations,
+ * so that it is not a unique index of another collation.
  */
 void
 cs_write_append_arbiter(StringInfo buf, const CsBinding *binding)
@@ -262,6 +275,9 @@ cs_write_append_arbiter(StringInfo buf, const CsBinding *binding)
 	}
 }
 
+/*
+ * Append the ON CONFLICT clause.
+ */
 static void
 append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *columns,
 				const char *alias)
@@ -289,6 +305,9 @@ append_conflict(StringInfo buf, const CsBinding *binding, const Bitmapset *colum
 		appendStringInfo(buf, ") DO UPDATE SET %s", set.data);
 }
 
+/*
+ * Plan of the INSERT.
+ */
 static SPIPlanPtr
 write_plan(CsBinding *binding, const Bitmapset *columns)
 {
@@ -329,7 +348,7 @@ write_plan(CsBinding *binding, const Bitmapset *columns)
 	return cs_write_keep_plan(binding, CS_PLAN_WRITE, columns, buf.data, n, types);
 }
 
-/* The row was there already and nothing of it could be set: as it is. */
+/* Read an existing row of which nothing could be set. */
 static void
 read_back(CsBinding *binding, const Datum *values, CsReturned *returned)
 {
@@ -341,7 +360,7 @@ read_back(CsBinding *binding, const Datum *values, CsReturned *returned)
 				 InvalidAttrNumber, returned);
 }
 
-/* The whole row was written, so nothing that was deferred for it holds. */
+/* Cancel what was deferred for the row, since the whole row was written. */
 static void
 replace_deferred(CsBinding *binding, HeapTupleHeader row)
 {
@@ -351,6 +370,9 @@ replace_deferred(CsBinding *binding, HeapTupleHeader row)
 		cs_xactdelta_cancel(binding, &rowkey, NULL, 0);
 }
 
+/*
+ * Write a row to the table.
+ */
 static void
 write_row(CsBinding *binding, HeapTupleHeader row, CsReturned *returned)
 {
@@ -381,7 +403,7 @@ write_row(CsBinding *binding, HeapTupleHeader row, CsReturned *returned)
 		replace_deferred(binding, DatumGetHeapTupleHeader(returned->value));
 }
 
-/* On a table with deferred writes: try to make it one of them. */
+/* Try to defer the write. */
 static bool
 write_deferred(CsCall **call, FunctionCallInfo fcinfo, HeapTupleHeader *result)
 {
@@ -402,6 +424,9 @@ write_deferred(CsCall **call, FunctionCallInfo fcinfo, HeapTupleHeader *result)
 	}
 }
 
+/*
+ * cache.write(row)
+ */
 Datum
 cs_write(PG_FUNCTION_ARGS)
 {
@@ -423,6 +448,9 @@ cs_write(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(returned.value);
 }
 
+/*
+ * cache.write() with other arguments, which is always an error
+ */
 Datum
 cs_write_key(PG_FUNCTION_ARGS)
 {
@@ -433,8 +461,11 @@ cs_write_key(PG_FUNCTION_ARGS)
 			 errhint("Write it as cache.write(ROW(...)::table_name). To put a value under a key use cache.set().")));
 }
 
-/* ----- remove ----- */
+/* ----- cache.remove() ----- */
 
+/*
+ * cache.remove(row type, key)
+ */
 Datum
 cs_remove(PG_FUNCTION_ARGS)
 {

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * write_back.c
- *		Write back: writes go to the cache, and later to the table.
+ *		Strategy write_back: writes go to the cache, and later to the table.
  *
- * The table's row is cached as in read_through.  What is deferred lies beside
- * it (writeback/deferred.c), and a read puts the two together.  It shows the latest
+ * The table's row is cached as in read_through.  Deferred changes are kept
+ * beside it (deferred.c), and a read combines the two.  It returns the latest
  * state whatever the caller's snapshot: the table under a fresh snapshot, and
- * what is deferred beyond that.  Both can change under the reader's eyes; a
- * flush or a direct change that ends in between moves something from one to the
- * other, which shows in the entry's gen, and the reader looks again.
+ * what is deferred beyond that.  Both can change during the read; a flush or a
+ * direct change that ends meanwhile moves something from one to the other,
+ * which changes the entry's gen, and the reader starts again.
  *
- * Plain SQL reaches the table, and meets what is deferred column by column:
+ * Plain SQL changes the table, and is combined with deferred changes by
+ * column:
  *
- *		add, max, min	the table's value and the deferred one combine anyhow
+ *		add, max, min	the table's value and the deferred one can be combined
  *		replace			the later one wins: a direct change cancels
  *		insert, delete	what was deferred for the row before is void
  *
@@ -52,7 +53,7 @@
 #include "writeback/xactdelta.h"
 #include "xact/xact.h"
 
-/* More keys of a table than this are locked all at once. */
+/* Beyond this number of keys in a transaction, the whole table is locked. */
 #define MAX_KEY_LOCKS	64
 
 static void
@@ -65,7 +66,10 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 
 /* ----- reading ----- */
 
-/* Other sessions' changes and ours, cancels included, on top of the table's row. */
+/*
+ * Apply the changes of other transactions and of this one, including
+ * cancellations, to the table's row.
+ */
 static void
 put_together(CsBinding *binding, const CsRowKey *rowkey, const CsDeferred *deferred,
 			 Snapshot fresh, CsMergedRow *over)
@@ -83,8 +87,8 @@ put_together(CsBinding *binding, const CsRowKey *rowkey, const CsDeferred *defer
 }
 
 /*
- * A row that cannot be put together cannot be read before it has been flushed:
- * then what is deferred for it becomes a dead letter.
+ * As put_together().  If it fails, the row cannot be read before it has been
+ * flushed, which makes the deferred changes a dead letter; so request a flush.
  */
 static void
 put_together_for_reader(CsBinding *binding, const CsRowKey *rowkey,
@@ -106,11 +110,14 @@ put_together_for_reader(CsBinding *binding, const CsRowKey *rowkey,
 typedef enum Found
 {
 	FOUND,
-	FOUND_MOVED,				/* something went from here to there: once
-								 * more */
+	FOUND_MOVED,				/* something moved between table and cache:
+								 * once more */
 	FOUND_RETIRED				/* the table has changed: begin again */
 } Found;
 
+/*
+ * One try of a read.
+ */
 static Found
 read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
@@ -122,7 +129,11 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedR
 	Found		found = FOUND;
 
 	CS_TEST_POINT("read_copied");
-	/* neither the latest nor the transaction's can be had in parallel mode */
+
+	/*
+	 * neither the latest snapshot nor the transaction's is available in
+	 * parallel mode
+	 */
 	fresh = RegisterSnapshot(IsInParallelMode() ? GetCatalogSnapshot(binding->relid)
 							 : GetLatestSnapshot());
 	cs_access_begin(access, access->binding, fresh);
@@ -148,7 +159,10 @@ read_under(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedR
 	return found;
 }
 
-/* What is written now would be overtaken by what the journal has, some day. */
+/*
+ * Refuse writes to a table with a journal but no slot: the journal would be
+ * applied over them later.
+ */
 static void
 refuse_without_slot(const CsBinding *binding)
 {
@@ -160,9 +174,7 @@ refuse_without_slot(const CsBinding *binding)
 			 errhint("Raise cache_strategies.max_tables or max_tables_per_role, or detach tables.")));
 }
 
-/*
- * After a crash: what was deferred before comes first.
- */
+/* Wait until the writes deferred before a crash have been replayed. */
 void
 cs_write_back_wait_replayed(CsBinding *binding)
 {
@@ -178,6 +190,9 @@ cs_write_back_wait_replayed(CsBinding *binding)
 	cs_state_wait_open(binding->slot, cs_worker_timeout);
 }
 
+/*
+ * Read the table's row only.
+ */
 static bool
 read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
@@ -188,12 +203,18 @@ read_table_only(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMe
 	return true;
 }
 
+/*
+ * Read the row with its deferred changes; returns false if the table has
+ * changed.
+ */
 static bool
 read_latest_merged(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, CsMergedRow *over)
 {
 	CsBinding  *binding = access->binding;
 
-	/* a role that may not see every row does not see what is deferred either */
+	/*
+	 * a role that may not see every row does not see deferred changes either
+	 */
 	if (access->bypass == CS_BYPASS_RLS)
 		return read_table_only(access, rowkey, answer, over);
 	cs_write_back_wait_replayed(binding);
@@ -225,8 +246,8 @@ read_latest(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 }
 
 /*
- * The row as it is now; false: the table has changed since the key was made,
- * begin again.
+ * Read the present row; returns false if the table has changed since the key
+ * was made.
  */
 bool
 cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsMergedRow *over)
@@ -239,11 +260,12 @@ cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey, CsMergedRow *ov
 }
 
 /*
- * The same for a row that we have locked and that the table has as 'base'.
+ * Combine a row that this transaction has locked, and that the table has as
+ * 'base', with its deferred changes.
  *
- * Nobody can write the row to the table while we have it locked; a flush that
- * did before may not have taken its record away yet, but is seen to have
- * ended.
+ * No other transaction can write the row to the table while it is locked.  A
+ * flush that did so before may not have removed its record yet, but is seen to
+ * have ended.
  */
 void
 cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader base,
@@ -261,9 +283,7 @@ cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 	over->behind = over->awaited ? cs_deferred_behind(&deferred) : 0;
 }
 
-/*
- * Has the table itself a row of this key, as of now?
- */
+/* Whether the table itself has a row with this key now. */
 bool
 cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
 {
@@ -280,13 +300,13 @@ cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey)
 
 /* ----- deferring ----- */
 
-/* Tables that a transaction does not defer for; process-local. */
+/* Tables for which the transaction does not defer; local to the process. */
 static LocalTransactionId stopped_in = InvalidLocalTransactionId;
 static List *stopped = NIL;		/* OIDs, in TopMemoryContext */
 
 /*
- * Nothing is deferred for the table in the rest of the transaction: a policy
- * is to check what its statement writes, and policies see what reaches the
+ * Stop deferring writes of the table for the rest of the transaction: a policy
+ * must check what its statement writes, and policies see only what reaches the
  * table.
  */
 void
@@ -311,9 +331,11 @@ is_stopped(const CsBinding *binding)
 }
 
 /*
- * Can writes of this table be deferred here and now?  Takes RowExclusiveLock
- * on the table, and waits for the end of a recovery; if that brings in that
- * the table has changed, the binding is retired: begin again.
+ * Whether writes of this table can be deferred now.
+ *
+ * Takes RowExclusiveLock on the table, and waits for the end of a recovery.
+ * If the table has changed before, the binding is retired: the caller begins
+ * again.
  */
 bool
 cs_write_back_begin(CsBinding *binding)
@@ -327,12 +349,15 @@ cs_write_back_begin(CsBinding *binding)
 	AcceptInvalidationMessages();
 	if (binding->retired)
 		return true;
-	/* direct changes would not meet what is deferred */
+	/* direct changes would not be combined with deferred ones */
 	if (!cs_triggers_settle(binding))
 		return false;
 	if (!cs_state_is_open(slot))
 	{
-		/* attached or altered by us: it will not be opened */
+		/*
+		 * this transaction attached or altered it: the gate will not be
+		 * opened
+		 */
 		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
 			return false;
 		cs_flush_require_idle(binding->relid);
@@ -348,11 +373,14 @@ lock_tag(LOCKTAG *tag, const CsBinding *binding, uint32 hash)
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, binding->relid, hash, CS_LOCK_KEY);
 }
 
-/* True: we had to lock, so what we know of the row may be outdated. */
+/*
+ * Lock a key against others that defer.  Returns true if the lock was not held
+ * before, so that the row may have changed.
+ */
 static bool
 lock_key(const CsBinding *binding, const CsKey *key)
 {
-	static LocalTransactionId counted;	/* transaction that 'count' is of */
+	static LocalTransactionId counted;	/* transaction that 'count' belongs to */
 	static int	count;
 	uint32		hash = (uint32) key->hash | 1;
 	LOCKTAG		all;
@@ -376,11 +404,11 @@ lock_key(const CsBinding *binding, const CsKey *key)
 }
 
 /*
- * Lock the key against others who defer, if checks of this row need it.
+ * Lock the key against others that defer, if checks of this row require it.
  *
- * Two that defer do not see each other's changes before they have committed.
- * Together they may break what each alone does not: a constraint, or the range
- * of an integer.
+ * Transactions that defer do not see each other's changes before commit.
+ * Together these may violate what each alone does not: a constraint, or the
+ * range of an integer. Returns true if the row must be read again.
  */
 bool
 cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
@@ -407,9 +435,10 @@ cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 }
 
 /*
- * Defer the delta.  'row' is the row as it is now (cs_write_back_latest); the
- * result is the row as it will be, checked.  NULL: others may be changing it
- * too and the checks need it to hold still; it does now: get the row anew.
+ * Defer a delta.
+ *
+ * 'row' is the present row (cs_write_back_latest).  Returns the resulting row,
+ * checked; NULL if a lock had to be taken, so that the row must be read again.
  */
 HeapTupleHeader
 cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
@@ -448,9 +477,10 @@ is_named(const CsChange *change, AttrNumber attnum)
 }
 
 /*
- * Columns that the later of two changes decides, and that this one set, if only
- * to what the table had already, or that a trigger changed.  One that has no
- * rule may have had one, by another name say, when a write was deferred.
+ * Columns for which the later of two changes counts, and that this change set,
+ * even if to the same value, or that a trigger changed.  A column without a
+ * rule may have had one, perhaps under another name, when a write was
+ * deferred.
  */
 static Bitmapset *
 replaced_columns(CsBinding *binding, const CsChange *change)
@@ -474,6 +504,9 @@ replaced_columns(CsBinding *binding, const CsChange *change)
 	return columns;
 }
 
+/*
+ * A row of the table has changed: cancel what is deferred for it.
+ */
 static void
 changed(const CsBinding *const_binding, const CsChange *change)
 {

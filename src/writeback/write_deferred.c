@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * write_deferred.c
- *		Writes by key that are deferred, without any statement being run.
+ *		Deferring writes by key, without executing a statement.
  *
- * No executor, so what it would check is checked here: privileges, and
- * constraints of the row.  Whatever is not the plain case (missing privileges,
- * row-level security, columns that only the table can fill) is left to the
- * statement, which does it, or gives the usual error.
+ * What the executor would check is checked here: privileges, and constraints
+ * of the row.  Special cases (missing privileges, row-level security, columns
+ * that only the table can fill) are left to the statement, which executes them
+ * or reports the usual error.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,11 +25,13 @@
 #include "writeback/flush.h"
 #include "writeback/merge.h"
 #include "writeback/sum.h"
-#include "writeback/write.h"
 #include "writeback/write_back.h"
 #include "writeback/write_deferred.h"
 #include "writeback/xactdelta.h"
 
+/*
+ * Whether the role may read the table and update the column.
+ */
 static bool
 may_update(CsBinding *binding, AttrNumber attnum)
 {
@@ -38,7 +40,7 @@ may_update(CsBinding *binding, AttrNumber attnum)
 		 pg_attribute_aclcheck(binding->relid, attnum, GetUserId(), ACL_UPDATE) == ACLCHECK_OK);
 }
 
-/* ----- increment ----- */
+/* ----- cache.increment() ----- */
 
 static Datum
 numeric_as(Numeric value, Oid type)
@@ -59,7 +61,7 @@ numeric_as(Numeric value, Oid type)
 }
 
 /*
- * A value of a column that can be incremented.
+ * Value of a column that can be incremented, as a numeric.
  */
 Numeric
 cs_write_deferred_as_numeric(Datum value, Oid type)
@@ -81,6 +83,10 @@ cs_write_deferred_as_numeric(Datum value, Oid type)
 	}
 }
 
+/*
+ * Merge rule of the column; NULL if it has none.  Throws if the rule is not
+ * "add".
+ */
 static const CsMergeColumn *
 incrementable(CsBinding *binding, Form_pg_attribute att)
 {
@@ -97,8 +103,8 @@ incrementable(CsBinding *binding, Form_pg_attribute att)
 }
 
 /*
- * What is to be deferred: what the row changes by, after rounding.  False: it
- * does not add up with what is deferred already.
+ * Set the delta to the row's actual change, after rounding.  Returns false if
+ * the sum with the deferred changes is not possible.
  */
 static bool
 make_increment(CsBinding *binding, const CsMergeColumn *column, const CsMergedRow *over,
@@ -127,6 +133,10 @@ make_increment(CsBinding *binding, const CsMergeColumn *column, const CsMergedRo
 	return true;
 }
 
+/*
+ * Defer an increment.  *found says whether the row exists; *result is the new
+ * value.
+ */
 CsDefer
 cs_write_deferred_increment(CsBinding *binding, Form_pg_attribute att, Numeric delta,
 							const CsRowKey *rowkey, Numeric *result, bool *found)
@@ -168,11 +178,11 @@ cs_write_deferred_increment(CsBinding *binding, Form_pg_attribute att, Numeric d
 	return CS_DEFER_DONE;
 }
 
-/* ----- write ----- */
+/* ----- cache.write() ----- */
 
 /*
- * Is there nothing in the row that only the table can fill, or that cannot be
- * kept?
+ * Whether the row contains everything: no columns that only the table can
+ * fill, or that cannot be kept.
  */
 static bool
 is_complete(const CsBinding *binding, const bool *nulls)
@@ -193,6 +203,9 @@ is_complete(const CsBinding *binding, const bool *nulls)
 	return true;
 }
 
+/*
+ * Delta of a whole row.
+ */
 static void
 whole_row(const CsBinding *binding, HeapTupleHeader row, CsDelta *delta, bool *complete)
 {
@@ -222,6 +235,9 @@ whole_row(const CsBinding *binding, HeapTupleHeader row, CsDelta *delta, bool *c
 	}
 }
 
+/*
+ * Defer writing a whole row; *result is the row.
+ */
 CsDefer
 cs_write_deferred_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader *result)
 {
@@ -245,12 +261,12 @@ cs_write_deferred_write(CsBinding *binding, HeapTupleHeader row, HeapTupleHeader
 	return CS_DEFER_DONE;
 }
 
-/* ----- remove ----- */
+/* ----- cache.remove() ----- */
 
 /*
- * Before a row is deleted from the table: is there one that only the cache
- * has? If so it is void now, and stays away from the table until the
- * transaction has ended.
+ * Remove a row that only the cache has, before the table is searched for it.
+ * It is then void, and no flush writes it to the table before the transaction
+ * has ended.
  */
 CsDefer
 cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found)
@@ -268,7 +284,7 @@ cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found
 		return CS_DEFER_AGAIN;
 	if (over.row == NULL || cs_write_back_in_table(binding, rowkey))
 		return CS_DEFER_NOT;
-	/* the flusher may be about to bring it there */
+	/* a flusher may be about to write it to the table */
 	cs_flush_hold(binding->relid);
 	if (cs_write_back_in_table(binding, rowkey))
 		return CS_DEFER_NOT;

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * write_deferred.h
- *		Writes by key that are deferred; cache.write() and the others try these
- *		first when the table is attached with write_back.
+ *		Deferring writes by key. cache.write() and the others try this first if
+ *		the table is attached with write_back.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 typedef enum CsDefer
 {
 	CS_DEFER_DONE,
-	CS_DEFER_NOT,				/* it has to be written to the table */
+	CS_DEFER_NOT,				/* it must be written to the table */
 	CS_DEFER_AGAIN				/* the table has changed: begin again */
 } CsDefer;
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * writeplan.h
- *		Statements of the functions that write by key: how they are kept, and
- *		run.
+ *		Statements of the functions that write by key: how they are kept and
+ *		executed.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 #include "nodes/bitmapset.h"
 #include "relation/binding.h"
 
-/* What a statement returned. */
+/* Result of a statement. */
 typedef struct CsReturned
 {
 	bool		found;			/* it changed, or saw, a row */
@@ -22,7 +22,7 @@ typedef struct CsReturned
 	Datum		value;			/* first column, in the caller's context */
 } CsReturned;
 
-/* CsPlan.kind */
+/* Values of CsPlan.kind */
 enum
 {
 	CS_PLAN_WRITE,
@@ -32,14 +32,12 @@ enum
 	CS_PLAN_UPSERT
 };
 
-/* NULL: there is none for these columns yet. */
 extern SPIPlanPtr cs_write_find_plan(const CsBinding *binding, int kind,
 									 const Bitmapset *columns);
 extern SPIPlanPtr cs_write_keep_plan(CsBinding *binding, int kind,
 									 const Bitmapset *columns, const char *query,
 									 int nargs, Oid *types);
 
-/* Between cs_write_connect() and SPI_finish(). */
 extern void cs_write_connect(const CsBinding *binding);
 extern void cs_write_run(CsBinding *binding, SPIPlanPtr plan, Datum *values,
 						 const char *nulls, AttrNumber added_to,
