@@ -30,12 +30,6 @@ cs_entry_version(const char *bytes)
 	return version;
 }
 
-static inline void
-cs_entry_set_version(char *bytes, uint64 version)
-{
-	memcpy(bytes, &version, sizeof(version));
-}
-
 static inline uint8
 cs_entry_flags(const CsKvValue *value)
 {

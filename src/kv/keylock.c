@@ -112,8 +112,8 @@ acquire(const LOCKTAG *tag, LOCKMODE mode, bool wait)
 /*
  * Throw an error if the space was dropped after the caller looked it up.
  */
-void
-cs_keylock_check_space(const CsSpace *space)
+static void
+check_space(const CsSpace *space)
 {
 	if (cs_slot_epoch(cs_slot_peek(space->slot)) != space->epoch)
 		cs_space_dropped_error(space);
@@ -134,7 +134,7 @@ lock_space(CsXactKeySpace *space)
 	hold = cs_xactkeys_new_hold(&space->shared, NULL, NULL);
 	(void) acquire(&tag, RowExclusiveLock, true);
 	cs_xactkeys_add_hold(hold);
-	cs_keylock_check_space(&space->space);
+	check_space(&space->space);
 }
 
 /*
@@ -157,7 +157,7 @@ lock_whole(CsXactKeySpace *space)
 		pfree(hold);
 		return false;
 	}
-	cs_keylock_check_space(&space->space);
+	check_space(&space->space);
 	cs_xactkeys_add_hold(hold);
 	return true;
 }
@@ -210,7 +210,7 @@ cs_keylock_begin(const CsKvKey *key, CsKeyLock *lock)
 	key_tag(&lock->key, key->space, key->key.hash);
 	(void) LockAcquire(&lock->space, RowExclusiveLock, false, false);
 	(void) LockAcquire(&lock->key, ExclusiveLock, false, false);
-	cs_keylock_check_space(key->space);
+	check_space(key->space);
 }
 
 /*

@@ -26,7 +26,6 @@ typedef struct CsKeyLock
 extern void cs_keylock_begin(const CsKvKey *key, CsKeyLock *lock);
 extern void cs_keylock_end(const CsKeyLock *lock);
 extern bool cs_keylock_is_free(const CsKvKey *key);
-extern void cs_keylock_check_space(const CsSpace *space);
 
 #ifdef CS_TEST_POINTS
 extern uint64 cs_keylock_count(void);

@@ -690,18 +690,6 @@ cs_space_may(const text *name, CsSpaceRight right)
 	return may(get_slowly(name, right), right);
 }
 
-/*
- * Get a space as cache.spaces has it, whatever the current role's rights; NULL
- * if there is none.  Its slot is not looked up.
- */
-const CsSpace *
-cs_space_find(const text *name)
-{
-	Known	   *entry = named_entry(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-
-	return entry == NULL ? NULL : &entry->space;
-}
-
 /* Append the roles' own spaces that have a slot. */
 static List *
 add_private(List *spaces)

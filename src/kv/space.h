@@ -44,7 +44,6 @@ typedef struct CsSpace
 extern void cs_space_init(void);
 extern const CsSpace *cs_space_get(const text *name, CsSpaceRight right);
 extern bool cs_space_may(const text *name, CsSpaceRight right);
-extern const CsSpace *cs_space_find(const text *name);
 extern List *cs_space_list(bool all);
 extern Oid	cs_space_catalog(void);
 extern void cs_space_lock_exclusive(Oid id);

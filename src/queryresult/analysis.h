@@ -91,7 +91,6 @@ extern void cs_analysis_pop_text(CsTextContext *context);
 
 /* in analysis_functions.c; 'call' is the calling expression, or NULL */
 extern void cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call);
-extern void cs_analysis_aggregate(CsAnalysis *analysis, Oid aggregate);
 extern void cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role);
 
 /* in analysis_types.c; 'made' if the query makes values of the type */

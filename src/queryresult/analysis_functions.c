@@ -36,6 +36,8 @@
 #include "queryresult/analysis.h"
 #include "queryresult/names.h"
 
+static void note_aggregate(CsAnalysis *analysis, Oid aggregate);
+
 #define READS_HINT \
 	"If you know which tables it reads, name them with \"reads\"; an empty array if none."
 
@@ -341,7 +343,7 @@ note_first(CsAnalysis *analysis, Oid function, HeapTuple tuple)
 	if (function >= FirstNormalObjectId)
 		cs_analysis_tuple(analysis, tuple);
 	if (form->prokind == PROKIND_AGGREGATE)
-		cs_analysis_aggregate(analysis, function);
+		note_aggregate(analysis, function);
 }
 
 /*
@@ -385,8 +387,8 @@ note_record(CsAnalysis *analysis, Oid function, Oid owner)
 /*
  * Analyse the support functions of an aggregate.
  */
-void
-cs_analysis_aggregate(CsAnalysis *analysis, Oid aggregate)
+static void
+note_aggregate(CsAnalysis *analysis, Oid aggregate)
 {
 	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
 	HeapTuple	function = SearchSysCache1(PROCOID, ObjectIdGetDatum(aggregate));

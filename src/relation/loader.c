@@ -119,8 +119,8 @@ load_query(const CsBinding *binding, bool with_xmin)
  * OID of a function from its signature; InvalidOid if it does not exist.
  * to_regprocedure() then returns NULL.
  */
-Oid
-cs_loader_function(const char *signature)
+static Oid
+function_of(const char *signature)
 {
 	LOCAL_FCINFO(fcinfo, 1);
 	FmgrInfo	flinfo;
@@ -284,7 +284,7 @@ load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 static Oid
 find_loader(const CsBinding *binding)
 {
-	Oid			function = cs_loader_function(binding->options.loader);
+	Oid			function = function_of(binding->options.loader);
 	const char *reason;
 
 	if (!OidIsValid(function))

@@ -31,6 +31,5 @@ extern void cs_loader_append_match(StringInfo buf, const CsBinding *binding,
 extern bool cs_loader_read_temporary(void);
 extern const char *cs_loader_check(const CsBinding *binding, Oid function);
 extern bool cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding);
-extern Oid	cs_loader_function(const char *signature);
 
 #endif							/* CS_LOADER_H */

@@ -162,8 +162,8 @@ cs_deferred_copy(const CsBinding *binding, const CsKey *key, CsDeferred *copy)
 	return copy->head.nrecords > 0;
 }
 
-bool
-cs_deferred_has_records(const CsDeferred *copy)
+static bool
+has_records(const CsDeferred *copy)
 {
 	for (uint32 i = 0; i < copy->head.nrecords; i++)
 		if (copy->records[i]->state != CS_RECORD_DEAD)
@@ -177,8 +177,8 @@ cs_deferred_has_records(const CsDeferred *copy)
  * A transaction that has ended without committing is not in a snapshot either,
  * and our own changes are seen by the reads that go with this.
  */
-bool
-cs_deferred_sees(Snapshot snapshot, uint64 xid)
+static bool
+sees(Snapshot snapshot, uint64 xid)
 {
 	TransactionId short_xid = (TransactionId) xid;
 
@@ -232,15 +232,15 @@ shows(const CsDeltaRecord *record, Snapshot fresh, Oid relid)
 		case CS_RECORD_RESERVED:
 			/* the rest shows when it is flipped */
 			return (record->flags & CS_RECORD_CANCELS) != 0 && record->stamp != 0 &&
-				cs_deferred_sees(fresh, record->xid);
+				sees(fresh, record->xid);
 		case CS_RECORD_COMMITTED:
 			return (record->flags & CS_RECORD_CANCELS) == 0 || record->xid == 0 ||
-				cs_deferred_sees(fresh, record->xid);
+				sees(fresh, record->xid);
 		case CS_RECORD_TAKEN:
 			/* our own flush counts as done while it is being done */
 			return !cs_apply_is_under_way(relid);
 		case CS_RECORD_INFLIGHT:
-			return !cs_deferred_sees(fresh, record->xid);
+			return !sees(fresh, record->xid);
 		default:
 			return false;
 	}
@@ -495,7 +495,7 @@ reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flag
 	(void) cs_deferred_copy(binding, key, &copy);
 	if (seen != CS_ANY_ARRIVAL && copy.head.arrival != seen)
 		return CS_RESERVE_CHANGED;
-	if ((flags & CS_RESERVE_IF_RECORDS) && !cs_deferred_has_records(&copy))
+	if ((flags & CS_RESERVE_IF_RECORDS) && !has_records(&copy))
 		return CS_RESERVE_NOTHING;
 	if ((flags & CS_RESERVE_NO_WHOLE) && cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_WHOLE;

@@ -103,7 +103,6 @@ extern bool cs_deferred_copy(const CsBinding *binding, const CsKey *key,
 extern bool cs_deferred_any(int slot);
 
 /* Has it a record that is not dead? */
-extern bool cs_deferred_has_records(const CsDeferred *copy);
 
 /* A whole row that is deferred or about to be, in any record but this one? */
 extern bool cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine);
@@ -126,7 +125,6 @@ extern bool cs_deferred_merge(CsBinding *binding, const CsDeferred *copy,
 							  Snapshot fresh, CsDelta *delta);
 
 /* Did this transaction commit, as far as the snapshot knows? */
-extern bool cs_deferred_sees(Snapshot snapshot, uint64 xid);
 
 /*
  * The transaction's side, before it commits: add a record.  'stamp': 0 if it

@@ -79,8 +79,8 @@ relation_changed(Oid relid)
 /*
  * OID of one of the tables.  Throws 42P01 if it does not exist.
  */
-Oid
-cs_journal_table(CsJournalTable which)
+static Oid
+table_of(CsJournalTable which)
 {
 	static bool watched = false;
 	Oid			schema;
@@ -112,7 +112,7 @@ cs_journal_open(CsJournalTable which, LOCKMODE lockmode)
 {
 	for (;;)
 	{
-		Relation	rel = try_table_open(cs_journal_table(which), lockmode);
+		Relation	rel = try_table_open(table_of(which), lockmode);
 
 		if (rel != NULL)
 			return rel;
@@ -395,7 +395,7 @@ seems_consumed(CsJournalTable which, Oid *relid, Oid *toast, BlockNumber *blocks
 	Relation	rel;
 	bool		consumed;
 
-	*relid = cs_journal_table(which);
+	*relid = table_of(which);
 	*blocks = InvalidBlockNumber;
 	if (!ConditionalLockRelationOid(*relid, AccessShareLock))
 		return false;

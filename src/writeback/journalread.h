@@ -38,7 +38,6 @@ enum
 	Natts_state = Anum_state_unclean
 };
 
-extern Oid	cs_journal_table(CsJournalTable which);
 extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);
 extern uint64 cs_journal_flushed(Oid relid);
 

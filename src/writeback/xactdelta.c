@@ -80,8 +80,8 @@ cs_xactdelta_met_deferred(void)
 
 /* ----- what was done ----- */
 
-MemoryContext
-cs_xactdelta_context(void)
+static MemoryContext
+delta_context(void)
 {
 	if (cs_xactdelta.context == NULL)
 	{
@@ -97,7 +97,7 @@ static CsKey
 copy_key(const CsKey *key)
 {
 	CsKey		copy = *key;
-	char	   *data = MemoryContextAlloc(cs_xactdelta_context(), Max(key->len, 1));
+	char	   *data = MemoryContextAlloc(delta_context(), Max(key->len, 1));
 
 	copy.data = memcpy(data, key->data, key->len);
 	return copy;
@@ -120,8 +120,8 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	if (changed != NULL)
 		return changed;
 	if (cs_xactdelta.keys == NULL)
-		cs_xactdelta.keys = cs_xactdeltaset_create(cs_xactdelta_context(), 8, NULL);
-	changed = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaKey));
+		cs_xactdelta.keys = cs_xactdeltaset_create(delta_context(), 8, NULL);
+	changed = MemoryContextAllocZero(delta_context(), sizeof(CsXactDeltaKey));
 	changed->key = copy_key(key);
 	changed->relid = binding->relid;
 	changed->durable = binding->options.durable;
@@ -145,7 +145,7 @@ static CsXactDeltaValue *
 set_value(CsXactDeltaKey *key, const CsDelta *delta)
 {
 	CsXactDeltaValue *value = key->top;
-	MemoryContext old = MemoryContextSwitchTo(cs_xactdelta_context());
+	MemoryContext old = MemoryContextSwitchTo(delta_context());
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
 
@@ -356,7 +356,7 @@ cs_xactdelta_has(int slot)
 void
 cs_xactdelta_truncate(CsBinding *binding)
 {
-	CsXactDeltaTruncate *truncate = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaTruncate));
+	CsXactDeltaTruncate *truncate = MemoryContextAllocZero(delta_context(), sizeof(CsXactDeltaTruncate));
 	CsDelta		all = {.cancel = true};
 	void	   *at = NULL;
 	const CsKey *key;
@@ -372,7 +372,7 @@ cs_xactdelta_truncate(CsBinding *binding)
 void
 cs_xactdelta_wrote(CsBinding *binding, const CsKey *key, uint64 id)
 {
-	CsXactDeltaFlight *flight = MemoryContextAllocZero(cs_xactdelta_context(), sizeof(CsXactDeltaFlight));
+	CsXactDeltaFlight *flight = MemoryContextAllocZero(delta_context(), sizeof(CsXactDeltaFlight));
 
 	flight->slot = binding->slot;
 	flight->key = copy_key(key);

@@ -82,7 +82,6 @@ typedef struct CsXactDelta
 
 extern CsXactDelta cs_xactdelta;
 
-extern MemoryContext cs_xactdelta_context(void);
 extern void cs_xactdelta_join(void);
 
 #endif							/* CS_XACTDELTA_LIST_H */
