@@ -1,15 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * spacedrop.c
- *		Slots go with their spaces.
+ *		Releasing the slots of spaces that are dropped.
  *
- * At COMMIT of who has dropped the space, the role or the database, or at ABORT of
- * who has created the space.  A transaction that is prepared ends without a
- * callback, so then they go at PREPARE, whatever becomes of it; its locks keep
- * others from making new ones, and to lose the keys of a space is safe.
+ * A slot is released at COMMIT of the transaction that has dropped the space,
+ * the role or the database, or at ABORT of the transaction that has created
+ * the space.  A prepared transaction ends without a callback, so its slots are
+ * released at PREPARE, whatever its outcome; its locks prevent other backends
+ * from creating new ones, and losing the keys of a space is safe.
  *
- * Who drops waits for all who have changed keys, so that nobody is going to stage
- * something in a slot that is another's by then.
+ * The transaction that drops a space waits for all transactions that have
+ * changed keys.  So no backend stages a change in a slot that has been
+ * reassigned.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,13 +33,13 @@
 #include "xact/participant.h"
 #include "xact/subxact_stack.h"
 
-/* A space whose slot goes when the transaction ends in one way or the other. */
+/* A space whose slot is released when the transaction commits or aborts. */
 typedef struct Ending
 {
 	CsSubxactItem item;
-	bool		created;		/* goes at ABORT; else at COMMIT */
-	Oid			database;		/* InvalidOid: all */
-	Oid			object;			/* InvalidOid: all */
+	bool		created;		/* release at ABORT; otherwise at COMMIT */
+	Oid			database;		/* InvalidOid: all databases */
+	Oid			object;			/* InvalidOid: all objects */
 	bool		roles;			/* private spaces */
 	bool		spaces;
 } Ending;
@@ -46,8 +48,11 @@ static CsSubxactStack endings;
 static bool preparing = false;
 
 
-/* ----- created and dropped ----- */
+/* ----- creating and dropping ----- */
 
+/*
+ * Add an element for the current subtransaction.
+ */
 static Ending *
 add_ending(Oid database, Oid object)
 {
@@ -59,6 +64,9 @@ add_ending(Oid database, Oid object)
 	return ending;
 }
 
+/*
+ * Whether the slot with this name is to be released.
+ */
 static bool
 concerns(const Ending *ending, CsSlotKind kind, Oid database, Oid object)
 {
@@ -68,7 +76,7 @@ concerns(const Ending *ending, CsSlotKind kind, Oid database, Oid object)
 		(!OidIsValid(ending->object) || ending->object == object);
 }
 
-/* May run in COMMIT and ABORT callbacks. */
+/* Release the slots.  May be called by COMMIT and ABORT callbacks. */
 static void
 release_slots(const Ending *ending)
 {
@@ -92,7 +100,7 @@ release_slots(const Ending *ending)
 	}
 }
 
-/* Wait until nobody is changing keys of those that have slots. */
+/* Wait for all transactions that are changing keys in the slots concerned. */
 static void
 lock_slots(const Ending *ending)
 {
@@ -107,6 +115,9 @@ lock_slots(const Ending *ending)
 	}
 }
 
+/*
+ * Have the space's slot released if this transaction aborts.
+ */
 void
 cs_space_created(Oid id)
 {
@@ -116,6 +127,11 @@ cs_space_created(Oid id)
 	ending->created = true;
 }
 
+/*
+ * Have the slot of the space, or of all spaces of the database (InvalidOid),
+ * released when this transaction commits.  Waits for transactions that have
+ * changed keys.
+ */
 void
 cs_space_dropped(Oid id)
 {
@@ -128,7 +144,10 @@ cs_space_dropped(Oid id)
 		lock_slots(ending);
 }
 
-/* Nobody gets a new slot for the role, either. */
+/*
+ * A role is dropped.  The lock also prevents other backends from acquiring a
+ * new slot for the role.
+ */
 static void
 role_dropped(Oid role)
 {
@@ -139,6 +158,9 @@ role_dropped(Oid role)
 	lock_slots(ending);
 }
 
+/*
+ * The catalog of spaces, and so the extension, is dropped.
+ */
 static void
 catalog_dropped(void)
 {
@@ -149,7 +171,7 @@ catalog_dropped(void)
 	lock_slots(ending);
 }
 
-/* When it commits nobody is connected to the database any more. */
+/* A database is dropped.  No backend is connected to it when that commits. */
 static void
 database_dropped(Oid database)
 {
@@ -159,6 +181,9 @@ database_dropped(Oid database)
 	ending->spaces = true;
 }
 
+/*
+ * Whether the relation is the catalog of spaces.
+ */
 static bool
 is_catalog(Oid relid)
 {
@@ -180,7 +205,7 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub)
 		catalog_dropped();
 }
 
-/* ----- the end ----- */
+/* ----- end of transaction ----- */
 
 static void
 prepare(void)
@@ -188,6 +213,9 @@ prepare(void)
 	preparing = true;
 }
 
+/*
+ * Release the slots whose condition is met.
+ */
 static void
 end(bool committed)
 {
@@ -211,6 +239,9 @@ aborted(void)
 	end(false);
 }
 
+/*
+ * A subtransaction aborts: release the slots of spaces that it created.
+ */
 static void
 discard(CsSubxactItem *item)
 {

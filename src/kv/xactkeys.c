@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * xactkeys.c
- *		What this transaction has changed, and which keys it has locked.
+ *		The keys that the current transaction has changed or locked.
  *
- * Private to the backend and to the transaction:
+ * Private to the backend and to the transaction; no locking.
  *
- *		keys	each key that was locked; a stack of states, one for each
- *				subtransaction that changed it
- *		holds	the locks that were taken
+ *	keys	each key that was locked, with a stack of states, one for each subtransaction that changed it
+ *	holds	the locks that were taken
  *
  * A key whose states were all rolled back stays, without a state.
  *
- * Locks go with the subtransaction that took them (keylock.c sees to it that
- * PostgreSQL thinks so too), and so do the counters that tell of them.
+ * Locks are released with the subtransaction that took them (keylock.c makes
+ * PostgreSQL's lock manager do the same), and so are the counters that
+ * announce them.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +40,9 @@
 
 CsXactKeys	cs_xactkeys;
 
+/*
+ * Create the memory context and the hash table, unless they exist.
+ */
 static void
 begin(void)
 {
@@ -51,6 +54,10 @@ begin(void)
 		cs_xactkeys.keys = cs_overlayset_create(cs_xactkeys.context, 8, NULL);
 }
 
+/*
+ * Forget everything at the transaction's end.  The memory is freed with the
+ * transaction.
+ */
 void
 cs_xactkeys_forget(void)
 {
@@ -59,6 +66,9 @@ cs_xactkeys_forget(void)
 
 /* ----- keys ----- */
 
+/*
+ * Name of a key in the hash table.
+ */
 static CsXactKeyName
 name_of(const CsKvKey *key)
 {
@@ -67,6 +77,9 @@ name_of(const CsKvKey *key)
 	return name;
 }
 
+/*
+ * The key if this transaction has changed it, otherwise NULL.
+ */
 CsXactKeyKey *
 cs_xactkeys_find(const CsKvKey *key)
 {
@@ -79,8 +92,10 @@ cs_xactkeys_find(const CsKvKey *key)
 }
 
 /*
- * Space and slot belong together for as long as we hold a lock.  Before that,
- * what the caller has is newer than what we have.
+ * The transaction's entry for a space, created if necessary, with the slot
+ * that the caller has now.  A space keeps its slot as long as this transaction
+ * holds a lock on it; before that the caller's slot is newer than the one in
+ * the entry.
  */
 CsXactKeySpace *
 cs_xactkeys_space(const CsSpace *space)
@@ -101,6 +116,9 @@ cs_xactkeys_space(const CsSpace *space)
 	return own;
 }
 
+/*
+ * The transaction's entry for a key, created if necessary.
+ */
 CsXactKeyKey *
 cs_xactkeys_enter(const CsKvKey *key)
 {
@@ -130,6 +148,9 @@ cs_xactkeys_enter(const CsKvKey *key)
 	return own;
 }
 
+/*
+ * Whether the transaction has changed any key.
+ */
 bool
 cs_xactkeys_is_changed(void)
 {
@@ -141,7 +162,7 @@ cs_xactkeys_is_changed(void)
 
 /* ----- states ----- */
 
-/* The bytes are ours now; the state is this subtransaction's. */
+/* Set the key's state in this subtransaction.  Takes ownership of 'bytes'. */
 static CsXactKeyState *
 set_state(CsXactKeyKey *own, char *bytes)
 {
@@ -160,7 +181,10 @@ set_state(CsXactKeyKey *own, char *bytes)
 	return state;
 }
 
-/* The new value may be made of parts of the old one. */
+/*
+ * Record a new value of the key.  The value may refer to parts of the old one,
+ * which is freed only afterwards.
+ */
 void
 cs_xactkeys_put(CsXactKeyKey *own, const CsKvValue *value, bool best_effort)
 {
@@ -176,6 +200,9 @@ cs_xactkeys_put(CsXactKeyKey *own, const CsKvValue *value, bool best_effort)
 	state->best_effort = best_effort;
 }
 
+/*
+ * Record the removal of the key.
+ */
 void
 cs_xactkeys_remove(CsXactKeyKey *own)
 {
@@ -184,6 +211,10 @@ cs_xactkeys_remove(CsXactKeyKey *own)
 
 /* ----- locks ----- */
 
+/*
+ * Allocate the memory for a hold.  Separate from cs_xactkeys_add_hold(), which
+ * is called when the lock is held and must not fail.
+ */
 CsHold *
 cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
 {
@@ -196,7 +227,10 @@ cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter, int64 *nlocks)
 	return hold;
 }
 
-/* A full barrier, if it has a counter. */
+/*
+ * Register a lock that has been acquired.  Does not throw.  A full memory
+ * barrier, if the hold has a counter.
+ */
 void
 cs_xactkeys_add_hold(CsHold *hold)
 {
@@ -208,6 +242,9 @@ cs_xactkeys_add_hold(CsHold *hold)
 		(*hold->nlocks)++;
 }
 
+/*
+ * Unregister a lock.
+ */
 static void
 release_hold(CsSubxactItem *item)
 {
@@ -220,6 +257,9 @@ release_hold(CsSubxactItem *item)
 		(*hold->nlocks)--;
 }
 
+/*
+ * Unregister all locks at the transaction's end.
+ */
 void
 cs_xactkeys_release(void)
 {
@@ -231,6 +271,9 @@ cs_xactkeys_release(void)
 
 /* ----- subtransactions ----- */
 
+/*
+ * Free a state.
+ */
 static void
 free_state(CsXactKeyState *state)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * xactkeys.h
- *		What this transaction has changed, and which keys it has locked.
- *		Private to the files of this folder.
+ *		The keys that the current transaction has changed or locked. Private to
+ *		the files of this folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +14,14 @@
 #include "kv/kv.h"
 #include "xact/subxact_stack.h"
 
-/* A lock, and the counter that tells others of it. */
+/* A lock, and the shared counter that announces it. */
 typedef struct CsHold
 {
 	CsSubxactItem item;
-	struct CsHold **place;		/* who has it; set to NULL when it goes */
-	pg_atomic_uint32 *counter;	/* of such locks, shared; NULL: none */
-	int64	   *nlocks;			/* and our own; NULL: none */
+	struct CsHold **place;		/* where the holder keeps it; set to NULL when
+								 * released */
+	pg_atomic_uint32 *counter;	/* such locks of all backends; NULL: none */
+	int64	   *nlocks;			/* such locks of this transaction; NULL: none */
 } CsHold;
 
 /* A space with keys that were changed or locked. */
@@ -29,11 +30,11 @@ typedef struct CsXactKeySpace
 	struct CsXactKeySpace *next;
 	CsSpace		space;
 	CsHold	   *shared;			/* RowExclusiveLock on the space */
-	CsHold	   *whole;			/* ExclusiveLock: no locks on its keys needed */
-	int64		nlocks;			/* on its keys */
+	CsHold	   *whole;			/* ExclusiveLock: key locks are not needed */
+	int64		nlocks;			/* locks on its keys */
 } CsXactKeySpace;
 
-/* What a subtransaction has made of a key. */
+/* State of a key in a subtransaction. */
 typedef struct CsXactKeyState
 {
 	CsSubxactItem item;
@@ -42,22 +43,22 @@ typedef struct CsXactKeyState
 	Size		len;
 	TimestampTz expires;
 	uint8		flags;			/* CS_ENTRY_TAGGED */
-	bool		best_effort;	/* without room, it is removed */
+	bool		best_effort;	/* removed if there is no room */
 } CsXactKeyState;
 
 typedef struct CsXactKeyKey
 {
 	CsXactKeySpace *space;
-	CsKey		key;			/* data are ours */
-	CsXactKeyState *top;		/* NULL: not changed, or all was rolled back */
-	CsHold	   *hold;			/* NULL: its lock is not held, or the space's
-								 * is */
+	CsKey		key;			/* data is a copy */
+	CsXactKeyState *top;		/* NULL: not changed, or rolled back */
+	CsHold	   *hold;			/* NULL: not locked, or the space is locked */
 	bool		staged;
-	bool		dropped;		/* for lack of room its removal is staged */
+	bool		dropped;		/* its removal is staged because there was no
+								 * room */
 	struct CsXactKeyKey *next;
 } CsXactKeyKey;
 
-/* By the space's own name, as its slot may change hands. */
+/* Identified by the space's own name, because the slot can be reassigned. */
 typedef struct CsXactKeyName
 {
 	Oid			space;
@@ -69,15 +70,15 @@ typedef struct CsXactKeyEntry
 {
 	CsXactKeyName name;
 	CsXactKeyKey *key;
-	char		status;			/* of simplehash */
+	char		status;			/* for simplehash */
 } CsXactKeyEntry;
 
-/* Of this backend; the memory goes with the transaction. */
+/* State of this backend; the memory is freed with the transaction. */
 typedef struct CsXactKeys
 {
 	MemoryContext context;		/* NULL: nothing was changed or locked */
 	struct cs_overlayset_hash *keys;
-	CsXactKeyKey *list;			/* all of them */
+	CsXactKeyKey *list;			/* all keys */
 	CsXactKeySpace *spaces;
 	CsSubxactStack states;
 	CsSubxactStack holds;
@@ -85,25 +86,17 @@ typedef struct CsXactKeys
 
 extern CsXactKeys cs_xactkeys;
 
-/* The key if this transaction has changed it; else NULL. */
 extern CsXactKeyKey *cs_xactkeys_find(const CsKvKey *key);
 
-/* The space, as it is now; entered if it is not there. */
 extern CsXactKeySpace *cs_xactkeys_space(const CsSpace *space);
 
-/* The key, likewise. */
 extern CsXactKeyKey *cs_xactkeys_enter(const CsKvKey *key);
 
 extern void cs_xactkeys_put(CsXactKeyKey *own, const CsKvValue *value, bool best_effort);
 extern void cs_xactkeys_remove(CsXactKeyKey *own);
 
-/* Has it changed anything? */
 extern bool cs_xactkeys_is_changed(void);
 
-/*
- * The memory for a hold first, as the second step, when there is the lock, must
- * not fail.
- */
 extern CsHold *cs_xactkeys_new_hold(CsHold **place, pg_atomic_uint32 *counter,
 									int64 *nlocks);
 extern void cs_xactkeys_add_hold(CsHold *hold);

@@ -3,19 +3,16 @@
  * access.c
  *		From binding, key and snapshot to a row or its absence.
  *
- * Knows nothing of SQL functions.  What is done on a miss is the strategy's
- * decision: its miss() is called from here, and loads by cs_access_load() or
- * cs_access_load_once(), or reads the table.  The rules, with S for the caller's snapshot
- * and F for a fresh one (proof and guards in src/README.md):
+ * This file does not depend on SQL functions.  What is done on a miss is
+ * decided by the strategy: its miss() is called from here, and loads by
+ * cs_access_load() or cs_access_load_once(), or reads the table.  The rules,
+ * with S for the caller's snapshot and F for a fresh one (proof and guards in
+ * src/README.md):
  *
- *		own		this transaction may have changed the table: the table under
- *				S, and nothing is filled
- *		hit		the entry is of the slot's epoch, and the version it holds is
- *				visible in S
- *		miss	token, then F, then load under F.  What was loaded is the
- *				answer if S shows it too; else the table under S
- *		fill	under the partition lock: the token still stands, and no
- *				prepared transaction can be involved
+ *	own		this transaction may have changed the table: read the table under S, and fill nothing
+ *	hit		the entry is of the slot's epoch, and the version in it is visible in S
+ *	miss	take a token, then F, then load under F.  The loaded row is the answer if S shows it too; otherwise read the table under S
+ *	fill	under the partition lock, if the token is still valid and no prepared transaction can be involved
  *
  *-------------------------------------------------------------------------
  */
@@ -48,9 +45,12 @@
 #include "xact/snapshot.h"
 #include "xact/xact.h"
 
-/* Who is writing to a table is not asked more often. */
+/* Minimum interval between checks for writers of a table. */
 #define SETTLE_MS	10
 
+/*
+ * Text of a reason, for cache.explain().
+ */
 const char *
 cs_access_reason_text(CsReason reason)
 {
@@ -100,9 +100,12 @@ cs_access_reason_text(CsReason reason)
 	return "";
 }
 
-/* ----- may the cache be used at all? ----- */
+/* ----- bypasses ----- */
 
-/* Changes of ours that no snapshot shows to others, nor the pending list yet. */
+/*
+ * Whether this transaction has changes that no snapshot shows to other
+ * transactions and that may not be in the pending list yet.
+ */
 static bool
 is_own(const CsBinding *binding)
 {
@@ -112,7 +115,7 @@ is_own(const CsBinding *binding)
 		cs_tree_is_locked(&binding->tree, RowExclusiveLock);
 }
 
-/* The binding describes the table as it is in the slot's present epoch. */
+/* Whether the binding describes the table as of the slot's current epoch. */
 static bool
 is_current(const CsBinding *binding)
 {
@@ -122,10 +125,14 @@ is_current(const CsBinding *binding)
 		cs_slot_epoch(word) == binding->epoch;
 }
 
+/*
+ * Bring the binding up to date, and activate the table if its triggers are in
+ * force.  Returns false if that is not possible.
+ */
 static bool
 catch_up(CsAccess *access)
 {
-	/* a second round when activating has made the binding known as old */
+	/* a second round if activating has shown the binding to be outdated */
 	for (int i = 0; i < 3 && !is_current(access->binding); i++)
 	{
 		uint64		word = cs_slot_read(access->binding->slot);
@@ -133,7 +140,9 @@ catch_up(CsAccess *access)
 		if (!cs_slot_is(word, CS_SLOT_ACTIVE) &&
 			!cs_triggers_activate(access->binding))
 		{
-			/* the invalidations just absorbed may have brought a new binding */
+			/*
+			 * the invalidations just processed may have replaced the binding
+			 */
 			CsBinding  *newer = cs_binding_require(access->binding->relid);
 
 			if (newer == access->binding)
@@ -148,6 +157,9 @@ catch_up(CsAccess *access)
 	return is_current(access->binding);
 }
 
+/*
+ * Reason why the cache cannot be used; CS_HIT if it can.
+ */
 static CsReason
 find_bypass(CsAccess *access)
 {
@@ -182,7 +194,13 @@ find_bypass(CsAccess *access)
 	return CS_HIT;
 }
 
-/* What was found out about a binding does not hold for a newer one. */
+/*
+ * Begin a read.  Throws if the current role may not SELECT the table.  May
+ * replace the binding by a newer one, so keys must be made afterwards.
+ *
+ * Results found for one binding do not hold for a newer one, so this is
+ * repeated until the binding does not change.
+ */
 void
 cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 {
@@ -204,9 +222,12 @@ cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 typedef struct Acceptance
 {
 	const CsAccess *access;
-	CsReason	reason;			/* why not */
+	CsReason	reason;			/* if refused */
 } Acceptance;
 
+/*
+ * Whether an entry answers, as far as its metadata tell.
+ */
 static bool
 accept_entry(const CsMeta *meta, void *arg)
 {
@@ -232,7 +253,7 @@ accept_entry(const CsMeta *meta, void *arg)
 	return true;
 }
 
-/* Take the copied entry apart and see whether it answers after all. */
+/* Decode the copied entry, and determine whether it answers. */
 static CsReason
 use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
 		  CsAnswer *answer)
@@ -252,6 +273,10 @@ use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
 	return parts.row != NULL ? CS_HIT : CS_HIT_ABSENT;
 }
 
+/*
+ * Answer from the cache if possible.  Returns false, with answer->reason set,
+ * if not.  The row is allocated in the current memory context.
+ */
 bool
 cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
@@ -286,6 +311,10 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 
 /* ----- misses ----- */
 
+/*
+ * Lock the table against DDL before loading.  Returns false if the table has
+ * changed since the key was made; the caller then begins again.
+ */
 bool
 cs_access_lock(CsAccess *access)
 {
@@ -295,6 +324,9 @@ cs_access_lock(CsAccess *access)
 	return locked && !access->binding->retired;
 }
 
+/*
+ * Read the table under the caller's snapshot.
+ */
 void
 cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
@@ -304,7 +336,10 @@ cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	answer->row = loaded.row;
 }
 
-/* False: a change is under way, and what is loaded now could not be kept. */
+/*
+ * Take a token that detects changes of the key from now on.  Returns false if
+ * a change is in progress, so that a row loaded now could not be kept.
+ */
 bool
 cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 {
@@ -323,8 +358,9 @@ cs_access_token(const CsAccess *access, uint64 hash, CsToken *token)
 }
 
 /*
- * F must be newer than the token.  The caller's own snapshot may be older, and
- * a row loaded under it could be outdated already.
+ * Take the snapshot F, registered.  It must be newer than the token.  The
+ * caller's own snapshot may be older, and a row loaded under it could be
+ * outdated already.
  */
 Snapshot
 cs_access_fresh_snapshot(const CsAccess *access)
@@ -332,7 +368,7 @@ cs_access_fresh_snapshot(const CsAccess *access)
 	return RegisterSnapshot(GetLatestSnapshot());
 }
 
-/* Does the caller's snapshot show the row that was loaded under F? */
+/* Whether the caller's snapshot shows the row that was loaded under F. */
 bool
 cs_access_shows(const CsAccess *access, TransactionId xmin)
 {
@@ -346,7 +382,10 @@ typedef struct FillCheck
 	Snapshot	fresh;
 } FillCheck;
 
-/* Under the partition lock. */
+/*
+ * Whether the key is unchanged since the token was taken.  Called under the
+ * partition lock.
+ */
 static bool
 token_stands(void *arg)
 {
@@ -354,7 +393,7 @@ token_stands(void *arg)
 	const CsToken *token = check->token;
 	uint64		prepared_xid = Max(cs_stripe_prepared_xid(token->stripe), cs_slot_prepared_xid(token->slot));
 
-	/* a slot that is young no longer is in another epoch */
+	/* the slot's young state ends only with its epoch */
 	pg_read_barrier();
 	return
 		cs_stripe_read(token->stripe) == token->stripe_word &&
@@ -362,7 +401,7 @@ token_stands(void *arg)
 		cs_snapshot_may_fill(check->fresh, prepared_xid);
 }
 
-/* Is there, or may there be, a change of our own in what was loaded? */
+/* Whether the loaded row may contain changes of this transaction. */
 static bool
 may_be_own(const CsBinding *binding, const TransactionId *xmin)
 {
@@ -372,13 +411,17 @@ may_be_own(const CsBinding *binding, const TransactionId *xmin)
 		return true;
 
 	/*
-	 * a loader function may have read what we have changed, or what only we
-	 * have
+	 * a loader function may have read changes of this transaction, or a
+	 * temporary table
 	 */
 	return xmin == NULL && binding->options.loader != NULL &&
 		(TransactionIdIsValid(GetTopTransactionIdIfAny()) || cs_loader_read_temporary());
 }
 
+/*
+ * Reason why a row loaded now would not be kept, and the transaction to wait
+ * for.
+ */
 CsFillWait
 cs_access_wait(const CsAccess *access, const CsRowKey *rowkey, Snapshot fresh,
 			   TransactionId *xid)
@@ -399,7 +442,7 @@ cs_access_wait(const CsAccess *access, const CsRowKey *rowkey, Snapshot fresh,
 	return CS_WAIT_NONE;
 }
 
-/* If it is for its being young that it was refused, it need not be next time. */
+/* If the fill was refused because the slot is young, try to end that state. */
 static void
 settle_slot(const CsBinding *binding, Snapshot fresh)
 {
@@ -416,9 +459,10 @@ settle_slot(const CsBinding *binding, Snapshot fresh)
 }
 
 /*
- * Keep what was loaded under 'fresh'.  Without xmin (an absence, or the result
- * of a loader function) the entry carries what 'fresh' saw.  The row is replaced
- * by the flat one that is kept, so that nobody has to flatten it again.
+ * Keep what was loaded under 'fresh'.  Without xmin (for an absence, or the
+ * result of a loader function) the entry records what 'fresh' saw.  *row is
+ * replaced by the flattened copy that is kept, so that it is not flattened
+ * again.
  */
 CsFill
 cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
@@ -469,6 +513,10 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
 }
 
+/*
+ * Whether the row is small enough to be kept.  *size is set to the size that
+ * it would take.
+ */
 bool
 cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row,
 			   Size *size)
@@ -481,6 +529,9 @@ cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader
 		(limit == 0 || *size + rowkey->key.len <= (Size) limit);
 }
 
+/*
+ * Count the result of a fill.
+ */
 void
 cs_access_count_fill(const CsBinding *binding, CsFill fill)
 {
@@ -492,6 +543,9 @@ cs_access_count_fill(const CsBinding *binding, CsFill fill)
 		cs_counters_add(binding->slot, CS_COUNT_NO_ROOM, 1);
 }
 
+/*
+ * After a miss: load the row, and keep it if 'fill'.
+ */
 void
 cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *answer)
 {
@@ -535,13 +589,16 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 
 #define MAX_WAITS	3
 
+/*
+ * Cleanup callback of load_and_land().
+ */
 static void
 land(int code, Datum arg)
 {
 	cs_flight_land(true);
 }
 
-/* The leader of a flight: it lands however the load ends. */
+/* Load as the leader of a flight.  The flight ends even if the load throws. */
 static void
 load_and_land(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
@@ -555,16 +612,19 @@ load_and_land(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 }
 
 /*
- * For miss(): load the row, unless another session is loading this key already.
- * Then wait for it, and look again.  A session that leads gives its gate back
- * however it ends, so those that wait go on by themselves.
+ * For miss(): load the row, unless another session is already loading this
+ * key.  In that case wait for that session, and look up the row again.  A
+ * session that leads a flight ends it in any case, so sessions waiting for it
+ * do not hang.
  */
 void
 cs_access_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
 	CsFlight	flight = CS_FLIGHT_ALONE;
 
-	/* a load that was waited for may have failed, or not been kept */
+	/*
+	 * the load that was waited for may have failed, or its row not been kept
+	 */
 	for (int i = 0; i < MAX_WAITS; i++)
 	{
 		flight = cs_flight_start(rowkey->key.hash);
@@ -584,8 +644,11 @@ cs_access_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 		cs_access_load(access, rowkey, true, answer);
 }
 
-/* ----- a read ----- */
+/* ----- reading ----- */
 
+/*
+ * Count a read by its reason.
+ */
 void
 cs_access_count(const CsBinding *binding, CsReason reason)
 {
@@ -600,6 +663,9 @@ cs_access_count(const CsBinding *binding, CsReason reason)
 	cs_counters_add(binding->slot, what, 1);
 }
 
+/*
+ * Read a row: cache, then the strategy's miss() or the table.
+ */
 static bool
 read_under_snapshot(CsAccess *access, const CsStrategy *strategy, const CsRowKey *rowkey,
 					CsAnswer *answer)
@@ -619,9 +685,10 @@ read_under_snapshot(CsAccess *access, const CsStrategy *strategy, const CsRowKey
 }
 
 /*
- * Read a row: the table as access->snapshot has it, whatever the strategy shows
- * beyond that.  Returns false if the table has changed since the key was made; the
- * caller then begins again.  Throws if cache.bindings names an unknown strategy.
+ * Read a row as of access->snapshot, without what the strategy adds to the
+ * table.  Returns false if the table has changed since the key was made; the
+ * caller then begins again.  Throws if cache.bindings names an unknown
+ * strategy.
  */
 bool
 cs_access_read_snapshot(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
@@ -630,7 +697,7 @@ cs_access_read_snapshot(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answ
 }
 
 /*
- * Read a row the way the binding's strategy does.  Otherwise as
+ * Read a row as the binding's strategy does.  Otherwise like
  * cs_access_read_snapshot().
  */
 bool

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * strategy.c
- *		Which strategies there are, and which of them a binding has.
+ *		The list of strategies, and the strategy of a binding.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +15,9 @@
 static const CsStrategy *const none[] = {NULL};
 static const CsStrategy *const *strategies = none;
 
+/*
+ * Strategy with this name, or NULL.
+ */
 const CsStrategy *
 cs_strategy_find(const char *name)
 {
@@ -24,6 +27,9 @@ cs_strategy_find(const char *name)
 	return NULL;
 }
 
+/*
+ * Names of all strategies, in the current memory context.
+ */
 char *
 cs_strategy_names(void)
 {
@@ -35,7 +41,7 @@ cs_strategy_names(void)
 	return buf.data;
 }
 
-/* For every binding that is made, before anyone sees it. */
+/* Set the strategy of a new binding, before it is returned to any caller. */
 static void
 set_strategy(CsBinding *binding)
 {
@@ -44,6 +50,9 @@ set_strategy(CsBinding *binding)
 		binding->strategy->needs(binding, &binding->needs);
 }
 
+/*
+ * Set the list of strategies, whose last element is NULL.
+ */
 void
 cs_strategy_init(const CsStrategy *const *list)
 {
@@ -51,6 +60,9 @@ cs_strategy_init(const CsStrategy *const *list)
 	cs_binding_made_hook = set_strategy;
 }
 
+/*
+ * The binding's strategy.  Throws if cache.bindings names an unknown one.
+ */
 const CsStrategy *
 cs_strategy_of(const CsBinding *binding)
 {
@@ -62,6 +74,9 @@ cs_strategy_of(const CsBinding *binding)
 	return binding->strategy;
 }
 
+/*
+ * The binding of a table, with its strategy.  Throws if there is none.
+ */
 CsBinding *
 cs_strategy_require(Oid relid)
 {
@@ -73,7 +88,10 @@ cs_strategy_require(Oid relid)
 
 /* ----- changes ----- */
 
-/* What the key held is no longer true, and what it holds now is not kept. */
+/*
+ * The key's cached row is invalid, and the new one is not kept.  Shared by
+ * several strategies.
+ */
 void
 cs_strategy_invalidate(const CsBinding *binding, const CsChange *change)
 {

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * trigger.c
- *		The trigger functions: what was changed goes to the strategy of every
- *		cached table that holds the row.
+ *		The trigger functions. They pass each change to the strategy of every
+ *		cached table that contains the row.
  *
  * A partition's rows belong to each table above it that is attached.
  *
- * Without the library preloaded there is no cache in this server that could
- * become wrong, so the triggers then do nothing.
+ * If the library is not preloaded there is no cache in this server that could
+ * become outdated, so the triggers do nothing.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +30,10 @@ PG_FUNCTION_INFO_V1(cs_row_changed);
 PG_FUNCTION_INFO_V1(cs_rows_changed);
 PG_FUNCTION_INFO_V1(cs_table_changed);
 
+/*
+ * The call's trigger data.  Throws if the function was not called as a
+ * trigger.
+ */
 TriggerData *
 cs_trigger_data(FunctionCallInfo fcinfo, const char *name)
 {
@@ -40,6 +44,9 @@ cs_trigger_data(FunctionCallInfo fcinfo, const char *name)
 	return (TriggerData *) fcinfo->context;
 }
 
+/*
+ * Make the key of a row for the target's binding.
+ */
 static void
 make_key(const CsTarget *target, TupleTableSlot *slot, CsRowKey *rowkey)
 {
@@ -57,6 +64,9 @@ make_key(const CsTarget *target, TupleTableSlot *slot, CsRowKey *rowkey)
 	cs_key_make(binding, rowkey);
 }
 
+/*
+ * Pass a change to the strategy of one cached table.
+ */
 static void
 report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 	   const Bitmapset *updated, bool superseded)
@@ -72,7 +82,7 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 		.superseded = superseded
 	};
 
-	/* cancels of deferred writes are needed for each key all the same */
+	/* if writes are deferred each key has to be cancelled even so */
 	if (cs_xact_is_whole(binding->slot) && !cs_binding_defers(binding))
 		return;
 	if (old != NULL)
@@ -85,14 +95,14 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 		make_key(target, new, &newkey);
 		change.new = &newkey;
 	}
-	/* never stand in the way of a write because of an unknown strategy */
+	/* an unknown strategy must not prevent a write */
 	if (binding->strategy != NULL)
 		binding->strategy->changed(binding, &change);
 	else
 		cs_strategy_invalidate(binding, &change);
 }
 
-/* Has this transaction changed the row again since? */
+/* Whether this transaction has changed the row again. */
 static bool
 is_superseded(TupleTableSlot *slot)
 {
@@ -109,6 +119,9 @@ is_superseded(TupleTableSlot *slot)
 	return result;
 }
 
+/*
+ * cache.row_changed: trigger after a change of a row.
+ */
 Datum
 cs_row_changed(PG_FUNCTION_ARGS)
 {
@@ -142,7 +155,10 @@ cs_row_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* A statement that has found no row may have been the first of its transaction. */
+/*
+ * Note the change for cache.track().  A statement that has changed no row may
+ * have no transaction id.
+ */
 static void
 note_change(const TriggerData *trigdata)
 {
@@ -150,7 +166,7 @@ note_change(const TriggerData *trigdata)
 		cs_track_note(trigdata->tg_relation);
 }
 
-/* Every row of a transition table, as old or as new. */
+/* Report every row of a transition table, as old or as new row. */
 static void
 report_table(Tuplestorestate *rows, Relation rel, bool is_old,
 			 const CsTarget *targets, int n)
@@ -178,6 +194,9 @@ report_table(Tuplestorestate *rows, Relation rel, bool is_old,
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * cache.rows_changed: trigger after a statement, with transition tables.
+ */
 Datum
 cs_rows_changed(PG_FUNCTION_ARGS)
 {
@@ -200,6 +219,9 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/*
+ * cache.table_changed: trigger after a statement that only has to be noted.
+ */
 Datum
 cs_table_changed(PG_FUNCTION_ARGS)
 {

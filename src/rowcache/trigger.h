@@ -10,7 +10,6 @@
 
 #include "commands/trigger.h"
 
-/* The call's trigger data; an error if the function was called otherwise. */
 extern TriggerData *cs_trigger_data(FunctionCallInfo fcinfo, const char *name);
 
 #endif							/* CS_TRIGGER_H */

@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * put.c
- *		Putting a record where it belongs: in place of its predecessor if that
- *		is as large, linked or not, else at the head of a log where room has been
- *		made.
+ *		Putting a record into the store: in place of its predecessor if that is
+ *		as large, in the place of an unlinked record of the same size, or at
+ *		the head of a log where room has been made.
  *
- * All that can fail comes before the entry is linked.  Nothing here allocates or
- * throws.
+ * Everything that can fail is done before the entry is linked.  Nothing here
+ * allocates or throws.
  *
- * An owner's bytes are counted over all partitions.  When it is at its quota
- * and the key's own partition does not yield enough, other partitions are asked,
- * each under its own lock, one after the other.  Staged entries do not count, as
- * they are about to go; so to replace an owner's entries in a transaction costs
- * no others.
+ * An owner's bytes are counted over all partitions.  If an owner is at its
+ * quota and the key's own partition does not free enough, other partitions are
+ * searched, each under its own lock, one after the other.  Staged entries do
+ * not count against the quota, because they are about to be removed; so
+ * replacing an owner's entries in a transaction does not evict others.
  *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
@@ -25,15 +25,18 @@
 #include "store/clock.h"
 #include "store/put.h"
 
-/* Other partitions that cs_put_ask_some() asks. */
+/* Other partitions that cs_put_ask_some() searches. */
 #define CS_QUOTA_PARTITIONS		4
 
 /*
- * Entries that cs_put_ask_all() leaves because they were read.  To find one of a
- * small owner takes long in a large store, so there cannot be many of these.
+ * Entries that cs_put_ask_all() spares because they were read.  Finding the
+ * entries of a small owner takes long in a large store, so this must be small.
  */
 #define CS_QUOTA_CHANCES		16
 
+/*
+ * Prepare a put.  Returns false if the record is too large for the store.
+ */
 bool
 cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
 			   const char *value, Size len, Size quota)
@@ -58,6 +61,10 @@ cs_put_prepare(CsNew *new, const CsKey *key, const CsMeta *meta,
 	return new->size <= cs_store.max_record;
 }
 
+/*
+ * Find the entry that the new one would replace.  The caller holds the key's
+ * partition lock exclusively, in a critical section.
+ */
 void
 cs_put_find(const CsNew *new, CsOld *old)
 {
@@ -75,6 +82,9 @@ cs_put_find(const CsNew *new, CsOld *old)
 	}
 }
 
+/*
+ * Write the record to a position of the value area.
+ */
 static void
 write_record(const CsNew *new, Size pos)
 {
@@ -95,8 +105,8 @@ write_record(const CsNew *new, Size pos)
 }
 
 /*
- * The owner's bytes when its count is 'bytes' and the old record has been
- * replaced.  The two counters are not read at one moment.
+ * The owner's bytes when its counter is 'bytes' and the old record has been
+ * replaced.  The two counters are not read at the same moment.
  */
 static int64
 bytes_after(const CsNew *new, uint64 bytes, Size oldsize)
@@ -107,7 +117,7 @@ bytes_after(const CsNew *new, uint64 bytes, Size oldsize)
 		(int64) pg_atomic_read_u64(&owner->staged_bytes);
 }
 
-/* How many bytes the owner would be above its quota. */
+/* Number of bytes by which the owner would exceed its quota. */
 static Size
 quota_excess(const CsNew *new, Size oldsize)
 {
@@ -121,8 +131,9 @@ quota_excess(const CsNew *new, Size oldsize)
 }
 
 /*
- * Count the new record in place of the old.  Other partitions charge the same
- * owner, so within a quota only if the count did not move.
+ * Count the new record in place of the old one.  Returns false if the owner
+ * would exceed its quota.  Backends in other partitions charge the same owner,
+ * so this is a compare-and-exchange loop.
  */
 static bool
 charge_owner(const CsNew *new, Size oldsize)
@@ -140,9 +151,10 @@ charge_owner(const CsNew *new, Size oldsize)
 }
 
 /*
- * In place, which costs no log space: the same size, or a dirty entry that
- * shrinks.  Clean ones are better off with a new place, for what they leave here
- * is of no use before the tail gets there.
+ * Whether to write in place, which needs no log space: the size is the same,
+ * or a dirty entry shrinks.  A clean entry that shrinks is appended instead,
+ * because the space that it would leave could not be used before the tail
+ * reaches it.
  */
 static bool
 fits_in_place(const CsNew *new, const CsOld *old)
@@ -150,6 +162,9 @@ fits_in_place(const CsNew *new, const CsOld *old)
 	return old->size == new->size || (old->dirty && old->size > new->size);
 }
 
+/*
+ * Write the record in place of the old one, and turn the rest into a filler.
+ */
 static void
 overwrite(const CsNew *new, CsOld *old)
 {
@@ -166,7 +181,10 @@ overwrite(const CsNew *new, CsOld *old)
 	cs_bucket_end(old->slot.bucket);
 }
 
-/* There is room, and the owner has been charged. */
+/*
+ * Append the record and link it.  Room has been made and the owner has been
+ * charged.
+ */
 static void
 append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 {
@@ -184,8 +202,9 @@ append_and_link(const CsNew *new, CsOld *old, CsLogId logid)
 }
 
 /*
- * The place of an unlinked record is dead space that nobody uses before the tail
- * has passed it.  Whoever copied from it will find that the bucket has changed.
+ * Use the place of an unlinked record.  It is dead space that is not reused
+ * before the tail has passed it.  A reader that copied from it finds that the
+ * bucket has changed.
  */
 static bool
 use_vacated(const CsNew *new, CsOld *old)
@@ -211,8 +230,8 @@ use_vacated(const CsNew *new, CsOld *old)
 }
 
 /*
- * Room in the log where the entry belongs; for a dirty one, in the other log if
- * need be.
+ * Make room in the log where the entry belongs; for a dirty entry, in the
+ * other log if necessary.
  */
 static bool
 make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
@@ -231,7 +250,9 @@ make_room(const CsNew *new, const CsOld *old, CsLogId *logid)
 		cs_valuelog_make_room(part, *logid, new->size, &new->claim);
 }
 
-/* A short walk through the key's own partition. */
+/*
+ * Evict entries of the owner in a short walk through the key's own partition.
+ */
 static void
 evict_here(const CsNew *new, Size excess)
 {
@@ -245,6 +266,9 @@ evict_here(const CsNew *new, Size excess)
 	cs_valuelog_walk(new->place.part, &walk);
 }
 
+/*
+ * Try to put the record.  See cs_put().
+ */
 static CsPut
 put(CsNew *new, CsOld *old)
 {
@@ -271,7 +295,7 @@ put(CsNew *new, CsOld *old)
 	if (!make_room(new, old, &logid))
 		return CS_PUT_NO_ROOM;
 
-	/* the old entry may have moved or gone meanwhile */
+	/* the old entry may have moved or been evicted meanwhile */
 	cs_put_find(new, old);
 	if (!old->present && !cs_index_make_slot(&new->place, &new->claim, &old->slot))
 		return CS_PUT_NO_ROOM;
@@ -282,8 +306,11 @@ put(CsNew *new, CsOld *old)
 }
 
 /*
- * After all checks.  When it fails, an entry that was to be replaced stays; it
- * was valid and remains so.
+ * Put the record; all checks have been made.  If this fails, an entry that was
+ * to be replaced stays, and remains valid.
+ *
+ * The caller holds the key's partition lock exclusively, in a critical
+ * section.
  */
 CsPut
 cs_put(CsNew *new, CsOld *old)
@@ -300,7 +327,7 @@ cs_put(CsNew *new, CsOld *old)
 	return result;
 }
 
-/* No other try will have more success. */
+/* Make cs_put_again() return false: no other attempt can succeed. */
 void
 cs_put_give_up(CsNew *new)
 {
@@ -308,6 +335,10 @@ cs_put_give_up(CsNew *new)
 	new->claim.protection = CS_PROTECT_NONE;
 }
 
+/*
+ * There was no room: whether to try again.  From one attempt to the next more
+ * is evicted, up to entries with the protection 'last'.
+ */
 bool
 cs_put_again(CsNew *new, CsProtection last)
 {
@@ -323,8 +354,9 @@ cs_put_again(CsNew *new, CsProtection last)
 }
 
 /*
- * Evict the owner's entries in a partition, as far as the quota wants and a bit
- * of the walk finds them.  True: it need not go on.
+ * Evict the owner's entries in a partition until the quota is met or the walk
+ * has gone through its part of the partition.  Returns true if the walk need
+ * not be continued.
  */
 static bool
 evict_in(int part, const CsNew *new, CsWalk *walk, bool begin)
@@ -343,6 +375,10 @@ evict_in(int part, const CsNew *new, CsWalk *walk, bool begin)
 	return done;
 }
 
+/*
+ * Evict entries of the owner from a few other partitions, because the quota
+ * was exceeded.  The caller holds no lock.
+ */
 void
 cs_put_ask_some(const CsNew *new)
 {
@@ -362,7 +398,11 @@ cs_put_ask_some(const CsNew *new)
 	}
 }
 
-/* The hand stays where something was found. */
+/*
+ * Evict entries of the owner from all partitions, until the new record fits or
+ * there is nothing left to evict.  The caller holds no lock.  The owner's hand
+ * stays at the partition where something was found.
+ */
 void
 cs_put_ask_all(const CsNew *new)
 {
@@ -376,7 +416,7 @@ cs_put_ask_all(const CsNew *new)
 		int			part = (int) (hand & (cs_store.npartitions - 1));
 		bool		begin = true;
 
-		/* what was left the first time round cannot be the second time */
+		/* entries spared in the first round are not spared in the second */
 		if (tries == cs_store.npartitions)
 			walk.chances = 0;
 		pg_atomic_write_u32(&owner->hand, hand);

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * staged.c
- *		Entries that nothing else backs: replaced at once, or staged by a
+ *		Entries that have no other copy: replaced at once, or staged by a
  *		transaction and settled at its end.
  *
- * To stage a change is to put a pending entry beside the valid one and to tag
- * both.  That needs room and may fail.  To settle it is to let one of the two
- * go, which needs none.  The valid one carries CS_ENTRY_STAGED while a change of
- * it is staged, its removal included, and nothing but a settlement, an eviction
- * or cs_store_unlink() touches it.  A pending entry has no meaning but to its
- * transaction, and to readers who ask whether that has committed.
+ * Staging a change puts a pending entry beside the valid one and tags both.
+ * That needs room and may fail.  Settling removes one of the two, which needs
+ * no room.  The valid entry has CS_ENTRY_STAGED while a change of it, or its
+ * removal, is staged; then it is changed only by a settlement, an eviction or
+ * cs_store_unlink().  A pending entry is meaningful only to its transaction,
+ * and to readers that ask whether the transaction has committed.
  *
  * Everything is done under the key's partition lock, in a critical section.
  *
@@ -25,10 +25,10 @@
 #include "store/put.h"
 #include "store/staged.h"
 
-/* What callers' flags may not say. */
+/* Flags that callers must not set. */
 #define CS_ENTRY_INTERNAL	(CS_ENTRY_DIRTY | CS_ENTRY_PENDING | CS_ENTRY_STAGED)
 
-/* How often an owner is brought below its quota for one entry. */
+/* Number of times that an owner is brought below its quota for one entry. */
 #define QUOTA_TRIES		3
 
 typedef struct Entry
@@ -45,6 +45,9 @@ typedef struct Pair
 	Entry		pending;
 } Pair;
 
+/*
+ * Find the valid or the pending entry of the key.
+ */
 static void
 find_entry(Pair *pair, const CsKey *key, CsWhich which, Entry *entry)
 {
@@ -53,6 +56,9 @@ find_entry(Pair *pair, const CsKey *key, CsWhich which, Entry *entry)
 		entry->rec = cs_slot_record(pair->place.part, &entry->slot);
 }
 
+/*
+ * Find both entries of the key.
+ */
 static void
 find_pair(Pair *pair, const CsKey *key)
 {
@@ -63,6 +69,10 @@ find_pair(Pair *pair, const CsKey *key)
 			pair->valid.rec->wxid == pair->pending.rec->wxid));
 }
 
+/*
+ * Take the key's partition lock, enter a critical section, and find both
+ * entries.
+ */
 static void
 lock_pair(Pair *pair, const CsKey *key)
 {
@@ -80,6 +90,9 @@ unlock_pair(const Pair *pair)
 	cs_lock_release(cs_partition_lock(pair->place.part), CS_RANK_PARTITION);
 }
 
+/*
+ * Whether a transaction has staged a change of the valid entry.
+ */
 static bool
 is_staged(const Entry *entry)
 {
@@ -93,8 +106,8 @@ is_dirty(const Entry *entry)
 }
 
 /*
- * Put what has been prepared, as often as there is hope; or 'once' says that it
- * is not to be.
+ * Put the prepared record: call 'once' until it succeeds, reports something
+ * else than CS_STAGE_FULL, or no further attempt can help.
  */
 static CsStage
 put_persistently(CsNew *new, CsStage (*once) (CsNew *new, void *arg), void *arg)
@@ -119,7 +132,7 @@ put_persistently(CsNew *new, CsStage (*once) (CsNew *new, void *arg), void *arg)
 	return result;
 }
 
-/* ----- at once ----- */
+/* ----- replacing at once ----- */
 
 typedef struct Replace
 {
@@ -130,7 +143,7 @@ typedef struct Replace
 	void	   *arg;
 } Replace;
 
-/* Its version, 0 if it is dead. */
+/* Version of an entry; 0 if there is none that counts. */
 static uint64
 version_of(const Entry *entry, const CsMeta *meta)
 {
@@ -145,6 +158,9 @@ version_of(const Entry *entry, const CsMeta *meta)
 	return version;
 }
 
+/*
+ * Whether the conditions of cs_store_replace() hold.
+ */
 static bool
 may_replace(const Pair *pair, const Replace *replace)
 {
@@ -156,6 +172,9 @@ may_replace(const Pair *pair, const Replace *replace)
 		(replace->check == NULL || replace->check(replace->arg));
 }
 
+/*
+ * One attempt of cs_store_replace().
+ */
 static CsStage
 replace_once(CsNew *new, void *arg)
 {
@@ -174,6 +193,9 @@ replace_once(CsNew *new, void *arg)
 	return result;
 }
 
+/*
+ * cs_store_replace() without a value.
+ */
 static CsStage
 remove_now(const CsKey *key, const Replace *replace)
 {
@@ -191,6 +213,18 @@ remove_now(const CsKey *key, const Replace *replace)
 	return result;
 }
 
+/*
+ * Put the value, or remove the entry (value NULL), at once.  The conditions
+ * are: the entry's version is 'expected' (0: there is no entry;
+ * CS_ANY_VERSION: any or none), no transaction has staged a change of the key,
+ * and check() returns true.  check() may be called more than once, under the
+ * partition lock in a critical section.
+ *
+ * An entry of another epoch than meta's, or an expired one, counts as none.
+ * meta.wxid is ignored; meta may be NULL when an entry with a version is
+ * removed.  Unless the result is CS_STAGE_DONE the entry is unchanged, or has
+ * been evicted.
+ */
 CsStage
 cs_store_replace(const CsKey *key, const CsMeta *meta, const char *value,
 				 Size len, Size quota, uint64 expected, CsCheck check, void *arg)
@@ -210,15 +244,18 @@ cs_store_replace(const CsKey *key, const CsMeta *meta, const char *value,
 	return put_persistently(&new, replace_once, &replace);
 }
 
-/* ----- by a transaction ----- */
+/* ----- staging by a transaction ----- */
 
 typedef struct Stage
 {
 	uint64		tag;
-	bool		tagged;			/* the valid entry, by this call */
+	bool		tagged;			/* this call has tagged the valid entry */
 } Stage;
 
-/* Has somebody else got hold of the key? */
+/*
+ * Whether another transaction has staged a change of the key, or the entry is
+ * dirty.
+ */
 static bool
 is_taken(const Pair *pair, uint64 tag)
 {
@@ -227,6 +264,9 @@ is_taken(const Pair *pair, uint64 tag)
 		(pair->pending.present && pair->pending.rec->wxid != tag);
 }
 
+/*
+ * Tag the valid entry, if there is one.
+ */
 static void
 tag_valid(const Pair *pair, Stage *stage)
 {
@@ -239,8 +279,8 @@ tag_valid(const Pair *pair, Stage *stage)
 }
 
 /*
- * The valid entry is tagged first, so that its bytes are not counted while the
- * owner's quota is looked at.
+ * One attempt of cs_store_stage().  The valid entry is tagged first, so that
+ * its bytes are not counted when the owner's quota is checked.
  */
 static CsStage
 stage_once(CsNew *new, void *arg)
@@ -262,6 +302,9 @@ stage_once(CsNew *new, void *arg)
 	return result;
 }
 
+/*
+ * cs_store_stage() without a value.
+ */
 static CsStage
 stage_removal(const CsKey *key, uint64 tag)
 {
@@ -281,7 +324,9 @@ stage_removal(const CsKey *key, uint64 tag)
 	return result;
 }
 
-/* Take the tag off again, unless it has been evicted meanwhile. */
+/*
+ * Remove the tag from the valid entry, unless it has been evicted meanwhile.
+ */
 static void
 untag_valid(const CsKey *key, uint64 tag)
 {
@@ -293,6 +338,16 @@ untag_valid(const CsKey *key, uint64 tag)
 	unlock_pair(&pair);
 }
 
+/*
+ * Put the value beside the valid entry and tag both.  With value NULL, remove
+ * a pending entry and tag the valid entry, if there is one; meta may be NULL
+ * then.  May be called again with the same tag.
+ *
+ * The quota is checked as if the valid entry had been removed.  A pending
+ * entry is not evicted to make room for clean entries of any owner.  Unless
+ * the result is CS_STAGE_DONE nothing is changed, except that other entries
+ * may have been evicted.
+ */
 CsStage
 cs_store_stage(const CsKey *key, uint64 tag, const CsMeta *meta,
 			   const char *value, Size len, Size quota)
@@ -317,6 +372,15 @@ cs_store_stage(const CsKey *key, uint64 tag, const CsMeta *meta,
 	return result;
 }
 
+/*
+ * End what was staged with this tag, if anything was.  On commit the tagged
+ * entry is removed, and the pending entry, if it is still there, becomes valid
+ * with wxid 0.  Otherwise the pending entry is removed, and the tag is taken
+ * off.
+ *
+ * Does not allocate or throw, so it can be called by COMMIT and ABORT
+ * callbacks.
+ */
 void
 cs_store_settle(const CsKey *key, uint64 tag, bool commit)
 {

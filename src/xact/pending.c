@@ -3,18 +3,19 @@
  * pending.c
  *		The pending list: what the current transaction has changed.
  *
- * Private to the backend and to the transaction.  Three parts:
+ * Private to the backend and to the transaction; no locking.  It has three
+ * parts:
  *
- *		tables	each table touched, with a flag for "all of it"
- *		keys	each key touched, as a hash: enough to mark and to unlink
- *		values	what a key will hold, for write_through: a stack per key, one
- *				element for each subtransaction that changed it
+ *	tables	each table changed, with a flag for "all of it"
+ *	keys	each key changed, as a hash: enough to mark and to unlink
+ *	values	new value of a key, for write_through: a stack for each key, with one element for each subtransaction that changed it
  *
- * A key without a value is only invalidated.  Keys are never taken back, not
- * even by ROLLBACK TO SAVEPOINT; values are.
+ * A key without a value is only invalidated.  Keys are never removed from the
+ * list, not even by ROLLBACK TO SAVEPOINT; values are.
  *
  * More than cache_strategies.bulk_threshold keys of a table become "all of
- * it".  Kept values are bounded too; beyond the bound keys lose their values.
+ * it".  The memory for values is limited too; beyond the limit keys lose their
+ * values.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +27,10 @@
 #include "guc.h"
 #include "xact/pending.h"
 
-/* Most transactions change a few keys, and each of them fills this with zeroes. */
+/*
+ * Initial size of the hash table, which is filled with zeroes.  Most
+ * transactions change few keys.
+ */
 #define INITIAL_KEYS	8
 
 #define SH_PREFIX		cs_keyset
@@ -41,6 +45,10 @@
 
 CsPending	cs_pending;
 
+/*
+ * Memory context of the list, created if necessary; it is deleted with the
+ * transaction.
+ */
 MemoryContext
 cs_pending_context(void)
 {
@@ -51,7 +59,10 @@ cs_pending_context(void)
 	return cs_pending.context;
 }
 
-/* The memory goes with the transaction. */
+/*
+ * Forget the list at the transaction's end.  The memory is freed with the
+ * transaction.
+ */
 void
 cs_pending_forget(void)
 {
@@ -60,6 +71,9 @@ cs_pending_forget(void)
 
 /* ----- tables ----- */
 
+/*
+ * The table's element.  If there is none it is created, or NULL is returned.
+ */
 CsPendingTable *
 cs_pending_table(int slot, bool create)
 {
@@ -77,6 +91,9 @@ cs_pending_table(int slot, bool create)
 	return table;
 }
 
+/*
+ * The table has been changed as a whole.
+ */
 void
 cs_pending_whole(int slot, bool ddl)
 {
@@ -86,6 +103,10 @@ cs_pending_whole(int slot, bool ddl)
 	table->ddl |= ddl;
 }
 
+/*
+ * Note a relation changed by DDL, to be resolved to cached tables at
+ * PRE_COMMIT.
+ */
 void
 cs_pending_add_ddl(Oid relation)
 {
@@ -108,6 +129,9 @@ cs_pending_add_ddl(Oid relation)
 
 /* ----- keys ----- */
 
+/*
+ * The key's element, or NULL.
+ */
 static CsPendingKey *
 find_key(int slot, uint64 hash)
 {
@@ -116,7 +140,10 @@ find_key(int slot, uint64 hash)
 	return cs_pending.keys == NULL ? NULL : cs_keyset_lookup(cs_pending.keys, name);
 }
 
-/* The key's element, or NULL if its table is pending as a whole. */
+/*
+ * The key's element, created if necessary; NULL if its table is pending as a
+ * whole.
+ */
 static CsPendingKey *
 enter_key(int slot, uint64 hash)
 {
@@ -135,7 +162,7 @@ enter_key(int slot, uint64 hash)
 	key->top = NULL;
 	key->version = 0;
 	memset(&key->vacated, 0, sizeof(CsVacated));
-	/* a table without a slot can only be marked key by key */
+	/* a table without a slot can only be marked by its keys */
 	if (++table->nkeys > cs_bulk_threshold && slot >= 0)
 	{
 		table->whole = true;
@@ -144,12 +171,18 @@ enter_key(int slot, uint64 hash)
 	return key;
 }
 
+/*
+ * The key has been changed.
+ */
 void
 cs_pending_key(int slot, uint64 hash)
 {
 	(void) enter_key(slot, hash);
 }
 
+/*
+ * Whether this transaction has changed the key, or the table as a whole.
+ */
 bool
 cs_xact_has_key(int slot, uint64 hash)
 {
@@ -160,13 +193,16 @@ cs_xact_has_key(int slot, uint64 hash)
 
 /* ----- values ----- */
 
-/* Kept values may take this much of the backend's memory. */
+/* Memory limit for values. */
 static Size
 kept_limit(void)
 {
 	return Max((Size) cs_memory_mb * 1024 * 1024 / 8, 256 * 1024);
 }
 
+/*
+ * Free a value.
+ */
 static void
 clear_value(CsPendingValue *value)
 {
@@ -177,6 +213,9 @@ clear_value(CsPendingValue *value)
 	value->size = 0;
 }
 
+/*
+ * Copy a value into the list.
+ */
 static void
 set_value(CsPendingValue *value, const CsPublish *publish)
 {
@@ -191,7 +230,10 @@ set_value(CsPendingValue *value, const CsPublish *publish)
 								publish->keylen);
 }
 
-/* Values of two keys that share a hash cannot be told apart at commit. */
+/*
+ * Whether the value is of the same key.  Values of two keys with the same hash
+ * cannot be told apart at commit.
+ */
 static bool
 is_same_key(const CsPendingValue *value, const CsPublish *publish)
 {
@@ -200,6 +242,10 @@ is_same_key(const CsPendingValue *value, const CsPublish *publish)
 		 memcmp(value->publish.key, publish->key, publish->keylen) == 0);
 }
 
+/*
+ * The key has been changed, and has this value; without a value (publish NULL)
+ * it is only invalidated.
+ */
 void
 cs_pending_push(int slot, uint64 hash, const CsPublish *publish)
 {
@@ -228,6 +274,9 @@ cs_pending_push(int slot, uint64 hash, const CsPublish *publish)
 
 /* ----- subtransactions ----- */
 
+/*
+ * A subtransaction commits: drop the parent's value of the key.
+ */
 static void
 merge_value(CsSubxactItem *item, CsSubxactItem *older)
 {
@@ -235,6 +284,10 @@ merge_value(CsSubxactItem *item, CsSubxactItem *older)
 	pfree(older);
 }
 
+/*
+ * A subtransaction aborts: its value is removed, and the older one becomes
+ * current.
+ */
 static void
 discard_value(CsSubxactItem *item)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * pending.h
- *		The pending list: what the current transaction has changed.  Private
- *		to the txn layer.
+ *		The pending list: what the current transaction has changed. Private to
+ *		the files of this folder.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,42 +17,45 @@ typedef struct CsPendingName
 {
 	uint64		hash;
 	int32		slot;			/* -1: the table has none */
-	int32		unused;			/* hashed and compared as bytes */
+	int32		unused;			/* zero, because names are hashed and compared
+								 * as bytes */
 } CsPendingName;
 
-/* What a key holds as of some subtransaction. */
+/* Value of a key as of a subtransaction. */
 typedef struct CsPendingValue
 {
 	CsSubxactItem item;
 	CsPendingName name;
-	char	   *data;			/* value and key; NULL: only that it changed */
+	char	   *data;			/* value and key; NULL: the key is only
+								 * invalidated */
 	Size		size;			/* of data */
-	CsPublish	publish;		/* if data; points into it */
+	CsPublish	publish;		/* valid if data is set; points into it */
 } CsPendingValue;
 
 typedef struct CsPendingKey
 {
 	CsPendingName name;
-	CsPendingValue *top;		/* innermost; NULL: only that it changed */
-	uint64		version;		/* of its stripe after our mark */
-	CsVacated	vacated;		/* what was unlinked */
-	char		status;			/* of simplehash */
+	CsPendingValue *top;		/* of the innermost subtransaction; NULL: the
+								 * key is only invalidated */
+	uint64		version;		/* of its stripe after this transaction's mark */
+	CsVacated	vacated;		/* the place of the entry that was unlinked */
+	char		status;			/* for simplehash */
 } CsPendingKey;
 
 typedef struct CsPendingTable
 {
 	struct CsPendingTable *next;
 	int			slot;
-	bool		whole;			/* all of it; its keys are not listed */
-	bool		ddl;			/* leave it UNKNOWN */
+	bool		whole;			/* changed as a whole; its keys are not listed */
+	bool		ddl;			/* the slot's state becomes unknown */
 	bool		marked;
-	bool		modcount_marked;	/* its changes of any kind */
+	bool		modcount_marked;	/* marked for changes of any kind */
 	bool		dropped;		/* by this transaction */
 	bool		created;		/* by this transaction */
 	Oid			database;		/* if dropped or created */
 	Oid			relation;
 	int			nkeys;
-	uint64		epoch;			/* after our marks */
+	uint64		epoch;			/* after this transaction's marks */
 } CsPendingTable;
 
 #define SH_PREFIX		cs_keyset
@@ -68,7 +71,7 @@ typedef struct CsPending
 	cs_keyset_hash *keys;
 	CsPendingTable *tables;
 	CsSubxactStack values;
-	Size		kept;			/* bytes of values */
+	Size		kept;			/* bytes of all values */
 	Oid		   *ddl;
 	int			nddl;
 	int			maxddl;

@@ -1,28 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * protocol.c
- *		The commit protocol: marks before a change can be seen, takes them
- *		away after.
+ *		The commit protocol: marks are set before a change becomes visible and
+ *		removed afterwards.
  *
- *		PRE_COMMIT	mark every stripe and slot that was touched, THEN unlink
- *					the entries; remember versions and epochs
+ *	PRE_COMMIT	mark every stripe and slot that was changed, THEN unlink the entries; remember versions and epochs
+ *	COMMIT		publish what may still be published, THEN unmark
+ *	ABORT		unmark
+ *	PREPARE		set prepared_xid, THEN unmark
  *
- * "Slot" is both its words: changes of any kind for each table that was
- * touched, the other one for those that were touched as a whole.
+ * A slot has two words: one is marked for changes of any kind, for each table
+ * that was changed; the other for tables that were changed as a whole.
  *
- *		COMMIT		publish what is still allowed to be, THEN unmark
- *		ABORT		unmark
- *		PREPARE		set prepared_xid, THEN unmark
+ * The orders matter.  src/README.md gives the reasons, and for each of them
+ * there is a build without it that the tests have to detect.
  *
- * The orders matter; src/README.md says why, and there is a build without
- * each of them that the tests have to tell from this one.
+ * Everything that can fail is done at PRE_COMMIT, before the first mark is
+ * set, or with the marks recorded so that ABORT can remove them.  The COMMIT
+ * callback does not allocate, throw or read catalogs.
  *
- * Everything that can fail happens at PRE_COMMIT, before the first mark or
- * with the marks on record for ABORT to take back.  The COMMIT callback does
- * not allocate, throw or look at catalogues.
- *
- * Other extensions' PRE_COMMIT callbacks may run SQL after ours: what arrives
- * after our marks is marked at once ("late").
+ * PRE_COMMIT callbacks of other extensions may run SQL after ours.  A change
+ * made after our marks were set is marked at once ("late").
  *
  *-------------------------------------------------------------------------
  */
@@ -51,7 +49,7 @@ typedef enum Phase
 	PHASE_PREPARED				/* PRE_PREPARE is done */
 } Phase;
 
-/* Late keys beyond this many mark their whole table. */
+/* Beyond this number of late keys their whole table is marked. */
 #define MAX_LATE	1024
 
 CsResolveHook cs_xact_resolve_hook = NULL;
@@ -63,10 +61,13 @@ static CsEndHook end_hooks[8];
 static int	n_end_hooks = 0;
 static Phase phase = PHASE_OPEN;
 static bool used = false;
-static uint64 top_xid;			/* known from PRE_COMMIT on; 0: none */
+static uint64 top_xid;			/* set at PRE_COMMIT; 0: none */
 
 /* ----- marks ----- */
 
+/*
+ * Mark the table as changed as a whole.
+ */
 static void
 mark_table(CsPendingTable *table)
 {
@@ -78,9 +79,10 @@ mark_table(CsPendingTable *table)
 }
 
 /*
- * One mark is enough for all that the transaction does, but it may be older
- * than the xid.  Whoever finds the mark, or that it has come and gone, is to
- * find the xid too.
+ * Mark the table for changes of any kind.  One mark is enough for all changes
+ * of the transaction, but it may be set before the transaction has an xid.  A
+ * backend that finds the mark, or finds that it was set and removed, must find
+ * the xid too.
  */
 static void
 mark_modcount(CsPendingTable *table)
@@ -93,6 +95,9 @@ mark_modcount(CsPendingTable *table)
 	table->modcount_marked = true;
 }
 
+/*
+ * Unlink the entries of all changed keys.
+ */
 static void
 unlink_keys(void)
 {
@@ -115,7 +120,10 @@ unlink_keys(void)
 
 /* ----- PRE_COMMIT ----- */
 
-/* What was touched is now known for good: versions and epochs to publish under. */
+/*
+ * Remember the versions and epochs to publish under.  The set of changes is
+ * now complete.
+ */
 static void
 remember(void)
 {
@@ -137,17 +145,20 @@ remember(void)
 	}
 }
 
+/*
+ * Everything done at PRE_COMMIT.
+ */
 static void
 mark_all(void)
 {
 	FullTransactionId xid;
 
-	/* have the invalidations of the last command reach cs_xact_ddl() */
+	/* deliver the invalidations of the last command to cs_xact_ddl() */
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		CommandCounterIncrement();
 	if (cs_pending.context == NULL)
 		return;
-	/* looking at catalogues may bring in more invalidations */
+	/* reading catalogs may deliver more invalidations */
 	for (int done = 0; done < cs_pending.nddl;)
 	{
 		int			n = cs_pending.nddl;
@@ -173,7 +184,7 @@ mark_all(void)
 	CS_TEST_POINT("after_pre_commit");
 }
 
-/* ----- COMMIT: must not throw, allocate or read catalogues ----- */
+/* ----- COMMIT: must not throw, allocate or read catalogs ----- */
 
 typedef struct PublishCheck
 {
@@ -181,7 +192,10 @@ typedef struct PublishCheck
 	uint64		version;
 } PublishCheck;
 
-/* Nobody has changed a key of this stripe since our mark. */
+/*
+ * Whether no other transaction has changed a key of this stripe since our
+ * mark.
+ */
 static bool
 is_newest(void *arg)
 {
@@ -190,6 +204,10 @@ is_newest(void *arg)
 	return cs_stripe_version(cs_stripe_read(check->stripe)) == check->version;
 }
 
+/*
+ * Publish the new value of a key, unless another transaction has changed it
+ * since.
+ */
 static void
 publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 {
@@ -215,6 +233,9 @@ publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED, 1);
 }
 
+/*
+ * Publish all values.
+ */
 static void
 publish_all(void)
 {
@@ -234,7 +255,10 @@ publish_all(void)
 	}
 }
 
-/* What waits for the writers of a key waits for those of its table as a whole, too. */
+/*
+ * Remove all marks.  A backend that waits for the writers of a key also waits
+ * for those of its table as a whole, so it must be woken for these too.
+ */
 static void
 unmark_all(void)
 {
@@ -256,6 +280,9 @@ unmark_all(void)
 		cs_stripe_wake_all();
 }
 
+/*
+ * Record this transaction's xid in everything it has marked.
+ */
 static void
 set_prepared_xids(void)
 {
@@ -271,9 +298,10 @@ set_prepared_xids(void)
 }
 
 /*
- * Tables that are not cached any more: dropped or detached by a transaction that
- * has committed, or created by one that has not.  It holds a lock that keeps
- * writers away, so nobody marks them.
+ * Release the slots of tables that are no longer cached: dropped or detached
+ * by a transaction that has committed, or created by one that has aborted.
+ * The transaction holds a lock that excludes writers, so no other backend
+ * marks these tables.
  */
 static void
 release_slots(bool committed)
@@ -286,6 +314,9 @@ release_slots(bool committed)
 	}
 }
 
+/*
+ * Everything done at COMMIT.
+ */
 static void
 commit(void)
 {
@@ -297,7 +328,9 @@ commit(void)
 	CS_TEST_POINT("commit_end");
 }
 
-/* The other end: someone else will make the changes visible. */
+/*
+ * Everything done at PREPARE.  Another backend will make the changes visible.
+ */
 static void
 prepare(void)
 {
@@ -316,6 +349,9 @@ prepare(void)
 				participants[i_]->function(); \
 	} while (0)
 
+/*
+ * Return to the state between transactions.
+ */
 static void
 reset(bool committed)
 {
@@ -361,7 +397,10 @@ xact_callback(XactEvent event, void *arg)
 			CALL_PARTICIPANTS(aborted);
 			if (cs_pending.context != NULL)
 			{
-				/* an error after the transaction was prepared aborts nothing */
+				/*
+				 * an error after the transaction was prepared does not abort
+				 * it
+				 */
 				if (phase == PHASE_PREPARED)
 					set_prepared_xids();
 				unmark_all();
@@ -372,7 +411,7 @@ xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
-			break;				/* workers change nothing */
+			break;				/* parallel workers change nothing */
 	}
 }
 
@@ -397,6 +436,10 @@ cs_xact_init(void)
 	RegisterSubXactCallback(subxact_callback, NULL);
 }
 
+/*
+ * Add a participant, whose functions are called at the end of each
+ * transaction.  To be called while the library is loaded.
+ */
 void
 cs_xact_join(const CsParticipant *participant)
 {
@@ -413,14 +456,20 @@ cs_xact_at_end(CsEndHook hook)
 	end_hooks[n_end_hooks++] = hook;
 }
 
-/* ----- what the table layer calls ----- */
+/* ----- interface for the callers ----- */
 
+/*
+ * Call the end hooks even if nothing was changed
+ */
 void
 cs_xact_note_use(void)
 {
 	used = true;
 }
 
+/*
+ * mark_modcount() after PRE_COMMIT.
+ */
 static void
 mark_modcount_late(int slot)
 {
@@ -429,8 +478,9 @@ mark_modcount_late(int slot)
 }
 
 /*
- * After our marks: mark and unlink at once.  A stripe of ours gets a newer
- * version, which also keeps us from publishing there.
+ * A key is changed after our marks were set: mark and unlink it at once.  A
+ * stripe that is already marked gets a newer version, which also prevents this
+ * transaction from publishing there.
  */
 static void
 touch_late(int slot, uint64 hash)
@@ -456,6 +506,9 @@ touch_late(int slot, uint64 hash)
 		cs_store_unlink(slot, hash);
 }
 
+/*
+ * Note that a key has changed; contents noted before remain valid.
+ */
 void
 cs_xact_touch_only(int slot, uint64 hash)
 {
@@ -466,21 +519,33 @@ cs_xact_touch_only(int slot, uint64 hash)
 		touch_late(slot, hash);
 }
 
+/*
+ * Note that a key has changed, and its new contents.  ROLLBACK TO SAVEPOINT
+ * undoes the contents, but not the fact that the key changed: removing too
+ * much is safe.
+ */
 void
 cs_xact_publish(int slot, uint64 hash, const CsPublish *publish)
 {
 	cs_xact_touch_only(slot, hash);
-	/* that there is no value need not be said before there has been one */
+	/* the absence of a value need not be recorded before there has been one */
 	if (phase == PHASE_OPEN && (publish != NULL || !cs_subxact_is_empty(&cs_pending.values)))
 		cs_pending_push(slot, hash, publish);
 }
 
+/*
+ * Note that a key has changed, and that its contents are not known.
+ */
 void
 cs_xact_touch(int slot, uint64 hash)
 {
 	cs_xact_publish(slot, hash, NULL);
 }
 
+/*
+ * Note that any key may have changed; 'ddl': the triggers must be examined
+ * again
+ */
 void
 cs_xact_touch_table(int slot, bool ddl)
 {
@@ -492,6 +557,9 @@ cs_xact_touch_table(int slot, bool ddl)
 	mark_modcount_late(slot);
 }
 
+/*
+ * Note only that the table has changed; its keys are noted separately.
+ */
 void
 cs_xact_note_table(int slot)
 {
@@ -502,6 +570,9 @@ cs_xact_note_table(int slot)
 		mark_modcount_late(slot);
 }
 
+/*
+ * The table is no longer cached when this transaction commits.
+ */
 void
 cs_xact_drop_table(int slot, Oid database, Oid relation)
 {
@@ -514,6 +585,9 @@ cs_xact_drop_table(int slot, Oid database, Oid relation)
 	table->relation = relation;
 }
 
+/*
+ * The table does not exist unless this transaction commits.
+ */
 void
 cs_xact_create_table(int slot, Oid database, Oid relation)
 {
@@ -525,8 +599,8 @@ cs_xact_create_table(int slot, Oid database, Oid relation)
 }
 
 /*
- * Late DDL cannot be resolved to a slot here, in an invalidation callback:
- * every cached table of the database is marked.
+ * DDL after our marks were set.  It cannot be resolved to a slot here, in an
+ * invalidation callback, so every cached table of the database is marked.
  */
 static void
 ddl_late(void)
@@ -540,6 +614,9 @@ ddl_late(void)
 	pfree(slots);
 }
 
+/*
+ * Note DDL on a relation, cached or not; called from invalidation callbacks.
+ */
 void
 cs_xact_ddl(Oid relation)
 {
@@ -550,19 +627,28 @@ cs_xact_ddl(Oid relation)
 		ddl_late();
 }
 
+/*
+ * PRE_COMMIT has finished: further changes are marked at once
+ */
 bool
 cs_xact_is_late(void)
 {
 	return phase != PHASE_OPEN;
 }
 
+/*
+ * Whether this transaction has changed the table.
+ */
 bool
 cs_xact_has_table(int slot)
 {
 	return cs_pending_table(slot, false) != NULL;
 }
 
-/* Nothing that can still be said of single keys would matter. */
+/*
+ * Whether the table is pending as a whole, so that changes of single keys no
+ * longer matter.
+ */
 bool
 cs_xact_is_whole(int slot)
 {
