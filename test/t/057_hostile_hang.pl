@@ -59,7 +59,8 @@ $node->safe_psql('postgres', q(
 	RESET ROLE;
 ));
 
-# table(NAME, TRIGGER): a durable table with five rows, and a trigger that only a flush fires.
+# table(NAME, TRIGGER): a durable table with five rows, and a trigger that only a flush
+# fires.  The flush worker, which may be busy with tables that hang, has looked at it.
 sub table
 {
 	my ($name, $trigger, %options) = @_;
@@ -72,6 +73,8 @@ sub table
 		INSERT INTO $name SELECT generate_series(1, 5);
 		SELECT cache.attach('$name', 'write_back', merge => '{"n": "add"}', $more);
 	) . ($trigger ? "CREATE TRIGGER zz AFTER UPDATE ON $name FOR EACH ROW EXECUTE FUNCTION $trigger()" : ''));
+	$node->poll_query_until('postgres', "SELECT open FROM cache.flush_status WHERE relation = '$name'::regclass")
+	  or die "the flush worker does not look at $name";
 }
 
 sub poll { ok($node->poll_query_until('postgres', $_[0]), $_[1]) }
@@ -226,8 +229,9 @@ $node->safe_psql('other', q(
 	CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(100000); RETURN NEW; END';
 	SELECT cache.attach('t', 'write_back', merge => '{"n": "add"}', flush_interval => '100 ms');
 	CREATE TRIGGER zz AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION sleep();
-	UPDATE t SET n = 1;
 ));
+$node->poll_query_until('other', 'SELECT open FROM cache.flush_status') or die 'the flush worker does not look at the table';
+$node->safe_psql('other', 'UPDATE t SET n = 1');
 poll(q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_strategies flush of one table' AND datname = 'other')), 'in another database');
 is($node->psql('postgres', 'DROP DATABASE other'), 0, 'which can be dropped');
 
