@@ -8,6 +8,9 @@
  * is a session lock, so it does not depend on the transaction's state, and
  * interrupts are held there.
  *
+ * The launcher, which is connected to no database, is stopped by a session in the
+ * database postgres.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,6 +19,7 @@
 
 #ifdef CS_TEST_POINTS
 
+#include "catalog/pg_database.h"
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
@@ -82,7 +86,8 @@ cs_testpoint_reach(const char *name)
 		return;
 	key = (int32) DatumGetUInt32(hash_any((const unsigned char *) name,
 										  strlen(name)));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, CS_LOCK_BIGINT);
+	SET_LOCKTAG_ADVISORY(tag, OidIsValid(MyDatabaseId) ? MyDatabaseId : PostgresDbOid,
+						 (uint32) (key >> 32), (uint32) key, CS_LOCK_BIGINT);
 	(void) LockAcquire(&tag, ExclusiveLock, true, false);
 	LockRelease(&tag, ExclusiveLock, true);
 }

@@ -57,6 +57,7 @@
 #include "hooks.h"
 #include "store/queue.h"
 #include "store/slot.h"
+#include "testpoint.h"
 #include "writeback/quarantine.h"
 #include "writeback/state.h"
 #include "xact/snapshot.h"
@@ -181,8 +182,10 @@ register_worker(Oid database, const char *function, const char *kind, Datum arg)
 	snprintf(worker.bgw_type, BGW_MAXLEN, "cache_strategies %s", kind);
 	worker.bgw_main_arg = arg;
 	worker.bgw_notify_pid = MyProcPid;
+	CS_TEST_POINT("launcher_before_start");
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
 		handle = NULL;
+	CS_TEST_POINT("launcher_started");
 	MemoryContextSwitchTo(old);
 	return handle;
 }

@@ -565,7 +565,8 @@ foreach my $function ('pg_cancel_backend', 'pg_terminate_backend')
 
 my %points;
 
-foreach my $file (glob('src/*.c src/*/*.c test/module/*.c'))
+# no session passes those of the launcher
+foreach my $file (grep { !m{/bgworker/} } glob('src/*.c src/*/*.c test/module/*.c'))
 {
 	$points{ ($file =~ s/^src\///r) . " $_" } = 1 foreach slurp_file($file) =~ /\bCS_TEST_(?:POINT|DAWDLE)\("(\w+)"\)/g;
 }
