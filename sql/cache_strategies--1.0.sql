@@ -768,6 +768,13 @@ COMMENT ON FUNCTION cache.remember(anyelement, text, "any", text, "any", "any",
 	double precision, text[], regclass[], text) IS
 'the rows of a query, computed once and kept until a table that it reads changes';
 
+CREATE FUNCTION cache.explain_result(query text,
+	OUT eligible boolean, OUT kept boolean, OUT reason text, OUT hint text,
+	OUT watches regclass[], OUT settings text[], OUT ttl interval, OUT max_age interval)
+AS 'MODULE_PATHNAME', 'cs_explain_result' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.explain_result(text) IS
+'would the result of a plain statement be kept, as things are, and if not, why; and which tables it would watch';
+
 CREATE FUNCTION cache.forget(key text, space text DEFAULT NULL) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_forget_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.forget(text, text) IS

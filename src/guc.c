@@ -7,9 +7,11 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <limits.h>
 
 #include "utils/guc.h"
+#include "utils/plancache.h"
 
 #include "guc.h"
 
@@ -24,6 +26,9 @@ bool		cs_enabled = true;
 int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
 int			cs_worker_timeout = 10000;
+int			cs_results = CS_RESULTS_OFF;
+double		cs_results_min_cost = 100;
+int			cs_max_result_kb = 1024;
 #ifdef CS_TEST_POINTS
 char	   *cs_test_points = NULL;
 int			cs_test_delay = 0;
@@ -36,6 +41,45 @@ check_power_of_two(int *newval, void **extra, GucSource source)
 		return true;
 	GUC_check_errdetail("The value must be a power of two.");
 	return false;
+}
+
+/*
+ * Have plans made anew that were made with another value.
+ */
+static void
+assign_results(int newval, void *extra)
+{
+	if (newval != cs_results)
+		ResetPlanCache();
+}
+
+/*
+ * Parameters of results of plain SQL.
+ */
+static void
+define_results(void)
+{
+	static const struct config_enum_entry modes[] = {
+		{"off", CS_RESULTS_OFF, false},
+		{"declared", CS_RESULTS_DECLARED, false},
+		{"auto", CS_RESULTS_AUTO, false},
+		{NULL, 0, false}
+	};
+
+	DefineCustomEnumVariable("cache_strategies.results",
+							 "Which plain SELECTs have their results kept.",
+							 "\"declared\": those with a comment that says so; "
+							 "\"auto\": also all others that can be and cost enough.",
+							 &cs_results, CS_RESULTS_OFF, modes,
+							 PGC_USERSET, 0, NULL, assign_results, NULL);
+	DefineCustomRealVariable("cache_strategies.results_min_cost",
+							 "Estimated cost from which on the result of a SELECT that is not declared is kept.",
+							 NULL, &cs_results_min_cost, 100, 0, DBL_MAX,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.max_result",
+							"Largest result of a plain SELECT that is kept.",
+							NULL, &cs_max_result_kb, 1024, 1, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
 /*
@@ -81,6 +125,7 @@ void
 cs_guc_define(void)
 {
 	define_sizes();
+	define_results();
 	DefineCustomIntVariable("cache_strategies.max_tables_per_role",
 							"How many of cache_strategies.max_tables one role's tables and spaces can have.",
 							"-1 is half of them.  Superusers can have all.",

@@ -12,6 +12,13 @@
 #define CS_OWNER_BITS	20
 #define CS_MAX_OWNERS	(1 << CS_OWNER_BITS)
 
+typedef enum CsResults
+{
+	CS_RESULTS_OFF,
+	CS_RESULTS_DECLARED,
+	CS_RESULTS_AUTO
+}			CsResults;
+
 extern int	cs_memory_mb;		/* cache_strategies.memory, MB */
 extern int	cs_partitions;		/* 0 if chosen from memory */
 extern int	cs_typical_entry;	/* bytes of key and value */
@@ -23,6 +30,9 @@ extern bool cs_enabled;
 extern int	cs_bulk_threshold;
 extern int	cs_load_timeout;	/* milliseconds */
 extern int	cs_worker_timeout;	/* milliseconds */
+extern int	cs_results;			/* CsResults */
+extern double cs_results_min_cost;
+extern int	cs_max_result_kb;
 #ifdef CS_TEST_POINTS
 extern char *cs_test_points;
 extern int	cs_test_delay;		/* microseconds */

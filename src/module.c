@@ -17,6 +17,7 @@
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "kv/kv.h"
+#include "queryresult/plan_result.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
 #include "relation/track.h"
@@ -107,4 +108,5 @@ _PG_init(void)
 	cs_scan_init();
 	cs_plan_init();
 	cs_untyped_init();
+	cs_plan_result_init();
 }

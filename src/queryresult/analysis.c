@@ -234,8 +234,10 @@ note_view(CsAnalysis *analysis, Oid relid)
 }
 
 static void
-check_sample(const TableSampleClause *sample)
+check_sample(const CsAnalysis *analysis, const TableSampleClause *sample)
 {
+	if (analysis->plain)
+		cs_analysis_refuse(NULL, "It reads a sample of a table.");
 	if (sample->repeatable == NULL)
 		cs_analysis_refuse("Add REPEATABLE.",
 						   "TABLESAMPLE takes another sample each time.");
@@ -260,7 +262,7 @@ note_rte(CsAnalysis *analysis, const RangeTblEntry *rte)
 			else
 				cs_analysis_table(analysis, rte->relid, rte->inh);
 			if (rte->tablesample != NULL)
-				check_sample(rte->tablesample);
+				check_sample(analysis, rte->tablesample);
 			break;
 		case RTE_SUBQUERY:
 			if (OidIsValid(rte->relid))
@@ -273,12 +275,18 @@ note_rte(CsAnalysis *analysis, const RangeTblEntry *rte)
 				ListCell   *type;
 
 				foreach(type, function->funccoltypes)
+				{
 					cs_analysis_type(analysis, lfirst_oid(type), true);
+					analysis->timely |= cs_timely_type(lfirst_oid(type));
+				}
 			}
 			break;
 		case RTE_TABLEFUNC:
 			foreach(lc, rte->tablefunc->coltypes)
+			{
 				cs_analysis_type(analysis, lfirst_oid(lc), true);
+				analysis->timely |= cs_timely_type(lfirst_oid(lc));
+			}
 			break;
 		case RTE_NAMEDTUPLESTORE:
 			cs_analysis_refuse(NULL, "It reads the transition table %s.", rte->enrname);
@@ -363,10 +371,14 @@ note_constant(CsAnalysis *analysis, const Const *constant)
  * Refuse SQL value functions that depend on the session.
  */
 static void
-check_value_function(const SQLValueFunction *function)
+check_value_function(CsAnalysis *analysis, const SQLValueFunction *function)
 {
 	const char *name = NULL;
 
+	analysis->sensitive = true;
+	analysis->timely |= cs_timely_value(function);
+	if (analysis->plain)
+		return;					/* who and where is in the key */
 	switch (function->op)
 	{
 		case SVFOP_SESSION_USER:
@@ -481,6 +493,8 @@ static void
 note_conversion(CsAnalysis *analysis, CoerceViaIO *node)
 {
 	cs_analysis_type(analysis, node->resulttype, true);
+	/* 'now' and 'today' are read as times */
+	analysis->timely |= cs_timely_type(node->resulttype);
 	(void) check_functions_in_node((Node *) node, note_function, analysis);
 }
 
@@ -537,7 +551,7 @@ note_node(CsAnalysis *analysis, Node *node)
 			cs_analysis_type(analysis, exprType(node), true);
 			break;
 		case T_SQLValueFunction:
-			check_value_function((SQLValueFunction *) node);
+			check_value_function(analysis, (SQLValueFunction *) node);
 			break;
 		case T_NextValueExpr:
 			cs_analysis_refuse(NULL, "It takes values from a sequence.");
@@ -568,7 +582,10 @@ note_node(CsAnalysis *analysis, Node *node)
 			break;
 		default:
 			if (cs_is_json_query(node))
+			{
 				cs_analysis_type(analysis, exprType(node), true);
+				analysis->timely |= cs_timely_type(exprType(node));
+			}
 			break;
 	}
 	return true;

@@ -44,10 +44,16 @@ typedef struct CsAnalysis
 	Oid			role;			/* that asks the query */
 	bool		reads_given;	/* the caller has named the tables that opaque
 								 * functions read */
+	bool		plain;			/* a statement of its own: the key includes
+								 * what it may ask of the session */
 
 	bool		opaque;			/* there are opaque functions */
 	bool		fleeting;		/* its literals depend on the time */
 	bool		secured;		/* row-level security is enabled on a table */
+	bool		timely;			/* its result depends on the time */
+	bool		sensitive;		/* it may depend on settings while it is run */
+	List	   *options;		/* names (char *) of the settings that a plain
+								 * statement asks for */
 	List	   *tables;			/* to be watched */
 	List	   *views;
 	List	   *relations;		/* with relevant definitions: tables, views,
@@ -98,5 +104,19 @@ extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);
 extern bool cs_type_is_name(Oid type);
 extern TupleDesc cs_type_columns(Oid type);
 extern bool cs_builtin_is_harmless(const char *name);
+
+/* in timely.c */
+extern bool cs_timely_type(Oid type);
+extern bool cs_timely_function(const char *name, Node *call);
+extern bool cs_timely_value(const SQLValueFunction *function);
+
+/* in analysis_session.c */
+extern bool cs_analysis_session_function(CsAnalysis *analysis, const char *name, Node *call);
+
+/* in analysis_outcome.c */
+extern bool cs_analysis_is_permitted(const CsAnalysis *analysis);
+extern int	cs_analysis_compare_oids(const void *a, const void *b);
+extern Oid *cs_analysis_sorted(MemoryContext context, const List *list, int *n);
+extern uint32 *cs_analysis_type_hashes(MemoryContext context, const List *types, int *n);
 
 #endif							/* CS_ANALYSIS_H */

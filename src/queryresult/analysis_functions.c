@@ -295,9 +295,32 @@ static void
 note_opaque(CsAnalysis *analysis, Oid function, const char *what)
 {
 	if (!analysis->reads_given)
-		cs_analysis_refuse(READS_HINT, "Function %s is STABLE%s: it may read tables and settings.",
+		cs_analysis_refuse(analysis->plain ? NULL : READS_HINT,
+						   "Function %s is STABLE%s: it may read tables and settings.",
 						   format_procedure(function), what);
 	analysis->opaque = true;
+}
+
+/*
+ * Analyse a STABLE function of PostgreSQL's own.
+ */
+static void
+note_builtin(CsAnalysis *analysis, Oid function, Form_pg_proc form, Node *call)
+{
+	const char *name = NameStr(form->proname);
+
+	if (form->pronamespace == PG_CATALOG_NAMESPACE)
+	{
+		if (analysis->plain && cs_analysis_session_function(analysis, name, call))
+			return;
+		if (cs_builtin_is_harmless(name))
+		{
+			analysis->timely |= cs_timely_function(name, call);
+			return;
+		}
+	}
+	cs_analysis_refuse(NULL, "Function %s is STABLE, and what it returns depends on more than its arguments.",
+					   format_procedure(function));
 }
 
 /*
@@ -310,6 +333,7 @@ note_stable(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 
 	if (form->prokind == PROKIND_AGGREGATE)
 		return;					/* its support functions matter */
+	analysis->sensitive = true;
 	if (form->prolang == SQLlanguageId)
 	{
 		if (form->prosecdef)
@@ -323,10 +347,8 @@ note_stable(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 	}
 	else if (function >= FirstNormalObjectId)
 		note_opaque(analysis, function, "");
-	else if (form->pronamespace != PG_CATALOG_NAMESPACE ||
-			 !cs_builtin_is_harmless(NameStr(form->proname)))
-		cs_analysis_refuse(NULL, "Function %s is STABLE, and what it returns depends on more than its arguments.",
-						   format_procedure(function));
+	else
+		note_builtin(analysis, function, form, call);
 }
 
 /*

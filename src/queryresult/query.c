@@ -87,37 +87,39 @@ log_change(CsChanged what, uint32 which)
 	nlogged++;
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
 static bool
 is_member(uint32 which, const uint32 *set, int n)
 {
-	return n > 0 && bsearch(&which, set, n, sizeof(uint32), compare_numbers) != NULL;
+	return n > 0 && bsearch(&which, set, n, sizeof(uint32), cs_analysis_compare_oids) != NULL;
 }
 
 /*
- * Whether an invalidation concerns a query.
+ * Whether an invalidation concerns what has this footprint.
  */
 static bool
-concerns(const CsQuery *query, CsChanged what, uint32 which)
+concerns_any(const CsFootprint *footprint, CsChanged what, uint32 which)
 {
 	switch (what)
 	{
 		case CS_CHANGED_ALL:
 			return true;
 		case CS_CHANGED_RELATION:
-			return is_member(which, query->relations, query->nrelations);
+			return is_member(which, footprint->relations, footprint->nrelations);
 		case CS_CHANGED_TYPE:
-			return is_member(which, query->types, query->ntypes);
+			return is_member(which, footprint->types, footprint->ntypes);
 	}
 	return true;
+}
+
+static bool
+concerns(const CsQuery *query, CsChanged what, uint32 which)
+{
+	CsFootprint footprint = {
+		.nrelations = query->nrelations,.relations = query->relations,
+		.ntypes = query->ntypes,.types = query->types
+	};
+
+	return concerns_any(&footprint, what, which);
 }
 
 /*
@@ -202,6 +204,33 @@ listen(void)
 	cs_inval_on_syscache(TYPENAMENSP, name_changed);
 	for (int i = 0; i < lengthof(any); i++)
 		cs_inval_on_syscache(any[i], anything_changed);
+}
+
+/*
+ * The number of invalidations that this session has processed, of those that can
+ * concern a query.  The first call registers for them.
+ */
+uint64
+cs_query_news(void)
+{
+	listen();
+	return nlogged;
+}
+
+/*
+ * Whether an invalidation concerned what has this footprint since cs_query_news()
+ * returned 'since', as far as is known: invalidations too long ago count as such.
+ */
+bool
+cs_query_news_concern(const CsFootprint *footprint, uint64 since)
+{
+	if (nlogged - since > N_LOGGED)
+		return true;
+	for (; since < nlogged; since++)
+		if (concerns_any(footprint, logged[since % N_LOGGED].what,
+						 logged[since % N_LOGGED].which))
+			return true;
+	return false;
 }
 
 /* ----- keeping and forgetting ----- */
@@ -431,59 +460,20 @@ analyse(CsQuery *query, CsAnalysis *analysis)
 }
 
 /*
- * Whether the role has all privileges that the query requires.
- */
-static bool
-is_permitted(const CsAnalysis *analysis)
-{
-	ListCell   *lc;
-
-	foreach(lc, analysis->queries)
-		if (!cs_query_is_permitted(lfirst_node(Query, lc)))
-		return false;
-	foreach(lc, analysis->uses)
-	{
-		const CsUse *use = lfirst(lc);
-
-		if (cs_proc_aclcheck(use->function, use->role, ACL_EXECUTE) != ACLCHECK_OK)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Sorted array of a list of OIDs.
- */
-static Oid *
-sorted(MemoryContext context, const List *list, int *n)
-{
-	Oid		   *result = MemoryContextAlloc(context, list_length(list) * sizeof(Oid) + 1);
-	ListCell   *lc;
-
-	*n = 0;
-	foreach(lc, list)
-		result[(*n)++] = lfirst_oid(lc);
-	qsort(result, *n, sizeof(Oid), compare_numbers);
-	return result;
-}
-
-/*
  * Copy the results of the analysis into the query's own memory.
  */
 static void
 take_over(CsQuery *query, const CsAnalysis *analysis)
 {
-	query->tables = sorted(query->context, analysis->tables, &query->ntables);
-	query->views = sorted(query->context, analysis->views, &query->nviews);
-	query->relations = sorted(query->context, analysis->relations, &query->nrelations);
-	query->types = sorted(query->context, analysis->types, &query->ntypes);
-	for (int i = 0; i < query->ntypes; i++)
-		query->types[i] = GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(query->types[i]));
-	qsort(query->types, query->ntypes, sizeof(uint32), compare_numbers);
+	query->tables = cs_analysis_sorted(query->context, analysis->tables, &query->ntables);
+	query->views = cs_analysis_sorted(query->context, analysis->views, &query->nviews);
+	query->relations = cs_analysis_sorted(query->context, analysis->relations,
+										  &query->nrelations);
+	query->types = cs_analysis_type_hashes(query->context, analysis->types, &query->ntypes);
 	query->opaque = analysis->opaque;
 	query->fleeting = analysis->fleeting;
 	query->secured = analysis->secured;
-	query->permitted = is_permitted(analysis);
+	query->permitted = cs_analysis_is_permitted(analysis);
 	cs_query_digest((StringInfo) &analysis->fingerprint, query->digest);
 }
 
@@ -520,12 +510,12 @@ make_query(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 static bool
 is_spoiled(const CsQuery *query, uint64 since)
 {
-	if (nlogged - since > N_LOGGED)
-		return true;
-	for (; since < nlogged; since++)
-		if (concerns(query, logged[since % N_LOGGED].what, logged[since % N_LOGGED].which))
-			return true;
-	return false;
+	CsFootprint footprint = {
+		.nrelations = query->nrelations,.relations = query->relations,
+		.ntypes = query->ntypes,.types = query->types
+	};
+
+	return cs_query_news_concern(&footprint, since);
 }
 
 /*

@@ -86,15 +86,28 @@ typedef struct CsQuery
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of everything else */
 } CsQuery;
 
+/* The catalogue objects whose changes concern a query or statement. */
+typedef struct CsFootprint
+{
+	int			nrelations;
+	const Oid  *relations;		/* in ascending order, as are the types */
+	int			ntypes;
+	const uint32 *types;		/* hash values of the system cache */
+} CsFootprint;
+
 extern CsQuery *cs_query_get(const CsAsked *asked);
 extern void cs_query_done(CsQuery *query);
 extern bool cs_query_lock(CsQuery *query);
 
 cs_noreturn extern void cs_query_changed_error(MemoryContext context, bool changed);
 extern bool cs_query_stands(const CsQuery *query);
+extern uint64 cs_query_news(void);
+extern bool cs_query_news_concern(const CsFootprint *footprint, uint64 since);
 extern void cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls);
 extern ParamListInfo cs_query_params(const CsQuery *query, const Datum *values,
 									 const bool *nulls);
+extern void cs_query_fingerprint_value(int16 typlen, bool typbyval, Datum value,
+									   StringInfo fingerprint);
 extern void cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *nulls,
 								 StringInfo fingerprint);
 extern void cs_query_digest(const StringInfo fingerprint, uint8 *digest);

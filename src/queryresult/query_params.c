@@ -57,22 +57,22 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 /*
  * Append a value's bytes.
  */
-static void
-fingerprint_value(const CsParam *param, Datum value, StringInfo fingerprint)
+void
+cs_query_fingerprint_value(int16 typlen, bool typbyval, Datum value, StringInfo fingerprint)
 {
-	if (param->typbyval)
+	if (typbyval)
 		appendBinaryStringInfo(fingerprint, (const char *) &value, sizeof(value));
-	else if (param->typlen == -1)
+	else if (typlen == -1)
 	{
 		struct varlena *flat = PG_DETOAST_DATUM(value);
 
 		appendBinaryStringInfo(fingerprint, (const char *) flat, VARSIZE(flat));
 	}
-	else if (param->typlen == -2)
+	else if (typlen == -2)
 		appendBinaryStringInfo(fingerprint, DatumGetCString(value),
 							   strlen(DatumGetCString(value)) + 1);
 	else
-		appendBinaryStringInfo(fingerprint, DatumGetPointer(value), param->typlen);
+		appendBinaryStringInfo(fingerprint, DatumGetPointer(value), typlen);
 }
 
 /* Append bytes that are equal only for the same query and values. */
@@ -85,7 +85,8 @@ cs_query_fingerprint(const CsQuery *query, const Datum *values, const bool *null
 	{
 		appendStringInfoChar(fingerprint, nulls[i]);
 		if (!nulls[i])
-			fingerprint_value(&query->params[i], values[i], fingerprint);
+			cs_query_fingerprint_value(query->params[i].typlen, query->params[i].typbyval,
+									   values[i], fingerprint);
 	}
 }
 

@@ -25,6 +25,7 @@
 #include "port/atomics.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/snapmgr.h"
@@ -226,6 +227,27 @@ bool
 cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen)
 {
 	return cs_snapshot_sees_up_to(snapshot, seen, PG_UINT64_MAX);
+}
+
+/*
+ * Does it see what a snapshot of now would see, of the transactions up to this xid?
+ * What is running still may commit later; whoever relies on the answer has looked
+ * before at words that such a commit would move.
+ */
+bool
+cs_snapshot_agrees_up_to(Snapshot snapshot, uint64 last)
+{
+	if (last >= cs_snapshot_widen(snapshot->xmax))
+		return false;
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+	{
+		TransactionId xid = snapshot->xip[i];
+
+		if (cs_snapshot_widen(xid) <= last && !TransactionIdIsInProgress(xid) &&
+			TransactionIdDidCommit(xid))
+			return false;
+	}
+	return true;
 }
 
 static int

@@ -31,6 +31,7 @@ extern uint64 cs_snapshot_row_xid(TransactionId xmin);
 extern bool cs_snapshot_sees(Snapshot snapshot, uint64 xid);
 extern bool cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen);
 extern bool cs_snapshot_sees_up_to(Snapshot snapshot, const CsSeen *seen, uint64 last);
+extern bool cs_snapshot_agrees_up_to(Snapshot snapshot, uint64 last);
 extern CsSeen *cs_snapshot_seen(Snapshot snapshot);
 extern uint64 cs_snapshot_waits_for(Snapshot fresh);
 extern bool cs_snapshot_may_fill(Snapshot fresh, uint64 prepared_xid);

@@ -81,6 +81,8 @@ INSERT INTO expected VALUES
 	('invalidate', 'row_type anycompatible, VARIADIC key "any"', 'boolean', 'v', 'u', false),
 	('explain', 'row_type anycompatible, VARIADIC key "any", OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, '
 		'OUT expires timestamp with time zone', 'record', 'v', 'r', false),
+	('explain_result', 'query text, OUT eligible boolean, OUT kept boolean, OUT reason text, OUT hint text, OUT watches regclass[], '
+		'OUT settings text[], OUT ttl interval, OUT max_age interval', 'record', 'v', 'u', true),
 	('store_info', 'OUT memory bigint, OUT value_memory bigint, OUT partitions integer, OUT max_value bigint, OUT entries bigint, '
 		'OUT bytes bigint, OUT evictions bigint, OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8', 'record', 'v', 'r', false),
 	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT hits bigint, '
@@ -405,6 +407,9 @@ SELECT bag_eq(
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),
 		('cache_strategies.enabled', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.bulk_threshold', '10000', NULL, 'user', 'integer'),
+		('cache_strategies.results', 'off', NULL, 'user', 'enum'),
+		('cache_strategies.results_min_cost', '100', NULL, 'user', 'real'),
+		('cache_strategies.max_result', '1024', 'kB', 'user', 'integer'),
 		('cache_strategies.load_timeout', '5000', 'ms', 'user', 'integer')$$,
 	'settings, their defaults and who may change them');
 SELECT is_empty($$SELECT name FROM pg_settings WHERE name LIKE 'cache\_strategies.%' AND coalesce(short_desc, '') = ''$$, 'every setting is described');

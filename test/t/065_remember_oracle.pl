@@ -1,5 +1,6 @@
 
-# cache.remember() against its own query, in one statement, while the tables of
+# cache.remember(), and plain SQL whose results are kept, against the query itself, in one
+# statement, while the tables of
 # pgbench change: joins, aggregates, subqueries, views, partitions, at READ
 # COMMITTED and REPEATABLE READ.  Both see the same snapshot, so they must be the
 # same; and a statement's snapshot has all that was acknowledged before it
@@ -89,6 +90,39 @@ $node->safe_psql('postgres', q(
 		END IF;
 	END $$;
 
+	-- The same by plain SQL.  A STABLE function's statements have the snapshot of its caller.
+	CREATE FUNCTION rows_of(query text, param int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+	DECLARE
+		r record; result text := '';
+	BEGIN
+		FOR r IN EXECUTE query USING param LOOP
+			result := result || r::text || E'\n';
+		END LOOP;
+		RETURN result;
+	END $$;
+	CREATE FUNCTION check_plain(id int, param int, first bool, prepared bool) RETURNS void LANGUAGE plpgsql STABLE AS $$
+	DECLARE
+		q text := (SELECT query FROM queries WHERE queries.id = check_plain.id);
+		kept text; p text;
+	BEGIN
+		IF NOT prepared THEN
+			q := replace(q, '$1', param::text);
+		END IF;
+		IF first THEN
+			p := rows_of(q, param);
+		END IF;
+		PERFORM set_config('cache_strategies.results_min_cost', '0', true),
+			set_config('cache_strategies.results', 'auto', true);
+		kept := rows_of(q, param);
+		PERFORM set_config('cache_strategies.results', 'off', true);
+		IF NOT first THEN
+			p := rows_of(q, param);
+		END IF;
+		IF kept IS DISTINCT FROM p THEN
+			RAISE EXCEPTION 'MISMATCH: %: kept %, in fact %', q, kept, p;
+		END IF;
+	END $$;
+
 	-- A change that no trigger sees, without the warning that none does.
 	CREATE FUNCTION change_unseen() RETURNS void LANGUAGE plpgsql SET client_min_messages = error AS $$
 	DECLARE
@@ -122,8 +156,13 @@ foreach my $i (0 .. $#queries)
 # Each script and the comparisons that it makes.
 my $some = "\\set q random(0, $#queries)\n\\set p random(1, 9)\n\\set f random(0, 1)\n";
 my $check = "SELECT check_query(:q, :p, :f = 1);\n";
+my $plain = "\\set s random(0, 1)\nSELECT check_plain(:q, :p, :f = 1, :s = 1);\n";
 my %readers = (
 	read => [ 60, 1, "$some$check" ],
+	plain => [ 60, 1, "$some$plain" ],
+	plain_repeatable => [ 15, 4, "BEGIN ISOLATION LEVEL REPEATABLE READ;\n" . ("$some$plain" x 4) . "COMMIT;\n" ],
+	plain_own => [ 4, 3, "BEGIN;\n$some${plain}UPDATE pgbench_tellers SET tbalance = tbalance + 1 WHERE tid = :p;\n"
+		  . "$some${plain}ROLLBACK;\n$some$plain" ],
 	rows => [ 10, 2, q(
 		SELECT same((SELECT array_agg(t ORDER BY tid)::text FROM cache.remember(NULL::pgbench_tellers, 'rows', '1 hour', 'SELECT * FROM pgbench_tellers') t),
 			(SELECT array_agg(t ORDER BY tid)::text FROM pgbench_tellers t));
@@ -231,6 +270,16 @@ foreach my $i (0 .. $#queries)
 	cmp_ok($after[0], '>', $before[0] // 0, "a hit: $queries[$i]");
 }
 
+foreach my $i (0 .. $#queries)
+{
+	my @before = counted();
+	my @after;
+
+	$node->safe_psql('postgres', "SELECT check_plain($i, 3, true, $_ = 2)") foreach 1 .. 3;
+	@after = counted();
+	cmp_ok($after[0], '>', $before[0] // 0, "a hit by plain SQL: $queries[$i]");
+}
+
 my ($sum_comparisons, $sum_hits) = (0, 0);
 
 # Few writes are few for each read, whatever time these take.
@@ -283,6 +332,11 @@ my @before = counted();
 $node->safe_psql('postgres', 'SELECT check_query(id, 1, false) FROM queries');
 my @after = counted();
 is($after[0] - $before[0], scalar @queries, 'in the end every query is a hit');
+$node->safe_psql('postgres', 'SELECT check_plain(id, 1, true, true) FROM queries') foreach 1 .. 2;
+@before = counted();
+$node->safe_psql('postgres', 'SELECT check_plain(id, 1, false, true) FROM queries');
+@after = counted();
+is($after[0] - $before[0], scalar @queries, 'by plain SQL, too');
 
 note("remember: $sum_comparisons comparisons at scale $scale in $seconds s, $sum_hits hits");
 $node->stop;

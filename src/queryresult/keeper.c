@@ -1,0 +1,395 @@
+/*-------------------------------------------------------------------------
+ *
+ * keeper.c
+ *		One run of a plain statement: finding a result that holds for its
+ *		snapshot, and keeping what it has computed under that.
+ *
+ * The rules, with S for the statement's own snapshot:
+ *
+ *		hit		the watches stand, and S sees whatever the snapshot saw that the
+ *				entry was computed under, up to W, the newest xid that had changed
+ *				any of the tables
+ *		keep	after the last row: watches on every table, then W and the highest
+ *				prepared xid.  Under the partition lock the watches stand, S.xmin
+ *				is above the prepared xid, and S agrees with now up to W
+ *
+ * No token from before the run is needed.  Whoever changes a table while the run
+ * goes on is not seen by S.  If that writer had marked the table before it was
+ * watched, W is not below its xid, and S does not agree with now; otherwise the
+ * watch falls.  A transaction of S's list that is running still will mark the table
+ * after the watch.
+ *
+ * An entry's data begin with a head of our own.  An entry without watches is of a
+ * result that was not exact any more when it was complete; it is kept for
+ * statements that say how old their result may be (max_age), and serves no others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "queryresult/keeper.h"
+#include "queryresult/result.h"
+#include "relation/track.h"
+#include "store/clock.h"
+#include "store/counters.h"
+#include "testpoint.h"
+#include "xact/snapshot.h"
+#include "xact/xact.h"
+
+/* What the data of an entry begin with; aligned. */
+typedef struct DataHead
+{
+	TimestampTz asof;			/* the rows are not older */
+	uint64		unused;
+} DataHead;
+
+#define DATA_HEAD	MAXALIGN(sizeof(DataHead))
+
+static bool
+refuse(const char **why, const char *reason)
+{
+	*why = reason;
+	return false;
+}
+
+/* ----- may the run use what is kept at all? ----- */
+
+static char *
+table_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	return name != NULL ? name : psprintf("table %u", relid);
+}
+
+/* The table that the transaction may have changed itself; InvalidOid: none. */
+static Oid
+own_table(const CsKeeper *keeper)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		for (int i = 0; i < keeper->ntables; i++)
+			if (cs_track_is_own(keeper->tables[i]))
+				return keeper->tables[i];
+	return InvalidOid;
+}
+
+static bool
+is_not_own(const CsKeeper *keeper, const char **why)
+{
+	Oid			own = own_table(keeper);
+
+	if (!OidIsValid(own))
+		return true;
+	return refuse(why, psprintf("the transaction may have changed %s itself", table_name(own)));
+}
+
+static bool
+is_possible(const CsShape *shape, Snapshot snapshot, const char **why)
+{
+	if (cs_results == CS_RESULTS_OFF)
+		return refuse(why, "cache_strategies.results is off");
+	if (!cs_enabled)
+		return refuse(why, "cache_strategies.enabled is off");
+	if (RecoveryInProgress() || snapshot->takenDuringRecovery)
+		return refuse(why, "the server is in recovery");
+	if (IsolationIsSerializable())
+		return refuse(why, "the transaction is serializable");
+	if (snapshot->snapshot_type != SNAPSHOT_MVCC)
+		return refuse(why, "the snapshot is not an ordinary one");
+	if (!shape->permitted)
+		return refuse(why, "a privilege is missing");
+	return true;
+}
+
+/* The role's own space, with a slot if it can have one. */
+static bool
+find_space(CsKeeper *keeper, const char **why)
+{
+	if (!OidIsValid(cs_space_catalog()))
+		return refuse(why, "the extension is not installed in this database");
+	keeper->space = *cs_space_get(NULL, CS_SPACE_READ);
+	if (keeper->space.slot < 0 && cs_space_may(NULL, CS_SPACE_WRITE))
+		keeper->space = *cs_space_get(NULL, CS_SPACE_READ);
+	if (keeper->space.slot < 0)
+		return refuse(why, "the role's space has no slot");
+	return true;
+}
+
+static bool
+make_key(CsKeeper *keeper, const CsShape *shape, ParamListInfo params, const char **why)
+{
+	StringInfoData fingerprint;
+
+	initStringInfo(&fingerprint);
+	if (!cs_shape_fingerprint(shape, params, &fingerprint))
+		return refuse(why, "a parameter has no value");
+	if (fingerprint.len > CS_LONGEST_FINGERPRINT)
+		cs_query_shorten(&fingerprint);
+	cs_kv_key(&keeper->key, &keeper->space, CS_KV_STATEMENT, fingerprint.data, fingerprint.len);
+	return true;
+}
+
+/* No snapshot of a transaction is older than that. */
+static TimestampTz
+as_of_transaction(void)
+{
+	return cs_clock_now() - Max(GetCurrentTimestamp() - GetCurrentTransactionStartTimestamp(), 0);
+}
+
+bool
+cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInfo params,
+				Snapshot snapshot, const CsStatementTerms *terms, const char **why)
+{
+	if (!is_possible(shape, snapshot, why))
+		return false;
+	keeper->shape = shape->number;
+	keeper->timely = shape->timely;
+	keeper->ntables = shape->ntables;
+	keeper->tables = palloc(shape->ntables * sizeof(Oid) + 1);
+	memcpy(keeper->tables, shape->tables, shape->ntables * sizeof(Oid));
+	keeper->snapshot = snapshot;
+	keeper->terms = *terms;
+	keeper->asof = as_of_transaction();
+	cs_xact_note_use();
+	if (!is_not_own(keeper, why) || !find_space(keeper, why) ||
+		!make_key(keeper, shape, params, why))
+		return false;
+	/* as the statement itself would wait for who is changing a view */
+	for (int i = 0; i < shape->nviews; i++)
+		LockRelationOid(shape->views[i], AccessShareLock);
+	if (cs_shape_find(keeper->shape) == NULL)
+		return refuse(why, "something that it uses has just been changed");
+	return true;
+}
+
+/* ----- hits ----- */
+
+static bool
+accept_entry(const CsMeta *meta, void *arg)
+{
+	const CsKeeper *keeper = arg;
+
+	return meta->epoch == keeper->space.epoch && meta->wxid == 0 &&
+		(meta->expires == 0 || meta->expires > cs_clock_now());
+}
+
+/* All watches stand, and are those of the statement as it is now. */
+static bool
+watches_stand(const CsKeeper *keeper, const CsWatch *watches, int nwatches)
+{
+	if (nwatches != keeper->ntables)
+		return false;
+	for (int i = 0; i < nwatches; i++)
+		if (watches[i].relid != keeper->tables[i] || !cs_track_stands(&watches[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_young(const CsKeeper *keeper, const DataHead *head)
+{
+	return keeper->terms.max_age > 0 &&
+		cs_clock_now() - head->asof <= keeper->terms.max_age;
+}
+
+bool
+cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
+{
+	CsFound		found;
+	CsKept		kept;
+	bool		exact;
+
+	if (cs_store_lookup(&keeper->key.key, accept_entry, keeper, &found) != CS_LOOKUP_HIT)
+		return false;
+	cs_result_decode(found.value, &kept);
+	exact = !keeper->timely &&
+		watches_stand(keeper, kept.watches, kept.nwatches) &&
+		cs_snapshot_sees_up_to(keeper->snapshot, kept.seen, kept.newest);
+	if (!exact && !is_young(keeper, (const DataHead *) kept.data))
+		return false;
+	*data = (char *) kept.data + DATA_HEAD;
+	*len = kept.len - DATA_HEAD;
+	cs_counters_add(keeper->space.slot, CS_COUNT_HIT, 1);
+	return true;
+}
+
+/* ----- keeping ----- */
+
+Size
+cs_keeper_limit(void)
+{
+	return Min((Size) cs_max_result_kb * 1024, cs_store_max_value());
+}
+
+/* False: a change is under way, or changes are not noted. */
+static bool
+watch_tables(const CsKeeper *keeper, CsWatch *watches, const char **why)
+{
+	for (int i = 0; i < keeper->ntables; i++)
+	{
+		Oid			relid = keeper->tables[i];
+
+		switch (cs_track_watch(relid, &watches[i]))
+		{
+			case CS_TRACKING_YES:
+				break;
+			case CS_TRACKING_WRITERS:
+				return refuse(why, psprintf("a change of %s is being committed", table_name(relid)));
+			case CS_TRACKING_UNTRACKED:
+				return refuse(why, psprintf("%s is not tracked", table_name(relid)));
+			case CS_TRACKING_BLIND:
+				return refuse(why, psprintf("not all changes of %s are seen at the moment", table_name(relid)));
+		}
+	}
+	return true;
+}
+
+static uint64
+prepared_xid(const CsKept *kept)
+{
+	uint64		newest = 0;
+
+	for (int i = 0; i < kept->nwatches; i++)
+		newest = Max(newest, cs_track_prepared_xid(&kept->watches[i]));
+	return newest;
+}
+
+/* W: no change of the tables is newer, apart from those that make a watch fall. */
+static uint64
+newest_change(const CsKept *kept)
+{
+	uint64		newest = Max(prepared_xid(kept), cs_snapshot_boot_xid() - 1);
+
+	for (int i = 0; i < kept->nwatches; i++)
+		newest = Max(newest, cs_track_last_xid(&kept->watches[i]));
+	return newest;
+}
+
+static bool
+may_fill(const CsKeeper *keeper, const CsKept *kept)
+{
+	return cs_snapshot_widen(keeper->snapshot->xmin) >= cs_snapshot_boot_xid() &&
+		cs_snapshot_may_fill(keeper->snapshot, prepared_xid(kept));
+}
+
+/*
+ * The token of the protocol, and whether S may be kept by it.  Nothing of it may be
+ * looked up again later.
+ */
+static bool
+take_token(const CsKeeper *keeper, CsKept *kept, const char **why)
+{
+	cs_snapshot_boot();
+	if (cs_snapshot_boot_xid() == 0)
+		return refuse(why, "the server is starting");
+	kept->nwatches = keeper->ntables;
+	kept->watches = palloc(keeper->ntables * sizeof(CsWatch) + 1);
+	if (!watch_tables(keeper, kept->watches, why))
+		return false;
+	pg_memory_barrier();
+	kept->newest = newest_change(kept);
+	CS_TEST_POINT("result_token");
+	if (!may_fill(keeper, kept))
+		return refuse(why, "transactions are running that may have changed its tables unseen");
+	if (!cs_snapshot_agrees_up_to(keeper->snapshot, kept->newest))
+		return refuse(why, "a table has changed since the statement's snapshot was taken");
+	return true;
+}
+
+bool
+cs_keeper_could_keep(CsKeeper *keeper, const char **why)
+{
+	CsKept		kept = {0};
+
+	cs_counters_add(keeper->space.slot, CS_COUNT_MISS, 1);
+	if (take_token(keeper, &kept, why))
+		return true;
+	return keeper->terms.max_age > 0;
+}
+
+typedef struct KeepCheck
+{
+	const CsKeeper *keeper;
+	const CsKept *kept;
+	bool		exact;
+} KeepCheck;
+
+/* Under the partition lock. */
+static bool
+may_keep(void *arg)
+{
+	const KeepCheck *check = arg;
+	const CsKeeper *keeper = check->keeper;
+
+	pg_memory_barrier();
+	if (cs_slot_epoch(cs_slot_peek(keeper->space.slot)) != keeper->space.epoch)
+		return false;
+	return !check->exact ||
+		(watches_stand(keeper, check->kept->watches, check->kept->nwatches) &&
+		 may_fill(keeper, check->kept));
+}
+
+static bool
+install(CsKeeper *keeper, CsKept *kept, bool exact, const char **why)
+{
+	KeepCheck	check = {keeper, kept, exact};
+	CsMeta		meta = {.epoch = keeper->space.epoch};
+	int64		ttl = keeper->terms.ttl > 0 ? keeper->terms.ttl : keeper->space.ttl;
+	CsInstall	installed;
+	Size		len;
+	char	   *value;
+
+	kept->seen = cs_snapshot_seen(keeper->snapshot);
+	meta.expires = cs_clock_after(exact || ttl > 0 ? ttl : keeper->terms.max_age);
+	value = cs_result_encode(kept, &len);
+	installed = cs_store_install(&keeper->key.key, &meta, value, len,
+								 (Size) keeper->space.max_memory, may_keep, &check);
+	pfree(value);
+	cs_counters_add(keeper->space.slot,
+					installed == CS_INSTALL_DONE ? CS_COUNT_PUBLISH :
+					installed == CS_INSTALL_REFUSED ? CS_COUNT_REFUSED : CS_COUNT_NO_ROOM, 1);
+	if (installed == CS_INSTALL_REFUSED)
+		return refuse(why, "a table has just been changed");
+	if (installed != CS_INSTALL_DONE)
+		return refuse(why, "there is no room for it");
+	return true;
+}
+
+bool
+cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why)
+{
+	DataHead	head = {.asof = keeper->asof};
+	CsKept		kept = {0};
+	bool		exact;
+	char	   *all;
+
+	CS_TEST_POINT("result_computed");
+	/* functions that it called may have changed anything */
+	if (!is_not_own(keeper, why))
+		return false;
+	exact = take_token(keeper, &kept, why);
+	if (cs_shape_find(keeper->shape) == NULL)
+		return refuse(why, "something that it uses was changed meanwhile");
+	if (!exact && keeper->terms.max_age <= 0)
+		return false;
+	if (!exact)
+		kept.nwatches = 0;
+	all = MemoryContextAllocHuge(CurrentMemoryContext, DATA_HEAD + len);
+	memset(all, 0, DATA_HEAD);
+	memcpy(all, &head, sizeof(head));
+	memcpy(all + DATA_HEAD, data, len);
+	kept.data = all;
+	kept.len = DATA_HEAD + len;
+	return install(keeper, &kept, exact, why);
+}

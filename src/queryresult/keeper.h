@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * keeper.h
+ *		One run of a plain statement: finding a result that holds for its
+ *		snapshot, and keeping what it has computed under that.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_KEEPER_H
+#define CS_KEEPER_H
+
+#include "kv/kv.h"
+#include "queryresult/comment.h"
+#include "queryresult/shape.h"
+#include "utils/snapshot.h"
+
+typedef struct CsKeeper
+{
+	uint64		shape;			/* number */
+	int			ntables;
+	Oid		   *tables;
+	bool		timely;
+	Snapshot	snapshot;		/* S; the executor's */
+	CsStatementTerms terms;
+	TimestampTz asof;			/* S is not older; by cs_clock_now() */
+	CsSpace		space;
+	CsKvKey		key;
+} CsKeeper;
+
+/*
+ * False: the run has nothing to do with what is kept, and '*why' says why.  All is
+ * allocated in the current context.
+ */
+extern bool cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInfo params,
+							Snapshot snapshot, const CsStatementTerms *terms,
+							const char **why);
+
+/* What was given to cs_keeper_keep(), if it may be used under S.  palloc'd. */
+extern bool cs_keeper_find(CsKeeper *keeper, char **data, Size *len);
+
+/* Before the run: could its result be kept, as things are?  Else copying it is in vain. */
+extern bool cs_keeper_could_keep(CsKeeper *keeper, const char **why);
+
+/* After the run, with all rows: keep them if they may be. */
+extern bool cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why);
+
+/* The largest result that can be kept, in bytes. */
+extern Size cs_keeper_limit(void);
+
+#endif							/* CS_KEEPER_H */

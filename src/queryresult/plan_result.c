@@ -1,0 +1,438 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan_result.c
+ *		The plan node CachedResult: planning.
+ *
+ * A plain SELECT whose result may be kept gets a custom scan on top of its plan.
+ * The planner makes the rest of the plan as always, so that range table,
+ * permissions, locks and query identifier are what they are without the node.
+ *
+ * What the result is kept under is made of the statement as it was rewritten.
+ * The planner changes that, and folds constants and the values of parameters, so
+ * a copy is made before.  The node carries the copy: whoever executes a plan that
+ * was made long ago may have to analyse the statement again, as another role or
+ * with other settings.
+ *
+ * The node costs what its child costs.  If it cost less, generic plans would win
+ * for a reason that has nothing to do with how good they are.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "guc.h"
+#include "kv/space.h"
+#include "queryresult/plan_result.h"
+#include "queryresult/query.h"
+#include "queryresult/scan_result.h"
+#include "relation/track.h"
+
+static planner_hook_type next_planner = NULL;
+static create_upper_paths_hook_type next_upper_hook = NULL;
+
+CsVerdict  *cs_plan_result_verdict = NULL;
+
+/* A statement that is being planned, and may get the node. */
+typedef struct Candidate
+{
+	CsPlannedResult planned;
+	CsVerdict  *verdict;		/* or NULL */
+	bool		cursor;
+} Candidate;
+
+static Candidate *candidate = NULL;
+
+/* ----- the node's private data ----- */
+
+static Node *
+number_node(uint64 number)
+{
+	return (Node *) makeString(psprintf(UINT64_FORMAT, number));
+}
+
+static uint64
+number_of(const Node *node)
+{
+	return strtoull(strVal(node), NULL, 10);
+}
+
+static List *
+planned_result_list(const CsPlannedResult *planned)
+{
+	char	   *digest = palloc(2 * sizeof(planned->digest) + 1);
+
+	hex_encode((const char *) planned->digest, sizeof(planned->digest), digest);
+	digest[2 * sizeof(planned->digest)] = '\0';
+	return lappend(list_make5(planned->query, makeString(digest), number_node(planned->news),
+							  number_node(planned->terms.ttl),
+							  number_node(planned->terms.max_age)),
+				   makeInteger(planned->single));
+}
+
+void
+cs_planned_result_read(const CustomScan *scan, CsPlannedResult *planned)
+{
+	const List *private = scan->custom_private;
+	const char *digest = strVal(lsecond(private));
+
+	planned->query = linitial_node(Query, private);
+	hex_decode(digest, strlen(digest), (char *) planned->digest);
+	planned->news = number_of(lthird(private));
+	planned->terms.ttl = number_of(lfourth(private));
+	planned->terms.max_age = number_of(list_nth(private, 4));
+	planned->single = intVal(list_nth(private, 5)) != 0;
+}
+
+/* ----- the path ----- */
+
+/* Each column of the child is a column of ours. */
+static List *
+columns_of_child(List *columns)
+{
+	List	   *tlist = NIL;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		TargetEntry *column = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));
+
+		column->expr = copyObject(column->expr);
+		tlist = lappend(tlist, column);
+	}
+	return tlist;
+}
+
+static Plan *
+plan_result(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
+			List *clauses, List *custom_plans)
+{
+	CustomScan *scan = makeNode(CustomScan);
+	Plan	   *child = linitial(custom_plans);
+
+	scan->scan.plan.targetlist = tlist;
+	scan->flags = ExecSupportsBackwardScan(child) ? CUSTOMPATH_SUPPORT_BACKWARD_SCAN : 0;
+	scan->custom_plans = custom_plans;
+	scan->custom_private = path->custom_private;
+	scan->custom_scan_tlist = columns_of_child(tlist);
+	scan->methods = &cs_scan_result_methods;
+	return &scan->scan.plan;
+}
+
+static const CustomPathMethods path_methods = {
+	.CustomName = "CachedResult",
+	.PlanCustomPath = plan_result
+};
+
+/* Its relation is not the child's, whose conditions the planner would put on top. */
+static Path *
+result_path(RelOptInfo *rel, Path *child, List *private)
+{
+	CustomPath *path = makeNode(CustomPath);
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = child->pathtarget;
+	path->path.rows = child->rows;
+	path->path.startup_cost = child->startup_cost;
+	path->path.total_cost = child->total_cost;
+	path->path.pathkeys = child->pathkeys;
+	path->custom_paths = list_make1(child);
+	path->custom_private = private;
+	path->methods = &path_methods;
+	return &path->path;
+}
+
+/* ----- is it worth it? ----- */
+
+static double
+least_cost(const RelOptInfo *rel)
+{
+	double		cost = -1;
+	ListCell   *lc;
+
+	foreach(lc, rel->pathlist)
+	{
+		const Path *path = lfirst(lc);
+
+		if (cost < 0 || path->total_cost < cost)
+			cost = path->total_cost;
+	}
+	return cost;
+}
+
+static bool
+refuse(const Candidate *of, const char *reason, const char *hint)
+{
+	if (of->verdict != NULL)
+	{
+		of->verdict->reason = pstrdup(reason);
+		of->verdict->hint = hint != NULL ? pstrdup(hint) : NULL;
+	}
+	return false;
+}
+
+/* Its table, if there is one whose changes are not noted. */
+static Oid
+untracked_table(const CsShape *shape)
+{
+	for (int i = 0; i < shape->ntables; i++)
+	{
+		CsWatch		watch;
+
+		if (cs_track_watch(shape->tables[i], &watch) == CS_TRACKING_UNTRACKED)
+			return shape->tables[i];
+	}
+	return InvalidOid;
+}
+
+static bool
+check_tables(const Candidate *of, const CsShape *shape)
+{
+	Oid			untracked = untracked_table(shape);
+	char	   *name;
+	char	   *schema;
+	char	   *qualified;
+
+	if (!OidIsValid(untracked))
+		return true;
+	name = get_rel_name(untracked);
+	schema = get_namespace_name(get_rel_namespace(untracked));
+	if (name == NULL || schema == NULL)
+		return refuse(of, "One of its tables is being dropped.", NULL);
+	qualified = quote_qualified_identifier(schema, name);
+	return refuse(of, psprintf("It reads table %s, whose changes are not tracked.", qualified),
+				  psprintf("Its owner can use cache.track('%s').", qualified));
+}
+
+static bool
+is_wanted(const Candidate *of, double cost)
+{
+	if (cs_results == CS_RESULTS_OFF)
+		return refuse(of, "The setting cache_strategies.results is off.", NULL);
+	if (of->planned.terms.declared)
+		return true;
+	if (cs_results != CS_RESULTS_AUTO)
+		return refuse(of, "It is not declared.",
+					  "Add the comment /* cache */, or set cache_strategies.results to auto.");
+	if (cost < cs_results_min_cost)
+		return refuse(of, psprintf("Its estimated cost of %.2f is less than cache_strategies.results_min_cost.", cost),
+					  NULL);
+	return true;
+}
+
+static bool
+is_eligible(Candidate *of)
+{
+	CsShape    *shape;
+
+	cs_shape_digest(of->planned.query, of->planned.digest);
+	shape = cs_shape_get(of->planned.query, of->planned.digest, of->planned.news);
+	if (shape == NULL)
+		return refuse(of, "Something that it uses has just been changed.", NULL);
+	if (shape->refused != NULL)
+		return refuse(of, shape->refused, shape->hint);
+	if (of->verdict != NULL)
+		of->verdict->shape = shape;
+	if (shape->timely && of->planned.terms.max_age <= 0)
+		return refuse(of, "It depends on the time.",
+					  "The comment /* cache max_age=10s */ says how old its result may be.");
+	if (shape->sensitive && of->cursor)
+		return refuse(of, "It is a cursor whose rows could change with settings between two FETCHes.",
+					  NULL);
+	return check_tables(of, shape);
+}
+
+static bool
+gets_node(Candidate *of, const RelOptInfo *rel)
+{
+	double		cost = least_cost(rel);
+
+	if (of->verdict == NULL)
+		return is_wanted(of, cost) && is_eligible(of);
+	of->verdict->reason = NULL;
+	of->verdict->eligible = is_eligible(of);
+	return of->verdict->eligible && is_wanted(of, cost);
+}
+
+static void
+final_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
+			RelOptInfo *output_rel, void *extra)
+{
+	Candidate  *of = candidate;
+	List	   *private;
+	ListCell   *lc;
+
+	if (next_upper_hook != NULL)
+		next_upper_hook(root, stage, input_rel, output_rel, extra);
+	if (of == NULL || stage != UPPERREL_FINAL || root->parent_root != NULL ||
+		root->query_level != 1)
+		return;
+	/* what the analysis has planned is none of ours */
+	candidate = NULL;
+	if (!gets_node(of, output_rel))
+		return;
+	private = planned_result_list(&of->planned);
+	foreach(lc, output_rel->pathlist)
+		lfirst(lc) = result_path(output_rel, lfirst(lc), private);
+}
+
+/* ----- which statements ----- */
+
+/*
+ * May a cursor over it be named in WHERE CURRENT OF?  That looks for the scan of the
+ * table, and would not find it below the node.
+ */
+static bool
+may_be_current_of(const Query *query)
+{
+	return !query->hasAggs && !query->hasWindowFuncs && query->groupClause == NIL &&
+		query->distinctClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL;
+}
+
+/* What can be told of a statement without looking at more than its top. */
+static bool
+check_top(const Candidate *of, const Query *query, int options)
+{
+	if (query->commandType != CMD_SELECT || query->utilityStmt != NULL)
+		return refuse(of, "It is not a SELECT.", NULL);
+	if (query->hasModifyingCTE)
+		return refuse(of, "It changes data in WITH.", NULL);
+	if (query->rowMarks != NIL)
+		return refuse(of, "It locks rows (FOR UPDATE or FOR SHARE).", NULL);
+	if (query->rtable == NIL)
+		return refuse(of, "It reads no table.", NULL);
+	if ((options & CURSOR_OPT_FAST_PLAN) != 0 && may_be_current_of(query))
+		return refuse(of, "It is a cursor that could be used in WHERE CURRENT OF.", NULL);
+	return true;
+}
+
+/*
+ * Does it return one row at most, as is plain to see?  Who fetches that row need not
+ * fetch further to have the whole result.
+ */
+static bool
+is_single(const Query *query)
+{
+	const Const *limit = NULL;
+
+	if (query->limitCount != NULL)
+		limit = (const Const *) eval_const_expressions(NULL, copyObject(query->limitCount));
+	if (query->hasTargetSRFs && limit == NULL)
+		return false;
+	if (limit != NULL && IsA(limit, Const) && !limit->constisnull &&
+		limit->consttype == INT8OID && DatumGetInt64(limit->constvalue) <= 1 &&
+		query->limitOption == LIMIT_OPTION_COUNT)
+		return true;
+	return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
+		query->setOperations == NULL && !query->hasTargetSRFs;
+}
+
+/* At a glance: most of what is not a candidate leaves here. */
+static bool
+reads_catalogue(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, lc);
+
+		if (entry->rtekind == RTE_RELATION && entry->relid < FirstNormalObjectId)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_candidate(Candidate *of, Query *query, const char *text, int options)
+{
+	const char *fault = NULL;
+
+	if (IsInParallelMode() || IsParallelWorker() || !IsTransactionState())
+		return false;
+	if (cs_results == CS_RESULTS_OFF && of->verdict == NULL)
+		return false;
+	if (!check_top(of, query, options))
+		return false;
+	of->cursor = (options & CURSOR_OPT_FAST_PLAN) != 0;
+	cs_comment_read(text, query->stmt_location, query->stmt_len, &of->planned.terms, &fault);
+	if (fault != NULL)
+		return refuse(of, fault, NULL);
+	if (cs_results != CS_RESULTS_AUTO && !of->planned.terms.declared && of->verdict == NULL)
+		return false;
+	if (of->verdict == NULL && reads_catalogue(query))
+		return false;
+	if (!OidIsValid(cs_space_catalog()))
+		return false;
+	return true;
+}
+
+static PlannedStmt *
+plan_next(Query *query, const char *text, int options, ParamListInfo params)
+{
+	if (next_planner != NULL)
+		return next_planner(query, text, options, params);
+	return standard_planner(query, text, options, params);
+}
+
+/* The candidate is that of this planning and of none within it. */
+static PlannedStmt *
+plan_with(Candidate *of, Query *query, const char *text, int options, ParamListInfo params)
+{
+	Candidate  *outer = candidate;
+	PlannedStmt *result = NULL;
+
+	PG_TRY();
+	{
+		candidate = of;
+		result = plan_next(query, text, options, params);
+	}
+	PG_FINALLY();
+	{
+		candidate = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static PlannedStmt *
+plan_statement(Query *query, const char *text, int options, ParamListInfo params)
+{
+	Candidate	of = {.verdict = cs_plan_result_verdict};
+
+	cs_plan_result_verdict = NULL;
+	if (cs_results == CS_RESULTS_OFF && of.verdict == NULL && candidate == NULL)
+		return plan_next(query, text, options, params);
+	if (!is_candidate(&of, query, text, options))
+		return candidate == NULL ? plan_next(query, text, options, params) :
+			plan_with(NULL, query, text, options, params);
+	of.planned.news = cs_query_news();
+	of.planned.query = copyObject(query);
+	of.planned.single = is_single(query);
+	if (of.verdict != NULL)
+		of.verdict->terms = of.planned.terms;
+	return plan_with(&of, query, text, options, params);
+}
+
+void
+cs_plan_result_init(void)
+{
+	RegisterCustomScanMethods(&cs_scan_result_methods);
+	next_planner = planner_hook;
+	planner_hook = plan_statement;
+	next_upper_hook = create_upper_paths_hook;
+	create_upper_paths_hook = final_paths;
+}

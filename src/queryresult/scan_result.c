@@ -1,0 +1,447 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan_result.c
+ *		The plan node CachedResult: execution.
+ *
+ * When the node begins, with the statement's snapshot taken, a result that holds
+ * for it is looked for.  If there is one, its rows are returned and the child is
+ * not even initialised.  If not, the child runs; each of its rows is passed on at
+ * once, and copied aside.  When the child has come to its end, in its first pass
+ * and forwards, the copies are kept if they may be (keeper.c).
+ *
+ * The data of a result are minimal tuples one after the other, aligned.  Values are
+ * inlined and flat.  Rows come in the shape of the node's columns, those that the
+ * executor takes away afterwards included.
+ *
+ * The node does not project: its columns are its child's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+
+#include "compat.h"
+#include CS_EXPLAIN_STATE_H
+#include CS_EXPLAIN_FORMAT_H
+#include "queryresult/keeper.h"
+#include "queryresult/plan_result.h"
+#include "queryresult/scan_result.h"
+
+typedef enum Outcome
+{
+	OUTCOME_NONE,				/* nothing is known yet */
+	OUTCOME_BYPASS,				/* it runs as if there were no node */
+	OUTCOME_HIT,
+	OUTCOME_COPYING,			/* it runs, and is copied */
+	OUTCOME_MISS,				/* it runs, and will not be kept */
+	OUTCOME_KEPT
+} Outcome;
+
+typedef struct ResultScan
+{
+	CustomScanState custom;
+	CsPlannedResult planned;
+	Outcome		outcome;
+	const char *why;			/* if it was bypassed or not kept */
+	List	   *watched;		/* names of tables, for EXPLAIN */
+	CsKeeper	keeper;
+	uint64		shape;			/* number; 0: it does not depend on settings */
+
+	/* while it is copied */
+	MemoryContext context;		/* of the copy */
+	MemoryContext row_context;
+	char	   *copy;
+	Size		len;
+	Size		size;
+
+	/* a hit */
+	TupleTableSlot *slot;
+	char	   *data;
+	int64		nrows;
+	Size	   *rows;			/* where each begins */
+	int64		next;			/* the one to be returned next, going forwards */
+} ResultScan;
+
+/* ----- rows that are kept ----- */
+
+static void
+list_rows(ResultScan *scan, Size len)
+{
+	int64		max = 64;
+
+	scan->rows = palloc(max * sizeof(Size));
+	for (Size place = 0; place < len; scan->nrows++)
+	{
+		if (scan->nrows == max)
+		{
+			max *= 2;
+			scan->rows = repalloc_huge(scan->rows, max * sizeof(Size));
+		}
+		scan->rows[scan->nrows] = place;
+		place += MAXALIGN(((MinimalTuple) (scan->data + place))->t_len);
+	}
+}
+
+static TupleTableSlot *
+show_row(ResultScan *scan, int64 n)
+{
+	return ExecStoreMinimalTuple((MinimalTuple) (scan->data + scan->rows[n]), scan->slot, false);
+}
+
+/* 'next' is behind the row that was returned last, or it is the one itself. */
+static TupleTableSlot *
+next_kept(ResultScan *scan, ScanDirection direction)
+{
+	if (ScanDirectionIsBackward(direction))
+	{
+		/* behind the end there is one place more */
+		if (scan->next > scan->nrows)
+			scan->next = scan->nrows;
+		else if (scan->next > 0)
+			scan->next--;
+		return scan->next > 0 ? show_row(scan, scan->next - 1) : ExecClearTuple(scan->slot);
+	}
+	if (scan->next < scan->nrows)
+		return show_row(scan, scan->next++);
+	scan->next = scan->nrows + 1;
+	return ExecClearTuple(scan->slot);
+}
+
+/* ----- copying ----- */
+
+static void
+stop_copying(ResultScan *scan, const char *why)
+{
+	scan->outcome = OUTCOME_MISS;
+	scan->why = why;
+	MemoryContextDelete(scan->context);
+	scan->context = NULL;
+	scan->copy = NULL;
+}
+
+static void
+begin_copying(ResultScan *scan)
+{
+	scan->outcome = OUTCOME_COPYING;
+	scan->context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies result",
+										  ALLOCSET_DEFAULT_SIZES);
+	scan->row_context = AllocSetContextCreate(scan->context, "cache_strategies row",
+											  ALLOCSET_DEFAULT_SIZES);
+}
+
+static MinimalTuple
+flat_tuple(TupleTableSlot *slot)
+{
+	TupleDesc	tupdesc = slot->tts_tupleDescriptor;
+	Datum	   *values = palloc(tupdesc->natts * sizeof(Datum) + 1);
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		values[i] = slot->tts_values[i];
+		if (!slot->tts_isnull[i] && TupleDescAttr(tupdesc, i)->attlen == -1 &&
+			VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
+			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *)
+															  DatumGetPointer(values[i])));
+	}
+	return heap_form_minimal_tuple(tupdesc, values, slot->tts_isnull);
+}
+
+/* False: it would become too large. */
+static bool
+reserve(ResultScan *scan, Size more)
+{
+	Size		limit = cs_keeper_limit();
+
+	if (scan->len + more > limit)
+		return false;
+	if (scan->copy == NULL)
+	{
+		scan->size = Max(more, 1024);
+		scan->copy = MemoryContextAllocHuge(scan->context, scan->size);
+	}
+	else if (scan->len + more > scan->size)
+	{
+		scan->size = Max(scan->size * 2, scan->len + more);
+		scan->copy = repalloc_huge(scan->copy, scan->size);
+	}
+	return true;
+}
+
+/* Rows of which some were made with other settings are the result of none. */
+static bool
+is_as_begun(const ResultScan *scan)
+{
+	const CsShape *shape;
+
+	if (scan->shape == 0)
+		return true;
+	shape = cs_shape_find(scan->shape);
+	return shape != NULL && cs_shape_fits(shape);
+}
+
+static void
+copy_row(ResultScan *scan, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
+	MinimalTuple tuple = flat_tuple(slot);
+	Size		size = MAXALIGN(tuple->t_len);
+
+	MemoryContextSwitchTo(old);
+	if (!is_as_begun(scan))
+		stop_copying(scan, "settings, or something that it uses, were changed meanwhile");
+	else if (!reserve(scan, size))
+		stop_copying(scan, "it is larger than cache_strategies.max_result");
+	else
+	{
+		memset(scan->copy + scan->len, 0, size);
+		memcpy(scan->copy + scan->len, tuple, tuple->t_len);
+		scan->len += size;
+		MemoryContextReset(scan->row_context);
+	}
+}
+
+static void
+keep_copy(ResultScan *scan)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->custom.ss.ps.state->es_query_cxt);
+	const char *why = NULL;
+
+	if (!is_as_begun(scan))
+		stop_copying(scan, "settings, or something that it uses, were changed meanwhile");
+	else if (cs_keeper_keep(&scan->keeper, scan->copy, scan->len, &why))
+	{
+		stop_copying(scan, NULL);
+		scan->outcome = OUTCOME_KEPT;
+	}
+	else
+		stop_copying(scan, why);
+	MemoryContextSwitchTo(old);
+}
+
+/* ----- beginning ----- */
+
+static const CustomExecMethods exec_methods;
+
+static Node *
+create_state(CustomScan *plan)
+{
+	ResultScan *scan = (ResultScan *) newNode(sizeof(ResultScan), T_CustomScanState);
+
+	scan->custom.methods = &exec_methods;
+	return (Node *) scan;
+}
+
+const CustomScanMethods cs_scan_result_methods = {
+	.CustomName = "CachedResult",
+	.CreateCustomScanState = create_state
+};
+
+static void
+bypass(ResultScan *scan, const char *why)
+{
+	scan->outcome = OUTCOME_BYPASS;
+	scan->why = why;
+}
+
+static void
+name_watched(ResultScan *scan, const CsShape *shape)
+{
+	for (int i = 0; i < shape->ntables; i++)
+	{
+		char	   *name = get_rel_name(shape->tables[i]);
+		char	   *schema = get_namespace_name(get_rel_namespace(shape->tables[i]));
+
+		if (name != NULL && schema != NULL)
+			scan->watched = lappend(scan->watched, quote_qualified_identifier(schema, name));
+	}
+}
+
+/* NULL: there is nothing to be looked for, or kept. */
+static const CsShape *
+find_shape(ResultScan *scan)
+{
+	const CsShape *shape;
+
+	if (IsInParallelMode() || IsParallelWorker())
+	{
+		bypass(scan, "it is run inside a parallel query");
+		return NULL;
+	}
+	shape = cs_shape_get(scan->planned.query, scan->planned.digest, scan->planned.news);
+	if (shape == NULL)
+	{
+		bypass(scan, "something that it uses was changed since it was planned");
+		ResetPlanCache();
+		return NULL;
+	}
+	if (shape->refused != NULL)
+		bypass(scan, pstrdup(shape->refused));
+	else if (shape->timely && scan->planned.terms.max_age <= 0)
+		bypass(scan, "it depends on the time");
+	return scan->outcome == OUTCOME_BYPASS ? NULL : shape;
+}
+
+static void
+look(ResultScan *scan, EState *estate, const CsShape *shape)
+{
+	Size		len;
+
+	if (shape->sensitive)
+		scan->shape = shape->number;
+	if (!cs_keeper_begin(&scan->keeper, shape, estate->es_param_list_info,
+						 estate->es_snapshot, &scan->planned.terms, &scan->why))
+		scan->outcome = OUTCOME_BYPASS;
+	else if (cs_keeper_find(&scan->keeper, &scan->data, &len))
+	{
+		scan->outcome = OUTCOME_HIT;
+		list_rows(scan, len);
+	}
+	else if (cs_keeper_could_keep(&scan->keeper, &scan->why))
+		begin_copying(scan);
+	else
+		scan->outcome = OUTCOME_MISS;
+}
+
+static void
+begin_child(ResultScan *scan, EState *estate, int eflags)
+{
+	CustomScan *plan = castNode(CustomScan, scan->custom.ss.ps.plan);
+
+	scan->custom.custom_ps = list_make1(ExecInitNode(linitial(plan->custom_plans), estate, eflags));
+}
+
+static void
+begin_result(CustomScanState *node, EState *estate, int eflags)
+{
+	ResultScan *scan = (ResultScan *) node;
+	const CsShape *shape;
+
+	cs_planned_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
+	node->ss.ps.resultopsset = true;
+	node->ss.ps.resultopsfixed = false;
+	shape = find_shape(scan);
+	if (shape != NULL && (estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0))
+		name_watched(scan, shape);
+	if (shape != NULL && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		look(scan, estate, shape);
+	if (scan->outcome == OUTCOME_HIT)
+		scan->slot = ExecInitExtraTupleSlot(estate,
+											node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+											&TTSOpsMinimalTuple);
+	/* EXPLAIN shows it even if it is not executed */
+	if (scan->outcome != OUTCOME_HIT || estate->es_instrument != 0)
+		begin_child(scan, estate, eflags);
+}
+
+/* ----- executing ----- */
+
+static TupleTableSlot *
+exec_result(CustomScanState *node)
+{
+	ResultScan *scan = (ResultScan *) node;
+	ScanDirection direction = node->ss.ps.state->es_direction;
+	TupleTableSlot *slot;
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->outcome == OUTCOME_HIT)
+		return next_kept(scan, direction);
+	if (scan->outcome == OUTCOME_COPYING && !ScanDirectionIsForward(direction))
+		stop_copying(scan, "it was read backwards before its end");
+	slot = ExecProcNode(linitial(node->custom_ps));
+	if (scan->outcome != OUTCOME_COPYING)
+		return slot;
+	if (!TupIsNull(slot))
+		copy_row(scan, slot);
+	if (scan->outcome == OUTCOME_COPYING && (TupIsNull(slot) || scan->planned.single))
+		keep_copy(scan);
+	return slot;
+}
+
+static void
+end_result(CustomScanState *node)
+{
+	ListCell   *lc;
+
+	foreach(lc, node->custom_ps)
+		ExecEndNode(lfirst(lc));
+}
+
+static void
+rescan_result(CustomScanState *node)
+{
+	ResultScan *scan = (ResultScan *) node;
+
+	if (scan->outcome == OUTCOME_HIT)
+	{
+		scan->next = 0;
+		ExecClearTuple(scan->slot);
+		return;
+	}
+	if (scan->outcome == OUTCOME_COPYING)
+		stop_copying(scan, "it was begun again before its end");
+	ExecReScan(linitial(node->custom_ps));
+}
+
+/* ----- EXPLAIN ----- */
+
+static const char *
+outcome_text(const ResultScan *scan)
+{
+	switch (scan->outcome)
+	{
+		case OUTCOME_NONE:
+			return NULL;
+		case OUTCOME_BYPASS:
+			return psprintf("bypassed: %s", scan->why);
+		case OUTCOME_HIT:
+			return "hit";
+		case OUTCOME_COPYING:
+			return "not kept: its end was not reached";
+		case OUTCOME_MISS:
+			return psprintf("not kept: %s", scan->why);
+		case OUTCOME_KEPT:
+			return "kept";
+	}
+	return NULL;
+}
+
+static void
+explain_span(const char *label, int64 usecs, ExplainState *es)
+{
+	if (usecs > 0)
+		ExplainPropertyFloat(label, "ms", usecs / 1000.0, 0, es);
+}
+
+static void
+explain_result(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	ResultScan *scan = (ResultScan *) node;
+	const char *outcome = outcome_text(scan);
+
+	if (outcome != NULL)
+		ExplainPropertyText("Result", outcome, es);
+	if (scan->watched != NIL)
+		ExplainPropertyList("Watched Tables", scan->watched, es);
+	explain_span("Time To Live", scan->planned.terms.ttl, es);
+	explain_span("Max Age", scan->planned.terms.max_age, es);
+}
+
+static const CustomExecMethods exec_methods = {
+	.CustomName = "CachedResult",
+	.BeginCustomScan = begin_result,
+	.ExecCustomScan = exec_result,
+	.EndCustomScan = end_result,
+	.ReScanCustomScan = rescan_result,
+	.ExplainCustomScan = explain_result
+};

@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * shape.h
+ *		Plain statements whose results may be kept, as one role runs them with
+ *		the same settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_SHAPE_H
+#define CS_SHAPE_H
+
+#include "common/sha2.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+
+#include "queryresult/query.h"
+#include "queryresult/settings.h"
+
+/* A parameter that the statement uses. */
+typedef struct CsShapeParam
+{
+	int			id;				/* $n */
+	Oid			type;
+	int16		typlen;
+	bool		typbyval;
+} CsShapeParam;
+
+typedef struct CsShape
+{
+	dlist_node	node;			/* the latest used first */
+	MemoryContext context;
+	uint64		number;			/* of no other shape of this session */
+
+	/* what it was analysed for */
+	uint8		tree[PG_SHA256_DIGEST_LENGTH];	/* cs_shape_digest() */
+	Oid			role;
+	Oid			session_user;
+	bool		row_security;
+	CsSettings	settings;
+	CsSearchPath *path;
+
+	/* it has been so from one change in the catalogues to another */
+	uint64		since;
+	uint64		checked;
+	CsFootprint footprint;
+
+	/* the outcome; of one that is refused, only the reason */
+	char	   *refused;		/* a sentence; NULL: its result may be kept */
+	char	   *hint;			/* or NULL */
+	int			ntables;
+	Oid		   *tables;			/* to be watched; in ascending order */
+	int			nviews;
+	Oid		   *views;
+	int			nparams;
+	CsShapeParam *params;
+	List	   *options;		/* names of settings whose values are in the
+								 * key */
+	bool		timely;			/* depends on the time */
+	bool		sensitive;		/* may depend on settings while it is run */
+	bool		permitted;		/* the role may do all that it does */
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of all but the
+													 * parameters and options */
+} CsShape;
+
+/* The digest of a rewritten statement, wherever in a text it was written. */
+extern void cs_shape_digest(const Query *query, uint8 *digest);
+
+/*
+ * The statement as it would be run now; NULL: 'query' was made before a change in
+ * the catalogues that concerns it, or that nobody remembers.  'news' is
+ * cs_query_news() of then.  Not in parallel mode.  Good until the next call.
+ */
+extern CsShape *cs_shape_get(const Query *query, const uint8 *digest, uint64 news);
+
+/* The shape of this number, if what it says still holds; or NULL. */
+extern CsShape *cs_shape_find(uint64 number);
+
+/* Is it still analysed for this session as it is? */
+extern bool cs_shape_fits(const CsShape *shape);
+
+/*
+ * Bytes that are the same only for statements with the same result; false: the
+ * parameters cannot be had.
+ */
+extern bool cs_shape_fingerprint(const CsShape *shape, ParamListInfo params,
+								 StringInfo fingerprint);
+
+#endif							/* CS_SHAPE_H */
