@@ -1,8 +1,8 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION cache_strategies" to load this file. \quit
 
--- The schema is a member of the extension and never somebody else's: whoever owns a
--- schema may put functions and operators into it.
+-- The schema is a member of the extension and must not belong to another role: the
+-- owner of a schema can create functions and operators in it.
 DO $$
 BEGIN
 	IF to_regnamespace('cache') IS NOT NULL THEN

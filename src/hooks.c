@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hooks.c
- *		PostgreSQL's object_access_hook, passed on to the parts of the library.
+ *		PostgreSQL's object_access_hook, passed to the parts of the library.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,9 +13,7 @@ static object_access_hook_type next_object_access = NULL;
 static CsObjectHook object_hooks[8];
 static int	n_object_hooks = 0;
 
-/*
- * object_access_hook: call the hook of another library and those of the parts.
- */
+/* object_access_hook: call the previous hook and those of the parts. */
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
@@ -26,8 +24,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 }
 
 /*
- * Have the hook called for each access to an object, after those that were given
- * before.  It may throw.  To be called while the library is loaded.
+ * Have the hook called for each access to an object, after the hooks
+ * registered before.  It may throw.  To be called while the library is loaded.
  */
 void
 cs_hooks_on_object(CsObjectHook hook)

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * inval.c
- *		Invalidations of the relcache and of syscaches, passed on to the parts
- *		of the library that have a hook for them.
+ *		Relcache and syscache invalidations, passed to the parts of the library
+ *		that have hooks for them.
  *
- * A backend has room for ten relcache callbacks, PostgreSQL's own and those of all
- * libraries together, and ends when one more is asked for.  This library takes
- * one.  For syscaches there is room for 64; it takes one for each syscache that it
- * wants to know of.
+ * A backend has room for ten relcache callbacks, including PostgreSQL's own
+ * and those of all libraries, and exits with an error when another one is
+ * registered.  This library registers one.  For syscaches there is room for
+ * 64; it registers one for each syscache that it uses.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +31,9 @@ static int	n_relation_hooks = 0;
 static SyscacheHook syscache_hooks[MAX_SYSCACHE_HOOKS];
 static int	n_syscache_hooks = 0;
 
+/*
+ * Relcache callback: call all hooks.
+ */
 static void
 relation_callback(Datum arg, Oid relid)
 {
@@ -38,6 +41,9 @@ relation_callback(Datum arg, Oid relid)
 		relation_hooks[i] (relid);
 }
 
+/*
+ * Syscache callback: call the hooks of this syscache.
+ */
 static void
 syscache_callback(Datum arg, int cacheid, uint32 hash)
 {
@@ -46,6 +52,10 @@ syscache_callback(Datum arg, int cacheid, uint32 hash)
 			syscache_hooks[i].hook(hash);
 }
 
+/*
+ * Have the hook called for each relcache invalidation.  It must not throw.  To
+ * be called while the library is loaded.
+ */
 void
 cs_inval_on_relation(CsRelationHook hook)
 {
@@ -56,6 +66,10 @@ cs_inval_on_relation(CsRelationHook hook)
 	relation_hooks[n_relation_hooks++] = hook;
 }
 
+/*
+ * Have the hook called for each invalidation of a syscache.  It must not
+ * throw.  To be called while the library is loaded.
+ */
 void
 cs_inval_on_syscache(int cacheid, CsSyscacheHook hook)
 {

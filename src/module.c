@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * module.c
- *		Entry of the library.
+ *		Entry point of the library.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,7 +50,7 @@ PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
-/* A new one is a new file and its line here. */
+/* A new strategy is a new file and a line here. */
 static const CsStrategy *const strategies[] = {
 	&cs_cache_aside,
 	&cs_read_through,
@@ -60,7 +60,7 @@ static const CsStrategy *const strategies[] = {
 	NULL
 };
 
-/* What there is in shared memory. */
+/* The parts of shared memory. */
 static const CsShmemPart shmem_parts[] = {
 	{cs_store_shmem_request, NULL, cs_store_shmem_init},
 	{cs_slot_shmem_request, cs_slot_shmem_size, cs_slot_shmem_init},
@@ -81,8 +81,8 @@ static const CsShmemPart shmem_parts[] = {
 };
 
 /*
- * Loaded later than at server start there is no shared memory, and the SQL
- * functions say so.
+ * Load the library.  If this is not done by shared_preload_libraries there is
+ * no shared memory; the SQL functions then throw.
  */
 void
 _PG_init(void)

@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * repair.c
- *		Triggers that are no longer in force: saying so, and mending them.
+ *		Triggers that are no longer in force: warning about them, and restoring
+ *		them.
  *
  * A table whose triggers do not see every change is bypassed, and its writes
- * are not deferred.  That is safe, and slow, so whoever brings it about is told.
- * ENABLE TRIGGER ALL, as fixtures and restores use it after DISABLE TRIGGER ALL,
- * leaves triggers ENABLE that were ENABLE ALWAYS: these are put back at once.
- * What is deferred when triggers are about to be disabled is written first, as
- * changes made without them would not meet it.  For the rest there is
- * cache.repair().
+ * are not deferred.  That is safe but slow, so the role that causes it gets a
+ * WARNING.  ENABLE TRIGGER ALL, as used by fixtures and restores after DISABLE
+ * TRIGGER ALL, leaves triggers ENABLE that were ENABLE ALWAYS; these are
+ * restored at once.  When triggers are about to be disabled, deferred writes
+ * are flushed first, because changes made without triggers would not cancel
+ * them.  Everything else can be restored by cache.repair().
  *
  *-------------------------------------------------------------------------
  */
@@ -47,15 +48,19 @@
 PG_FUNCTION_INFO_V1(cs_repair);
 PG_FUNCTION_INFO_V1(cs_binding_problem);
 
-/* ----- saying so ----- */
+/* ----- warnings ----- */
 
 typedef struct Note
 {
 	Oid			relid;
-	bool		attached;		/* else it is tracked */
+	bool		attached;		/* otherwise the table is tracked */
 	char	   *problem;		/* NULL: none */
 } Note;
 
+/*
+ * Before a relation is altered: append the tables that see changes of it,
+ * including itself, with the problems of those that are attached or tracked.
+ */
 List *
 cs_repair_note(List *notes, Oid relid)
 {
@@ -91,7 +96,10 @@ sentence(const char *text)
 	return result;
 }
 
-/* Inheritance children are no obstacle: an UPDATE of them is not deferred. */
+/*
+ * Whether writes of the table are still deferred.  Inheritance children do not
+ * prevent that: an UPDATE of them is not deferred.
+ */
 static bool
 still_defers(Oid relid)
 {
@@ -119,6 +127,10 @@ warn(const Note *note, const char *problem, bool mend)
 			 mend ? errhint("cache.repair() puts its triggers in force again, as does ENABLE TRIGGER for one that is disabled.") : 0));
 }
 
+/*
+ * After the relation was altered: a WARNING for each table that has a new
+ * problem.
+ */
 void
 cs_repair_warn(const List *notes)
 {
@@ -135,7 +147,7 @@ cs_repair_warn(const List *notes)
 	}
 }
 
-/* Has it no slot, and could not have one now? */
+/* The reason why the table has no slot and cannot get one; otherwise NULL. */
 static const char *
 slot_problem(Oid relid)
 {
@@ -143,7 +155,7 @@ slot_problem(Oid relid)
 	Oid			owner;
 	CsSlotDenial denial;
 
-	/* without a lock on the table, which may be gone */
+	/* no lock is held on the table, which may be dropped */
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
@@ -154,13 +166,16 @@ slot_problem(Oid relid)
 	return denial == CS_SLOT_GRANTED ? NULL : cs_slot_denial_text(denial);
 }
 
+/*
+ * The problem of an attached table, for cache.bindings.
+ */
 Datum
 cs_binding_problem(PG_FUNCTION_ARGS)
 {
 	bool		mend;
 	const char *problem;
 
-	/* cache.bindings can be looked at all the same */
+	/* cache.bindings can be read even so */
 	if (!cs_shmem_ready())
 		PG_RETURN_TEXT_P(cstring_to_text("cache_strategies is not preloaded"));
 	if (!cs_attached_is_listed(PG_GETARG_OID(0)))
@@ -173,9 +188,12 @@ cs_binding_problem(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(problem));
 }
 
-/* ----- before they are disabled ----- */
+/* ----- before triggers are disabled ----- */
 
-/* Not what this transaction has deferred or cancelled; nor under an old snapshot. */
+/*
+ * Whether the table can be flushed: not if this transaction has deferred or
+ * cancelled writes of it, nor under a transaction snapshot.
+ */
 static bool
 can_flush(Oid relid)
 {
@@ -192,18 +210,21 @@ flush_at(void *arg)
 	cs_detach_flush(*(Oid *) arg);
 }
 
-/* An error here is not one of the command's. */
+/*
+ * Triggers are about to be disabled: flush deferred writes, if possible.  An
+ * error is reported as a WARNING, because it is not an error of the command.
+ */
 void
 cs_repair_flush(Oid relid)
 {
 	if (!cs_class_ownercheck(relid, GetUserId()))
-		return;					/* the command says so */
+		return;					/* the command will report it */
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	if (can_flush(relid))
 		(void) cs_flush_or_warn(relid, flush_at, &relid);
 }
 
-/* ----- mending ----- */
+/* ----- restoring ----- */
 
 static void
 restore(Oid relid)
@@ -215,12 +236,16 @@ restore(Oid relid)
 	cs_owner_end(&saved);
 }
 
+/*
+ * Triggers of this relation were enabled, but not ALWAYS: restore them, and
+ * those of its partitions.
+ */
 void
 cs_repair_restore(Oid relid)
 {
 	ListCell   *lc;
 
-	/* what says that it is attached may not be there yet in a restore */
+	/* in a restore, the row in cache.bindings may not be there yet */
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	if (!cs_triggers_any(relid))
 		return;
@@ -231,6 +256,9 @@ cs_repair_restore(Oid relid)
 	SPI_finish();
 }
 
+/*
+ * Drop and create all triggers of the table.
+ */
 static void
 make_anew(Oid relid, bool attached)
 {
@@ -251,6 +279,9 @@ make_anew(Oid relid, bool attached)
 	SPI_finish();
 }
 
+/*
+ * Throws if the table still has a problem.
+ */
 static void
 check_mended(Oid relid, bool attached)
 {
@@ -264,6 +295,9 @@ check_mended(Oid relid, bool attached)
 				 errdetail_internal("%s", sentence(problem))));
 }
 
+/*
+ * cache.repair(relation).
+ */
 Datum
 cs_repair(PG_FUNCTION_ARGS)
 {

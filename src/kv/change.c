@@ -137,7 +137,7 @@ typedef enum Outcome
  * Check of cs_store_replace(), called under the partition lock.
  */
 static bool
-nobody_holds(void *arg)
+is_unlocked(void *arg)
 {
 	bool		result = cs_keylock_is_free((const CsKvKey *) arg);
 
@@ -183,7 +183,7 @@ replace_entry(const CsKvKey *key, const CsKvValue *value, uint64 expected, bool 
 	}
 	CS_TEST_POINT("kv_immediate_looked");
 	result = cs_store_replace(&key->key, &meta, bytes, size, key->space->max_memory,
-							  expected, locked ? NULL : nobody_holds, (void *) key);
+							  expected, locked ? NULL : is_unlocked, (void *) key);
 	if (bytes != NULL)
 		pfree(bytes);
 	return result;

@@ -3,7 +3,8 @@
  * commit.c
  *		Making the keys that a transaction has changed valid.
  *
- *		PRE_COMMIT	open the commit flag; stage every key; set the commit flag's xid
+ *		PRE_COMMIT	open the commit flag; stage every key; set the commit
+ *					flag's xid
  *		COMMIT		flip the commit flag, THEN settle every key, THEN close the
  *					commit flag, THEN decrement the counters of locks
  *		ABORT		settle every key, THEN close and decrement likewise

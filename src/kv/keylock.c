@@ -16,7 +16,8 @@
  * rarely conflict.  So shared counters, by key hash and by slot, tell how many
  * of these locks there are.  They are atomic.
  *
- *		transaction	lock, THEN counter + 1, THEN pass through the partition lock,
+ *		transaction	lock, THEN counter + 1, THEN pass through the partition
+ *					lock,
  *					THEN read the key ... settle, THEN counter - 1
  *		immediate	read, THEN under the partition lock: if the counters are 0
  *					and the key is unchanged, change it

@@ -5,7 +5,8 @@
  *
  * Private to the backend and to the transaction; no locking.
  *
- *	keys	each key that was locked, with a stack of states, one for each subtransaction that changed it
+ *	keys	each key that was locked, with a stack of states, one for each
+ *			subtransaction that changed it
  *	holds	the locks that were taken
  *
  * A key whose states were all rolled back stays, without a state.

@@ -6,9 +6,11 @@
  *
  * The protocol, with S for the caller's snapshot and F for a fresh one:
  *
- *		token	watch every table, and read the versions of the tags; then W, the
+ *		token	watch every table, and read the versions of the tags; then W,
+ *				the
  *				newest xid that has changed any of the tables
- *		miss	token, then F, then compute under F.  The result answers the call if
+ *		miss	token, then F, then compute under F.  The result answers the
+ *				call if
  *				S shows the tables as F does: if S sees whatever F sees; or if S
  *				sees all of that up to W, and the watches still stood when F had
  *				been taken.  Otherwise compute under S, and keep nothing

@@ -5,7 +5,8 @@
  *
  * A value consists of
  *
- *		row		a flat composite datum, of which a copy is returned without work
+ *		row		a flat composite datum, of which a copy is returned without
+ *				work
  *				per column; nothing for an absence
  *		seen	the snapshot under which it was loaded, if CS_ENTRY_SNAPSHOT
  *		trailer	length of the row and fingerprint of its shape

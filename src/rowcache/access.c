@@ -9,10 +9,14 @@
  * with S for the caller's snapshot and F for a fresh one (proof and guards in
  * src/README.md):
  *
- *	own		this transaction may have changed the table: read the table under S, and fill nothing
- *	hit		the entry is of the slot's epoch, and the version in it is visible in S
- *	miss	take a token, then F, then load under F.  The loaded row is the answer if S shows it too; otherwise read the table under S
- *	fill	under the partition lock, if the token is still valid and no prepared transaction can be involved
+ *	own		this transaction may have changed the table: read the table under
+ *			S, and fill nothing
+ *	hit		the entry is of the slot's epoch, and the version in it is visible
+ *			in S
+ *	miss	take a token, then F, then load under F.  The loaded row is the
+ *			answer if S shows it too; otherwise read the table under S
+ *	fill	under the partition lock, if the token is still valid and no
+ *			prepared transaction can be involved
  *
  *-------------------------------------------------------------------------
  */

@@ -11,7 +11,8 @@
  *				TRACKED: the triggers are known to report every change
  *				Neither: the triggers must be examined before the next fill
  *		writers	whole-table changes between their mark and their end
- *		epoch	number of whole-table changes ever marked; entries of an earlier
+ *		epoch	number of whole-table changes ever marked; entries of an
+ *				earlier
  *				epoch are dead
  *
  * The word is never reset, not even when the slot goes to another owner, so an

@@ -5,21 +5,22 @@
  *		owner.
  *
  * The items are sorted by key and grouped by what is to be written: a whole
- * row or not, which columns, by which rules.  A group is written by one
- * statement (statement.c) per so many keys, each in a subtransaction.  When it
- * fails, what the SQLSTATE says decides:
+ * row or not, which columns, by which rules.  A group is written in batches,
+ * each by one statement (statement.c) in a subtransaction.  If a statement
+ * fails, the SQLSTATE decides:
  *
- *	- it may pass by itself: thrown;
- *	- else the keys are halved, and each half is written by itself, until
- *	  single keys are left, which become dead letters.  One such key among n
- *	  costs 2 log2(n) statements;
- *	- but if it is about the table (a missing privilege, a changed column) and
- *	  no other key can be written either, it is thrown.
+ * - An error that may be transient is thrown.
+ * - Otherwise the keys are halved and each half is written separately, until
+ *   single keys are left, which become dead letters.  One such key among n
+ *   costs 2 log2(n) statements.
+ * - If the error is about the table (a missing privilege, a changed column)
+ *   and no other key can be written either, it is thrown.
  *
- * As the owner, in a security-restricted operation, nothing may be left to a
- * deferred trigger, which would run as somebody else.  So constraints are set
- * IMMEDIATE before, still as the caller: that also runs what the caller's own
- * statements have deferred, and must not lend it the owner's rights.
+ * Statements run as the owner, in a security-restricted operation.  Nothing
+ * may be left to a deferred trigger, which would run as another role.  So
+ * constraints are set IMMEDIATE first, still as the caller: this also runs
+ * what the caller's own statements have deferred, which must not get the
+ * owner's rights.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,7 +45,7 @@
 #include "writeback/sum.h"
 #include "writeback/xactdelta.h"
 
-/* One cs_apply(). */
+/* State of one cs_apply(). */
 typedef struct Apply
 {
 	CsBinding  *binding;
@@ -53,38 +54,41 @@ typedef struct Apply
 	CsRefused	refused;
 	void	   *refused_arg;
 	FmgrInfo   *compare[INDEX_MAX_KEYS];
-	bool		progress;		/* some row of the group was written */
-	List	   *suspects;		/* Suspect */
+	bool		progress;		/* a row of the group has been written */
+	List	   *suspects;		/* of Suspect */
 } Apply;
 
-/* A row with an error that may be one of the table. */
+/* A row with an error that may be about the table. */
 typedef struct Suspect
 {
 	CsApplyItem *item;
 	ErrorData  *error;
 } Suspect;
 
-/* With so many, and nothing written, it is. */
+/* With so many suspects and nothing written, the error is about the table. */
 #define MAX_SUSPECTS	100
 
-/* Items that one statement can write. */
+/* Properties of items that one statement can write. */
 typedef struct Alike
 {
 	bool		whole;
 	Bitmapset  *columns;		/* cs_statement_columns(); empty: nothing */
 } Alike;
 
-/* What is executing, for the table's triggers. */
+/* The statement being executed, for the table's triggers. */
 typedef struct Writing
 {
-	Oid			relid;			/* InvalidOid: nothing */
-	int			depth;			/* of triggers, outside the statement */
+	Oid			relid;			/* InvalidOid: none */
+	int			depth;			/* trigger depth outside the statement */
 } Writing;
 
 static Writing writing;
 
 /* ----- for triggers ----- */
 
+/*
+ * Current nesting depth of triggers.
+ */
 int
 cs_apply_trigger_depth(void)
 {
@@ -95,9 +99,10 @@ cs_apply_trigger_depth(void)
 }
 
 /*
- * Not so in a trigger of a statement that a user's trigger executes, which is
- * one level deeper.  'relid' is the cached table, even if a partition's trigger
- * asks.
+ * Whether this is a trigger of a row that cs_apply() itself is writing.
+ * Returns false in a trigger of a statement that a user's trigger executes,
+ * which is one level deeper.  'relid' is the cached table, even in a trigger
+ * of a partition.
  */
 bool
 cs_apply_is_writing(Oid relid)
@@ -106,6 +111,10 @@ cs_apply_is_writing(Oid relid)
 		cs_apply_trigger_depth() == writing.depth + 1;
 }
 
+/*
+ * Whether cs_apply() is working on this table, including triggers that it has
+ * fired.
+ */
 bool
 cs_apply_is_under_way(Oid relid)
 {
@@ -114,6 +123,9 @@ cs_apply_is_under_way(Oid relid)
 
 /* ----- errors ----- */
 
+/*
+ * Whether an error may be transient.
+ */
 bool
 cs_apply_is_transient(int sqlerrcode)
 {
@@ -135,7 +147,7 @@ cs_apply_is_transient(int sqlerrcode)
 	return false;
 }
 
-/* As cs_attempt_run(), but an error that may pass by itself is thrown. */
+/* Like cs_attempt_run(), but throws an error that may be transient. */
 ErrorData *
 cs_apply_attempt(CsAttempt work, void *arg)
 {
@@ -146,7 +158,7 @@ cs_apply_attempt(CsAttempt work, void *arg)
 	return error;
 }
 
-/* Will every row fail alike, until the owner has mended something? */
+/* Whether every row will fail alike until the owner has changed something. */
 static bool
 is_about_table(int sqlerrcode)
 {
@@ -162,7 +174,10 @@ is_about_table(int sqlerrcode)
 
 /* ----- order ----- */
 
-/* The primary key's order, or row locks would not be taken in that of others. */
+/*
+ * Find the comparison functions of the primary key.  Rows must be locked in
+ * its order, as other backends do, to avoid deadlocks.
+ */
 static void
 find_comparisons(Apply *apply)
 {
@@ -201,7 +216,7 @@ compare_items(const void *a, const void *b, void *arg)
 
 /* ----- one statement ----- */
 
-/* Execute for these items; the result is SPI's. */
+/* Execute the statement for these items; the result is in SPI's variables. */
 static CsStatement *
 run(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
 	CsApplyItem *const *items, int n)
@@ -218,7 +233,7 @@ run(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
 	return statement;
 }
 
-/* Run it; which of the items did it return? */
+/* Execute the statement; returns which of the items it returned. */
 static bool *
 run_and_find(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
 			 CsApplyItem *const *items, int n)
@@ -239,9 +254,9 @@ run_and_find(Apply *apply, CsStatementKind kind, const Bitmapset *columns,
 }
 
 /*
- * An INSERT cannot return the number of what it has inserted.  Keys come back
- * in the order in which they went in, without those that a trigger has
- * suppressed.
+ * Determine which items an INSERT has inserted.  It cannot return their
+ * numbers.  Keys are returned in the order of the items, without those that a
+ * trigger has suppressed.
  */
 static void
 match_returned_keys(const Apply *apply, CsApplyItem **items, int n)
@@ -260,7 +275,7 @@ match_returned_keys(const Apply *apply, CsApplyItem **items, int n)
 								   &isnull);
 		while (at < n && compare_keys(apply, items[at]->rowkey->value, key) != 0)
 			at++;
-		/* else a trigger has changed it */
+		/* otherwise a trigger has changed the key */
 		if (at < n)
 		{
 			items[at]->outcome = CS_APPLIED;
@@ -269,6 +284,9 @@ match_returned_keys(const Apply *apply, CsApplyItem **items, int n)
 	}
 }
 
+/*
+ * Insert whole rows.
+ */
 static void
 insert_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 {
@@ -283,8 +301,8 @@ insert_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 }
 
 /*
- * Under one snapshot for the whole transaction, a row can be there although the
- * UPDATE has not seen it.  What is deferred for it must not count as void.
+ * Under a transaction snapshot a row can exist although the UPDATE has not
+ * found it.  Its deferred writes must not be treated as void, so this throws.
  */
 static void
 check_unseen(Apply *apply, CsApplyItem **items, int n)
@@ -308,6 +326,9 @@ check_unseen(Apply *apply, CsApplyItem **items, int n)
 					 errhint("Try again, or flush in a READ COMMITTED transaction.")));
 }
 
+/*
+ * Update rows.
+ */
 static void
 update_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 {
@@ -329,9 +350,10 @@ write_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 }
 
 /*
- * Only what can be locked at once, and new rows.  Whether a row that was not
- * locked is there is asked afterwards: one that comes or goes in between is
- * held by somebody, or there is nothing to write to.
+ * Write only rows that can be locked immediately, and new rows.  Whether a row
+ * that was not locked exists is determined afterwards.  A row that appears or
+ * disappears in between is locked by another transaction, or there is nothing
+ * to write to.
  */
 static void
 write_unlocked(Apply *apply, const Alike *group, CsApplyItem **items, int n)
@@ -386,7 +408,10 @@ write_trial(void *arg)
 	SPI_finish();
 }
 
-/* False, with nothing done: it failed. */
+/*
+ * Write the items in a subtransaction.  Returns false, with nothing changed,
+ * if that fails.
+ */
 static bool
 try_items(Apply *apply, const Alike *group, CsApplyItem **items, int n,
 		  ErrorData **error)
@@ -399,7 +424,10 @@ try_items(Apply *apply, const Alike *group, CsApplyItem **items, int n,
 	return *error == NULL;
 }
 
-/* A lock that could not be had is nothing to wait for again, row by row. */
+/*
+ * Whether the error is a lock that was not available; the rows are not tried
+ * one by one then.
+ */
 static bool
 is_skippable(const Apply *apply, const ErrorData *error)
 {
@@ -407,6 +435,9 @@ is_skippable(const Apply *apply, const ErrorData *error)
 		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
+/*
+ * Pass an item that the table refuses to the caller's function.
+ */
 static void
 refuse(Apply *apply, CsApplyItem *item, const ErrorData *error)
 {
@@ -415,10 +446,10 @@ refuse(Apply *apply, CsApplyItem *item, const ErrorData *error)
 }
 
 /*
- * An error that says something of the table, a privilege that is missing say,
- * is true of every row, and passes when somebody mends it.  But a trigger may
- * raise the same for single rows.  So they are put aside, and are refused if
- * any other row went through.
+ * Set an item aside whose error may be about the table.  Such an error, for
+ * example a missing privilege, is the same for every row and ends when the
+ * owner changes something; but a trigger may raise the same error for single
+ * rows.  So these items are refused only if another row could be written.
  */
 static void
 suspect(Apply *apply, CsApplyItem *item, ErrorData *error)
@@ -432,6 +463,9 @@ suspect(Apply *apply, CsApplyItem *item, ErrorData *error)
 	apply->suspects = lappend(apply->suspects, new);
 }
 
+/*
+ * Refuse the items set aside, or throw the error of the first.
+ */
 static void
 judge_suspects(Apply *apply)
 {
@@ -448,6 +482,9 @@ judge_suspects(Apply *apply)
 	apply->suspects = NIL;
 }
 
+/*
+ * Write items of one group, halving them on errors.
+ */
 static void
 apply_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 {
@@ -477,6 +514,9 @@ apply_items(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 
 /* ----- groups ----- */
 
+/*
+ * Index of the group for these columns, added if necessary.
+ */
 static int
 find_group(List **groups, bool whole, Bitmapset *columns)
 {
@@ -499,10 +539,13 @@ find_group(List **groups, bool whole, Bitmapset *columns)
 	return list_length(*groups) - 1;
 }
 
+/*
+ * Write all items of a group.
+ */
 static void
 apply_group(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 {
-	/* all of its columns have been dropped since */
+	/* all of its columns have been dropped */
 	if (bms_is_empty(group->columns) && !group->whole)
 	{
 		for (int i = 0; i < n; i++)
@@ -516,8 +559,8 @@ apply_group(Apply *apply, const Alike *group, CsApplyItem **items, int n)
 }
 
 /*
- * What no statement can write: a change of a column that has been given a type
- * since which its rule does not fit, or a sum that could not be added up.
+ * Whether no statement can write the item: the type of a column has been
+ * changed and does not fit its rule, or a sum is out of range.
  */
 static bool
 is_unwritable(const Apply *apply, const CsApplyItem *item, ErrorData *error)
@@ -543,6 +586,9 @@ is_unwritable(const Apply *apply, const CsApplyItem *item, ErrorData *error)
 	return false;
 }
 
+/*
+ * Write the items in key order, by groups.
+ */
 static void
 apply_sorted(Apply *apply, CsApplyItem *items, int n)
 {
@@ -573,7 +619,10 @@ apply_sorted(Apply *apply, CsApplyItem *items, int n)
 	}
 }
 
-/* One after the other, as they are: several may be of one key. */
+/*
+ * Write the items one by one in the given order; several can be of the same
+ * key.
+ */
 static void
 apply_in_order(Apply *apply, CsApplyItem *items, int n)
 {
@@ -583,7 +632,7 @@ apply_in_order(Apply *apply, CsApplyItem *items, int n)
 		ErrorData	error = {0};
 		Alike		group = {.whole = item->delta->whole};
 
-		/* nothing overtakes what is left out */
+		/* later changes of the key must not overtake one that is left out */
 		item->outcome = CS_APPLIED_LOCKED;
 		if (i > 0 && items[i - 1].rowkey == item->rowkey &&
 			items[i - 1].outcome == CS_APPLIED_LOCKED)
@@ -602,8 +651,11 @@ apply_in_order(Apply *apply, CsApplyItem *items, int n)
 	}
 }
 
-/* ----- entry ----- */
+/* ----- entry points ----- */
 
+/*
+ * Rewrite rules could redirect the writes.
+ */
 static void
 check_rules(const CsBinding *binding)
 {
@@ -623,6 +675,9 @@ set_constraints_immediate(void)
 	AfterTriggerSetState(all);
 }
 
+/*
+ * Write the items as the table's owner.
+ */
 static void
 apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 {
@@ -662,6 +717,9 @@ apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 	MemoryContextDelete(context);
 }
 
+/*
+ * Like cs_apply(), but calls 'refused' for deltas that the table refuses.
+ */
 void
 cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 			CsApplyMode mode, CsRefused refused, void *arg)
@@ -677,6 +735,11 @@ cs_apply_or(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 	apply_as_owner(&apply, items, n, false);
 }
 
+/*
+ * Like cs_apply(), but writes the items in the given order, each by its own
+ * statement.  'progress': other rows have been written already, so an error
+ * that may be about the table is not.
+ */
 void
 cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n, CsApplyMode mode, bool progress)
 {
@@ -691,6 +754,13 @@ cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n, CsApplyMode mode, 
 	apply_as_owner(&apply, items, n, true);
 }
 
+/*
+ * Write the items to their table in the current transaction.  Throws errors
+ * that may be transient (40001, 40P01, 55P03, 57014, 53xxx, 58xxx, 57P0x ...);
+ * other errors are narrowed down to the deltas that cause them, which become
+ * dead letters.  Each statement, and each half of a failed one, runs in a
+ * subtransaction.  Sorts the items by key.
+ */
 void
 cs_apply(CsBinding *binding, CsApplyItem *items, int n, int statement_rows,
 		 CsApplyMode mode)

@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * deadletter.c
- *		Deltas that their table refuses: cache.dead_letter_store, and what its
- *		owner does about them, cache.requeue() and cache.discard().
+ *		Deltas that their table refuses: cache.dead_letter_store, and the
+ *		functions for it, cache.requeue() and cache.discard().
  *
- * A dead letter is a delta in the portable form, with the error that its table
- * has answered.  It is written in the transaction that could not apply it, so
- * either both are gone or the delta is in one place only.  The table of them
- * belongs to the extension's owner, as whom it is read and written; what
- * touches the cached table, or types that its owner may have made, is done as
- * the owner of that table.
+ * A dead letter is a delta in the portable form, with the error that the table
+ * raised.  It is stored in the transaction that could not apply the delta, so
+ * the delta is never in two places.  The table of dead letters belongs to the
+ * extension's owner, and is read and written as that role.  Everything that
+ * touches the cached table, or types that its owner may have created, is done
+ * as the owner of that table.
  *
- * cache.requeue() holds the lock of a dead letter's row while it is applied,
- * so that no two sessions deliver it.
+ * cache.requeue() holds the lock of a dead letter's row while applying it, so
+ * that two sessions cannot deliver the same one.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,23 +48,26 @@
 PG_FUNCTION_INFO_V1(cs_requeue);
 PG_FUNCTION_INFO_V1(cs_discard);
 
-/* What the user has asked for, restricted to what is his. */
+/*
+ * The dead letters that the caller has chosen, restricted to tables of the
+ * caller.
+ */
 typedef struct Chosen
 {
 	Datum		relations;		/* oid[] */
 	bool		any_id;
 	int64		id;
-	bool		all;			/* neither a table nor a dead letter was named */
+	bool		all;			/* neither a table nor an id was given */
 } Chosen;
 
-/* One that is to be delivered. */
+/* A dead letter to be delivered. */
 typedef struct Letter
 {
 	int64		id;
 	Oid			relid;
 } Letter;
 
-/* Why it was not. */
+/* Reason why it was not delivered. */
 typedef struct Failure
 {
 	MemoryContext context;		/* of the message */
@@ -72,9 +75,11 @@ typedef struct Failure
 	char	   *message;
 } Failure;
 
-/* ----- the store ----- */
+/* ----- the table of dead letters ----- */
 
-/* SPI must be connected; returns the number of rows. */
+/*
+ * Execute a change of it.  SPI must be connected.  Returns the number of rows.
+ */
 static uint64
 run(CsCatalogQuery *query)
 {
@@ -96,7 +101,7 @@ result_column(uint64 row, int column)
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 }
 
-/* Two texts: what went wrong. */
+/* Add the SQLSTATE and the message as arguments. */
 static void
 add_error(CsCatalogQuery *command, int sqlerrcode, const char *message)
 {
@@ -104,6 +109,9 @@ add_error(CsCatalogQuery *command, int sqlerrcode, const char *message)
 	cs_catalog_arg(command, TEXTOID, CStringGetTextDatum(message != NULL ? message : ""), false);
 }
 
+/*
+ * Insert a dead letter.
+ */
 static void
 store(CsBinding *binding, Oid written_for, bytea *portable, Jsonb *content,
 	  const ErrorData *error)
@@ -144,8 +152,9 @@ make_text(void *arg)
 }
 
 /*
- * As text, for people and for other times.  Where a value has no text, as an output
- * function fails, it is as it was in memory, and nobody can deliver that.
+ * Convert the delta to text, which remains valid when the table changes.
+ * Returns false if an output function fails; the delta is then stored in its
+ * binary form, which cannot be delivered.
  */
 static bool
 try_text(CsBinding *binding, const CsApplyItem *item, bytea **portable, Jsonb **content)
@@ -164,6 +173,9 @@ try_text(CsBinding *binding, const CsApplyItem *item, bytea **portable, Jsonb **
 	return true;
 }
 
+/*
+ * A CsRefused: store the delta as a dead letter.
+ */
 void
 cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 					const ErrorData *error, void *arg)
@@ -178,6 +190,10 @@ cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 								   cs_portable_from_raw(item->rowkey, item->delta), error);
 }
 
+/*
+ * Store a delta of the journal that cannot be decoded because the table has
+ * changed.
+ */
 void
 cs_deadletter_store_unread(CsBinding *binding, Oid written_for, bytea *portable,
 						   const ErrorData *error)
@@ -186,7 +202,7 @@ cs_deadletter_store_unread(CsBinding *binding, Oid written_for, bytea *portable,
 		  DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))), error);
 }
 
-/* ----- whose they are ----- */
+/* ----- ownership ----- */
 
 static bool
 exists(Oid relid)
@@ -194,7 +210,10 @@ exists(Oid relid)
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
 }
 
-/* Those of a table that is gone are for superusers. */
+/*
+ * Whether the current role may handle the dead letters of a table.  Those of a
+ * dropped table are for superusers.
+ */
 static bool
 is_owner(Oid relid)
 {
@@ -208,7 +227,7 @@ check_owner(Oid relid)
 		(void) cs_owned_check(relid);
 }
 
-/* The tables of which there are dead letters, as far as they are the caller's. */
+/* Array of the caller's tables that have dead letters. */
 static Datum
 owned_relations(void)
 {
@@ -224,7 +243,9 @@ owned_relations(void)
 										   TYPALIGN_INT));
 }
 
-/* From the arguments (relation, id), either or both NULL. */
+/*
+ * Choose by the arguments (relation, id), either or both of which may be NULL.
+ */
 static void
 choose(FunctionCallInfo fcinfo, Chosen *chosen)
 {
@@ -252,6 +273,9 @@ add_chosen(CsCatalogQuery *command, const Chosen *chosen)
 
 /* ----- requeue ----- */
 
+/*
+ * Set the failure; copies the message.
+ */
 static void
 fail(Failure *failure, int sqlerrcode, const char *message)
 {
@@ -259,13 +283,16 @@ fail(Failure *failure, int sqlerrcode, const char *message)
 	failure->message = MemoryContextStrdup(failure->context, message != NULL ? message : "");
 }
 
-/* A CsRefused. */
+/* A CsRefused for cache.requeue(): keep the error. */
 static void
 keep_error(CsBinding *binding, const CsApplyItem *item, const ErrorData *error, void *arg)
 {
 	fail(arg, error->sqlerrcode, error->message);
 }
 
+/*
+ * Decode the delta as the table's owner.
+ */
 static bool
 decode(CsBinding *binding, bytea *change, CsRowKey *rowkey, CsDelta *delta)
 {
@@ -279,7 +306,10 @@ decode(CsBinding *binding, bytea *change, CsRowKey *rowkey, CsDelta *delta)
 	return complete;
 }
 
-/* Is it in the table now?  If not, why. */
+/*
+ * Apply a dead letter to its table.  Returns false, with the reason in
+ * 'failure', if that is not possible.
+ */
 static bool
 deliver(const Letter *letter, bytea *change, Failure *failure)
 {
@@ -320,8 +350,8 @@ make_delivery(void *arg)
 }
 
 /*
- * The same in a subtransaction.  What may pass by itself is the user's to try
- * again; any other error is the dead letter's.
+ * The same in a subtransaction.  An error that may be transient is thrown; any
+ * other is recorded with the dead letter.
  */
 static bool
 try_deliver(const Letter *letter, bytea *change, Failure *failure)
@@ -336,6 +366,9 @@ try_deliver(const Letter *letter, bytea *change, Failure *failure)
 	return false;
 }
 
+/*
+ * Delete a delivered dead letter.
+ */
 static void
 remove_letter(int64 id)
 {
@@ -345,6 +378,9 @@ remove_letter(int64 id)
 	(void) run(&command);
 }
 
+/*
+ * Record a failed attempt.
+ */
 static void
 count_attempt(int64 id, const Failure *failure)
 {
@@ -359,7 +395,7 @@ count_attempt(int64 id, const Failure *failure)
 	(void) run(&command);
 }
 
-/* False: not delivered, or no longer there. */
+/* Returns false if the dead letter was not delivered or no longer exists. */
 static bool
 requeue_letter(const Letter *letter)
 {
@@ -386,7 +422,10 @@ requeue_letter(const Letter *letter)
 	return delivered;
 }
 
-/* In the order in which they came; those of tables that are gone stay. */
+/*
+ * The chosen dead letters, oldest first for each table.  Those of dropped
+ * tables are included.
+ */
 static Letter *
 find_letters(const Chosen *chosen, uint64 *n)
 {
@@ -409,7 +448,10 @@ find_letters(const Chosen *chosen, uint64 *n)
 	return letters;
 }
 
-/* Unless he names it, nobody is to stumble over a table that was detached. */
+/*
+ * Whether to try the dead letter.  If no table was named, those of tables that
+ * are no longer attached are skipped, so that they do not raise an error.
+ */
 static bool
 is_deliverable(const Letter *letter, const Chosen *chosen)
 {
@@ -417,6 +459,9 @@ is_deliverable(const Letter *letter, const Chosen *chosen)
 		(exists(letter->relid) && cs_binding_get(letter->relid) != NULL);
 }
 
+/*
+ * cache.requeue(relation, id).
+ */
 Datum
 cs_requeue(PG_FUNCTION_ARGS)
 {
@@ -442,6 +487,9 @@ cs_requeue(PG_FUNCTION_ARGS)
 
 /* ----- discard ----- */
 
+/*
+ * cache.discard(relation, id).
+ */
 Datum
 cs_discard(PG_FUNCTION_ARGS)
 {

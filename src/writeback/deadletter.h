@@ -11,21 +11,18 @@
 #include "writeback/apply.h"
 
 /*
- * What becomes of a delta that its table refuses.  Called after the refused
- * statement was undone, as the table's owner, in the transaction of the apply.
+ * Called for a delta that its table refuses, after the refused statement was
+ * undone, as the table's owner, in the transaction of cs_apply().
  */
 typedef void (*CsRefused) (CsBinding *binding, const CsApplyItem *item,
 						   const ErrorData *error, void *arg);
 
-/* A CsRefused: the delta is in cache.dead_letters from now on. */
 extern void cs_deadletter_store(CsBinding *binding, const CsApplyItem *item,
 								const ErrorData *error, void *arg);
 
-/* One that cannot even be read, as the table has changed. */
 extern void cs_deadletter_store_unread(CsBinding *binding, Oid written_for,
 									   bytea *portable, const ErrorData *error);
 
-/* cs_apply(), with something else than that. */
 extern void cs_apply_or(CsBinding *binding, CsApplyItem *items, int n,
 						int statement_rows, CsApplyMode mode,
 						CsRefused refused, void *arg);

@@ -1,27 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * deferred.c
- *		Deferred entries: what the store has of a key that its table has not.
+ *		Deferred entries: changes of a key that are in the store but not in its
+ *		table.
  *
  * A key with deferred writes has a second entry in the store beside the cached
- * row: dirty, with the row's key and another hash.  Its value is a head and
- * records, each a delta with the state of the transaction that made it (see
- * deferred.h).  A record is added before its transaction commits, when there
- * still can be an error, and flipped from RESERVED to COMMITTED after, when
- * there cannot.
+ * row.  It is dirty, and has the row's key with another hash.  Its value is a
+ * head and records; each record is a delta with the state of its transaction
+ * (see deferred.h).  A record is added before its transaction commits, when an
+ * error is still possible, and changed from RESERVED to COMMITTED afterwards,
+ * when it is not.
  *
- * Two kinds of change:
+ * Entries are changed in two ways:
  *
- *		flips		in place, under the partition lock, by COMMIT and ABORT
- *					callbacks
- *		swaps		a copy is made anew in private memory and put in place of
- *					the entry if that has not changed since it was copied
+ *	flips	in place under the partition lock, by COMMIT and ABORT callbacks
+ *	swaps	a new entry is built in private memory and replaces the old one if
+ *			that has not changed since it was copied
  *
- * Every swap folds committed records into one, so that an entry has a handful
- * of records however often its row is written.  What has been folded has lost
- * its place in the order of stamps, so nothing is folded while a record may
- * turn up that has to go in between.  That is one with a whole row or a cancel
- * among any others, or any among those: see may_fold().
+ * Every swap folds committed records into one, so an entry has few records
+ * however often its row is written.  A folded record has lost its position in
+ * the order of stamps, so nothing is folded while a record may arrive that
+ * belongs between the folded ones.  Such a record is one with a whole row or a
+ * cancel among any records, or any record among those: see may_fold().
  *
  *-------------------------------------------------------------------------
  */
@@ -45,17 +45,18 @@
 #include "writeback/journal.h"
 #include "xact/snapshot.h"
 
-/* Added to the hash of the row's key. */
+/* Xor-ed with the hash of the row's key. */
 #define HASH_SALT	UINT64CONST(0x5bd1e995a3c59ac3)
 
 /*
- * With so many records that cannot be folded just now, wait for a moment: they can
- * be when those who write to the key have committed.  There may always be one.
+ * If an entry has so many records that cannot be folded, a writer waits for a
+ * moment: they can be folded when other writers of the key have committed.
+ * The limit may be exceeded after that.
  */
 #define MANY_RECORDS		32
 #define PATIENCE_MS		10
 
-/* Ids are handed out to backends so many at a time. */
+/* Ids are assigned to backends in blocks of this size. */
 #define ID_BLOCK	256
 
 StaticAssertDecl(sizeof(CsDeferredHead) % MAXIMUM_ALIGNOF == 0,
@@ -88,6 +89,9 @@ cs_deferred_shmem_init(void)
 		pg_atomic_init_u64(&ids->next, 1);
 }
 
+/*
+ * A number that is unique since the server's start, never 0.  Does not throw.
+ */
 uint64
 cs_deferred_id(void)
 {
@@ -99,6 +103,9 @@ cs_deferred_id(void)
 	return next_id++;
 }
 
+/*
+ * The key of the deferred entry of a row's key.
+ */
 CsKey
 cs_deferred_key(const CsKey *key)
 {
@@ -116,6 +123,9 @@ accept_any(const CsMeta *meta, void *arg)
 	return true;
 }
 
+/*
+ * Decode the head and the records.
+ */
 static void
 take_apart(char *value, CsDeferred *copy)
 {
@@ -130,13 +140,19 @@ take_apart(char *value, CsDeferred *copy)
 	}
 }
 
-/* The slot may have been another table's, which is gone with all it had. */
+/*
+ * Whether the entry belongs to another table, which had the slot before and no
+ * longer exists.
+ */
 static bool
 is_foreign(const CsBinding *binding, const CsDeferredHead *head)
 {
 	return head->database != MyDatabaseId || head->relation != binding->relid;
 }
 
+/*
+ * Decode a copied value; records of another table are ignored.
+ */
 static void
 use_value(const CsBinding *binding, char *value, CsDeferred *copy)
 {
@@ -149,6 +165,10 @@ use_value(const CsBinding *binding, char *value, CsDeferred *copy)
 	}
 }
 
+/*
+ * Copy the key's entry, in the current memory context.  Returns false if
+ * nothing is deferred.
+ */
 bool
 cs_deferred_copy(const CsBinding *binding, const CsKey *key, CsDeferred *copy)
 {
@@ -174,8 +194,10 @@ has_records(const CsDeferred *copy)
 /* ----- folding ----- */
 
 /*
- * A transaction that has ended without committing is not in a snapshot either,
- * and our own changes are seen by the reads that go with this.
+ * Whether the snapshot shows the transaction as committed.  A transaction that
+ * has ended without committing is in no snapshot either, hence the second
+ * test.  Changes of the current transaction are seen, as by the reads that use
+ * this.
  */
 static bool
 sees(Snapshot snapshot, uint64 xid)
@@ -206,7 +228,7 @@ compare_records(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id ? 1 : 0;
 }
 
-/* Several records as one delta. */
+/* Fold several records into one delta.  Sorts the array. */
 void
 cs_deltarecord_fold(CsBinding *binding, CsDeltaRecord **records, int n, CsDelta *delta)
 {
@@ -217,27 +239,30 @@ cs_deltarecord_fold(CsBinding *binding, CsDeltaRecord **records, int n, CsDelta 
 		CsDelta		later;
 
 		cs_delta_decode(cs_deltarecord_delta(records[i]), records[i]->len, &later);
-		/* in one that has been folded each column has its own */
+		/* a folded record has a stamp for each column */
 		if (records[i]->folded == 1 && records[i]->stamp != 0)
 			cs_delta_stamp(&later, records[i]->stamp);
 		cs_delta_fold(binding, delta, &later);
 	}
 }
 
+/*
+ * Whether a reader with the snapshot sees this record on top of the table.
+ */
 static bool
 shows(const CsDeltaRecord *record, Snapshot fresh, Oid relid)
 {
 	switch (record->state)
 	{
 		case CS_RECORD_RESERVED:
-			/* the rest shows when it is flipped */
+			/* other changes of it are visible when it is COMMITTED */
 			return (record->flags & CS_RECORD_CANCELS) != 0 && record->stamp != 0 &&
 				sees(fresh, record->xid);
 		case CS_RECORD_COMMITTED:
 			return (record->flags & CS_RECORD_CANCELS) == 0 || record->xid == 0 ||
 				sees(fresh, record->xid);
 		case CS_RECORD_TAKEN:
-			/* our own flush counts as done while it is being done */
+			/* within a flush of this session, its records are in the table */
 			return !cs_apply_is_under_way(relid);
 		case CS_RECORD_INFLIGHT:
 			return !sees(fresh, record->xid);
@@ -246,6 +271,10 @@ shows(const CsDeltaRecord *record, Snapshot fresh, Oid relid)
 	}
 }
 
+/*
+ * The change of the row for a reader that sees the table under 'fresh'.
+ * Returns false if there is none.
+ */
 bool
 cs_deferred_merge(CsBinding *binding, const CsDeferred *copy, Snapshot fresh,
 				  CsDelta *delta)
@@ -262,7 +291,7 @@ cs_deferred_merge(CsBinding *binding, const CsDeferred *copy, Snapshot fresh,
 	return true;
 }
 
-/* ----- making an entry anew ----- */
+/* ----- building an entry ----- */
 
 void
 cs_deltarecord_build_begin(CsBuilder *builder, const CsBinding *binding, const CsDeferred *copy)
@@ -334,7 +363,7 @@ cs_deltarecord_build_put(CsBuilder *builder, const CsKey *key, uint64 expected, 
 	return cs_store_swap(&mine, &meta, value, builder->size, expected, force);
 }
 
-/* Is somebody between marking the row's key and the end of his transaction? */
+/* Whether a transaction has marked the row's key and not ended yet. */
 static bool
 has_writers(const CsBinding *binding, const CsKey *key)
 {
@@ -343,13 +372,13 @@ has_writers(const CsBinding *binding, const CsKey *key)
 }
 
 /*
- * May committed records become one, or can something turn up that belongs
- * between them?  Records that change single columns go together in any order.
- * One with a whole row or a cancel does not: so none of those that are here
- * may be folded while anything is RESERVED, and nothing while there is one of
- * them RESERVED, or somebody may be about to reserve one whose stamp he has
- * already drawn: he has marked the key before.  'copy' was made before this
- * look.
+ * Whether committed records may be folded, i.e. no record can arrive that
+ * belongs between them.  Records that change single columns can be folded in
+ * any order.  A record with a whole row or a cancel cannot: no such record may
+ * be folded while any record is RESERVED, and nothing may be folded while such
+ * a record is RESERVED, or while a transaction may be about to reserve one
+ * whose stamp it has already drawn.  Such a transaction has marked the key
+ * first, and 'copy' was made before this is called.
  */
 static bool
 may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
@@ -373,6 +402,9 @@ may_fold(const CsBinding *binding, const CsKey *key, const CsDeferred *copy)
 	return !(reserved && absolute);
 }
 
+/*
+ * Fold records into a new one.
+ */
 static CsDeltaRecord *
 folded_record(CsBuilder *builder, CsDeltaRecord **records, int n)
 {
@@ -386,7 +418,7 @@ folded_record(CsBuilder *builder, CsDeltaRecord **records, int n)
 	{
 		folded += records[i]->folded;
 		record->stamp = Max(record->stamp, records[i]->stamp);
-		/* whoever cannot see the canceller yet has to look again */
+		/* a reader that cannot see the canceller yet must look again */
 		if (records[i]->flags & CS_RECORD_CANCELS)
 			builder->head.gen = cs_deferred_id();
 	}
@@ -394,7 +426,11 @@ folded_record(CsBuilder *builder, CsDeltaRecord **records, int n)
 	return record;
 }
 
-/* Committed records of the same commit epoch become one: commit epochs are flushed one by one. */
+/*
+ * Add the committed records to a new entry, folding those of the same commit
+ * epoch.  Records of different epochs are not folded, because flushes end at a
+ * boundary of epochs.
+ */
 static void
 keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 {
@@ -424,8 +460,11 @@ keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 	}
 }
 
-/* ----- the transaction's side ----- */
+/* ----- interface for transactions ----- */
 
+/*
+ * Whether a whole row is deferred or about to be, in any record except 'mine'.
+ */
 bool
 cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine)
 {
@@ -454,6 +493,9 @@ cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine)
 	return delta.whole;
 }
 
+/*
+ * Whether a record is RESERVED.
+ */
 bool
 cs_deferred_is_awaited(const CsDeferred *copy)
 {
@@ -463,6 +505,11 @@ cs_deferred_is_awaited(const CsDeferred *copy)
 	return false;
 }
 
+/*
+ * The xid of a transaction that has committed although its record is still
+ * RESERVED; 0 if there is none.  Finds only transactions whose xid is known,
+ * which includes all that have locked the row.
+ */
 uint64
 cs_deferred_behind(const CsDeferred *copy)
 {
@@ -479,11 +526,15 @@ cs_deferred_behind(const CsDeferred *copy)
 	return 0;
 }
 
-/* Not results that others see. */
-#define RESERVE_AGAIN	((CsReserve) -1)	/* somebody else was faster */
+/* Results of reserve_once() only. */
+#define RESERVE_AGAIN	((CsReserve) -1)	/* another backend has changed the
+											 * entry */
 #define RESERVE_LATER	((CsReserve) -2)	/* too many records that cannot be
-											 * folded just now */
+											 * folded now */
 
+/*
+ * One attempt of cs_deferred_reserve().
+ */
 static CsReserve
 reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flags, uint64 seen,
 			 bool patient)
@@ -528,6 +579,13 @@ reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flag
 	return RESERVE_AGAIN;
 }
 
+/*
+ * Wait until a record of the key is no longer RESERVED, or a transaction that
+ * has marked the key has ended.  Returns false when 'patience' milliseconds
+ * have passed since the first call, for which *end is 0.  May return early,
+ * and always does so the first time: look at the entry after each call, then
+ * call this again or cs_deferred_wait_end().
+ */
 bool
 cs_deferred_wait(const CsKey *key, TimestampTz *end, int patience)
 {
@@ -545,6 +603,11 @@ cs_deferred_wait_end(void)
 	cs_stripe_wait_end();
 }
 
+/*
+ * Add a record before the transaction commits.  'stamp' is 0 if it has not
+ * been drawn yet.  'seen' is the entry's last arrival when the caller looked
+ * at it, with nothing RESERVED; with CS_ANY_ARRIVAL it is not checked.
+ */
 CsReserve
 cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 					uint64 id, uint64 stamp, uint64 xid, int flags, uint64 seen)
@@ -576,8 +639,12 @@ cs_deferred_reserve(CsBinding *binding, const CsKey *key, const CsDelta *delta,
 	return result;
 }
 
-/* ----- flips: nothing here throws or allocates ----- */
+/* ----- flips: must not throw or allocate ----- */
 
+/*
+ * Callback of cs_store_alter(), under the partition lock: change the state of
+ * records as described by a CsFlip.
+ */
 CsAlter
 cs_deltarecord_flip(char *value, Size len, void *arg)
 {
@@ -616,6 +683,9 @@ cs_deltarecord_flip(char *value, Size len, void *arg)
 	return CS_ALTER_CHANGED;
 }
 
+/*
+ * The transaction has committed.  For COMMIT callbacks.
+ */
 void
 cs_deferred_commit(const CsKey *key, uint64 id, uint64 stamp)
 {
@@ -626,7 +696,10 @@ cs_deferred_commit(const CsKey *key, uint64 id, uint64 stamp)
 	cs_stripe_wake(cs_stripe_of(key->hash));
 }
 
-/* Before the commit: what it cancels can be seen from the commit on. */
+/*
+ * Set the record's stamp.  Done before the commit, because what the record
+ * cancels is visible from the commit on.
+ */
 void
 cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp)
 {
@@ -636,6 +709,9 @@ cs_deferred_set_stamp(const CsKey *key, uint64 id, uint64 stamp)
 	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
+/*
+ * The transaction has aborted.  For ABORT callbacks.
+ */
 void
 cs_deferred_drop(const CsKey *key, uint64 id)
 {
@@ -647,8 +723,9 @@ cs_deferred_drop(const CsKey *key, uint64 id)
 }
 
 /*
- * Whoever truncates holds a lock that no other transaction with a record here
- * can hold beside it: what is RESERVED is its own.
+ * TRUNCATE has committed: kill all records except RESERVED ones.  The lock of
+ * TRUNCATE excludes other transactions with records of the table, so RESERVED
+ * records belong to this transaction.  For COMMIT callbacks.
  */
 void
 cs_deferred_truncate(int slot)
@@ -658,6 +735,9 @@ cs_deferred_truncate(int slot)
 	cs_store_alter_all(slot, cs_deltarecord_flip, &flip);
 }
 
+/*
+ * The flush that wrote the record has committed.  For COMMIT callbacks.
+ */
 void
 cs_deferred_flushed(const CsKey *key, uint64 id)
 {
@@ -667,6 +747,9 @@ cs_deferred_flushed(const CsKey *key, uint64 id)
 	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
+/*
+ * The flush that wrote the record has aborted.  For ABORT callbacks.
+ */
 void
 cs_deferred_unwritten(const CsKey *key, uint64 id)
 {
@@ -676,6 +759,9 @@ cs_deferred_unwritten(const CsKey *key, uint64 id)
 	cs_store_alter(&mine, cs_deltarecord_flip, &flip);
 }
 
+/*
+ * Callback of cs_deferred_any().
+ */
 static CsAlter
 note_unwritten(char *value, Size len, void *arg)
 {
@@ -695,6 +781,10 @@ note_unwritten(char *value, Size len, void *arg)
 	return CS_ALTER_NOTHING;
 }
 
+/*
+ * Whether the table has deferred writes other than those that this transaction
+ * has flushed.
+ */
 bool
 cs_deferred_any(int slot)
 {

@@ -1,24 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * flush.c
- *		Flushing: deferred writes on their way to their table.
+ *		Flushing: writing deferred writes to their table.
  *
- * The same code for the worker, for cache.flush() and for cache.detach(), in
- * whatever transaction they run.  One flush of a table at a time: a
- * heavyweight lock, held to the end of the transaction, so that it is given
- * back after the COMMIT callback has taken the flushed records away.
+ * The same code is used by the flush worker, cache.flush() and cache.detach(),
+ * in the transaction of the caller.  Flushes of one table exclude each other
+ * by a heavyweight lock.  It is held until the end of the transaction, so it
+ * is released after the COMMIT callback has removed the flushed records.
  *
- *		1	end the commit epoch and wait for its writers; all that is below the boundary
- *			is then committed or gone, and nothing can turn up there any more
- *		2	take what there is, each key's as one record
- *		3	write it to the table (apply.c)
- *		4	say of each key that its record is written, by this transaction, unless
- *			somebody who held the row's lock before us has cancelled it
- *		5	durable: move flush_state to the boundary
+ *	1	end the commit epoch and wait for its writers; everything below the
+ *		boundary is then committed or gone, and no record can be added below it
+ *		any more
+ *	2	take the records of each key as one record
+ *	3	write them to the table (apply.c)
+ *	4	mark each record as written by this transaction, unless a transaction
+ *		that locked the row before has cancelled it
+ *	5	if durable: set flush_state to the boundary
  *
- * 3 and 5 are one transaction, so what the journal has is written exactly
- * once.  Rows are changed directly under the row lock, and 3 has it, so 4 sees
- * every cancel that came before.
+ * 3 and 5 are done in one transaction, so each record of the journal is
+ * written exactly once.  A direct change of a row is made under the row lock,
+ * and 3 takes it, so 4 sees every earlier cancel.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,7 +52,7 @@
 #include "writeback/xactdelta.h"
 #include "xact/snapshot.h"
 
-/* A flush that meets a cancel begins again so often. */
+/* Maximum number of attempts of a flush that meets a cancel. */
 #define MAX_ATTEMPTS	5
 
 typedef struct Batch
@@ -60,15 +61,15 @@ typedef struct Batch
 	int			max;
 	CsApplyItem *items;			/* cookie: index into ids */
 	uint64	   *ids;
-	uint64		folded;			/* deltas that were taken */
+	uint64		folded;			/* number of deltas taken */
 } Batch;
 
-/* Why the attempt failed. */
+/* Why the attempt failed; process-local. */
 static bool met_cancel;
-static uint64 behind;			/* xid of the canceller, if its COMMIT
-								 * callback has yet to run; or 0 */
-static bool was_taking;			/* what is deferred for some key cannot be
-								 * made one */
+static uint64 behind;			/* xid of the canceller if its COMMIT callback
+								 * has not run yet; or 0 */
+static bool was_taking;			/* failed while taking: the records of a key
+								 * cannot be folded */
 
 /* ----- taking ----- */
 
@@ -95,6 +96,9 @@ add_item(Batch *batch, CsRowKey *rowkey, CsDelta *delta, uint64 id)
 	batch->ids[batch->n++] = id;
 }
 
+/*
+ * Take the key's records as one.
+ */
 static void
 take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 {
@@ -115,7 +119,7 @@ take_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 	add_item(batch, rowkey, delta, id);
 }
 
-/* Its records, each by itself. */
+/* Take the key's records one by one. */
 static void
 take_key_apart(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *apart)
 {
@@ -149,7 +153,10 @@ take_one(void *arg)
 	take_key(taking->binding, taking->key, taking->boundary, taking->batch);
 }
 
-/* False, and nothing done: there was an error that will not pass. */
+/*
+ * Take a key in a subtransaction.  Returns false, with nothing changed, on an
+ * error that is not transient.
+ */
 static bool
 try_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 {
@@ -163,8 +170,9 @@ try_key(CsBinding *binding, const CsKey *key, uint64 boundary, Batch *batch)
 }
 
 /*
- * The keys first: taking changes the entries under the scan.  'careful': each key
- * in a subtransaction; those that fail are taken apart.
+ * Take the records of all keys.  The keys are collected first, because taking
+ * changes the entries under the scan.  'careful': take each key in a
+ * subtransaction, and take the records one by one if that fails.
  */
 static void
 take_all(CsBinding *binding, uint64 boundary, bool careful, Batch *batch, Batch *apart)
@@ -217,7 +225,7 @@ typedef struct Carried
 {
 	CsBinding  *binding;
 	const CsApplyItem *item;
-	bytea	   *portable;		/* what the journal is to have */
+	bytea	   *portable;		/* for the journal */
 } Carried;
 
 static void
@@ -230,9 +238,10 @@ make_portable(void *arg)
 }
 
 /*
- * A row that somebody holds: its delta stays.  What the journal has of it is
- * about to count as flushed, so it is written anew, to come before all that is
- * not.  False: that cannot be, and it is a dead letter now.
+ * Keep the delta of a row that another transaction has locked.  The journal's
+ * record of it is about to count as flushed, so it is written again, to be
+ * replayed before records that are not flushed.  Returns false if that is
+ * impossible; the delta is then a dead letter.
  */
 static bool
 carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
@@ -256,6 +265,10 @@ carry(CsBinding *binding, CsApplyItem *item, uint64 boundary)
 	return false;
 }
 
+/*
+ * Mark the records as written.  Throws if one was cancelled.  Returns the
+ * number of rows written.
+ */
 static uint64
 mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 {
@@ -294,7 +307,7 @@ mark_written(CsBinding *binding, Batch *batch, uint64 boundary)
 	return rows;
 }
 
-/* ----- flushes that are under way in this session ----- */
+/* ----- flushes in progress in this session ----- */
 
 typedef struct Flushing
 {
@@ -304,6 +317,10 @@ typedef struct Flushing
 
 static Flushing *flushing = NULL;	/* the innermost */
 
+/*
+ * Throws 55006 if this session is already flushing the table: the caller is
+ * then one of its triggers, or another function that the flush runs.
+ */
 void
 cs_flush_require_idle(Oid relid)
 {
@@ -330,6 +347,9 @@ flush_tag(LOCKTAG *tag, Oid relid)
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, relid, 0, CS_LOCK_FLUSH);
 }
 
+/*
+ * Prevent other sessions from flushing the table until the transaction ends.
+ */
 void
 cs_flush_hold(Oid relid)
 {
@@ -341,9 +361,10 @@ cs_flush_hold(Oid relid)
 }
 
 /*
- * The table's lock and the one against other flushes.  Whoever detaches the
- * table has a lock on it when he flushes, and one who has flushed may detach it
- * next, so neither lock is kept while the other has to be waited for.
+ * Take the table's lock and the flush lock.  A session that detaches the table
+ * holds the table's lock when it flushes, and a session that has flushed may
+ * detach the table afterwards.  So neither lock is held while waiting for the
+ * other.
  */
 static void
 lock_both(Oid relid)
@@ -364,7 +385,10 @@ lock_both(Oid relid)
 	}
 }
 
-/* NULL: it was dropped while it was waited for, with what was deferred for it. */
+/*
+ * Lock the table for a flush.  Returns NULL if it was dropped, with its
+ * deferred writes, while waiting for the lock.
+ */
 static CsBinding *
 lock_for_flush(Oid relid)
 {
@@ -374,12 +398,19 @@ lock_for_flush(Oid relid)
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return NULL;
 	binding = cs_binding_require(relid);
-	/* a restored table has its rows before its triggers, and the journal too */
+
+	/*
+	 * a table being restored gets its rows, and the journal, before its
+	 * triggers
+	 */
 	if (!cs_relation_is_locked(relid, ShareRowExclusiveLock))
 		cs_triggers_require(binding);
 	return binding;
 }
 
+/*
+ * One attempt to flush the table.
+ */
 static uint64
 attempt(CsBinding *binding, bool skip_locked, bool careful)
 {
@@ -429,8 +460,8 @@ make_flush(void *arg)
 }
 
 /*
- * The attempt in a subtransaction; false: it met a cancel, or has to be careful,
- * and is undone.
+ * Make the attempt in a subtransaction.  Returns false, with nothing changed,
+ * if it met a cancel or has to be repeated carefully.
  */
 static bool
 try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
@@ -457,7 +488,10 @@ try_flush(CsBinding *binding, bool skip_locked, bool *careful, uint64 *rows)
 	return error == NULL;
 }
 
-/* A row that is newer than the snapshot would seem to be gone. */
+/*
+ * Throws 0A000 above READ COMMITTED: a row newer than the snapshot would seem
+ * to be missing.
+ */
 void
 cs_flush_require_level(void)
 {
@@ -496,14 +530,14 @@ flush_table(Oid relid, bool skip_locked)
 					 errmsg("deferred writes of table \"%s\" were overtaken by direct ones %d times",
 							binding->name, MAX_ATTEMPTS)));
 
-		/* locks are given back after the COMMIT callbacks */
+		/* locks are released after the COMMIT callbacks */
 		if (behind != 0)
 			XactLockTableWait((TransactionId) behind, NULL, NULL, XLTW_None);
 		binding = cs_binding_require(relid);
 	}
 }
 
-/* ----- after a crash ----- */
+/* ----- replay after a crash ----- */
 
 typedef struct Replayed
 {
@@ -525,11 +559,14 @@ typedef struct Replay
 	CsBinding  *binding;
 	MemoryContext context;
 	cs_replay_hash *keys;
-	bool		careful;		/* each delta in a subtransaction of its own */
-	uint64		read;			/* records of the journal */
+	bool		careful;		/* each delta in its own subtransaction */
+	uint64		read;			/* records of the journal read */
 } Replay;
 
-/* Into the current context. */
+/*
+ * Decode one record and fold it into its key's delta, in the current memory
+ * context.
+ */
 static void
 read_one(Replay *replay, uint64 stamp, bytea *portable)
 {
@@ -568,7 +605,7 @@ read_alone(void *arg)
 	read_one(reading->replay, reading->stamp, reading->portable);
 }
 
-/* In stamp order. */
+/* Callback for each record of the journal, in the order of stamps. */
 static void
 replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
 {
@@ -591,7 +628,10 @@ replay_one(uint64 stamp, Oid written_for, bytea *portable, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* As the owner: input functions may run what the owner of a domain has written. */
+/*
+ * Read the journal as the table's owner, because input functions may run code
+ * of the owner of a domain.
+ */
 static void
 read_journal(void *arg)
 {
@@ -606,8 +646,8 @@ read_journal(void *arg)
 }
 
 /*
- * All of it in one subtransaction; if that fails, each delta in one, so that it
- * alone becomes a dead letter.
+ * Read the journal in one subtransaction; if that fails, read each delta in
+ * its own, so that only the failing ones become dead letters.
  */
 static uint64
 read_journal_or_less(Replay *replay)
@@ -623,6 +663,9 @@ read_journal_or_less(Replay *replay)
 	return replay->read;
 }
 
+/*
+ * Write the replayed deltas.  Returns the number of rows.
+ */
 static uint64
 apply_replayed(Replay *replay)
 {
@@ -648,6 +691,9 @@ apply_replayed(Replay *replay)
 	return rows;
 }
 
+/*
+ * See cs_flush_replay().
+ */
 static uint64
 replay_table(Oid relid)
 {
@@ -662,7 +708,7 @@ replay_table(Oid relid)
 										   ALLOCSET_DEFAULT_SIZES);
 	read = read_journal_or_less(&replay);
 	rows = apply_replayed(&replay);
-	/* nobody defers while the gate is closed */
+	/* nothing is deferred while the gate is closed */
 	cs_journal_set_flushed(relid, cs_commitepoch_boundary());
 	MemoryContextDelete(replay.context);
 	ereport(LOG,
@@ -672,8 +718,14 @@ replay_table(Oid relid)
 	return rows;
 }
 
-/* ----- entry ----- */
+/* ----- entry points ----- */
 
+/*
+ * Write the table's deferred writes to it, in the current transaction.
+ * Returns the number of rows written.  Throws errors that may be transient.
+ * 'skip_locked': skip rows locked by other transactions, instead of waiting
+ * for them (up to lock_timeout).
+ */
 uint64
 cs_flush_table(Oid relid, bool skip_locked)
 {
@@ -694,6 +746,10 @@ cs_flush_table(Oid relid, bool skip_locked)
 	return rows;
 }
 
+/*
+ * After a crash: write the journal's records of the table, in the current
+ * transaction.  Returns the number of rows written.
+ */
 uint64
 cs_flush_replay(Oid relid)
 {
@@ -729,9 +785,8 @@ warn(Oid relid, const ErrorData *error)
 }
 
 /*
- * Does work that flushes the table, in a subtransaction.  False: it failed, and a
- * WARNING has said that the table could not be flushed, and why.  A cancellation
- * is thrown.
+ * Do work that flushes the table, in a subtransaction.  Returns false, after a
+ * WARNING with the reason, if it failed.  A cancellation is thrown.
  */
 bool
 cs_flush_or_warn(Oid relid, CsAttempt work, void *arg)

@@ -3,11 +3,12 @@
  * flush_sql.c
  *		cache.flush() and cache.scan().
  *
- * A scan puts table and deferred writes together as a read of one row does:
- * the deferred entries, a fresh snapshot, the entries again.  If something has
- * left one of them in between, it begins again.  Entries that were not there
- * the first time are left out: the scan shows the state as of its beginning,
- * or a later one.
+ * A scan combines the table and deferred writes in the same way as a read of
+ * one row: the deferred entries are read, then a fresh snapshot is taken, then
+ * the entries are read again.  If a record has been removed from one of them
+ * in between, the scan begins again.  Entries that were not there the first
+ * time are ignored: the scan shows the state as of its beginning, or a later
+ * one.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,10 +49,13 @@ PG_FUNCTION_INFO_V1(cs_flush);
 PG_FUNCTION_INFO_V1(cs_scan);
 
 #define FETCH_ROWS	1000
-#define SHORT_MS	1000		/* to wait for one of many tables */
+#define SHORT_MS	1000		/* time to wait for one of many tables */
 
 /* ----- flush ----- */
 
+/*
+ * Flush one table, after waiting for its gate.
+ */
 static uint64
 flush_one(CsBinding *binding, int patience)
 {
@@ -79,8 +83,8 @@ flush_one_of_many(void *arg)
 }
 
 /*
- * If it cannot be flushed, that is said, and the others are.  One that has not
- * been replayed as that fails is not waited for.
+ * Flush one of many tables.  An error is reported as a WARNING, so that the
+ * others are flushed.  A table whose replay fails is not waited for.
  */
 static uint64
 flush_or_warn(CsBinding *binding)
@@ -90,6 +94,9 @@ flush_or_warn(CsBinding *binding)
 	return cs_flush_or_warn(binding->relid, flush_one_of_many, &one) ? one.rows : 0;
 }
 
+/*
+ * Whether the table can have deferred writes.
+ */
 static bool
 is_deferring(const CsBinding *binding)
 {
@@ -97,6 +104,9 @@ is_deferring(const CsBinding *binding)
 		binding->slot >= 0;
 }
 
+/*
+ * Flush all tables of the current role.
+ */
 static uint64
 flush_owned(void)
 {
@@ -108,7 +118,7 @@ flush_owned(void)
 	{
 		CsBinding  *binding;
 
-		/* one that is dropped meanwhile has nothing to be flushed */
+		/* a table that is dropped meanwhile has nothing to flush */
 		if (!cs_owned_is(lfirst_oid(lc)))
 			continue;
 		binding = cs_binding_get(lfirst_oid(lc));
@@ -118,6 +128,9 @@ flush_owned(void)
 	return rows;
 }
 
+/*
+ * cache.flush(relation).
+ */
 Datum
 cs_flush(PG_FUNCTION_ARGS)
 {
@@ -135,23 +148,23 @@ cs_flush(PG_FUNCTION_ARGS)
 	binding = cs_strategy_require(relid);
 	if (is_deferring(binding))
 		rows = flush_one(binding, cs_worker_timeout);
-	/* dropped while the flush waited for it */
+	/* dropped while waiting for its lock */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		cs_owned_missing_error(relid);
 	PG_RETURN_INT64(rows);
 }
 
-/* ----- scan: what is deferred ----- */
+/* ----- scan: deferred entries ----- */
 
 typedef struct Pending
 {
 	CsKey		name;
 	uint64		gen;
-	bool		present;		/* the second time, too, and with this gen */
-	bool		shown;			/* with the table's row */
-	bool		own;			/* this transaction has deferred something */
+	bool		present;		/* also the second time, with the same gen */
+	bool		shown;			/* combined with the table's row */
+	bool		own;			/* this transaction has deferred a change */
 	CsDeferred	copy;
-	char		status;			/* of simplehash */
+	char		status;			/* for simplehash */
 } Pending;
 
 #define SH_PREFIX		cs_pendings
@@ -171,7 +184,10 @@ typedef struct TableScan
 	MemoryContext row_context;
 } TableScan;
 
-/* The row's key of a deferred entry: made anew, as the hash is another. */
+/*
+ * The row's key of the next deferred entry.  It is made from the values,
+ * because the entry has another hash.
+ */
 static bool
 next_entry(TableScan *scan, CsDirtyScan *entries, CsRowKey *rowkey)
 {
@@ -185,6 +201,9 @@ next_entry(TableScan *scan, CsDirtyScan *entries, CsRowKey *rowkey)
 	return true;
 }
 
+/*
+ * The key's element, created if necessary.
+ */
 static Pending *
 enter(TableScan *scan, const CsKey *key, bool *found)
 {
@@ -202,6 +221,9 @@ enter(TableScan *scan, const CsKey *key, bool *found)
 	return pending;
 }
 
+/*
+ * Read the entries for the first time.
+ */
 static void
 note_entries(TableScan *scan)
 {
@@ -227,7 +249,10 @@ note_entries(TableScan *scan)
 	}
 }
 
-/* False: something has left an entry since. */
+/*
+ * Read the entries again.  Returns false if a record has been removed from one
+ * of them.
+ */
 static bool
 note_again(TableScan *scan)
 {
@@ -249,6 +274,9 @@ note_again(TableScan *scan)
 
 /* ----- scan: rows ----- */
 
+/*
+ * A row with its deferred changes; NULL if there is none.
+ */
 static HeapTupleHeader
 with_deferred(TableScan *scan, const Pending *pending, HeapTupleHeader row)
 {
@@ -274,6 +302,9 @@ put_row(TableScan *scan, HeapTupleHeader row)
 	tuplestore_puttuple(scan->rows, &tuple);
 }
 
+/*
+ * Return a row of the table with its deferred changes.
+ */
 static void
 show_row(TableScan *scan, HeapTupleHeader row)
 {
@@ -290,6 +321,9 @@ show_row(TableScan *scan, HeapTupleHeader row)
 	put_row(scan, row);
 }
 
+/*
+ * Return all rows of the table.
+ */
 static void
 show_table(TableScan *scan)
 {
@@ -328,7 +362,7 @@ show_table(TableScan *scan)
 	SPI_finish();
 }
 
-/* Rows that are not in the table yet. */
+/* Return rows that are not in the table yet. */
 static void
 show_rest(TableScan *scan)
 {
@@ -341,7 +375,7 @@ show_rest(TableScan *scan)
 			put_row(scan, with_deferred(scan, pending, NULL));
 }
 
-/* False: begin again. */
+/* One attempt of the scan.  Returns false if it has to begin again. */
 static bool
 scan_once(TableScan *scan)
 {
@@ -363,7 +397,10 @@ scan_once(TableScan *scan)
 	return done;
 }
 
-/* Under row-level security the table alone, as in a read. */
+/*
+ * Whether deferred writes are shown.  Under row-level security only the table
+ * is, as in a read.
+ */
 static bool
 shows_deferred(CsBinding *binding)
 {
@@ -374,6 +411,9 @@ shows_deferred(CsBinding *binding)
 	return is_deferring(binding);
 }
 
+/*
+ * cache.scan(rowtype).
+ */
 Datum
 cs_scan(PG_FUNCTION_ARGS)
 {
@@ -388,7 +428,7 @@ cs_scan(PG_FUNCTION_ARGS)
 	scan.binding = call->binding;
 	scan.rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
 	cs_binding_check_select(scan.binding);
-	/* what deferred values run is not to alter it meanwhile */
+	/* code run by deferred values must not alter the table meanwhile */
 	rel = table_open(scan.binding->relid, NoLock);
 	scan.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies scan",
 										 ALLOCSET_DEFAULT_SIZES);

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * flushbatch.c
- *		Deferred entries as the flusher sees them.
+ *		A flush's operations on deferred entries.
  *
- * It takes what is committed and below the boundary, as one record; when that
- * is in the table, by a transaction that has not ended, says so of the record;
- * and when it has, takes the record away (deferred.c).
+ * A flush takes the records that are committed and below the boundary, as one
+ * record.  When that has been written to the table, by a transaction that has
+ * not ended, the record is marked as such; when the transaction has ended, it
+ * is removed (deferred.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +20,9 @@
 
 /* ----- taking ----- */
 
+/*
+ * Whether the record is taken by a flush up to the boundary.
+ */
 static bool
 is_takable(const CsDeltaRecord *record, uint64 boundary)
 {
@@ -26,6 +30,9 @@ is_takable(const CsDeltaRecord *record, uint64 boundary)
 		(record->state == CS_RECORD_COMMITTED && record->stamp < boundary);
 }
 
+/*
+ * Fold the records to be taken into 'delta', and keep the others.
+ */
 static void
 take_parts(CsBinding *binding, const CsDeferred *copy, uint64 boundary, CsBuilder *builder,
 		   CsDelta *delta, uint64 *stamp, uint32 *folded)
@@ -51,7 +58,7 @@ take_parts(CsBinding *binding, const CsDeferred *copy, uint64 boundary, CsBuilde
 			cs_deltarecord_build_keep(builder, record);
 	}
 	cs_deltarecord_fold(binding, chosen, n, delta);
-	/* what later records cancel is not worth writing */
+	/* changes that later records cancel need not be written */
 	for (int i = 0; i < builder->n; i++)
 	{
 		CsDelta		later;
@@ -77,6 +84,11 @@ has_takable(const CsDeferred *copy, uint64 boundary)
 	return false;
 }
 
+/*
+ * Make one record of all records that are committed and below the boundary,
+ * where no record can be added any more.  Returns false if there are none.
+ * 'delta' is in the current memory context.
+ */
 bool
 cs_flushbatch_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 *id,
 				   CsDelta *delta, uint32 *folded)
@@ -124,7 +136,7 @@ cs_flushbatch_take(CsBinding *binding, const CsKey *key, uint64 boundary, uint64
 	}
 }
 
-/* What a later delta makes void; that looks at no values. */
+/* Remove what a later delta makes void, without comparing values. */
 static void
 make_void(CsDelta *delta, const CsDelta *later)
 {
@@ -152,7 +164,10 @@ compare_stamps(const void *a, const void *b)
 	return x->stamp < y->stamp ? -1 : x->stamp > y->stamp ? 1 : 0;
 }
 
-/* The taken records as deltas, without what others, taken or not, have made void. */
+/*
+ * The taken records as deltas, without what other records, taken or not, have
+ * made void.
+ */
 static void
 list_apart(const CsBuilder *builder, CsDeltaRecord **chosen, int n, uint64 *ids, CsDelta *deltas)
 {
@@ -178,6 +193,11 @@ list_apart(const CsBuilder *builder, CsDeltaRecord **chosen, int n, uint64 *ids,
 	}
 }
 
+/*
+ * The same for a key whose records cannot be folded: take each by itself.  The
+ * deltas are in the order of their stamps; those that are void are empty.
+ * Returns their number.  The arrays are in the current memory context.
+ */
 int
 cs_flushbatch_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary, uint64 **ids,
 						 CsDelta **deltas, uint32 *folded)
@@ -230,6 +250,9 @@ cs_flushbatch_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary, 
 
 /* ----- written ----- */
 
+/*
+ * Whether the cancel makes a part of the record void.
+ */
 static bool
 cancels_some(const CsDelta *cancels, const CsDeltaRecord *record)
 {
@@ -245,6 +268,9 @@ cancels_some(const CsDelta *cancels, const CsDeltaRecord *record)
 	return false;
 }
 
+/*
+ * Whether the cancel makes any record void.
+ */
 bool
 cs_flushbatch_concerns(const CsDeferred *copy, const CsDelta *cancels)
 {
@@ -255,8 +281,8 @@ cs_flushbatch_concerns(const CsDeferred *copy, const CsDelta *cancels)
 }
 
 /*
- * What makes some of this delta void, of a transaction that has committed; NULL:
- * nothing.
+ * A record of a committed transaction that makes a part of the taken one void;
+ * NULL if there is none.
  */
 static const CsDeltaRecord *
 canceller(const CsDeferred *copy, const CsDeltaRecord *taken)
@@ -279,8 +305,13 @@ canceller(const CsDeferred *copy, const CsDeltaRecord *taken)
 }
 
 /*
- * The row is locked by the flusher, so a transaction that changed it before has
- * committed; but its COMMIT callback may still have to run.
+ * The taken record has been written to the table by transaction xid: mark it.
+ * If a committed transaction has cancelled a part of it the result is
+ * CS_SETTLE_CANCELLED, and *behind is the xid of that transaction if its
+ * COMMIT callback has not run yet, otherwise 0.
+ *
+ * The flusher has locked the row, so a transaction that changed it before has
+ * committed, but its COMMIT callback may not have run yet.
  */
 CsSettle
 cs_flushbatch_written(CsBinding *binding, const CsKey *key, uint64 id, uint64 xid,

@@ -1,33 +1,33 @@
 /*-------------------------------------------------------------------------
  *
  * flusher.c
- *		The flush worker of one database: has deferred writes written to their
- *		tables, in time and after a crash.
+ *		The flush worker of one database: it has deferred writes flushed, at
+ *		intervals and after a crash.
  *
- * This is the process's life; what it does for its tables is in flushtables.c.
- * It goes round them whenever its latch is set or something is due.
+ * This file is the life of the process; flushtables.c is its work.  The work
+ * is done in rounds, whenever the latch is set or something is due.  The
+ * worker ends for good when there is no write_back table.
  *
- * The worker ends, for good, when there is no write_back table.
+ * SIGTERM.  The current flush is finished (another SIGTERM some seconds later
+ * interrupts it), and everything is flushed once more.  The worker has to
+ * distinguish whether only this process is terminated or the server is
+ * stopping.  If the server is stopping, clients may still commit, so they have
+ * to be waited for; otherwise they must not be.  The postmaster does not tell,
+ * but when it stops the server it also terminates the launcher, which sets a
+ * flag in shared memory and resets it when it is started again.  So the worker
+ * waits as long as the flag is set.  If the launcher is terminated manually,
+ * the worker may wait some seconds in vain.  If no launcher is running when
+ * the server stops, volatile tables seem unclean at the next start, unless no
+ * client was connected.  Background workers of other extensions are not waited
+ * for.
  *
- * SIGTERM.  The present flush is finished (another SIGTERM some seconds later
- * interrupts it), and everything is flushed once more.  Is only this process
- * told to go, or is the server stopping?  In the latter case clients may yet
- * commit, so they have to be waited for, and in the former they must not be.
- * The postmaster does not say, but when it stops the server it tells the
- * launcher as well, which leaves a note in shared memory and takes it back when
- * it starts again.  So the worker waits as long as the note is there.  Ending
- * the launcher by hand may make it wait some seconds in vain; a launcher that is
- * not running when the server stops makes volatile tables seem unclean at the
- * next start, unless no client was connected.  Background workers of others are
- * not waited for.
+ * The flush in progress may hang.  So all of this has a deadline,
+ * cache_strategies.worker_timeout after the signal.  Attempts get the time
+ * left until then, and tables known to hang come last.
  *
- * The table whose flush is under way may hang.  So all of that has a deadline,
- * cache_strategies.worker_timeout after the signal: attempts get what is left
- * until then, and those of tables that are known to hang come last.
+ * If the database is being dropped the worker ends at once.
  *
- * When the database is being dropped the worker leaves at once.
- *
- * Everything here is process-local; what is shared is in queue.c.
+ * All state here is process-local; the shared state is in queue.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,26 +58,30 @@
 #include "writeback/flushtables.h"
 #include "xact/attempt.h"
 
-#define IDLE_MS			10000	/* how often to look at least */
-#define INSIST_SECONDS	2		/* a SIGTERM that comes so much after the
-								 * first interrupts the flush */
-#define GRACE_MS		500		/* for the launcher to hear that the server
+#define IDLE_MS			10000	/* maximum time between rounds */
+#define INSIST_SECONDS	2		/* a SIGTERM this long after the first
+								 * interrupts the flush */
+#define GRACE_MS		500		/* time for the launcher to learn that the
+								 * server is stopping */
+#define POLL_MS			10		/* interval of checks for clients; a backend
+								 * that exits does not set our latch */
+#define LAST_TRIES		10		/* attempts to flush a table before the server
 								 * stops */
-#define POLL_MS			10		/* are the clients gone?  A backend that ends
-								 * wakes no other */
-#define LAST_TRIES		10		/* to flush a table before the server stops */
-#define LAST_PAUSE_MS	100		/* between them */
+#define LAST_PAUSE_MS	100		/* pause between these attempts */
 
-static MemoryContext scratch;	/* of a round; where everything happens */
+static MemoryContext scratch;	/* memory context of a round */
 
-/* There is nothing yet that a signal should let finish. */
+/* No work has begun that a signal should let finish. */
 static volatile sig_atomic_t starting = true;
 
-static volatile time_t told = 0;	/* to end, when */
+static volatile time_t told = 0;	/* time of the first SIGTERM */
 
 /* ----- signals and waiting ----- */
 
-/* The postmaster sends every signal to the process and to its group: twice. */
+/*
+ * SIGTERM handler.  The postmaster sends every signal to the process and to
+ * its group, so it arrives twice.
+ */
 static void
 stop(SIGNAL_ARGS)
 {
@@ -92,7 +96,7 @@ stop(SIGNAL_ARGS)
 		SignalHandlerForShutdownRequest(postgres_signal_arg);
 }
 
-/* A request to cancel has nothing to cancel here. */
+/* Wait for the latch.  There is no query that could be cancelled here. */
 static void
 sleep_for(long ms)
 {
@@ -116,9 +120,11 @@ ms_until(TimestampTz next)
 	return Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), IDLE_MS);
 }
 
-/* ----- leaving ----- */
+/* ----- ending ----- */
 
-/* Walsenders of this database that CountDBConnections() has counted. */
+/*
+ * Number of walsenders of this database that CountDBConnections() has counted.
+ */
 static int
 count_walsenders(void)
 {
@@ -141,8 +147,8 @@ count_walsenders(void)
 }
 
 /*
- * Is a client connected to this database?  The postmaster has walsenders wait
- * until we have gone, so they must not be waited for.
+ * Whether a client is connected to this database.  The postmaster keeps
+ * walsenders until this process has ended, so they must not be waited for.
  */
 static bool
 clients_are_here(void)
@@ -152,6 +158,9 @@ clients_are_here(void)
 	return n > 0 && n > count_walsenders();
 }
 
+/*
+ * Flush all tables.  Returns whether deferred writes are left.
+ */
 static bool
 flush_all(bool now)
 {
@@ -160,8 +169,8 @@ flush_all(bool now)
 }
 
 /*
- * Wait for the clients to leave if the server is stopping; false: it is not,
- * and they are here.
+ * If the server is stopping, wait for the clients to disconnect.  Returns
+ * false if it is not stopping and clients are connected.
  */
 static bool
 wait_for_clients(void)
@@ -175,13 +184,16 @@ wait_for_clients(void)
 		if (!cs_queue_is_stopping() &&
 			TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), GRACE_MS))
 			return false;
-		/* some may be waiting for room, with something they must not lose */
+		/* clients may be waiting for room, which they need to commit */
 		(void) flush_all(false);
 		sleep_for(POLL_MS);
 	}
 	return true;
 }
 
+/*
+ * Flush everything before the process ends.
+ */
 static void
 finish(void)
 {
@@ -197,6 +209,9 @@ finish(void)
 	cs_flushtables_close(clients_are_here);
 }
 
+/*
+ * Exit callback.
+ */
 static void
 leave(int code, Datum arg)
 {
@@ -225,6 +240,9 @@ set_up(Oid database)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/*
+ * Entry point of the worker.
+ */
 void
 cs_flusher_main(Datum arg)
 {

@@ -9,7 +9,7 @@
 #ifndef CS_FLUSHER_H
 #define CS_FLUSHER_H
 
-/* Entry points, found by name; the argument is the database, or a slot. */
+/* Entry points, called by name; the argument is the database, or a slot. */
 extern PGDLLEXPORT void cs_flusher_main(Datum arg);
 extern PGDLLEXPORT void cs_alone_main(Datum arg);
 

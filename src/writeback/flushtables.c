@@ -1,39 +1,36 @@
 /*-------------------------------------------------------------------------
  *
  * flushtables.c
- *		What a flush worker does for its tables, and for their journal.
+ *		The flush worker's work for its tables and their journal.
  *
- * Its tables are those that cache.bindings has with strategy write_back.  It
- * goes round them: the list is read, then each table is seen to.  Whatever it
- * does for a table is a transaction of its own (attempt.c); an error is counted
- * and concerns that table only.  Rows that are locked for longer than
- * lock_timeout are left out by the next attempt, and so are those that others
- * wait for us with: it is the worker that a deadlock ends (flusher.c).
+ * Its tables are those in cache.bindings with strategy write_back.  In each
+ * round the list is read, then each table is processed.  All work for a table
+ * is done in its own transaction (attempt.c); an error is counted and affects
+ * that table only.  Rows locked for longer than lock_timeout are skipped by
+ * the next attempt, as are those of a deadlock, which always ends the worker's
+ * transaction (flusher.c).  A table whose attempt takes too long is
+ * quarantined (quarantine.c): from then on this worker only requests the
+ * process that makes the table's attempts.
  *
- * A table whose gate is closed comes from before the server's last start: what
- * the journal has of it is written to the table, in one transaction, and then
- * the gate opens.  Open gates are what the shared memory says of the past: a
- * worker that finds one open, as the one before it has died, must not replay,
- * since the entries are still in the store.  Before any gate opens, the stamps
- * are raised above those in the journal.  Tables of which the journal has nothing
- * come first.  Replays run what the tables' owners have written, so one at a time
- * is made in each round, and when there are other tables, with little time at
- * first and twice as much each time: a replay that hangs or fails does not keep
- * another table's gate closed.
+ * A table whose gate is closed has not been processed since the server's
+ * start.  The journal's records of it are written to the table in one
+ * transaction, and then the gate is opened.  A worker that finds an open gate,
+ * after an earlier worker has died, must not replay, because the entries are
+ * still in the store.  Before any gate is opened, stamps are raised above
+ * those in the journal.  Tables without records in the journal come first.  A
+ * replay runs code of the table's owner.  So each round replays one table
+ * only, and if there are other tables, with little time at first, doubled with
+ * each attempt: a replay that hangs or fails does not keep another table's
+ * gate closed.
  *
- * A volatile table is marked as clean when nobody is connected and nothing is
- * deferred, with its gate closed first: whoever comes later waits for the next
- * worker, which takes the mark away before it opens the gate.
+ * A volatile table is marked as clean when no client is connected and nothing
+ * is deferred, with its gate closed first.  A client that connects later waits
+ * for the next worker, which removes the mark before it opens the gate.  The
+ * journal is emptied when nothing durable is deferred, or when it is large.
  *
- * The journal is emptied when nothing durable is deferred, or when it is large.
- *
- * A table whose attempt takes too long is quarantined (quarantine.c): the worker
- * only asks for the process that makes its attempts from then on.
- *
- * One Table for each of them, in TopMemoryContext: what it is like, as of a
- * generation of the bindings, and how it is getting on.  All of that is
- * process-local; what is shared is in state.c and queue.c.  Heavyweight locks
- * only, none between transactions.
+ * All state here is process-local, in TopMemoryContext; the shared state is in
+ * state.c and queue.c.  Only heavyweight locks are taken, none of them across
+ * transactions.
  *
  *-------------------------------------------------------------------------
  */
@@ -68,20 +65,21 @@
 #include "writeback/state.h"
 #include "xact/attempt.h"
 
-#define PAUSE_MS		100		/* after a flush that could do nothing */
-#define SKIP_MS			5000	/* how long to leave out locked rows, once
-								 * some were in the way */
+#define PAUSE_MS		100		/* after a flush that wrote nothing */
+#define SKIP_MS			5000	/* how long locked rows are skipped after a
+								 * lock timeout */
 
-#define JOURNAL_NONE	(2 * BLCKSZ)	/* empty ones: the indexes of their
-										 * TOAST tables */
+#define JOURNAL_NONE	(2 * BLCKSZ)	/* size of empty journals: indexes of
+										 * their TOAST tables */
 #define JOURNAL_SMALL	(UINT64CONST(1) << 20)
 #define JOURNAL_LARGE	(UINT64CONST(16) << 20)
-#define JOURNAL_MS		5000	/* between attempts to empty it */
+#define JOURNAL_MS		5000	/* between attempts to empty the journal */
 
-#define ALONE_TIMES		10		/* the time that others have, when quarantined */
-#define LEAST_MS		500		/* that an attempt gets */
-#define FIRST_PART		16		/* of cache_strategies.worker_timeout: what
-								 * the first attempt to replay gets */
+#define ALONE_TIMES		10		/* factor of the time limit for a quarantined
+								 * table */
+#define LEAST_MS		500		/* minimum time of an attempt */
+#define FIRST_PART		16		/* divisor of cache_strategies.worker_timeout:
+								 * time of the first attempt to replay */
 
 #define NEVER			DT_NOEND
 
@@ -90,45 +88,47 @@ typedef struct Table
 	Oid			relid;
 	Oid			owner;
 	char		name[2 * NAMEDATALEN + 8];
-	bool		listed;			/* in cache.bindings */
-	uint64		generation;		/* of the bindings, when the rest was read */
-	int			slot;			/* -1: none to be had, or not known */
+	bool		listed;			/* is in cache.bindings */
+	uint64		generation;		/* of the bindings, when the following was
+								 * read */
+	int			slot;			/* -1: none available, or not known */
 	bool		durable;
 	int64		interval;		/* microseconds */
 	int			batch;
-	Size		share;			/* bytes that it may have deferred */
-	bool		settled;		/* its gate is open and flush_state says so */
-	bool		lost;			/* what was deferred before a crash */
-	bool		pending;		/* the journal has something of it: to be
-								 * replayed in this round */
-	int			patience;		/* ms that a replay gets; 0: none has taken
-								 * too long */
-	TimestampTz flushed;		/* last, or when the gate was opened */
-	bool		asked;			/* flush it now */
-	bool		skip;			/* leave out locked rows */
-	bool		given_up;		/* it hung while the server was stopping */
+	Size		share;			/* limit of its deferred bytes */
+	bool		settled;		/* the gate is open and flush_state says so */
+	bool		lost;			/* deferred writes were lost in a crash */
+	bool		pending;		/* the journal has records to be replayed in
+								 * this round */
+	int			patience;		/* time of the next replay in ms; 0: none has
+								 * timed out */
+	TimestampTz flushed;		/* time of the last flush, or of opening the
+								 * gate */
+	bool		asked;			/* a flush was requested */
+	bool		skip;			/* skip locked rows */
+	bool		given_up;		/* it has hung while the server was stopping */
 	TimestampTz skip_until;
-	uint64		rows;			/* of the last flush */
+	uint64		rows;			/* written by the last flush */
 	CsTrouble	trouble;
-	CsAttempt	failing;		/* what has caused it; NULL: none */
+	CsAttempt	failing;		/* work that has caused it; NULL: none */
 } Table;
 
 static List *tables = NIL;		/* of Table */
-static List *listed = NIL;		/* OIDs in cache.bindings, when last read */
-static bool read_once = false;	/* cache.bindings */
-static CsTrouble reading;		/* with cache.bindings */
-static CsTrouble stamps;		/* with raising them */
-static CsTrouble journals;		/* with emptying them */
-static bool raise_epoch = true; /* a gate is closed */
+static List *listed = NIL;		/* OIDs in cache.bindings, as last read */
+static bool read_once = false;	/* cache.bindings has been read */
+static CsTrouble reading;		/* errors of reading cache.bindings */
+static CsTrouble stamps;		/* errors of raising the stamps */
+static CsTrouble journals;		/* errors of emptying the journals */
+static bool raise_epoch = true; /* there is a closed gate */
 static bool alone = false;		/* this process is for one table */
 static TimestampTz deadline = 0;	/* of all attempts; 0: none */
 
-static bool journal_used = true;	/* it may have rows */
-static bool journal_stuck = false;	/* it could not be emptied */
-static uint64 journal_bytes = 0;	/* when last looked at */
+static bool journal_used = true;	/* may contain rows */
+static bool journal_stuck = false;	/* could not be emptied */
+static uint64 journal_bytes = 0;	/* as last measured */
 static TimestampTz journal_next = 0;
 
-/* ----- a table, and what has gone wrong with it ----- */
+/* ----- attempts and their errors ----- */
 
 static void flush(void *arg);
 static void settle(void *arg);
@@ -140,7 +140,10 @@ is_held_by_others(int sqlerrcode)
 		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-/* To look at it again says nothing of what has failed afterwards. */
+/*
+ * Work for the table has succeeded.  Looking at the table again does not clear
+ * the errors of later work.
+ */
 static void
 succeeded(Table *t, CsAttempt work)
 {
@@ -151,15 +154,16 @@ succeeded(Table *t, CsAttempt work)
 }
 
 /*
- * Rows that somebody holds are left out by the next attempt, which comes when
- * the other tables have had their turn.
+ * Work for the table has failed.  If rows were locked by other transactions,
+ * the next attempt skips them; it is made after the other tables have been
+ * processed.
  */
 static void
 failed(Table *t, CsAttempt work, const ErrorData *error)
 {
 	int			slot = t->slot;
 
-	/* it cannot even be looked at, and others may be waiting for that */
+	/* the table could not be examined, and sessions may be waiting for that */
 	if (slot < 0)
 		slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, t->relid);
 	if (slot >= 0)
@@ -178,7 +182,7 @@ failed(Table *t, CsAttempt work, const ErrorData *error)
 	cs_attempt_failed(&t->trouble, t->name, error);
 }
 
-/* Milliseconds for an attempt. */
+/* Time limit of an attempt in milliseconds. */
 static int
 limit(const Table *t, CsAttempt work)
 {
@@ -193,7 +197,7 @@ limit(const Table *t, CsAttempt work)
 						 cs_worker_timeout), LEAST_MS);
 }
 
-/* It has hung. */
+/* An attempt has timed out: quarantine the table. */
 static void
 quarantine(Table *t)
 {
@@ -208,12 +212,13 @@ quarantine(Table *t)
 			 errhint("Look at the table's triggers and at locks on its rows, or increase cache_strategies.worker_timeout.")));
 }
 
+/* Do work for the table in its own transaction. */
 static bool
 try_table(Table *t, CsAttempt work, const char *doing)
 {
 	char		activity[sizeof(t->name) + 64];
 	ErrorData  *error;
-	int			slot = t->slot; /* looking at the table may change it */
+	int			slot = t->slot; /* the work may change it */
 	int			ms = limit(t, work);
 
 	snprintf(activity, sizeof(activity), "%s %s", doing, t->name);
@@ -239,8 +244,9 @@ try_table(Table *t, CsAttempt work, const char *doing)
 	return error == NULL;
 }
 
-/* ----- which tables ----- */
+/* ----- the list of tables ----- */
 
+/* Read cache.bindings. */
 static void
 list_tables(void *unused)
 {
@@ -255,7 +261,7 @@ list_tables(void *unused)
 	MemoryContextSwitchTo(old);
 }
 
-/* The slot may be another table's by now. */
+/* Release the slot, unless it has been assigned to another table. */
 static void
 leave_slot(Table *t)
 {
@@ -295,7 +301,7 @@ add_table(Oid relid)
 	MemoryContextSwitchTo(old);
 }
 
-/* Have "tables" be what is listed. */
+/* Make "tables" match "listed". */
 static void
 sync_tables(void)
 {
@@ -324,14 +330,14 @@ sync_tables(void)
 	}
 }
 
-/* Read what may have changed. */
+/* Read the table's properties. */
 static void
 look(void *arg)
 {
 	Table	   *t = arg;
 	CsBinding  *binding = cs_binding_get(t->relid);
 	uint64		generation = cs_binding_generation;
-	bool		known;			/* its slot, to this process */
+	bool		known;			/* this process knew the slot */
 	CsStoreInfo store;
 
 	if (binding != NULL && strcmp(binding->options.strategy, "write_back") != 0)
@@ -340,7 +346,7 @@ look(void *arg)
 		leave_slot(t);
 	t->settled = false;
 	if (binding == NULL)
-		return;					/* it has just been dropped or detached */
+		return;					/* just dropped or detached */
 	t->owner = binding->owner;
 	strlcpy(t->name, cs_binding_qualified_name(binding), sizeof(t->name));
 	t->durable = binding->options.durable;
@@ -375,8 +381,8 @@ raise_stamps(void *unused)
 }
 
 /*
- * While a dump is being restored, the bindings may be there before the journal.
- * Triggers are made last.
+ * While a dump is being restored, the bindings may exist before the journal.
+ * Triggers are created last, so they must be there.
  */
 static void
 check_ready(void *arg)
@@ -400,12 +406,15 @@ check_attached(Table *t)
 }
 
 /*
- * Whoever attaches or detaches the table changes its flush_state first and its
- * triggers then.  So no lock on the table is kept while the flush_state has to
- * be waited for.
+ * Replay the journal, and update the table's flush_state.
  *
- * Also for a table that is volatile now: it may have been durable.  What it
- * deferred while it was volatile counts as volatile until it is flushed.
+ * A session that attaches or detaches the table changes flush_state first and
+ * the triggers afterwards.  So no lock on the table is held while waiting for
+ * flush_state.
+ *
+ * This is also done for a table that is volatile now, since it may have been
+ * durable.  Writes deferred while it was volatile count as volatile until they
+ * are flushed.
  */
 static void
 settle(void *arg)
@@ -427,13 +436,13 @@ settle(void *arg)
 		return;
 	cs_journal_set_unclean(t->relid, !t->durable);
 	check_attached(t);
-	/* a crash must find it, whatever synchronous_commit is */
+	/* must survive a crash, whatever synchronous_commit is */
 	ForceSyncCommit();
 }
 
 /*
- * Can it be settled at once?  Not when something is in the way, nor when the
- * journal has something of it: then it gets its turn.
+ * Whether the table can be settled now.  It cannot if there is an error, and
+ * it has to wait for its turn if the journal has records of it.
  */
 static bool
 is_ready(Table *t)
@@ -444,6 +453,7 @@ is_ready(Table *t)
 	return alone || !t->pending;
 }
 
+/* Settle the table and open its gate. */
 static bool
 settle_table(Table *t)
 {
@@ -484,7 +494,10 @@ flush(void *arg)
 	journal_bytes = cs_journal_bytes();
 }
 
-/* After one that could do nothing, what made it due is still the case. */
+/*
+ * Flush the table.  After a flush that wrote nothing there is a pause, because
+ * the reason for it persists.
+ */
 static bool
 flush_table(Table *t)
 {
@@ -507,7 +520,7 @@ plus_interval(TimestampTz time, int64 interval)
 	return interval > NEVER - time ? NEVER : time + interval;
 }
 
-/* When is the next flush of the table due? */
+/* Time of the next flush of the table. */
 static TimestampTz
 due_at(Table *t)
 {
@@ -526,8 +539,8 @@ due_at(Table *t)
 }
 
 /*
- * A process of its own flushes it, and wakes us when it has ended.  Returns when
- * to look again.
+ * Request the process that flushes a quarantined table; it wakes this worker
+ * when it ends.  Returns when to look at the table again.
  */
 static TimestampTz
 see_to_quarantined(Table *t)
@@ -544,7 +557,7 @@ see_to_quarantined(Table *t)
 	return NEVER;
 }
 
-/* Returns when to see to the table again. */
+/* Do what is due for a table.  Returns when to look at it again. */
 static TimestampTz
 see_to(Table *t)
 {
@@ -570,7 +583,7 @@ see_to(Table *t)
 	return due_at(t);
 }
 
-/* The next of the tables that have to wait for their turn; returns when to go on. */
+/* Replay the next table that waits.  Returns the time of the next round. */
 static TimestampTz
 replay_next(void)
 {
@@ -630,7 +643,10 @@ measure(void *unused)
 	journal_bytes = cs_journal_bytes();
 }
 
-/* Returns when to see to them again; a flush makes us look anyway. */
+/*
+ * Empty the journals if possible.  Returns when to look at them again; a flush
+ * makes the worker look in any case.
+ */
 static TimestampTz
 see_to_journals(void)
 {
@@ -653,7 +669,7 @@ see_to_journals(void)
 
 /* ----- a round ----- */
 
-/* Nobody is to start a worker because of tables that are not write_back's. */
+/* Remove notes that would start a worker without write_back tables. */
 static void
 forget_notes(void)
 {
@@ -665,6 +681,10 @@ forget_notes(void)
 	pfree(slots);
 }
 
+/*
+ * Read the list of tables.  Returns false if there are none, and then removes
+ * the notes for the launcher.  Returns true if the list could not be read.
+ */
 bool
 cs_flushtables_read(void)
 {
@@ -678,6 +698,10 @@ cs_flushtables_read(void)
 	return tables != NIL;
 }
 
+/*
+ * Do what is due.  Returns the time of the next round (DT_NOEND: none);
+ * returns at once when the worker is to end.
+ */
 TimestampTz
 cs_flushtables_see_to(void)
 {
@@ -714,8 +738,9 @@ cs_flushtables_see_to(void)
 	return next;
 }
 
-/* ----- leaving ----- */
+/* ----- ending ----- */
 
+/* The server is stopping: all attempts together have this many ms. */
 void
 cs_flushtables_hurry(long ms)
 {
@@ -728,7 +753,10 @@ is_quarantined(const Table *t)
 	return t->slot >= 0 && cs_quarantine_has(t->slot, t->relid);
 }
 
-/* Flush the table before the server stops?  The journal has what is durable. */
+/*
+ * Whether to flush the table before the server stops.  A durable one need not
+ * be, as the journal has its writes.
+ */
 static bool
 is_worth_a_try(const Table *t, bool quarantined)
 {
@@ -756,7 +784,12 @@ flush_some(bool now, bool quarantined)
 	return left;
 }
 
-/* Those that may hang come last, and not while clients are waited for. */
+/*
+ * Flush all tables, whether due or not.  Tables with errors are flushed only
+ * if it is time for the next attempt, or if 'now'.  Those that may hang come
+ * last, and not while clients are waited for.  Returns whether deferred writes
+ * are left.
+ */
 bool
 cs_flushtables_flush(bool now)
 {
@@ -767,7 +800,7 @@ cs_flushtables_flush(bool now)
 	return left;
 }
 
-/* ----- in a process of its own ----- */
+/* ----- the process of a quarantined table ----- */
 
 static void
 flush_alone(Table *t)
@@ -780,6 +813,10 @@ flush_alone(Table *t)
 		cs_quarantine_lift(t->slot);
 }
 
+/*
+ * Make one attempt for a quarantined table, with more time than others have.
+ * The process does nothing else.
+ */
 void
 cs_flushtables_alone(Oid relid)
 {
@@ -806,8 +843,9 @@ set_clean(void *arg)
 }
 
 /*
- * With the gate closed nothing is deferred any more.  The table's counts go,
- * too, as they would with the server.
+ * Mark a volatile table as clean.  While the gate is closed nothing is
+ * deferred.  The table's counters are reset, as they are when the server
+ * stops.
  */
 static void
 close_volatile(Table *t, bool (*clients_are_here) (void))
@@ -824,6 +862,11 @@ close_volatile(Table *t, bool (*clients_are_here) (void))
 		cs_state_open(t->slot);
 }
 
+/*
+ * The server is stopping: mark volatile tables as clean, and empty the
+ * journal.  A table stays open if 'clients_are_here' returns true after its
+ * gate was closed.
+ */
 void
 cs_flushtables_close(bool (*clients_are_here) (void))
 {
@@ -840,6 +883,7 @@ cs_flushtables_close(bool (*clients_are_here) (void))
 	(void) see_to_journals();
 }
 
+/* Release the tables' slots.  May be called repeatedly, and at exit. */
 void
 cs_flushtables_leave(void)
 {

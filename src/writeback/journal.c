@@ -364,7 +364,7 @@ static struct
  * the look, when short transactions have ended.
  */
 static bool
-nobody_needs(CsJournalTable which, Relation journal)
+is_unneeded(CsJournalTable which, Relation journal)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	CsJournalLook look;
@@ -407,7 +407,7 @@ seems_consumed(CsJournalTable which, Oid *relid, Oid *toast, BlockNumber *blocks
 	}
 	*toast = rel->rd_rel->reltoastrelid;
 	*blocks = RelationGetNumberOfBlocks(rel);
-	consumed = *blocks > 0 && nobody_needs(which, rel);
+	consumed = *blocks > 0 && is_unneeded(which, rel);
 	table_close(rel, NoLock);
 	return consumed;
 }
@@ -447,7 +447,7 @@ empty_journal(CsJournalTable which, Oid relid, Oid toast)
 		return;
 	}
 	rel = table_open(relid, NoLock);
-	needed = !nobody_needs(which, rel);
+	needed = !is_unneeded(which, rel);
 	table_close(rel, NoLock);
 	if (!needed)
 	{

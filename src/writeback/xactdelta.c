@@ -3,12 +3,13 @@
  * xactdelta.c
  *		What the current transaction has deferred, cancelled and flushed.
  *
- * Private to the backend and to the transaction.  For each key a stack of
- * deltas, one element for each subtransaction that changed it, holding all
- * that the transaction has deferred up to there.  Beside that the tables that
- * were truncated, and the records that were written to their table.
+ * Private to the backend and to the transaction; no locking.  Each key has a
+ * stack of deltas, with one element for each subtransaction that changed it;
+ * an element contains everything that the transaction has deferred up to
+ * there.  There are also lists of the tables that were truncated, and of the
+ * records that were written to their table.
  *
- * What becomes of it at the transaction's end is in xactdelta_commit.c.
+ * xactdelta_commit.c is what happens at the end of the transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,10 +42,15 @@ CsXactDelta cs_xactdelta;
 static struct
 {
 	Oid			relid;			/* InvalidOid: none */
-	int			depth;			/* of triggers, outside the statement */
+	int			depth;			/* trigger depth outside the statement */
 	bool		met;
 }			upsert;
 
+/*
+ * Begin an upsert.  Until cs_xactdelta_end_upsert(), a row inserted into the
+ * table may meanwhile have been deferred as a whole; such a row is skipped,
+ * and that is remembered.  This does not apply to rows that triggers insert.
+ */
 void
 cs_xactdelta_begin_upsert(Oid relid)
 {
@@ -59,6 +65,9 @@ cs_xactdelta_end_upsert(void)
 	upsert.relid = InvalidOid;
 }
 
+/*
+ * Whether the row being inserted is that of the upsert.
+ */
 bool
 cs_xactdelta_is_upserting(Oid relid)
 {
@@ -72,13 +81,16 @@ cs_xactdelta_meet_deferred(void)
 	upsert.met = true;
 }
 
+/*
+ * Whether the last upsert has met a deferred row.
+ */
 bool
 cs_xactdelta_met_deferred(void)
 {
 	return upsert.met;
 }
 
-/* ----- what was done ----- */
+/* ----- recording changes ----- */
 
 static MemoryContext
 delta_context(void)
@@ -103,6 +115,9 @@ copy_key(const CsKey *key)
 	return copy;
 }
 
+/*
+ * The key's element, or NULL.
+ */
 static CsXactDeltaKey *
 find_key(const CsKey *key)
 {
@@ -111,6 +126,9 @@ find_key(const CsKey *key)
 	return entry == NULL ? NULL : entry->key;
 }
 
+/*
+ * The key's element, created if necessary.
+ */
 static CsXactDeltaKey *
 enter_key(const CsBinding *binding, const CsKey *key)
 {
@@ -140,7 +158,7 @@ free_value(CsXactDeltaValue *value)
 	pfree(value);
 }
 
-/* The delta as of now, in this subtransaction. */
+/* Set the key's delta in this subtransaction. */
 static CsXactDeltaValue *
 set_value(CsXactDeltaKey *key, const CsDelta *delta)
 {
@@ -167,6 +185,9 @@ set_value(CsXactDeltaKey *key, const CsDelta *delta)
 	return value;
 }
 
+/*
+ * Fold a delta into the key's.
+ */
 static CsXactDeltaValue *
 add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
 {
@@ -185,7 +206,11 @@ add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
 	return set_value(changed, &sum);
 }
 
-/* An entry holds what several transactions, and a flush under way, have. */
+/*
+ * Whether the delta is so large that it should be written to the table at
+ * once.  An entry contains the deltas of several transactions and of a flush
+ * in progress.
+ */
 bool
 cs_xactdelta_is_large(const CsDelta *delta)
 {
@@ -196,6 +221,10 @@ cs_xactdelta_is_large(const CsDelta *delta)
 	return len > cs_store_max_value() / 8;
 }
 
+/*
+ * Defer a delta, on top of what this transaction has deferred for the key.
+ * The caller holds RowExclusiveLock on the table.  May wait for room.
+ */
 void
 cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *delta)
 {
@@ -209,6 +238,11 @@ cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *de
 	add_delta(binding, &rowkey->key, delta);
 }
 
+/*
+ * This transaction has changed the row directly: deferred changes of these
+ * columns (NULL: of the row) by other transactions are void.  'flags' are
+ * CS_RESERVE_...
+ */
 void
 cs_xactdelta_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *columns,
 					int flags)
@@ -227,13 +261,19 @@ cs_xactdelta_cancel(CsBinding *binding, const CsRowKey *rowkey, Bitmapset *colum
 							binding->name)));
 		return;
 	}
-	/* a whole row that we have cancelled ourselves does not stand in the way */
+	/* a whole row that this transaction has cancelled is no obstacle */
 	if (cs_xactdelta_has_truncated(binding->slot) ||
 		(cs_xactdelta_delta(binding, &rowkey->key, &changed) && changed.cancel))
 		flags &= ~CS_RESERVE_NO_WHOLE;
 	add_delta(binding, &rowkey->key, &delta)->flags |= flags;
 }
 
+/*
+ * The deferred changes of the row, up to this arrival, have been written with
+ * it: no other may have arrived when the transaction ends.  The trigger that
+ * fires after the row has been changed cancels them.  'moves': the row gets
+ * another key.
+ */
 void
 cs_xactdelta_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, bool moves)
 {
@@ -248,6 +288,10 @@ cs_xactdelta_expect(CsBinding *binding, const CsRowKey *rowkey, uint64 arrival, 
 	value->took_along = true;
 }
 
+/*
+ * Whether cs_xactdelta_expect() was called for the row's last change.  Returns
+ * true once for each call.
+ */
 bool
 cs_xactdelta_took_along(const CsKey *key)
 {
@@ -261,12 +305,21 @@ cs_xactdelta_took_along(const CsKey *key)
 	return took;
 }
 
+/*
+ * The delta deferred last contains differences to the row with all its
+ * deferred changes: a whole row that is deferred in between makes them wrong.
+ */
 void
 cs_xactdelta_set_sets(const CsKey *key)
 {
 	find_key(key)->top->flags |= CS_RESERVE_SETS;
 }
 
+/*
+ * Whether the current command has already deferred an UPDATE of the row.  An
+ * UPDATE that meets a row for the second time must skip it, but a row whose
+ * UPDATE is deferred is unchanged in the table.
+ */
 bool
 cs_xactdelta_is_updated(const CsKey *key)
 {
@@ -281,6 +334,10 @@ cs_xactdelta_set_updated(const CsKey *key)
 	find_key(key)->updated = GetActiveSnapshot()->curcid;
 }
 
+/*
+ * What this transaction has deferred for the key.  Returns false if there is
+ * nothing.
+ */
 bool
 cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 {
@@ -292,6 +349,10 @@ cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 	return true;
 }
 
+/*
+ * Whether this transaction has truncated the table; then changes deferred by
+ * other transactions are void for it.
+ */
 bool
 cs_xactdelta_has_truncated(int slot)
 {
@@ -306,7 +367,10 @@ cs_xactdelta_has_truncated(int slot)
 	return false;
 }
 
-/* Has it changed rows directly in a way that voids what others have deferred? */
+/*
+ * Whether this transaction has changed rows directly so that changes deferred
+ * by other transactions are void.
+ */
 bool
 cs_xactdelta_has_cancels(int slot)
 {
@@ -325,7 +389,10 @@ cs_xactdelta_has_cancels(int slot)
 	return false;
 }
 
-/* Keys in no order; *at is the iterator. */
+/*
+ * The next key with deferred changes, in no particular order, or NULL.  *at is
+ * the iterator, NULL at first.
+ */
 const CsKey *
 cs_xactdelta_next(int slot, void **at)
 {
@@ -344,6 +411,9 @@ cs_xactdelta_next(int slot, void **at)
 	return NULL;
 }
 
+/*
+ * Whether this transaction has deferred anything for the table.
+ */
 bool
 cs_xactdelta_has(int slot)
 {
@@ -352,7 +422,10 @@ cs_xactdelta_has(int slot)
 	return cs_xactdelta_next(slot, &at) != NULL;
 }
 
-/* What was deferred before goes with the rows. */
+/*
+ * This transaction has truncated the table.  What it has deferred before is
+ * removed with the rows.
+ */
 void
 cs_xactdelta_truncate(CsBinding *binding)
 {
@@ -369,6 +442,9 @@ cs_xactdelta_truncate(CsBinding *binding)
 		add_delta(binding, key, &all);
 }
 
+/*
+ * This transaction has written the record to the table.
+ */
 void
 cs_xactdelta_wrote(CsBinding *binding, const CsKey *key, uint64 id)
 {

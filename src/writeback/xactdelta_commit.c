@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * xactdelta_commit.c
- *		What becomes of a transaction's deferred writes when it ends.
+ *		The end of a transaction with deferred writes.
  *
- *		PRE_COMMIT	before the marks: a RESERVED record for every key with
- *					changes; this can wait for room
- *					after: the stamp, then the cancels, then the journal
- *		COMMIT		flip the records; take away those that were flushed
- *		ABORT		the opposite
+ *	PRE_COMMIT	before the marks: a RESERVED record for every changed key; this
+ *				can wait for room.  After them: the stamp, then the cancels,
+ *				then the journal
+ *	COMMIT		flip the records; remove those that were flushed
+ *	ABORT		the opposite
  *
- * Records come before the stamp, so that whoever sees no record knows that
- * those to come have later stamps than his own.  For the same reason cancels
- * of keys with nothing deferred need no record, if the stamp is older than the
- * look.
+ * Records are added before the stamp is drawn.  So a backend that sees no
+ * record knows that records added later have later stamps than its own.  For
+ * the same reason a cancel of a key with nothing deferred needs no record, if
+ * the stamp was drawn before the look.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,23 +36,28 @@
 #include "writeback/xactdelta_list.h"
 #include "xact/participant.h"
 
-/* A writer whose entry finds no room gives up after so many flushes. */
+/*
+ * Maximum number of flushes that a writer waits for when its entry finds no
+ * room.
+ */
 #define MAX_WAITS		100
 #define WAIT_MS			1000
 
-/* Flushes after which a table may have more than its share. */
+/* Number of flushes after which a table may exceed its share. */
 #define MAX_FLUSHES		20
 
 /*
- * How often an answer about an owner's share is used, and how long a writer waits
- * for room in it while flushes of its table fail.
+ * How often an answer about an owner's share is used, and how long a writer
+ * waits for room in it while flushes of its table fail.
  */
 #define OWNER_USES		64
 #define OWNER_PATIENCE_MS 20000
 
 /* ----- room ----- */
 
-/* Whoever's dirty entries they are that fill the store. */
+/*
+ * Ask for flushes of all tables with dirty entries, of any database or owner.
+ */
 static void
 ask_all_to_flush(void)
 {
@@ -73,13 +78,15 @@ ask_all_to_flush(void)
 }
 
 /*
- * Are the tables of this one's owner over their share?  To ask takes longer than
- * to defer, so the answer is used for some time.
+ * Whether the tables of this table's owner exceed the owner's share.
+ * Determining this takes longer than deferring a write, so the answer is used
+ * several times.
  */
 static bool
 is_owner_over_share(const CsBinding *binding, bool now)
 {
-	static Oid	asked = InvalidOid; /* of the answer; process-local */
+	static Oid	asked = InvalidOid; /* the owner that the answer is about;
+									 * process-local */
 	static int	uses = 0;
 	static bool over = false;
 
@@ -112,13 +119,13 @@ owner_share_error(const CsBinding *binding)
 }
 
 /*
- * One table may have half of what there is for dirty entries, so that it cannot
- * keep the others from deferring.
+ * Whether the table exceeds its share.  A table may have half of the memory
+ * for dirty entries, so that it cannot prevent other tables from deferring.
  */
 static bool
 is_table_over_share(const CsBinding *binding)
 {
-	static Size all = 0;		/* the same as long as the server runs */
+	static Size all = 0;		/* constant while the server runs */
 	CsUsage		usage;
 	Size		share;
 
@@ -136,7 +143,7 @@ is_table_over_share(const CsBinding *binding)
 	return usage.dirty_bytes > share;
 }
 
-/* The last flush of the table has failed. */
+/* Whether the last flush of the table has failed. */
 static bool
 is_failing(const CsBinding *binding)
 {
@@ -152,6 +159,10 @@ is_over_share(const CsBinding *binding, bool now)
 	return is_table_over_share(binding) || is_owner_over_share(binding, now);
 }
 
+/*
+ * Wait, cancellably, while the table or its owner exceeds the share of dirty
+ * entries.
+ */
 void
 cs_xactdelta_wait_for_room(CsBinding *binding)
 {
@@ -159,7 +170,7 @@ cs_xactdelta_wait_for_room(CsBinding *binding)
 	int			waits = 0;
 	int			flushes = 0;
 
-	/* in a flush: nobody else may be there to make room */
+	/* in a flush, there may be no other process that makes room */
 	if (cs_xactdelta_direct > 0)
 		return;
 	while (is_over_share(binding, waits > 0))
@@ -177,7 +188,7 @@ cs_xactdelta_wait_for_room(CsBinding *binding)
 			break;
 		cs_state_wait_flush(binding->slot, seen, WAIT_MS);
 		CHECK_FOR_INTERRUPTS();
-		/* the rows that cannot be flushed may be those that we hold */
+		/* rows that cannot be flushed may be locked by this transaction */
 		if (cs_state_flushes_ended(binding->slot) != seen)
 			flushes++;
 		if (!is_owner_over_share(binding, true))
@@ -235,7 +246,10 @@ reserve_error(const CsBinding *binding, CsReserve result)
 	no_room_error(binding);
 }
 
-/* A slot with dirty entries is not given away; it may have been before. */
+/*
+ * A slot with dirty entries is not reassigned, but it may have been reassigned
+ * before.
+ */
 static void
 check_slot(const CsXactDeltaKey *changed)
 {
@@ -246,6 +260,9 @@ check_slot(const CsXactDeltaKey *changed)
 				 errhint("The transaction might succeed if retried.")));
 }
 
+/*
+ * Add a record for the key.  Waits for room.
+ */
 static void
 reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 {
@@ -254,7 +271,7 @@ reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 	uint64		id = cs_deferred_id();
 
 	flags |= changed->top->flags;
-	/* nobody flushes while we do */
+	/* while this transaction holds flush locks, no other session can flush */
 	if (!cs_subxact_is_empty(&cs_xactdelta.flights))
 		flags |= CS_RESERVE_FORCE;
 	for (int waits = 0;; waits++)
@@ -263,7 +280,7 @@ reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 
 		result = cs_deferred_reserve(binding, &changed->key, delta, id, cs_xactdelta.stamp, own_xid(),
 									 flags, changed->top->seen);
-		/* an entry that is too large is smaller after a flush */
+		/* an entry that is too large may be smaller after a flush */
 		if ((result != CS_RESERVE_FULL && result != CS_RESERVE_TOO_LARGE) ||
 			(flags & CS_RESERVE_FORCE) || waits > MAX_WAITS)
 			break;
@@ -282,7 +299,7 @@ reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 		reserve_error(binding, result);
 }
 
-/* Calls 'what' for every key that has a delta, with the delta. */
+/* Call a function for every key that has a delta. */
 static void
 for_each_key(void (*what) (CsXactDeltaKey *changed, const CsDelta *delta))
 {
@@ -311,7 +328,10 @@ for_each_key(void (*what) (CsXactDeltaKey *changed, const CsDelta *delta))
 	MemoryContextDelete(mine);
 }
 
-/* Nobody can have looked for our record in vain and given the row another key. */
+/*
+ * Check that no other transaction has looked for the record in vain and given
+ * the row another key.
+ */
 static void
 check_moves(const CsXactDeltaKey *changed, const CsDelta *delta)
 {
@@ -333,6 +353,9 @@ reserve_change(CsXactDeltaKey *changed, const CsDelta *delta)
 	check_moves(changed, delta);
 }
 
+/*
+ * PRE_COMMIT, before the marks are set.
+ */
 static void
 before_marks(void)
 {
@@ -342,7 +365,7 @@ before_marks(void)
 	CS_TEST_POINT("after_reserve");
 }
 
-/* Is our record still the last that came to the entry? */
+/* Check that our record is still the last that arrived in the entry. */
 static void
 check_seen(CsXactDeltaKey *changed)
 {
@@ -355,8 +378,8 @@ check_seen(CsXactDeltaKey *changed)
 }
 
 /*
- * Is there a whole row now, under what was the difference to another?  Stamps
- * of those that are deferred from now on are larger than ours.
+ * Check that there is no whole row below a delta that is the difference to
+ * another row.  Rows deferred from now on have larger stamps than ours.
  */
 static void
 check_sets(CsXactDeltaKey *changed)
@@ -369,6 +392,9 @@ check_sets(CsXactDeltaKey *changed)
 		reserve_error(binding, CS_RESERVE_CHANGED);
 }
 
+/*
+ * Add the cancel, or set the stamp of the record that has it.
+ */
 static void
 reserve_cancel(CsXactDeltaKey *changed, const CsDelta *delta)
 {
@@ -386,7 +412,9 @@ reserve_cancel(CsXactDeltaKey *changed, const CsDelta *delta)
 		check_sets(changed);
 }
 
-/* A row whose key was changed: say so before anybody looks for records. */
+/*
+ * Announce that a row's key was changed, before any backend looks for records.
+ */
 static void
 begin_move(CsXactDeltaKey *changed, const CsDelta *delta)
 {
@@ -396,6 +424,9 @@ begin_move(CsXactDeltaKey *changed, const CsDelta *delta)
 	cs_state_begin_move(changed->key.owner);
 }
 
+/*
+ * Write the key's delta to the journal, if the table is durable.
+ */
 static void
 write_journal(CsXactDeltaKey *changed, const CsDelta *delta)
 {
@@ -427,6 +458,9 @@ journal_truncates(void)
 	}
 }
 
+/*
+ * PRE_COMMIT, after the marks were set.
+ */
 static void
 after_marks(void)
 {
@@ -457,6 +491,9 @@ refuse_change(CsXactDeltaKey *changed, const CsDelta *delta)
 					binding->name)));
 }
 
+/*
+ * Reject PREPARE TRANSACTION.
+ */
 static void
 prepare(void)
 {
@@ -473,12 +510,13 @@ prepare(void)
 				 errmsg("cannot PREPARE a transaction that has flushed deferred writes")));
 }
 
-/* ----- the end: nothing here throws or allocates ----- */
+/* ----- COMMIT and ABORT: must not throw or allocate ----- */
 
 static void
 forget(void)
 {
-	cs_xactdelta.context = NULL;	/* the memory goes with the transaction */
+	cs_xactdelta.context = NULL;	/* the memory is freed with the
+									 * transaction */
 	cs_xactdelta.keys = NULL;
 	cs_xactdelta.values.top = NULL;
 	cs_xactdelta.truncates.top = NULL;
@@ -498,6 +536,9 @@ tell_flusher(const CsXactDeltaKey *changed)
 		cs_state_wake(changed->key.owner);
 }
 
+/*
+ * End the records that this transaction has flushed.
+ */
 static void
 end_flights(bool committed)
 {
@@ -510,7 +551,7 @@ end_flights(bool committed)
 			cs_deferred_flushed(&flight->key, flight->id);
 		else
 			cs_deferred_unwritten(&flight->key, flight->id);
-		/* those of one table come one after the other */
+		/* records of the same table are adjacent */
 		if (committed && slot >= 0 && flight->slot != slot)
 			cs_state_flushed(slot, 0, NULL);
 		slot = flight->slot;
@@ -519,6 +560,9 @@ end_flights(bool committed)
 		cs_state_flushed(slot, 0, NULL);
 }
 
+/*
+ * End the records that this transaction has added.
+ */
 static void
 end_parts(bool committed)
 {

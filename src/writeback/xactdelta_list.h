@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * xactdelta_list.h
- *		The list of what the current transaction has deferred.  Private to
+ *		The lists of what the current transaction has deferred. Private to
  *		xactdelta.c and xactdelta_commit.c.
  *
  *-------------------------------------------------------------------------
@@ -19,31 +19,31 @@ typedef struct CsXactDeltaValue
 	char	   *delta;			/* encoded */
 	Size		len;
 	int			flags;			/* CS_RESERVE_... */
-	uint64		seen;			/* arrival that must be the entry's last */
-	bool		moves;			/* the row has got another key */
-	bool		took_along;		/* cs_xactdelta_expect(), and the row has not
-								 * been changed yet */
+	uint64		seen;			/* arrival that must be the last of the entry */
+	bool		moves;			/* the row has been given another key */
+	bool		took_along;		/* cs_xactdelta_expect() was called, and the
+								 * row has not been changed yet */
 } CsXactDeltaValue;
 
 typedef struct CsXactDeltaKey
 {
-	CsKey		key;			/* data in our context */
+	CsKey		key;			/* data is a copy */
 	Oid			relid;
 	bool		durable;
 	int			batch;			/* dirty entries at which the flusher is woken */
-	CsXactDeltaValue *top;		/* NULL: all was rolled back */
-	uint64		record;			/* id of the record in the entry; 0: none */
-	uint64		moves;			/* of the table, when it was first deferred */
-	bool		moving;			/* we have counted ourselves in there */
-	CommandId	updated;		/* the last command that had an UPDATE of it
+	CsXactDeltaValue *top;		/* NULL: everything was rolled back */
+	uint64		record;			/* id of its record in the entry; 0: none */
+	uint64		moves;			/* key changes of the table, when first
 								 * deferred */
+	bool		moving;			/* is counted in the key changes of the table */
+	CommandId	updated;		/* last command with a deferred UPDATE of it */
 } CsXactDeltaKey;
 
 typedef struct CsXactDeltaEntry
 {
 	CsKey		name;
 	CsXactDeltaKey *key;
-	char		status;			/* of simplehash */
+	char		status;			/* for simplehash */
 } CsXactDeltaEntry;
 
 #define SH_PREFIX		cs_xactdeltaset
@@ -72,12 +72,12 @@ typedef struct CsXactDeltaFlight
 /* Private to the backend and to the transaction. */
 typedef struct CsXactDelta
 {
-	MemoryContext context;		/* NULL: nothing was done */
+	MemoryContext context;		/* NULL: nothing was recorded */
 	cs_xactdeltaset_hash *keys;
 	CsSubxactStack values;
 	CsSubxactStack truncates;
 	CsSubxactStack flights;
-	uint64		stamp;			/* 0: not drawn */
+	uint64		stamp;			/* 0: not drawn yet */
 } CsXactDelta;
 
 extern CsXactDelta cs_xactdelta;

@@ -8,7 +8,8 @@
  *
  *	tables	each table changed, with a flag for "all of it"
  *	keys	each key changed, as a hash: enough to mark and to unlink
- *	values	new value of a key, for write_through: a stack for each key, with one element for each subtransaction that changed it
+ *	values	new value of a key, for write_through: a stack for each key, with
+ *			one element for each subtransaction that changed it
  *
  * A key without a value is only invalidated.  Keys are never removed from the
  * list, not even by ROLLBACK TO SAVEPOINT; values are.

@@ -4,7 +4,8 @@
  *		The commit protocol: marks are set before a change becomes visible and
  *		removed afterwards.
  *
- *	PRE_COMMIT	mark every stripe and slot that was changed, THEN unlink the entries; remember versions and epochs
+ *	PRE_COMMIT	mark every stripe and slot that was changed, THEN unlink the
+ *				entries; remember versions and epochs
  *	COMMIT		publish what may still be published, THEN unmark
  *	ABORT		unmark
  *	PREPARE		set prepared_xid, THEN unmark

@@ -208,7 +208,7 @@ increment(Worker * w, int n)
 	pg_atomic_fetch_add_u64(&increments[n], 1);
 }
 
-/* Whose they are does not matter: whoever comes first makes or removes one. */
+/* The owner does not matter: the first one makes or removes an entry. */
 static void
 come_or_go(Worker * w, int id)
 {
@@ -367,7 +367,7 @@ start(Worker * workers)
 
 /* A slow machine may need longer until everything has happened. */
 static bool
-all_met(const volatile Worker *workers)
+all_met(const volatile Worker * workers)
 {
 	uint64		scans = 0;
 	CsStoreInfo info;

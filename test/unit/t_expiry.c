@@ -67,7 +67,7 @@ usage_of(uint32 owner)
 	return usage;
 }
 
-/* Nobody moves it but the time that passes. */
+/* Only the passing of time changes it. */
 static void
 clock_itself(void)
 {

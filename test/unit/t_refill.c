@@ -2,7 +2,7 @@
  *
  * t_refill.c
  *		A store that was full, and whose entries have become useless, fills up
- *		again as an empty one does: with entries that nobody has read yet.
+ *		again as an empty one does: with entries that have not been read yet.
  *
  *-------------------------------------------------------------------------
  */

@@ -251,7 +251,7 @@ swap(uint64 id, Size len)
 
 /*
  * When there are only dirty and guarded entries, tables get nothing.  Dirty ones
- * get the guarded ones' place, but nobody's while there are others'.
+ * take the place of guarded ones, but not while there are others.
  */
 static void
 last_resort(void)

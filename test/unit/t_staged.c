@@ -186,7 +186,7 @@ typedef struct Committed
 	const CsKey *key;
 	uint64		tag;
 	bool		answer;
-	bool		settle;			/* before anybody gets the answer */
+	bool		settle;			/* before the caller gets the answer */
 	int			asked;
 }			Committed;
 
@@ -358,8 +358,7 @@ do_settle(int id)
 	make_key(id, &k);
 	if (e->tag == 0 || rnd(8) == 0)
 	{
-		cs_store_settle(&k.key, ++m.numbers, commit);	/* not a tag of
-														 * anybody's */
+		cs_store_settle(&k.key, ++m.numbers, commit);	/* an unused tag */
 		return;
 	}
 	cs_store_settle(&k.key, e->tag, commit);
