@@ -13,15 +13,15 @@
  *				prepared xid.  Under the partition lock the watches stand, S.xmin
  *				is above the prepared xid, and S agrees with now up to W
  *
- * No token from before the run is needed.  Whoever changes a table while the run
- * goes on is not seen by S.  If that writer had marked the table before it was
- * watched, W is not below its xid, and S does not agree with now; otherwise the
- * watch falls.  A transaction of S's list that is running still will mark the table
- * after the watch.
+ * No token from before the run is needed.  S does not see a writer that changes
+ * a table during the run.  If the writer has marked the table before the table
+ * was watched, W is not below its xid, and S does not agree with now; otherwise
+ * the watch falls.  A transaction of S's list that is still running will mark
+ * the table after the watch.
  *
- * An entry's data begin with a head of our own.  An entry without watches is of a
- * result that was not exact any more when it was complete; it is kept for
- * statements that say how old their result may be (max_age), and serves no others.
+ * An entry's data begin with a head.  An entry without watches has a result that
+ * was no longer exact when it was complete; it is kept only for statements that
+ * specify how old their result may be (max_age).
  *
  *-------------------------------------------------------------------------
  */

@@ -7,11 +7,11 @@
  * The planner makes the rest of the plan as always, so that range table,
  * permissions, locks and query identifier are what they are without the node.
  *
- * What the result is kept under is made of the statement as it was rewritten.
- * The planner changes that, and folds constants and the values of parameters, so
- * a copy is made before.  The node carries the copy: whoever executes a plan that
- * was made long ago may have to analyse the statement again, as another role or
- * with other settings.
+ * The key of the result is made from the rewritten statement.  The planner
+ * changes that, and folds constants and the values of parameters, so a copy is
+ * made before.  The node contains the copy, because the executor of an old plan
+ * may have to analyse the statement again, as another role or with other
+ * settings.
  *
  * The node costs what its child costs.  If it cost less, generic plans would win
  * for a reason that has nothing to do with how good they are.

@@ -68,9 +68,10 @@ typedef struct CsShape
 extern void cs_shape_digest(const Query *query, uint8 *digest);
 
 /*
- * The statement as it would be run now; NULL: 'query' was made before a change in
- * the catalogues that concerns it, or that nobody remembers.  'news' is
- * cs_query_news() of then.  Not in parallel mode.  Good until the next call.
+ * The statement as it would be executed now.  NULL if 'query' was made before a
+ * change of the catalogs that concerns it, or that is no longer recorded.
+ * 'news' is the value of cs_query_news() at that time.  Not in parallel mode.
+ * Valid until the next call.
  */
 extern CsShape *cs_shape_get(const Query *query, const uint8 *digest, uint64 news);
 

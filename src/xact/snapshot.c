@@ -230,9 +230,10 @@ cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen)
 }
 
 /*
- * Does it see what a snapshot of now would see, of the transactions up to this xid?
- * What is running still may commit later; whoever relies on the answer has looked
- * before at words that such a commit would move.
+ * Whether the snapshot sees what a snapshot taken now would see, of the
+ * transactions up to this xid.  A running transaction may commit later; a caller
+ * that relies on the answer has read words before that such a commit would
+ * change.
  */
 bool
 cs_snapshot_agrees_up_to(Snapshot snapshot, uint64 last)
