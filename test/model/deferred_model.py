@@ -36,12 +36,11 @@ guard and must be killed by one of its configurations.  A [limit] is a property 
 it does not hold is confirmed.  Exit status 1 if anything is not as expected.
 USAGE   deferred_model.py [--deep] [--traces] [part of a name]
 """
-import gc
 import sys
-import time
-from collections import Counter, deque, namedtuple
+from collections import Counter, namedtuple
 from itertools import permutations, product
-from multiprocessing import Pool
+
+import explorer
 
 EPOCH = 16                                    # stamp = epoch * EPOCH + counter
 RESERVED, COMMITTED, TAKEN, INFLIGHT = 'RESERVED', 'COMMITTED', 'TAKEN', 'INFLIGHT'
@@ -788,33 +787,21 @@ def stuck(s):
     return s.closed or not quiet(s)
 
 
-def explore(cfg):
-    """Breadth first, so a violation comes with a shortest trace."""
-    init = initial(cfg)
-    parent, queue, memo = {init: None}, deque([init]), {}
+class Model(explorer.Model):
+    def __init__(self, cfg):
+        self.cfg, self.memo = cfg, {}
 
-    def trace(s, labels):
-        while parent[s] is not None:
-            s, label = parent[s]
-            labels.append(label)
-        return labels[::-1]
-    while queue:
-        s = queue.popleft()
-        steps = successors(cfg, s)
+    def initial(self):
+        return initial(self.cfg)
+
+    def expand(self, s):
+        steps = successors(self.cfg, s)
         if not steps and stuck(s):
-            return len(parent), 'everybody waits', trace(s, [])
-        for step in steps:
-            if len(step) > 2:
-                return len(parent), step[2], trace(s, [step[1]])
-            t = normal(cfg, step[0])
-            if t not in parent:
-                parent[t] = (s, step[1])
-                bad = wrong(cfg, t, memo)
-                if bad:
-                    return len(parent), bad, trace(t, [])
-                queue.append(t)
-    return len(parent), None, None
+            return steps, 'everybody waits'
+        return (step if len(step) > 2 else (normal(self.cfg, step[0]), step[1]) for step in steps), None
 
+    def wrong(self, s):
+        return wrong(self.cfg, s, self.memo)
 
 
 # ------------------------------------------------------------------ what is checked
@@ -927,49 +914,5 @@ def limits():
                  mut='e1_recheck')
 
 
-def jobs(deep, part):
-    known = {c.name: c for c in configurations()}
-    chosen = [(c, None) for c in known.values() if deep or not c.deep] + [(c, '') for c in limits()]
-    for m, name, what in MUTANTS:
-        old = known[name]
-        cfg = Config.__new__(Config)
-        cfg.__dict__.update(old.__dict__)
-        cfg.set_mutant(' '.join(old.mut | set(m.split())))
-        cfg.name = '[mutant] %s: %s' % (m, what)
-        chosen.append((cfg, name))
-    return [j for j in chosen if not part or part[0] in j[0].name]
-
-
-def work(job):
-    gc.disable()                              # no cycles here
-    began = time.time()
-    states, bad, trace = explore(job[0])
-    return job, states, bad, trace, time.time() - began
-
-
-def main():
-    deep, quiet_run = '--deep' in sys.argv, '--traces' not in sys.argv
-    part = [a for a in sys.argv[1:] if not a.startswith('-')]
-    start, total, failed, killed, mutants = time.time(), 0, 0, 0, 0
-    with Pool(2, maxtasksperchild=1) as pool:
-        for (cfg, target), states, bad, trace, secs in pool.imap(work, jobs(deep, part)):
-            total += states
-            if target is None:
-                verdict = 'VIOLATION' if bad else 'OK'
-                failed += bool(bad)
-            elif target:
-                verdict = 'killed by ' + target if bad else 'NOT killed by ' + target
-                mutants, killed = mutants + 1, killed + bool(bad)
-            else:
-                verdict = 'confirmed' if bad else 'NOT confirmed'
-                failed += not bad
-            print('%-96s %7d states %5.1fs  %s' % (cfg.name, states, secs, verdict), flush=True)
-            if bad and (target is None or not quiet_run):
-                print('    %s\n    %s' % (bad, ' | '.join(trace)), flush=True)
-    print('%d states, %.0f s; %d of %d mutants killed; %s' % (
-        total, time.time() - start, killed, mutants, '%d NOT AS EXPECTED' % failed if failed else 'the protocol holds'))
-    return 1 if failed or killed != mutants else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(explorer.main(Model, configurations(), MUTANTS, limits=limits()))

@@ -36,11 +36,10 @@ guard and must be killed by its configuration.  A [spare] lacks one too and hold
 second line of defence.  A [limit] is a property that is NOT promised.  Exit status 1 if anything is unexpected.
 USAGE   kv_model.py [--deep] [--traces] [part of a name]
 """
-import gc
 import sys
-import time
-from collections import deque, namedtuple
-from multiprocessing import Pool
+from collections import namedtuple
+
+import explorer
 
 KEYS = {'A': 0, 'B': 1, 't': 2}
 NAMES = 'ABt'
@@ -675,51 +674,27 @@ def left_over(cfg, s):
     return None
 
 
-def explore(cfg):
-    """Breadth first, so a violation comes with a shortest trace."""
-    init = initial(cfg)
-    parent, queue, edges, ends = {init: None}, deque([init]), {}, []
+class Model(explorer.Model):
+    def __init__(self, cfg):
+        self.cfg, self.live = cfg, cfg.live
 
-    def trace(s):
-        labels = []
-        while parent[s] is not None:
-            s, label = parent[s]
-            labels.append(label)
-        return labels[::-1]
-    while queue:
-        s = queue.popleft()
-        out = []
+    def initial(self):
+        return initial(self.cfg)
+
+    def is_end(self, s):
+        return is_over(self.cfg, s)
+
+    def expand(self, s):
+        cfg, out = self.cfg, []
         for i in range(len(s.procs)):
             steps(cfg, s, i, out)
-        over = is_over(cfg, s)
-        if over:
+        if is_over(cfg, s):
             bad = left_over(cfg, s)
-            if bad:
-                return len(parent), bad, trace(s)
-            ends.append(s)
-        elif not out:
-            return len(parent), 'everybody waits', trace(s)
-        if cfg.evict:
+        else:
+            bad = None if out else 'everybody waits'
+        if cfg.evict and not bad:
             evictions(cfg, s, out)
-        for t, label, bad in out:
-            if bad:
-                return len(parent), bad, trace(s) + [label]
-            if t not in parent:
-                parent[t] = (s, label)
-                queue.append(t)
-            if cfg.live:
-                edges.setdefault(t, []).append(s)
-    if cfg.live:
-        reach, todo = set(ends), list(ends)
-        while todo:
-            for s in edges.get(todo.pop(), ()):
-                if s not in reach:
-                    reach.add(s)
-                    todo.append(s)
-        for s in parent:
-            if s not in reach:
-                return len(parent), 'from here on no transaction comes to an end', trace(s)
-    return len(parent), None, None
+        return out, bad
 
 
 # ------------------------------------------------------------------ what is checked
@@ -808,52 +783,5 @@ def limits():
     yield Config('[limit] xid assigned after our PRE_COMMIT: the table first', 'late put:A', 'see row A')
 
 
-def mutated(known, m, name, kind, what):
-    cfg = Config.__new__(Config)
-    cfg.__dict__.update(known[name].__dict__)
-    cfg.set_mutant(m)
-    cfg.name = '[%s] %s: %s' % (kind, m, what)
-    return cfg
-
-
-def jobs(deep, part):
-    known = {c.name: c for c in configurations()}
-    chosen = [(c, None) for c in known.values() if deep or not c.deep] + [(c, '') for c in limits()]
-    chosen += [(mutated(known, m, name, 'spare', what), None) for m, name, what in SPARES]
-    chosen += [(mutated(known, m, name, 'mutant', what), name) for m, name, what in MUTANTS]
-    return [j for j in chosen if not part or part[0] in j[0].name]
-
-
-def work(job):
-    gc.disable()                              # no cycles here
-    began = time.time()
-    states, bad, trace = explore(job[0])
-    return job, states, bad, trace, time.time() - began
-
-
-def main():
-    deep, quiet_run = '--deep' in sys.argv, '--traces' not in sys.argv
-    part = [a for a in sys.argv[1:] if not a.startswith('-')]
-    start, total, failed, killed, mutants = time.time(), 0, 0, 0, 0
-    with Pool(2, maxtasksperchild=1) as pool:
-        for (cfg, target), states, bad, trace, secs in pool.imap(work, jobs(deep, part)):
-            total += states
-            if target is None:
-                verdict = 'VIOLATION' if bad else 'OK'
-                failed += bool(bad)
-            elif target:
-                verdict = 'killed by ' + target if bad else 'NOT killed by ' + target
-                mutants, killed = mutants + 1, killed + bool(bad)
-            else:
-                verdict = 'confirmed' if bad else 'NOT confirmed'
-                failed += not bad
-            print('%-96s %7d states %5.1fs  %s' % (cfg.name, states, secs, verdict), flush=True)
-            if bad and (target is None or not quiet_run):
-                print('    %s\n    %s' % (bad, ' | '.join(trace)), flush=True)
-    print('%d states, %.0f s; %d of %d mutants killed; %s' % (
-        total, time.time() - start, killed, mutants, '%d NOT AS EXPECTED' % failed if failed else 'the protocol holds'))
-    return 1 if failed or killed != mutants else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(explorer.main(Model, configurations(), MUTANTS, SPARES, limits()))

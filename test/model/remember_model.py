@@ -36,11 +36,10 @@ mutant lacks one guard and must be killed by its configuration; a [spare] holds 
 Exit status 1 if anything is unexpected.
 USAGE   remember_model.py [--deep] [--traces] [part of a name]
 """
-import gc
 import sys
-import time
-from collections import deque, namedtuple
-from multiprocessing import Pool
+from collections import namedtuple
+
+import explorer
 
 Snap = namedtuple('Snap', 'xmin xmax xip sub')
 Word = namedtuple('Word', 'writers prepared_xid last')     # of a table; its version: see above
@@ -362,32 +361,26 @@ def initial(cfg):
     return s._replace(hist=(take_snapshot(cfg, s),))
 
 
-def explore(cfg):
-    """Breadth first, so a violation comes with a shortest trace."""
-    init = initial(cfg)
-    parent, queue, memo, memo2, stat = {init: None}, deque([init]), {}, {}, [0, 0]
+class Model(explorer.Model):
+    def __init__(self, cfg):
+        self.cfg, self.memo, self.memo2, self.stat = cfg, {}, {}, [0, 0]
 
-    def trace(s):
-        labels = []
-        while parent[s] is not None:
-            s, label = parent[s]
-            labels.append(label)
-        return labels[::-1]
-    while queue:
-        s = queue.popleft()
+    def initial(self):
+        return initial(self.cfg)
+
+    def expand(self, s):
         out = []
         for i in range(len(s.ws)):
-            writer_steps(cfg, s, i, out)
-        fill_steps(cfg, s, out)
-        world_steps(cfg, s, out)
-        for t, label in out:
-            if t not in parent:
-                parent[t] = (s, label)
-                bad = exposed(cfg, t, memo, stat) or returned(cfg, t, memo2)
-                if bad:
-                    return len(parent), stat, bad, trace(t)
-                queue.append(t)
-    return len(parent), stat, None, None
+            writer_steps(self.cfg, s, i, out)
+        fill_steps(self.cfg, s, out)
+        world_steps(self.cfg, s, out)
+        return out, None
+
+    def wrong(self, s):
+        return exposed(self.cfg, s, self.memo, self.stat) or returned(self.cfg, s, self.memo2)
+
+    def columns(self):
+        return ' %6d hits %6d refused' % tuple(self.stat)
 
 
 # ------------------------------------------------------------------ what is checked
@@ -455,49 +448,5 @@ def configurations():
     yield C('four, restart', '12 1p 1s 2', restarts=1, deep=True)
 
 
-def mutated(known, m, name, kind, what):
-    cfg = Config.__new__(Config)
-    cfg.__dict__.update(known[name].__dict__)
-    cfg.set_mutant(m)
-    cfg.name = '[%s] %s: %s' % (kind, m, what)
-    return cfg
-
-
-def jobs(deep, part):
-    known = {c.name: c for c in configurations()}
-    chosen = [(c, None) for c in known.values() if deep or not c.deep]
-    chosen += [(mutated(known, m, name, 'spare', what), None) for m, name, what in SPARES]
-    chosen += [(mutated(known, m, name, 'mutant', what), name) for m, name, what in MUTANTS]
-    return [j for j in chosen if not part or part[0] in j[0].name]
-
-
-def work(job):
-    gc.disable()                              # no cycles here
-    began = time.time()
-    states, stat, bad, trace = explore(job[0])
-    return job, states, stat, bad, trace, time.time() - began
-
-
-def main():
-    deep, quiet_run = '--deep' in sys.argv, '--traces' not in sys.argv
-    part = [a for a in sys.argv[1:] if not a.startswith('-')]
-    start, total, failed, killed, mutants = time.time(), 0, 0, 0, 0
-    with Pool(2, maxtasksperchild=1) as pool:
-        for (cfg, target), states, stat, bad, trace, secs in pool.imap(work, jobs(deep, part)):
-            total += states
-            if target is None:
-                verdict = 'VIOLATION' if bad else 'OK'
-                failed += bool(bad)
-            else:
-                verdict = 'killed by ' + target if bad else 'NOT killed by ' + target
-                mutants, killed = mutants + 1, killed + bool(bad)
-            print('%-88s %7d states %6d hits %6d refused %5.1fs  %s' % (cfg.name, states, *stat, secs, verdict), flush=True)
-            if bad and (target is None or not quiet_run):
-                print('    %s\n    %s' % (bad, ' | '.join(trace)), flush=True)
-    print('%d states, %.0f s; %d of %d mutants killed; %s' % (
-        total, time.time() - start, killed, mutants, '%d NOT AS EXPECTED' % failed if failed else 'the protocol holds'))
-    return 1 if failed or killed != mutants else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(explorer.main(Model, configurations(), MUTANTS, SPARES, width=88))

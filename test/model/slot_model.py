@@ -36,11 +36,10 @@ OUTPUT  As remember_model.py: each mutant lacks one guard and must be killed by 
 the same.
 USAGE   slot_model.py [--deep] [--traces] [part of a name]
 """
-import gc
 import sys
-import time
-from collections import deque, namedtuple
-from multiprocessing import Pool
+from collections import namedtuple
+
+import explorer
 
 Snap = namedtuple('Snap', 'xmin xmax xip')
 Slot = namedtuple('Slot', 'epoch writers prepared_xid young')    # the table's, or free
@@ -346,34 +345,28 @@ def initial(cfg):
                  tuple(Writer(0, 0, NONE) for _ in cfg.specs), (IDLE_FILL,) * cfg.fills, IDLE_SETTLE, cfg.drops)
 
 
-def explore(cfg):
-    first = initial(cfg)
-    parent, queue, memo, stat = {first: None}, deque([first]), {}, [0, 0]
+class Model(explorer.Model):
+    def __init__(self, cfg):
+        self.cfg, self.memo, self.stat = cfg, {}, [0, 0]
 
-    def trace(t):
-        steps = []
-        while parent[t] is not None:
-            t, label = parent[t]
-            steps.append(label)
-        return steps[::-1]
+    def initial(self):
+        return initial(self.cfg)
 
-    while queue:
-        s = queue.popleft()
-        out = []
+    def expand(self, s):
+        cfg, out = self.cfg, []
         for i in range(len(cfg.specs)):
             writer_steps(cfg, s, i, out)
         for i in range(cfg.fills):
             filler_steps(cfg, s, i, out)
         settler_steps(cfg, s, out)
         drop_steps(cfg, s, out)
-        for t, label in out:
-            if t not in parent:
-                parent[t] = (s, label)
-                bad = exposed(cfg, t, memo, stat)
-                if bad:
-                    return len(parent), stat, bad, trace(t)
-                queue.append(t)
-    return len(parent), stat, None, None
+        return out, None
+
+    def wrong(self, s):
+        return exposed(self.cfg, s, self.memo, self.stat)
+
+    def columns(self):
+        return ' %6d hits %6d refused' % tuple(self.stat)
 
 
 # ------------------------------------------------------------------ what is checked
@@ -388,7 +381,6 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('any_epoch', 'lost, dropped twice', 'settles a slot that was made anew meanwhile'),
     ('unlock_before_visible', 'dropped, bulk', 'locks are given back before the change is visible'),
 ]
-SPARES = []
 
 
 def configurations():
@@ -415,49 +407,5 @@ def configurations():
     yield C('three', 'r b 0', drops=1, abort=False, deep=True)
 
 
-def mutated(known, m, name, kind, what):
-    cfg = Config.__new__(Config)
-    cfg.__dict__.update(known[name].__dict__)
-    cfg.set_mutant(m)
-    cfg.name = '[%s] %s: %s' % (kind, m, what)
-    return cfg
-
-
-def jobs(deep, part):
-    known = {c.name: c for c in configurations()}
-    chosen = [(c, None) for c in known.values() if deep or not c.deep]
-    chosen += [(mutated(known, m, name, 'spare', what), None) for m, name, what in SPARES]
-    chosen += [(mutated(known, m, name, 'mutant', what), name) for m, name, what in MUTANTS]
-    return [j for j in chosen if not part or part[0] in j[0].name]
-
-
-def work(job):
-    gc.disable()                              # no cycles here
-    began = time.time()
-    states, stat, bad, trace = explore(job[0])
-    return job, states, stat, bad, trace, time.time() - began
-
-
-def main():
-    deep, quiet_run = '--deep' in sys.argv, '--traces' not in sys.argv
-    part = [a for a in sys.argv[1:] if not a.startswith('-')]
-    start, total, failed, killed, mutants = time.time(), 0, 0, 0, 0
-    with Pool(2, maxtasksperchild=1) as pool:
-        for (cfg, target), states, stat, bad, trace, secs in pool.imap(work, jobs(deep, part)):
-            total += states
-            if target is None:
-                verdict = 'VIOLATION' if bad else 'OK'
-                failed += bool(bad)
-            else:
-                verdict = 'killed by ' + target if bad else 'NOT killed by ' + target
-                mutants, killed = mutants + 1, killed + bool(bad)
-            print('%-88s %7d states %6d hits %6d refused %5.1fs  %s' % (cfg.name, states, *stat, secs, verdict), flush=True)
-            if bad and (target is None or not quiet_run):
-                print('    %s\n    %s' % (bad, ' | '.join(trace)), flush=True)
-    print('%d states, %.0f s; %d of %d mutants killed; %s' % (
-        total, time.time() - start, killed, mutants, '%d NOT AS EXPECTED' % failed if failed else 'the protocol holds'))
-    return 1 if failed or killed != mutants else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(explorer.main(Model, configurations(), MUTANTS, width=88))

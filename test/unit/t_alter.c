@@ -48,7 +48,7 @@ typedef struct Worker
 	uint64		conflicts;
 	uint64		lookups;
 	uint64		scans;
-}			Worker;
+} Worker;
 
 static uint64
 word_of(int id, uint64 version)
@@ -102,7 +102,7 @@ typedef struct Change
 	int			id;
 	CsAlter		what;
 	uint64		version;		/* what was found */
-}			Change;
+} Change;
 
 static CsAlter
 change(char *value, Size len, void *arg)
@@ -137,7 +137,7 @@ alter(int id, CsAlter what, uint64 *version)
 }
 
 static void
-change_owned(Worker * w, int id)
+change_owned(Worker *w, int id)
 {
 	uint64		version = pg_atomic_read_u64(&oldest[id]);
 	uint64		found;
@@ -181,7 +181,7 @@ read_version(int id)
 }
 
 static void
-increment(Worker * w, int n)
+increment(Worker *w, int n)
 {
 	int			id = OWNED + n;
 	uint64		version;
@@ -210,7 +210,7 @@ increment(Worker * w, int n)
 
 /* The owner does not matter: the first one makes or removes an entry. */
 static void
-come_or_go(Worker * w, int id)
+come_or_go(Worker *w, int id)
 {
 	uint64		version;
 
@@ -345,7 +345,7 @@ static void *(*const role[THREADS]) (void *) =
 };
 
 static void
-start(Worker * workers)
+start(Worker *workers)
 {
 	int			i;
 

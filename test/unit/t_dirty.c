@@ -28,7 +28,7 @@ typedef struct ModelEntry
 	Size		len;
 	CsMeta		meta;
 	bool		visited;
-}			ModelEntry;
+} ModelEntry;
 
 typedef struct Model
 {
@@ -44,7 +44,7 @@ typedef struct Model
 	uint64		entries[TABLES];	/* dirty */
 	uint64		bytes[TABLES];
 	ModelEntry	entry[KEYS];
-}			Model;
+} Model;
 
 static Model m;
 
@@ -52,11 +52,11 @@ typedef struct KeyBytes
 {
 	CsKey		key;
 	uint64		data[8];
-}			KeyBytes;
+} KeyBytes;
 
 /* Runs of keys of one table share a hash. */
 static void
-make_key(int id, KeyBytes * k)
+make_key(int id, KeyBytes *k)
 {
 	uint64		state = id / SAME_HASH;
 
@@ -88,7 +88,7 @@ fill(char *value, Size len, uint64 version)
 }
 
 static void
-expect_value(const ModelEntry * e, const char *value, Size len)
+expect_value(const ModelEntry *e, const char *value, Size len)
 {
 	static char expected[MAX_LEN];
 
@@ -98,7 +98,7 @@ expect_value(const ModelEntry * e, const char *value, Size len)
 }
 
 static void
-expect_meta(const ModelEntry * e, const CsMeta *meta)
+expect_meta(const ModelEntry *e, const CsMeta *meta)
 {
 	expect(meta->epoch == e->meta.epoch && meta->wxid == e->meta.wxid);
 	expect(meta->expires == e->meta.expires && meta->flags == e->meta.flags);
@@ -163,7 +163,7 @@ check_usage(void)
 
 /* The version that the entry has, or sometimes another one. */
 static uint64
-random_expected(const ModelEntry * e)
+random_expected(const ModelEntry *e)
 {
 	uint64		actual = e->dirty ? e->version : 0;
 

@@ -25,7 +25,7 @@ typedef struct ModelEntry
 	Size		offset;			/* into the pool */
 	CsMeta		meta;
 	CsVacated	vacated;		/* of the first of a run: when it was unlinked */
-}			ModelEntry;
+} ModelEntry;
 
 typedef struct Model
 {
@@ -38,7 +38,7 @@ typedef struct Model
 	int64		full;
 	int64		vacated;		/* installs with a place to take */
 	ModelEntry	entry[KEYS];
-}			Model;
+} Model;
 
 static Model m;
 
@@ -46,7 +46,7 @@ typedef struct KeyBytes
 {
 	CsKey		key;
 	char		data[64];
-}			KeyBytes;
+} KeyBytes;
 
 /* Runs of keys share a hash: of 16 the first 'same_hash', or all of 64. */
 static int
@@ -58,7 +58,7 @@ first_of_run(int id)
 }
 
 static void
-make_key(int id, KeyBytes * k)
+make_key(int id, KeyBytes *k)
 {
 	uint64		state = first_of_run(id);
 
@@ -108,14 +108,14 @@ accept_odd_epochs(const CsMeta *meta, void *arg)
 }
 
 static bool
-is_dirty(const ModelEntry * e)
+is_dirty(const ModelEntry *e)
 {
 	return e->present && (e->meta.flags & CS_ENTRY_DIRTY) != 0;
 }
 
 /* As an installation would call it. */
 static CsInstall
-swap(const CsKey *key, const ModelEntry * e, const ModelEntry * new)
+swap(const CsKey *key, const ModelEntry *e, const ModelEntry *new)
 {
 	uint64		expected = 0;
 	CsSwap		result;
@@ -131,7 +131,7 @@ swap(const CsKey *key, const ModelEntry * e, const ModelEntry * new)
 
 /* In the place of what was unlinked, perhaps long ago. */
 static CsInstall
-reinstall(int id, const CsKey *key, const ModelEntry * new, CsCheck check)
+reinstall(int id, const CsKey *key, const ModelEntry *new, CsCheck check)
 {
 	CsVacated  *last = &m.entry[first_of_run(id)].vacated;
 	CsVacated	vacated = *last;

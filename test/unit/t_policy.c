@@ -85,16 +85,16 @@ typedef struct Queue
 	int		   *id;
 	int			head;
 	int			len;
-}			Queue;
+} Queue;
 
 static void
-push(Queue * q, int id)
+push(Queue *q, int id)
 {
 	q->id[(q->head + q->len++) % ZIPF_KEYS] = id;
 }
 
 static int
-pop(Queue * q)
+pop(Queue *q)
 {
 	int			id = q->id[q->head];
 
@@ -109,10 +109,10 @@ typedef struct S3
 	Queue		fifo[3];		/* small, main, ghost */
 	char	   *where;			/* 0: nowhere, else 1 + number of the queue */
 	char	   *freq;
-}			S3;
+} S3;
 
 static void
-s3_evict(S3 * s)
+s3_evict(S3 *s)
 {
 	while (s->fifo[0].len + s->fifo[1].len >= s->capacity)
 	{
@@ -140,7 +140,7 @@ s3_evict(S3 * s)
 }
 
 static bool
-s3_read(S3 * s, int id)
+s3_read(S3 *s, int id)
 {
 	bool		ghost = s->where[id] == 3;
 

@@ -47,7 +47,7 @@ typedef struct Flag
 {
 	pg_atomic_uint64 word;		/* serial * 2 + committed */
 	char		pad[120];
-}			Flag;
+} Flag;
 
 static Flag flags[WRITERS];
 static pg_atomic_uint64 oldest[GROUPS];
@@ -67,7 +67,7 @@ typedef struct Worker
 	uint64		staged;			/* of them, those that met a tag */
 	uint64		agreed;
 	uint64		scans;
-}			Worker;
+} Worker;
 
 static uint64
 word_of(int id, uint64 version)
@@ -125,7 +125,7 @@ committed(uint64 tag, void *arg)
 
 /* False: there is no such key. */
 static bool
-read_key(Worker * w, int id, uint64 *version)
+read_key(Worker *w, int id, uint64 *version)
 {
 	CsKey		key;
 	CsFound		found;
@@ -149,7 +149,7 @@ read_key(Worker * w, int id, uint64 *version)
 }
 
 static void
-stage_key(Worker * w, int id, uint64 tag, uint64 version, bool remove)
+stage_key(Worker *w, int id, uint64 tag, uint64 version, bool remove)
 {
 	Size		words = 1 + unit_random(&w->random) % MAX_WORDS;
 	uint64		value[MAX_WORDS];
@@ -165,7 +165,7 @@ stage_key(Worker * w, int id, uint64 tag, uint64 version, bool remove)
 
 /* All keys of a group, one version on, or not. */
 static void
-transaction(Worker * w, int group, bool commit)
+transaction(Worker *w, int group, bool commit)
 {
 	uint64		version = pg_atomic_read_u64(&oldest[group]) + (commit ? 2 : 1);
 	uint64		serial = pg_atomic_read_u64(&flags[w->n].word) / 2 + 1;
@@ -207,7 +207,7 @@ transaction(Worker * w, int group, bool commit)
 
 /* Others must be refused while a transaction is at it, and change nothing. */
 static void
-disturb(Worker * w)
+disturb(Worker *w)
 {
 	int			id = (int) (unit_random(&w->random) % (GROUPS * MEMBERS));
 	uint64		value[1] = {word_of(id, 1)};
@@ -221,7 +221,7 @@ disturb(Worker * w)
 }
 
 static void
-increment(Worker * w, int n)
+increment(Worker *w, int n)
 {
 	int			id = GROUPS * MEMBERS + n;
 	uint64		value[MAX_WORDS];
@@ -268,7 +268,7 @@ writer(void *arg)
 }
 
 static void
-read_group(Worker * w, int group)
+read_group(Worker *w, int group)
 {
 	uint64		least = pg_atomic_read_u64(&oldest[group]);
 	uint64		version[MEMBERS];
@@ -377,7 +377,7 @@ static void *(*const role[THREADS]) (void *) =
 };
 
 static void
-start(Worker * workers)
+start(Worker *workers)
 {
 	int			i;
 

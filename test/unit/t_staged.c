@@ -27,14 +27,14 @@ typedef struct Version
 	uint64		version;
 	Size		len;
 	CsMeta		meta;
-}			Version;
+} Version;
 
 typedef struct ModelEntry
 {
 	Version		valid;
 	uint64		tag;			/* 0: nothing is staged */
 	Version		pending;		/* !present: its removal is staged */
-}			ModelEntry;
+} ModelEntry;
 
 typedef struct Model
 {
@@ -50,7 +50,7 @@ typedef struct Model
 	int64		scans;
 	int64		missing;
 	ModelEntry	entry[KEYS];
-}			Model;
+} Model;
 
 static Model m;
 
@@ -58,7 +58,7 @@ typedef struct KeyBytes
 {
 	CsKey		key;
 	char		data[48];
-}			KeyBytes;
+} KeyBytes;
 
 static uint64
 rnd(uint64 n)
@@ -68,7 +68,7 @@ rnd(uint64 n)
 
 /* Runs of keys of one table share a hash. */
 static void
-make_key(int id, KeyBytes * k)
+make_key(int id, KeyBytes *k)
 {
 	uint64		state = id / SAME_HASH;
 
@@ -94,7 +94,7 @@ fill(char *value, Size len, uint64 version)
 }
 
 static void
-random_version(Version * v, char *value)
+random_version(Version *v, char *value)
 {
 	uint64		r = rnd(1 << 20);
 
@@ -109,13 +109,13 @@ random_version(Version * v, char *value)
 }
 
 static bool
-expired(const Version * v)
+expired(const Version *v)
 {
 	return v->meta.expires != 0 && v->meta.expires <= cs_clock_now();
 }
 
 static void
-expect_found(const Version * v, const CsFound *found, CsLookup result)
+expect_found(const Version *v, const CsFound *found, CsLookup result)
 {
 	static char expected[MAX_LEN];
 
@@ -136,14 +136,14 @@ untagged(const CsMeta *meta, void *arg)
 
 /* May its valid entry have been evicted? */
 static bool
-may_miss(const ModelEntry * e)
+may_miss(const ModelEntry *e)
 {
 	return e->valid.present && (m.tight || expired(&e->valid));
 }
 
 /* As the store would have it, in spite of evictions. */
 static void
-note_missing(ModelEntry * e)
+note_missing(ModelEntry *e)
 {
 	expect(may_miss(e));
 	m.missing += !expired(&e->valid);
@@ -188,7 +188,7 @@ typedef struct Committed
 	bool		answer;
 	bool		settle;			/* before the caller gets the answer */
 	int			asked;
-}			Committed;
+} Committed;
 
 static bool
 committed(uint64 tag, void *arg)
@@ -212,7 +212,7 @@ do_lookup_staged(int id)
 	KeyBytes	k;
 	Committed	c = {&k.key, e->tag, rnd(2) == 0, rnd(4) == 0, 0};
 	bool		pending = e->tag != 0 && c.answer;
-	const		Version *v = pending ? &e->pending : &e->valid;
+	const Version *v = pending ? &e->pending : &e->valid;
 	CsFound		found;
 	CsLookup	result;
 
@@ -244,7 +244,7 @@ check(void *arg)
 
 /* Is the key as it must be for this, with or without its valid entry? */
 static bool
-as_expected(const ModelEntry * e, bool there, uint64 expected, const CsMeta *meta)
+as_expected(const ModelEntry *e, bool there, uint64 expected, const CsMeta *meta)
 {
 	uint64		actual = there ? e->valid.version : 0;
 

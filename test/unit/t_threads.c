@@ -36,7 +36,7 @@ typedef struct Worker
 	uint64		lookups;
 	uint64		hits;
 	uint64		changes;
-}			Worker;
+} Worker;
 
 static uint64
 word_of(int id, uint64 version)
@@ -157,7 +157,7 @@ plausible(const CsMeta *meta, void *arg)
 }
 
 static void
-read_one(Worker * w)
+read_one(Worker *w)
 {
 	int			id = (int) (unit_random(&w->random) % KEYS);
 	uint64		least;
