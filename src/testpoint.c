@@ -8,8 +8,8 @@
  * is a session lock, so it does not depend on the transaction's state, and
  * interrupts are held there.
  *
- * The launcher, which is connected to no database, is stopped by a session in the
- * database postgres.
+ * The launcher, which is connected to no database, is stopped by a session in
+ * the database postgres.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,8 +3,8 @@
  * attached.c
  *		The list of attached tables: the reader of cache.binding_store.
  *
- * cache.binding_store is an ordinary table that is read like a catalogue, in its
- * latest state, whatever snapshot the caller has.
+ * cache.binding_store is an ordinary table that is read like a catalogue, in
+ * its latest state, whatever snapshot the caller has.
  *
  *-------------------------------------------------------------------------
  */
@@ -120,8 +120,8 @@ take_options(HeapTuple tuple, TupleDesc desc, void *arg)
 }
 
 /*
- * Read a table's options; returns false if it is not attached.  Allocates in the
- * current context.
+ * Read a table's options; returns false if it is not attached.  Allocates in
+ * the current context.
  */
 bool
 cs_attached_read(Oid relid, CsOptions *options)
@@ -139,8 +139,8 @@ take_texts(HeapTuple tuple, TupleDesc desc, void *arg)
 }
 
 /*
- * Read a table's row as text, with NULL for a column that is null; returns false
- * if it is not attached.  Allocates in the current context.
+ * Read a table's row as text, with NULL for a column that is null; returns
+ * false if it is not attached.  Allocates in the current context.
  */
 bool
 cs_attached_texts(Oid relid, char *texts[CS_ATTACHED_COLUMNS])
@@ -151,8 +151,8 @@ cs_attached_texts(Oid relid, char *texts[CS_ATTACHED_COLUMNS])
 /* ----- all of them ----- */
 
 /*
- * OIDs of the tables whose writes are deferred, in ascending order.  The list is
- * in the current context.
+ * OIDs of the tables whose writes are deferred, in ascending order.  The list
+ * is in the current context.
  */
 List *
 cs_attached_deferring(void)

@@ -55,8 +55,8 @@ cs_owner_begin(CsAsOwner *saved, Oid owner)
 }
 
 /*
- * The same for loading rows: row-level security applies where it is forced on the
- * owner.  A worker may keep its search_path, which is the database's.
+ * The same for loading rows: row-level security applies where it is forced on
+ * the owner.  A worker may keep its search_path, which is the database's.
  */
 void
 cs_owner_begin_loading(CsAsOwner *saved, Oid owner, bool keep_path)

@@ -8,10 +8,10 @@
  * cache_strategies.stripes elements.  Two keys that share a stripe can cause a
  * refused fill, but no wrong result.
  *
- * Sleepers share a few condition variables.  A sleeper is in its queue before it
- * looks at what it waits for, and a waker looks at the queue after it has changed
- * that, each with a full barrier in between.  So either the waker finds the
- * sleeper, or the sleeper finds the change.
+ * Sleepers share a few condition variables.  A sleeper is in its queue before
+ * it looks at what it waits for, and a waker looks at the queue after it has
+ * changed that, each with a full barrier in between.  So either the waker
+ * finds the sleeper, or the sleeper finds the change.
  *
  *-------------------------------------------------------------------------
  */
@@ -175,10 +175,11 @@ cs_stripe_prepared(uint32 stripe, uint64 xid)
 /* ----- sleeping ----- */
 
 /*
- * Sleep until the stripe is woken, for at most so many milliseconds.  Returns true
- * if it was not.  A backend may be woken for nothing.  The first call returns at
- * once; no wake is missed from then on, so the caller looks at what it waits for
- * between that call and the next one.  Throws when the session is interrupted.
+ * Sleep until the stripe is woken, for at most so many milliseconds.  Returns
+ * true if it was not.  A backend may be woken for nothing.  The first call
+ * returns at once; no wake is missed from then on, so the caller looks at what
+ * it waits for between that call and the next one.  Throws when the session is
+ * interrupted.
  */
 bool
 cs_stripe_wait(uint32 stripe, long ms)
@@ -200,9 +201,9 @@ cs_stripe_wait_end(void)
 }
 
 /*
- * Wake those who wait for what the caller has just changed.  Neither throws nor
- * allocates, so COMMIT callbacks may call it; if no backend sleeps it only reads
- * shared memory.
+ * Wake those who wait for what the caller has just changed.  Neither throws
+ * nor allocates, so COMMIT callbacks may call it; if no backend sleeps it only
+ * reads shared memory.
  */
 void
 cs_stripe_wake(uint32 stripe)

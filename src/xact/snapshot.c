@@ -231,9 +231,9 @@ cs_snapshot_sees_all(Snapshot snapshot, const CsSeen *seen)
 
 /*
  * Whether the snapshot sees what a snapshot taken now would see, of the
- * transactions up to this xid.  A running transaction may commit later; a caller
- * that relies on the answer has read words before that such a commit would
- * change.
+ * transactions up to this xid.  A running transaction may commit later; a
+ * caller that relies on the answer has read words before that such a commit
+ * would change.
  */
 bool
 cs_snapshot_agrees_up_to(Snapshot snapshot, uint64 last)
