@@ -84,6 +84,8 @@ typedef struct CsBinding
 
 	TupleDesc	tupdesc;
 	uint32		shape;			/* fingerprint of tupdesc */
+	HeapTupleHeader row_header; /* of its composite datums; made by rowvalue.c
+								 * when first needed */
 	CsTree		tree;
 	bool		rules;			/* has rules, so writing it may write other
 								 * tables */

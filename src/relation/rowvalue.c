@@ -44,26 +44,25 @@ is_toasted(Datum value)
 }
 
 /*
- * Form a row of these values, all detoasted and uncompressed; NULL if it is
- * larger than the store can keep.
+ * Detoast and decompress the values.  Returns false if they are larger than the
+ * store can keep.
  */
-static HeapTupleHeader
-form_row(const CsBinding *binding, Datum *values, bool *nulls)
+static bool
+detoast_values(TupleDesc tupdesc, Datum *values, const bool *nulls)
 {
-	TupleDesc	tupdesc = binding->tupdesc;
 	Size		size = 0;
 
 	for (int i = 0; i < tupdesc->natts; i++)
 		if (!nulls[i] && TupleDescAttr(tupdesc, i)->attlen == -1)
 			size += toast_raw_datum_size(values[i]);
 	if (size > cs_store_max_value())
-		return NULL;
+		return false;
 	for (int i = 0; i < tupdesc->natts; i++)
 		if (!nulls[i] && TupleDescAttr(tupdesc, i)->attlen == -1 &&
 			is_toasted(values[i]))
 			values[i] = PointerGetDatum(detoast_attr((struct varlena *)
 													 DatumGetPointer(values[i])));
-	return heap_form_tuple(tupdesc, values, nulls)->t_data;
+	return true;
 }
 
 /*
@@ -105,31 +104,176 @@ cs_rowvalue_flatten(const CsBinding *binding, HeapTupleHeader row)
 	values = palloc(binding->tupdesc->natts * sizeof(Datum));
 	nulls = palloc(binding->tupdesc->natts * sizeof(bool));
 	heap_deform_tuple(&tuple, binding->tupdesc, values, nulls);
-	return form_row(binding, values, nulls);
+	if (!detoast_values(binding->tupdesc, values, nulls))
+		return NULL;
+	return heap_form_tuple(binding->tupdesc, values, nulls)->t_data;
 }
 
-/*
- * As cs_rowvalue_flatten(), from a slot whose columns 'map' (or NULL)
- * converts.
- */
-HeapTupleHeader
-cs_rowvalue_from_slot(const CsBinding *binding, TupleTableSlot *slot, AttrMap *map)
+/* The slot's tuple, if it has one; NULL: it has only values. */
+static HeapTuple
+slot_tuple(TupleTableSlot *slot)
 {
-	int			natts = binding->tupdesc->natts;
-	Datum	   *values = palloc0(natts * sizeof(Datum));
-	bool	   *nulls = palloc(natts * sizeof(bool));
+	if (TTS_IS_BUFFERTUPLE(slot))
+		return ((BufferHeapTupleTableSlot *) slot)->base.tuple;
+	if (TTS_IS_HEAPTUPLE(slot))
+		return ((HeapTupleTableSlot *) slot)->tuple;
+	return NULL;
+}
 
-	slot_getallattrs(slot);
+/* Is the slot's tuple what would be formed of its values, all of which are known? */
+static bool
+is_flat(TupleDesc tupdesc, HeapTuple tuple, const TupleTableSlot *slot)
+{
+	if (HeapTupleHeaderGetNatts(tuple->t_data) != tupdesc->natts ||
+		HeapTupleHasExternal(tuple) || tuple->t_len > cs_store_max_value())
+		return false;
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		if (att->attisdropped ||
+			(att->attlen == -1 && !slot->tts_isnull[i] && is_toasted(slot->tts_values[i])))
+			return false;
+	}
+	return true;
+}
+
+/* Values of the binding's columns; false: too large for the store. */
+static bool
+collect_values(CsRowSource *source, TupleTableSlot *slot, AttrMap *map)
+{
+	TupleDesc	tupdesc = source->binding->tupdesc;
+	int			natts = tupdesc->natts;
+
+	source->values = palloc0(natts * sizeof(Datum));
+	source->nulls = palloc(natts * sizeof(bool));
+	source->hasnull = false;
 	for (int i = 0; i < natts; i++)
 	{
 		int			from = map != NULL ? map->attnums[i] - 1 : i;
 
-		nulls[i] = from < 0 || slot->tts_isnull[from] ||
-			TupleDescAttr(binding->tupdesc, i)->attisdropped;
-		if (!nulls[i])
-			values[i] = slot->tts_values[from];
+		source->nulls[i] = from < 0 || slot->tts_isnull[from] ||
+			TupleDescAttr(tupdesc, i)->attisdropped;
+		if (source->nulls[i])
+			source->hasnull = true;
+		else
+			source->values[i] = slot->tts_values[from];
 	}
-	return form_row(binding, values, nulls);
+	return detoast_values(tupdesc, source->values, source->nulls);
+}
+
+/*
+ * A composite datum of the binding's row type, whose header others are given.  Only
+ * PostgreSQL knows all that belongs in it.
+ */
+static const HeapTupleHeaderData *
+row_header(const CsBinding *binding)
+{
+	if (binding->row_header == NULL)
+	{
+		int			natts = binding->tupdesc->natts;
+		Datum	   *values = palloc0(Max(natts, 1) * sizeof(Datum));
+		bool	   *nulls = palloc(Max(natts, 1) * sizeof(bool));
+		MemoryContext old = MemoryContextSwitchTo(binding->context);
+
+		memset(nulls, true, natts * sizeof(bool));
+		((CsBinding *) binding)->row_header =
+			heap_form_tuple(binding->tupdesc, values, nulls)->t_data;
+		MemoryContextSwitchTo(old);
+		pfree(values);
+		pfree(nulls);
+	}
+	return binding->row_header;
+}
+
+static Size
+header_size(const CsRowSource *source)
+{
+	Size		bitmap = source->hasnull ? BITMAPLEN(source->binding->tupdesc->natts) : 0;
+
+	return MAXALIGN(offsetof(HeapTupleHeaderData, t_bits) + bitmap);
+}
+
+/*
+ * How large the value of a row in a slot is, whose columns 'map' (or NULL)
+ * converts.  Returns false if it is larger than the store can keep.  The source is
+ * valid as long as the slot has the row.
+ */
+bool
+cs_rowvalue_measure(const CsBinding *binding, TupleTableSlot *slot, AttrMap *map,
+					CsRowSource *source)
+{
+	HeapTuple	tuple = map == NULL ? slot_tuple(slot) : NULL;
+
+	source->binding = binding;
+	source->header = row_header(binding);
+	source->tuple = NULL;
+	slot_getallattrs(slot);
+	if (tuple != NULL && is_flat(binding->tupdesc, tuple, slot))
+	{
+		source->tuple = tuple;
+		source->rowlen = tuple->t_len;
+	}
+	else if (collect_values(source, slot, map))
+		source->rowlen = header_size(source) +
+			heap_compute_data_size(binding->tupdesc, source->values, source->nulls);
+	else
+		return false;
+	source->len = MAXALIGN(source->rowlen) + sizeof(Trailer);
+	return true;
+}
+
+/*
+ * The same for the absence of a row.
+ */
+void
+cs_rowvalue_measure_absence(const CsBinding *binding, CsRowSource *source)
+{
+	source->binding = binding;
+	source->rowlen = 0;
+	source->len = sizeof(Trailer);
+}
+
+/* In t_infomask: what is of the row, and not of its being a datum. */
+#define OF_ROW		(HEAP_HASNULL | HEAP_HASVARWIDTH | HEAP_HASEXTERNAL)
+
+/* A composite datum at 'row', without a copy in between. */
+static void
+write_row(const CsRowSource *source, HeapTupleHeader row)
+{
+	const HeapTupleHeaderData *header = source->header;
+	TupleDesc	tupdesc = source->binding->tupdesc;
+
+	if (source->tuple != NULL)
+		memcpy(row, source->tuple->t_data, source->rowlen);
+	else
+	{
+		Size		hoff = header_size(source);
+
+		memset(row, 0, source->rowlen);
+		row->t_hoff = hoff;
+		heap_fill_tuple(tupdesc, source->values, source->nulls, (char *) row + hoff,
+						source->rowlen - hoff, &row->t_infomask,
+						source->hasnull ? row->t_bits : NULL);
+	}
+	row->t_choice = header->t_choice;
+	row->t_ctid = header->t_ctid;
+	row->t_infomask = (row->t_infomask & OF_ROW) | (header->t_infomask & ~OF_ROW);
+	row->t_infomask2 = header->t_infomask2;
+	HeapTupleHeaderSetDatumLength(row, source->rowlen);
+}
+
+/*
+ * Write the value, which is source->len bytes, to 'place', which is aligned.
+ */
+void
+cs_rowvalue_write(const CsRowSource *source, char *place)
+{
+	Trailer		trailer = {source->rowlen, source->binding->shape};
+
+	if (source->rowlen > 0)
+		write_row(source, (HeapTupleHeader) place);
+	memcpy(place + MAXALIGN(source->rowlen), &trailer, sizeof(Trailer));
 }
 
 /*

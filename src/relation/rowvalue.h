@@ -18,6 +18,20 @@ typedef struct CsRowValue
 	Size		len;
 } CsRowValue;
 
+/* A row in a slot on its way to a value. */
+typedef struct CsRowSource
+{
+	const CsBinding *binding;
+	const HeapTupleHeaderData *header;	/* what datums of the type have in
+										 * common */
+	HeapTuple	tuple;			/* to be copied; NULL: to be formed of values */
+	Datum	   *values;			/* nothing of them is in TOAST */
+	bool	   *nulls;
+	bool		hasnull;
+	Size		rowlen;			/* of the row as a datum; 0: an absence */
+	Size		len;			/* of the value */
+} CsRowSource;
+
 /* A decoded value. */
 typedef struct CsRowParts
 {
@@ -28,10 +42,12 @@ typedef struct CsRowParts
 
 extern HeapTupleHeader cs_rowvalue_flatten(const CsBinding *binding,
 										   HeapTupleHeader row);
-extern HeapTupleHeader cs_rowvalue_from_slot(const CsBinding *binding,
-											 TupleTableSlot *slot, AttrMap *map);
 extern void cs_rowvalue_encode(const CsBinding *binding, HeapTupleHeader row,
 							   const CsSeen *seen, CsRowValue *value);
+extern bool cs_rowvalue_measure(const CsBinding *binding, TupleTableSlot *slot,
+								AttrMap *map, CsRowSource *source);
+extern void cs_rowvalue_measure_absence(const CsBinding *binding, CsRowSource *source);
+extern void cs_rowvalue_write(const CsRowSource *source, char *place);
 
 extern bool cs_rowvalue_decode(const CsBinding *binding, uint8 flags, char *data,
 							   Size len, CsRowParts *parts);

@@ -97,7 +97,7 @@ cs_strategy_invalidate(const CsBinding *binding, const CsChange *change)
 {
 	if (change->old != NULL)
 		cs_xact_touch(binding->slot, change->old->key.hash);
-	if (change->new != NULL &&
+	if (change->new != NULL && change->new != change->old &&
 		(change->old == NULL || change->old->key.hash != change->new->key.hash))
 		cs_xact_touch(binding->slot, change->new->key.hash);
 }

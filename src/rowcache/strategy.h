@@ -17,7 +17,8 @@
 typedef struct CsChange
 {
 	const CsRowKey *old;		/* NULL: inserted */
-	const CsRowKey *new;		/* NULL: deleted */
+	const CsRowKey *new;		/* NULL: deleted.  The same as old if the key
+								 * is the same */
 	TupleTableSlot *oldslot;	/* the rows, in the layout of their relation */
 	TupleTableSlot *newslot;
 	const Bitmapset *updated;	/* columns named by an UPDATE, numbered as in

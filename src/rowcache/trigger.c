@@ -17,6 +17,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -65,7 +66,36 @@ make_key(const CsTarget *target, TupleTableSlot *slot, CsRowKey *rowkey)
 }
 
 /*
- * Pass a change to the strategy of one cached table.
+ * Whether the key of both versions is the same, byte by byte.  Then so is what is
+ * made of it.
+ */
+static bool
+is_same_key(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new)
+{
+	const CsBinding *binding = target->binding;
+
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		const CsKeyColumn *column = &binding->keys[i];
+		AttrNumber	attnum = column->attnum;
+		Datum		oldvalue;
+		Datum		newvalue;
+		bool		isnull;
+
+		if (target->map != NULL)
+			attnum = target->map->attnums[attnum - 1];
+		oldvalue = slot_getattr(old, attnum, &isnull);
+		newvalue = slot_getattr(new, attnum, &isnull);
+		if (column->typbyval ? oldvalue != newvalue
+			: !datum_image_eq(oldvalue, newvalue, false, column->typlen))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Pass a change to the strategy of one cached table.  Its key and hash are made
+ * once, unless the change is one of the key.
  */
 static void
 report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
@@ -85,15 +115,17 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 	/* if writes are deferred each key has to be cancelled even so */
 	if (cs_xact_is_whole(binding->slot) && !cs_binding_defers(binding))
 		return;
-	if (old != NULL)
-	{
-		make_key(target, old, &oldkey);
-		change.old = &oldkey;
-	}
 	if (new != NULL)
 	{
 		make_key(target, new, &newkey);
 		change.new = &newkey;
+	}
+	if (old != NULL && new != NULL && is_same_key(target, old, new))
+		change.old = &newkey;
+	else if (old != NULL)
+	{
+		make_key(target, old, &oldkey);
+		change.old = &oldkey;
 	}
 	/* an unknown strategy must not prevent a write */
 	if (binding->strategy != NULL)

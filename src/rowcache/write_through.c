@@ -33,32 +33,29 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
  * Publish a row, or an absence if it is NULL.
  */
 static void
-publish(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader row)
+publish(const CsBinding *binding, const CsRowKey *rowkey, const CsRowSource *source)
 {
+	bool		absent = source->rowlen == 0;
 	CsPublish	what = {
 		.key = rowkey->key.data,
 		.keylen = rowkey->key.len,
-		.flags = row == NULL ? CS_ENTRY_ABSENT : 0,
-		.expires = cs_rowvalue_expiry(binding, row == NULL),
-		.quota = (Size) binding->options.max_memory
+		.flags = absent ? CS_ENTRY_ABSENT : 0,
+		.expires = cs_rowvalue_expiry(binding, absent),
+		.quota = (Size) binding->options.max_memory,
+		.len = source->len
 	};
-	CsRowValue	value;
+	char	   *place;
 
 	if (rowkey->key.len > CS_MAX_KEY_LEN)
 	{
 		cs_xact_touch(binding->slot, rowkey->key.hash);
 		return;
 	}
-	cs_rowvalue_encode(binding, row, NULL, &value);
-	what.value = value.data;
-	what.len = value.len;
-	cs_xact_publish(binding->slot, rowkey->key.hash, &what);
-	pfree(value.data);
+	place = cs_xact_publish(binding->slot, rowkey->key.hash, &what);
+	if (place != NULL)
+		cs_rowvalue_write(source, place);
 }
 
-/*
- * Publish the absence of a deleted row, or only note the change.
- */
 static void
 publish_absence(const CsBinding *binding, const CsRowKey *rowkey)
 {
@@ -66,18 +63,20 @@ publish_absence(const CsBinding *binding, const CsRowKey *rowkey)
 
 	if (first && binding->options.negative_ttl > 0 && !binding->hashed &&
 		binding->options.loader == NULL)
-		publish(binding, rowkey, NULL);
+	{
+		CsRowSource source;
+
+		cs_rowvalue_measure_absence(binding, &source);
+		publish(binding, rowkey, &source);
+	}
 	else
 		cs_xact_touch(binding->slot, rowkey->key.hash);
 }
 
-/*
- * Publish the new row, or only note the change.
- */
 static void
 publish_row(const CsBinding *binding, const CsChange *change)
 {
-	HeapTupleHeader row = NULL;
+	CsRowSource source;
 
 	if (change->superseded)
 	{
@@ -86,13 +85,12 @@ publish_row(const CsBinding *binding, const CsChange *change)
 	}
 
 	/*
-	 * the trigger's tuple lacks virtual columns, and a loader may return
-	 * another row
+	 * the trigger's tuple lacks virtual columns, and a loader has its own
+	 * idea
 	 */
-	if (!cs_has_virtual_columns(binding->tupdesc) && binding->options.loader == NULL)
-		row = cs_rowvalue_from_slot(binding, change->newslot, change->map);
-	if (row != NULL)
-		publish(binding, change->new, row);
+	if (!cs_has_virtual_columns(binding->tupdesc) && binding->options.loader == NULL &&
+		cs_rowvalue_measure(binding, change->newslot, change->map, &source))
+		publish(binding, change->new, &source);
 	else
 		cs_xact_touch(binding->slot, change->new->key.hash);
 }

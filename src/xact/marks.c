@@ -35,23 +35,18 @@ void
 cs_marks_collect(void)
 {
 	CsMarks    *marks = &cs_marks;
-	cs_keyset_iterator iter;
+	CsPendingWalk walk = {cs_pending.first, 0};
 	CsPendingKey *key;
 	int			unique = 0;
 
-	if (cs_pending.keys == NULL)
+	if (cs_pending.nkeys == 0)
 		return;
-	marks->max = cs_pending.keys->members + 16;
+	marks->max = cs_pending.nkeys + 16;
 	marks->mark = MemoryContextAllocHuge(cs_pending_context(),
 										 marks->max * sizeof(CsMark));
-	cs_keyset_start_iterate(cs_pending.keys, &iter);
-	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
-	{
-		CsPendingTable *table = cs_pending_table(key->name.slot, false);
-
-		if (!table->whole)
-			marks->mark[marks->nsorted++].stripe = cs_stripe_of(key->name.hash);
-	}
+	while ((key = cs_pending_next(&walk)) != NULL)
+		if (!key->table->whole)
+			marks->mark[marks->nsorted++].stripe = cs_stripe_of(key->hash);
 	qsort(marks->mark, marks->nsorted, sizeof(CsMark), compare_marks);
 	for (int i = 0; i < marks->nsorted; i++)
 		if (i == 0 || marks->mark[i].stripe != marks->mark[unique - 1].stripe)

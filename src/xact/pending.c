@@ -7,7 +7,9 @@
  * parts:
  *
  *	tables	each table changed, with a flag for "all of it"
- *	keys	each key changed, as a hash: enough to mark and to unlink
+ *	keys	each key changed, as its hash and its table: enough to mark and to
+ *			unlink.  They lie in chunks, so that a key stays where it is.  Few
+ *			keys are searched one by one, more of them by an index
  *	values	new value of a key, for write_through: a stack for each key, with
  *			one element for each subtransaction that changed it
  *
@@ -22,25 +24,36 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "utils/memutils.h"
 
 #include "guc.h"
 #include "xact/pending.h"
 
-/*
- * Initial size of the hash table, which is filled with zeroes.  Most
- * transactions change few keys.
- */
-#define INITIAL_KEYS	8
+/* Keys of the first chunk, which is searched one by one; and of the largest. */
+#define FIRST_KEYS		8
+#define MOST_KEYS		1024
+
+typedef struct KeyName
+{
+	uint64		hash;
+	CsPendingTable *table;
+} KeyName;
+
+typedef struct KeyIndexed
+{
+	KeyName		name;
+	CsPendingKey *key;
+	char		status;			/* of simplehash */
+} KeyIndexed;
 
 #define SH_PREFIX		cs_keyset
-#define SH_ELEMENT_TYPE CsPendingKey
-#define SH_KEY_TYPE		CsPendingName
+#define SH_ELEMENT_TYPE KeyIndexed
+#define SH_KEY_TYPE		KeyName
 #define SH_KEY			name
 #define SH_HASH_KEY(tb, key) ((uint32) ((key).hash ^ ((key).hash >> 32)))
-#define SH_EQUAL(tb, a, b) ((a).hash == (b).hash && (a).slot == (b).slot)
-#define SH_SCOPE		extern
+#define SH_EQUAL(tb, a, b) ((a).hash == (b).hash && (a).table == (b).table)
+#define SH_SCOPE		static inline
+#define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
@@ -76,19 +89,21 @@ cs_pending_forget(void)
  * The table's element.  If there is none it is created, or NULL is returned.
  */
 CsPendingTable *
-cs_pending_table(int slot, bool create)
+cs_pending_search_table(int slot, bool create)
 {
-	CsPendingTable *table;
+	CsPendingTable *table = cs_pending.tables;
 
-	for (table = cs_pending.tables; table != NULL; table = table->next)
-		if (table->slot == slot)
-			return table;
-	if (!create)
-		return NULL;
-	table = MemoryContextAllocZero(cs_pending_context(), sizeof(CsPendingTable));
-	table->slot = slot;
-	table->next = cs_pending.tables;
-	cs_pending.tables = table;
+	while (table != NULL && table->slot != slot)
+		table = table->next;
+	if (table == NULL && create)
+	{
+		table = MemoryContextAllocZero(cs_pending_context(), sizeof(CsPendingTable));
+		table->slot = slot;
+		table->next = cs_pending.tables;
+		cs_pending.tables = table;
+	}
+	if (table != NULL)
+		cs_pending.recent = table;
 	return table;
 }
 
@@ -130,39 +145,105 @@ cs_pending_add_ddl(Oid relation)
 
 /* ----- keys ----- */
 
-/*
- * The key's element, or NULL.
- */
+/* Room for one more key, without adding it. */
 static CsPendingKey *
-find_key(int slot, uint64 hash)
+make_room(void)
 {
-	CsPendingName name = {hash, slot, 0};
+	CsPendingChunk *chunk = cs_pending.last;
+	int			max;
 
-	return cs_pending.keys == NULL ? NULL : cs_keyset_lookup(cs_pending.keys, name);
+	if (chunk != NULL && chunk->n < chunk->max)
+		return &chunk->key[chunk->n];
+	max = chunk == NULL ? FIRST_KEYS : Min(chunk->max * 4, MOST_KEYS);
+	chunk = MemoryContextAlloc(cs_pending_context(),
+							   offsetof(CsPendingChunk, key) + max * sizeof(CsPendingKey));
+	chunk->next = NULL;
+	chunk->n = 0;
+	chunk->max = max;
+	if (cs_pending.last != NULL)
+		cs_pending.last->next = chunk;
+	else
+		cs_pending.first = chunk;
+	cs_pending.last = chunk;
+	return &chunk->key[0];
+}
+
+/* All keys are of the first chunk, which is full. */
+static void
+make_index(void)
+{
+	cs_keyset_hash *index = cs_keyset_create(cs_pending_context(), 8 * FIRST_KEYS, NULL);
+	CsPendingWalk walk = {cs_pending.first, 0};
+	CsPendingKey *key;
+
+	while ((key = cs_pending_next(&walk)) != NULL)
+	{
+		KeyName		name = {key->hash, key->table};
+		bool		found;
+
+		cs_keyset_insert(index, name, &found)->key = key;
+	}
+	cs_pending.index = index;
+}
+
+static CsPendingKey *
+find_key(CsPendingTable *table, uint64 hash)
+{
+	CsPendingChunk *chunk = cs_pending.first;
+
+	if (cs_pending.index != NULL)
+	{
+		KeyName		name = {hash, table};
+		KeyIndexed *indexed = cs_keyset_lookup(cs_pending.index, name);
+
+		return indexed == NULL ? NULL : indexed->key;
+	}
+	for (int i = 0; chunk != NULL && i < chunk->n; i++)
+		if (chunk->key[i].hash == hash && chunk->key[i].table == table)
+			return &chunk->key[i];
+	return NULL;
+}
+
+/* The key is not there yet.  If this fails, it still is not. */
+static CsPendingKey *
+add_key(CsPendingTable *table, uint64 hash)
+{
+	CsPendingKey *key;
+
+	if (cs_pending.nkeys == FIRST_KEYS && cs_pending.index == NULL)
+		make_index();
+	key = make_room();
+	if (cs_pending.index != NULL)
+	{
+		KeyName		name = {hash, table};
+		bool		found;
+
+		cs_keyset_insert(cs_pending.index, name, &found)->key = key;
+	}
+	memset(key, 0, sizeof(CsPendingKey));
+	key->hash = hash;
+	key->table = table;
+	cs_pending.last->n++;
+	cs_pending.nkeys++;
+	return key;
 }
 
 /*
- * The key's element, created if necessary; NULL if its table is pending as a
+ * The key's element, added if it is not there; NULL if its table is pending as a
  * whole.
  */
-static CsPendingKey *
-enter_key(int slot, uint64 hash)
+CsPendingKey *
+cs_pending_key(int slot, uint64 hash)
 {
-	CsPendingName name = {hash, slot, 0};
 	CsPendingTable *table = cs_pending_table(slot, true);
 	CsPendingKey *key;
-	bool		found;
 
 	if (table->whole)
 		return NULL;
-	if (cs_pending.keys == NULL)
-		cs_pending.keys = cs_keyset_create(cs_pending_context(), INITIAL_KEYS, NULL);
-	key = cs_keyset_insert(cs_pending.keys, name, &found);
-	if (found)
+	key = find_key(table, hash);
+	if (key != NULL)
 		return key;
-	key->top = NULL;
-	key->version = 0;
-	memset(&key->vacated, 0, sizeof(CsVacated));
+	key = add_key(table, hash);
 	/* a table without a slot can only be marked by its keys */
 	if (++table->nkeys > cs_bulk_threshold && slot >= 0)
 	{
@@ -173,15 +254,6 @@ enter_key(int slot, uint64 hash)
 }
 
 /*
- * The key has been changed.
- */
-void
-cs_pending_key(int slot, uint64 hash)
-{
-	(void) enter_key(slot, hash);
-}
-
-/*
  * Whether this transaction has changed the key, or the table as a whole.
  */
 bool
@@ -189,7 +261,7 @@ cs_xact_has_key(int slot, uint64 hash)
 {
 	CsPendingTable *table = cs_pending_table(slot, false);
 
-	return table != NULL && (table->whole || find_key(slot, hash) != NULL);
+	return table != NULL && (table->whole || find_key(table, hash) != NULL);
 }
 
 /* ----- values ----- */
@@ -215,7 +287,7 @@ clear_value(CsPendingValue *value)
 }
 
 /*
- * Copy a value into the list.
+ * Make room for a value, with a copy of the key behind it.
  */
 static void
 set_value(CsPendingValue *value, const CsPublish *publish)
@@ -226,7 +298,6 @@ set_value(CsPendingValue *value, const CsPublish *publish)
 	value->size = size;
 	cs_pending.kept += size;
 	value->publish = *publish;
-	value->publish.value = memcpy(value->data, publish->value, publish->len);
 	value->publish.key = memcpy(value->data + publish->len, publish->key,
 								publish->keylen);
 }
@@ -244,18 +315,17 @@ is_same_key(const CsPendingValue *value, const CsPublish *publish)
 }
 
 /*
- * The key has been changed, and has this value; without a value (publish NULL)
- * it is only invalidated.
+ * The key has this value from now on; without a value (publish NULL) it is only
+ * invalidated.  Returns the place to which the caller has to write the value, of
+ * publish->len bytes, or NULL if it will not be published.
  */
-void
-cs_pending_push(int slot, uint64 hash, const CsPublish *publish)
+char *
+cs_pending_push(CsPendingKey *key, const CsPublish *publish)
 {
-	CsPendingKey *key = enter_key(slot, hash);
-	CsPendingValue *value;
+	CsPendingValue *value = key->top;
 
-	if (key == NULL || (publish == NULL && key->top == NULL))
-		return;
-	value = key->top;
+	if (publish == NULL && value == NULL)
+		return NULL;
 	if (publish != NULL &&
 		(cs_pending.kept + publish->len > kept_limit() ||
 		 (value != NULL && !is_same_key(value, publish))))
@@ -264,13 +334,14 @@ cs_pending_push(int slot, uint64 hash, const CsPublish *publish)
 	{
 		value = MemoryContextAllocZero(cs_pending_context(),
 									   sizeof(CsPendingValue));
-		value->name = key->name;
+		value->key = key;
 		cs_subxact_add(&cs_pending.values, &value->item, (CsSubxactItem *) key->top);
 		key->top = value;
 	}
 	clear_value(value);
 	if (publish != NULL)
 		set_value(value, publish);
+	return value->data;
 }
 
 /* ----- subtransactions ----- */
@@ -293,10 +364,9 @@ static void
 discard_value(CsSubxactItem *item)
 {
 	CsPendingValue *value = (CsPendingValue *) item;
-	CsPendingKey *key = find_key(value->name.slot, value->name.hash);
 
-	if (key != NULL && key->top == value)
-		key->top = (CsPendingValue *) item->below;
+	if (value->key->top == value)
+		value->key->top = (CsPendingValue *) item->below;
 	clear_value(value);
 	pfree(value);
 }

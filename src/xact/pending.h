@@ -13,35 +13,6 @@
 #include "xact/subxact_stack.h"
 #include "xact/xact.h"
 
-typedef struct CsPendingName
-{
-	uint64		hash;
-	int32		slot;			/* -1: the table has none */
-	int32		unused;			/* zero, because names are hashed and compared
-								 * as bytes */
-} CsPendingName;
-
-/* Value of a key as of a subtransaction. */
-typedef struct CsPendingValue
-{
-	CsSubxactItem item;
-	CsPendingName name;
-	char	   *data;			/* value and key; NULL: the key is only
-								 * invalidated */
-	Size		size;			/* of data */
-	CsPublish	publish;		/* valid if data is set; points into it */
-} CsPendingValue;
-
-typedef struct CsPendingKey
-{
-	CsPendingName name;
-	CsPendingValue *top;		/* of the innermost subtransaction; NULL: the
-								 * key is only invalidated */
-	uint64		version;		/* of its stripe after this transaction's mark */
-	CsVacated	vacated;		/* the place of the entry that was unlinked */
-	char		status;			/* for simplehash */
-} CsPendingKey;
-
 typedef struct CsPendingTable
 {
 	struct CsPendingTable *next;
@@ -58,18 +29,44 @@ typedef struct CsPendingTable
 	uint64		epoch;			/* after this transaction's marks */
 } CsPendingTable;
 
-#define SH_PREFIX		cs_keyset
-#define SH_ELEMENT_TYPE CsPendingKey
-#define SH_KEY_TYPE		CsPendingName
-#define SH_SCOPE		extern
-#define SH_DECLARE
-#include "lib/simplehash.h"
+/* Value of a key as of a subtransaction. */
+typedef struct CsPendingValue
+{
+	CsSubxactItem item;
+	struct CsPendingKey *key;
+	char	   *data;			/* value and key; NULL: the key is only
+								 * invalidated */
+	Size		size;			/* of data */
+	CsPublish	publish;		/* valid if data is set; points into it */
+} CsPendingValue;
+
+/* It stays where it is until the transaction ends. */
+typedef struct CsPendingKey
+{
+	uint64		hash;
+	CsPendingTable *table;
+	CsPendingValue *top;		/* of the innermost subtransaction; NULL: the
+								 * key is only invalidated */
+	CsVacated	vacated;		/* the place of the entry that was unlinked */
+} CsPendingKey;
+
+typedef struct CsPendingChunk
+{
+	struct CsPendingChunk *next;
+	int			n;
+	int			max;
+	CsPendingKey key[FLEXIBLE_ARRAY_MEMBER];
+} CsPendingChunk;
 
 typedef struct CsPending
 {
 	MemoryContext context;		/* NULL: nothing pending */
-	cs_keyset_hash *keys;
+	CsPendingChunk *first;		/* of the keys, in the order of their arrival */
+	CsPendingChunk *last;
+	uint64		nkeys;			/* in all chunks */
+	struct cs_keyset_hash *index;	/* of the keys, if they are many; or NULL */
 	CsPendingTable *tables;
+	CsPendingTable *recent;		/* found last; NULL: none */
 	CsSubxactStack values;
 	Size		kept;			/* bytes of all values */
 	Oid		   *ddl;
@@ -80,12 +77,38 @@ typedef struct CsPending
 extern CsPending cs_pending;
 
 extern MemoryContext cs_pending_context(void);
-extern void cs_pending_key(int slot, uint64 hash);
-extern void cs_pending_push(int slot, uint64 hash, const CsPublish *publish);
-extern CsPendingTable *cs_pending_table(int slot, bool create);
+extern CsPendingKey *cs_pending_key(int slot, uint64 hash);
+extern char *cs_pending_push(CsPendingKey *key, const CsPublish *publish);
+extern CsPendingTable *cs_pending_search_table(int slot, bool create);
 extern void cs_pending_whole(int slot, bool ddl);
 extern void cs_pending_add_ddl(Oid relation);
 extern void cs_pending_forget(void);
 extern void cs_pending_init(void);
+
+/* The table's element; NULL if there is none and it is not to be made. */
+static inline CsPendingTable *
+cs_pending_table(int slot, bool create)
+{
+	CsPendingTable *recent = cs_pending.recent;
+
+	return recent != NULL && recent->slot == slot ? recent : cs_pending_search_table(slot, create);
+}
+
+/* A walk over all keys: {cs_pending.first, 0}. */
+typedef struct CsPendingWalk
+{
+	CsPendingChunk *chunk;
+	int			i;
+} CsPendingWalk;
+
+/* NULL: there are no more. */
+static inline CsPendingKey *
+cs_pending_next(CsPendingWalk *walk)
+{
+	for (; walk->chunk != NULL; walk->chunk = walk->chunk->next, walk->i = 0)
+		if (walk->i < walk->chunk->n)
+			return &walk->chunk->key[walk->i++];
+	return NULL;
+}
 
 #endif							/* CS_PENDING_H */

@@ -102,48 +102,32 @@ mark_modcount(CsPendingTable *table)
 static void
 unlink_keys(void)
 {
-	cs_keyset_iterator iter;
+	CsPendingWalk walk = {cs_pending.first, 0};
 	CsPendingKey *key;
 
-	if (cs_pending.keys == NULL)
-		return;
-	cs_keyset_start_iterate(cs_pending.keys, &iter);
-	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	while ((key = cs_pending_next(&walk)) != NULL)
 	{
-		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+		int			slot = key->table->slot;
 
-		if (table->whole || table->slot < 0)
+		if (key->table->whole || slot < 0)
 			continue;
-		if (cs_store_vacate(key->name.slot, key->name.hash, &key->vacated))
-			cs_counters_add(key->name.slot, CS_COUNT_INVALIDATION, 1);
+		if (cs_store_vacate(slot, key->hash, &key->vacated))
+			cs_counters_add(slot, CS_COUNT_INVALIDATION, 1);
 	}
 }
 
 /* ----- PRE_COMMIT ----- */
 
 /*
- * Remember the versions and epochs to publish under.  The set of changes is
- * now complete.
+ * Remember the epochs to publish under; the versions are in the marks.  The set of
+ * changes is now complete.
  */
 static void
 remember(void)
 {
-	cs_keyset_iterator iter;
-	CsPendingKey *key;
-
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 		if (table->slot >= 0)
 			table->epoch = cs_slot_epoch(cs_slot_read(table->slot));
-	if (cs_pending.keys == NULL || cs_subxact_is_empty(&cs_pending.values))
-		return;
-	cs_keyset_start_iterate(cs_pending.keys, &iter);
-	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
-	{
-		CsMark	   *mark = cs_marks_find(cs_stripe_of(key->name.hash));
-
-		if (mark != NULL)
-			key->version = mark->version;
-	}
 }
 
 /*
@@ -210,12 +194,13 @@ is_newest(void *arg)
  * since.
  */
 static void
-publish_key(const CsPendingKey *pending, const CsPendingTable *table)
+publish_key(const CsPendingKey *pending, const CsMark *mark)
 {
+	const CsPendingTable *table = pending->table;
 	const CsPublish *publish = &pending->top->publish;
 	CsKey		key = {
-		.hash = pending->name.hash,
-		.owner = pending->name.slot,
+		.hash = pending->hash,
+		.owner = table->slot,
 		.len = publish->keylen,
 		.data = publish->key
 	};
@@ -225,10 +210,10 @@ publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 		.expires = publish->expires,
 		.flags = publish->flags
 	};
-	PublishCheck check = {cs_stripe_of(key.hash), pending->version};
+	PublishCheck check = {mark->stripe, mark->version};
 	CsInstall	done;
 
-	done = cs_store_reinstall(&key, &meta, publish->value, publish->len,
+	done = cs_store_reinstall(&key, &meta, pending->top->data, publish->len,
 							  publish->quota, &pending->vacated, is_newest, &check);
 	cs_counters_add(table->slot,
 					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED, 1);
@@ -240,19 +225,21 @@ publish_key(const CsPendingKey *pending, const CsPendingTable *table)
 static void
 publish_all(void)
 {
-	cs_keyset_iterator iter;
+	CsPendingWalk walk = {cs_pending.first, 0};
 	CsPendingKey *key;
 
-	if (cs_pending.keys == NULL || cs_subxact_is_empty(&cs_pending.values))
+	if (cs_subxact_is_empty(&cs_pending.values))
 		return;
-	cs_keyset_start_iterate(cs_pending.keys, &iter);
-	while ((key = cs_keyset_iterate(cs_pending.keys, &iter)) != NULL)
+	while ((key = cs_pending_next(&walk)) != NULL)
 	{
-		CsPendingTable *table = cs_pending_table(key->name.slot, false);
+		CsMark	   *mark;
 
-		if (key->top != NULL && key->top->data != NULL && !table->whole &&
-			table->slot >= 0 && key->version != 0)
-			publish_key(key, table);
+		if (key->top == NULL || key->top->data == NULL || key->table->whole ||
+			key->table->slot < 0)
+			continue;
+		mark = cs_marks_find(cs_stripe_of(key->hash));
+		if (mark != NULL)
+			publish_key(key, mark);
 	}
 }
 
@@ -515,7 +502,7 @@ cs_xact_touch_only(int slot, uint64 hash)
 {
 	used = true;
 	if (phase == PHASE_OPEN)
-		cs_pending_key(slot, hash);
+		(void) cs_pending_key(slot, hash);
 	else
 		touch_late(slot, hash);
 }
@@ -524,14 +511,23 @@ cs_xact_touch_only(int slot, uint64 hash)
  * Note that a key has changed, and its new contents.  ROLLBACK TO SAVEPOINT
  * undoes the contents, but not the fact that the key changed: removing too
  * much is safe.
+ *
+ * Returns the place to which the caller then has to write the value, of
+ * publish->len bytes; NULL if it will not be published.  The key is copied.
  */
-void
+char *
 cs_xact_publish(int slot, uint64 hash, const CsPublish *publish)
 {
-	cs_xact_touch_only(slot, hash);
-	/* the absence of a value need not be recorded before there has been one */
-	if (phase == PHASE_OPEN && (publish != NULL || !cs_subxact_is_empty(&cs_pending.values)))
-		cs_pending_push(slot, hash, publish);
+	CsPendingKey *key;
+
+	used = true;
+	if (phase != PHASE_OPEN)
+	{
+		touch_late(slot, hash);
+		return NULL;
+	}
+	key = cs_pending_key(slot, hash);
+	return key == NULL ? NULL : cs_pending_push(key, publish);
 }
 
 /*
@@ -540,7 +536,7 @@ cs_xact_publish(int slot, uint64 hash, const CsPublish *publish)
 void
 cs_xact_touch(int slot, uint64 hash)
 {
-	cs_xact_publish(slot, hash, NULL);
+	(void) cs_xact_publish(slot, hash, NULL);
 }
 
 /*

@@ -21,8 +21,7 @@ typedef struct CsPublish
 	uint8		flags;			/* CS_ENTRY_... */
 	TimestampTz expires;
 	Size		quota;
-	const char *value;
-	Size		len;
+	Size		len;			/* of the value */
 } CsPublish;
 
 /*
@@ -47,7 +46,7 @@ extern void cs_xact_init(void);
 typedef void (*CsEndHook) (bool committed);
 extern void cs_xact_at_end(CsEndHook hook);
 
-extern void cs_xact_publish(int slot, uint64 hash, const CsPublish *publish);
+extern char *cs_xact_publish(int slot, uint64 hash, const CsPublish *publish);
 
 extern void cs_xact_touch(int slot, uint64 hash);
 
