@@ -17,7 +17,7 @@ typedef enum CsResults
 	CS_RESULTS_OFF,
 	CS_RESULTS_DECLARED,
 	CS_RESULTS_AUTO
-}			CsResults;
+} CsResults;
 
 extern int	cs_memory_mb;		/* cache_strategies.memory, MB */
 extern int	cs_partitions;		/* 0 if chosen from memory */

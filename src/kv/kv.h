@@ -21,7 +21,7 @@
 #define CS_KV_KEY		'k'		/* a key set by users */
 #define CS_KV_TAG		't'		/* a tag; its value is only its version */
 #define CS_KV_RESULT	'r'		/* a result kept by cache.remember() */
-#define CS_KV_STATEMENT	's'	/* the result of a plain statement */
+#define CS_KV_STATEMENT	's'		/* the result of a plain statement */
 #define CS_KV_NAME		'n'		/* a remembered key, as a tag of its results */
 
 typedef enum CsKvType

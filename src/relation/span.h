@@ -20,7 +20,7 @@ typedef enum CsSpanRange
 	CS_SPAN_FITS,
 	CS_SPAN_NOT_POSITIVE,
 	CS_SPAN_TOO_LONG
-}			CsSpanRange;
+} CsSpanRange;
 
 extern CsSpanRange cs_span_range(const Interval *span);
 extern int64 cs_span_positive(FunctionCallInfo fcinfo, int arg, const char *what,

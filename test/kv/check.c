@@ -674,7 +674,10 @@ collect_invalidations(History *histories)
 				Txn		   *txn = &h->txns.items[inv->txn];
 
 				if (inv->tag == tag && txn->committed)
-					tag_ends[tag][ntag_ends[tag]++] = (TagEnd) {.began = inv->stated,.ended = txn->ended};
+					tag_ends[tag][ntag_ends[tag]++] = (TagEnd)
+				{
+					.began = inv->stated,.ended = txn->ended
+				};
 			}
 		}
 		qsort(tag_ends[tag], ntag_ends[tag], sizeof(TagEnd), by_tag_began);

@@ -80,12 +80,13 @@ static const struct
 	const char *name;
 	const char *sql;
 }			statements[] =
+
 {
 	{"get", "SELECT cache.get($1::text, $2::text)"},
 	{"look", "SELECT (SELECT n FROM serial_rows WHERE id = $1::int), cache.get($2::text, $3::text), "
-		"cache.get($4::text, $5::text), cache.get($6::text, $7::text), cache.get($8::text, $9::text)"},
+	"cache.get($4::text, $5::text), cache.get($6::text, $7::text), cache.get($8::text, $9::text)"},
 	{"get_many", "SELECT value FROM unnest($1::text[]) WITH ORDINALITY AS k(key, n) "
-		"LEFT JOIN cache.get_many($1::text[], $2::text) USING (key) ORDER BY n"},
+	"LEFT JOIN cache.get_many($1::text[], $2::text) USING (key) ORDER BY n"},
 	{"row", "UPDATE serial_rows SET n = $1::bigint WHERE id = $2::int"},
 	{"exists", "SELECT cache.exists($1::text, $2::text)"},
 	{"keys", "SELECT count(*) FROM cache.keys(prefix => $1::text, space => $2::text) k WHERE k = $1::text"},
@@ -103,7 +104,7 @@ static const struct
 	{"invalidate", "SELECT cache.invalidate_tag($1::text, space => $2::text, immediate => $3::bool)"},
 	{"clear", "SELECT cache.delete_prefix('', space => $1::text, immediate => true)"},
 	{"junk", "SELECT count(cache.set('junk ' || $1::text || i, repeat('x', 700), space => $2::text, "
-		"immediate => true)) FROM generate_series(1, 30) i"},
+	"immediate => true)) FROM generate_series(1, 30) i"},
 	{"fail", "SELECT 1 / 0"},
 };
 

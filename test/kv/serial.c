@@ -389,6 +389,6 @@ main(int argc, char **argv)
 		PQfinish(clients[i].conn);
 #define PRINT(name) printf("%s %ld\n", #name, atomic_load(&count_##name));
 	COUNTERS_OF(PRINT)
-	printf("compared %ld\nrounds %d\nviolations %ld\n", compared, round_number, atomic_load(&violations));
+		printf("compared %ld\nrounds %d\nviolations %ld\n", compared, round_number, atomic_load(&violations));
 	return 0;
 }

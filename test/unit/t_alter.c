@@ -367,7 +367,7 @@ start(Worker *workers)
 
 /* A slow machine may need longer until everything has happened. */
 static bool
-all_met(const volatile Worker * workers)
+all_met(const volatile Worker *workers)
 {
 	uint64		scans = 0;
 	CsStoreInfo info;
