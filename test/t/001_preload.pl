@@ -50,6 +50,7 @@ my %calls = (
 	'cache.invalidate of a table' => q(SELECT cache.invalidate('t')),
 	'cache.invalidate of a key' => q(SELECT cache.invalidate(NULL::t, 1)),
 	'cache.explain' => q(SELECT cache.explain(NULL::t, 1)),
+	'cache.explain_result' => q(SELECT * FROM cache.explain_result('SELECT 1')),
 	'cache.stats_reset' => q(SELECT cache.stats_reset()),
 	'cache.stats' => q(SELECT * FROM cache.stats),
 	'cache.table_counters' => q(SELECT * FROM cache.table_counters()),

@@ -67,6 +67,7 @@ my @calls = (
 	[ 'cache.lookup(NULL::cache_aside, 1)' => '()' ],
 	[ 'cache.fill(ROW(1, $$row 1$$, 0)::cache_aside)' => '(f)' ],
 	[ '(cache.scan(NULL::wb)).n ORDER BY 1 DESC LIMIT 1' => '(1)' ],
+	[ q((cache.explain_result('SELECT count(*) FROM other')).reason) => '("The setting cache_strategies.results is off.")' ],
 	[ '(cache.explain(NULL::wb, 1)).reason' => '("the server is in recovery")' ],
 	[ q(cache.remember('r', '1 hour', 'SELECT count(*) FROM other')) => '("[{""count"": 1}]")' ],
 	[ q(cache.remember('r', '1 hour', 'SELECT count(*) FROM other WHERE id = $1::int', '{1}')) => '("[{""count"": 1}]")' ],

@@ -471,7 +471,7 @@ my @emptied = (before => "SELECT cache.invalidate(t) FROM unnest('{read_through,
 
 cases('rowcache/call.c', ['after_prepare'], { name => 'a read', sql => 'SELECT cache.read(NULL::read_through, 1)' },
 	{ name => 'a read in FROM', sql => 'SELECT * FROM cache.read(NULL::cache_aside, 1)' });
-cases('rowcache/strategy.c', ['flight_lead'], { name => 'a load that others would wait for', @emptied, sql => 'SELECT cache.read(NULL::read_through, 1)' },
+cases('rowcache/access.c', ['flight_lead'], { name => 'a load that others would wait for', @emptied, sql => 'SELECT cache.read(NULL::read_through, 1)' },
 	{ name => 'a load of an absent row, in FROM', @emptied, sql => 'SELECT * FROM cache.read(NULL::read_through, 77)' });
 cases('rowcache/access.c', [ 'after_token', 'after_snapshot', 'before_install' ],
 	{ name => 'a load by a loader', @emptied, sql => 'SELECT cache.read(NULL::loaded, 1)' },
@@ -499,6 +499,8 @@ my %remember = (
 $old->query_safe("SELECT cache.track('plain')");
 cases('queryresult/remember.c', [ 'remember_lead', 'remember_token', 'remember_snapshot', 'remember_before_install' ], \%remember,
 	{ %remember, name => 'cache.remember of what is due', before => "SELECT $result; SELECT cache.invalidate_tag('t')" });
+cases('queryresult/keeper.c', [ 'result_token', 'result_computed' ],
+	{ name => 'a result of plain SQL', settings => 'SET cache_strategies.results = auto; SET cache_strategies.results_min_cost = 0', before => 'UPDATE plain SET n = n', sql => 'SELECT sum(n) FROM plain' });
 cases('relation/track.c', [ 'watch_slot', 'before_look', 'after_look' ], \%remember);
 cases('test/module/testing.c', [ 'after_watch', 'after_snapshot', 'before_keep' ],
 	{ name => 'a result', sql => "SELECT kept('SELECT sum(n) FROM plain', '{plain}')" });
