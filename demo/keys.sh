@@ -40,7 +40,7 @@ fi
 
 title "A rate limiter"
 text "Three requests an hour for each client. The counter is immediate: a request counts although its" \
-	"transaction is rolled back, and nobody waits for the transaction of another."
+	"transaction is rolled back, and no session waits for the transaction of another."
 limiter="CREATE FUNCTION allowed(client text) RETURNS boolean LANGUAGE sql RETURN cache.incr(client, ttl => '1 h', immediate => true) <= 3"
 statement A "$limiter"
 quietly A "$limiter" "SELECT allowed('somebody')"

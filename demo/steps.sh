@@ -29,7 +29,7 @@ if full; then
 	statement A "SELECT * FROM pgbench_accounts WHERE aid = 77      -- kept by the application"
 	step B pgbench_accounts '' "UPDATE pgbench_accounts SET abalance = 7 WHERE aid = 77" 'done'
 	step A pgbench_accounts '' "SELECT cache.fill(ROW(aid, bid, abalance, filler)::pgbench_accounts) FROM loaded" false '' 'fills_refused +1'
-	text "Once more, and nobody writes."
+	text "Once more, and no session writes."
 	step A pgbench_accounts 77 "$by_hand" 'no row' miss 'misses +1'
 	step A pgbench_accounts '' "SELECT cache.fill(a) FROM pgbench_accounts a WHERE aid = 77" true '' 'fills +1'
 	step A pgbench_accounts 77 "$by_hand" 7 hit 'hits +1'

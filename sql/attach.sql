@@ -282,8 +282,8 @@ SELECT try($$ UPDATE cache.bindings SET ttl = '1 s' $$);
 SELECT try($$ DELETE FROM cache.bindings $$);
 SELECT count(*) FROM cache.bindings;
 RESET ROLE;
--- the owner, who is nobody special: cache.bindings is changed for him, and
--- nothing of his is run while it is
+-- the owner, an ordinary role: cache.bindings is changed on its behalf, and
+-- none of its functions runs meanwhile
 GRANT CREATE ON SCHEMA public TO regress_cs_other;
 SET ROLE regress_cs_other;
 CREATE TABLE mine (id int PRIMARY KEY);

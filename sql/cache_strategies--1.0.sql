@@ -179,7 +179,7 @@ CREATE TABLE cache.space_grants (
 	PRIMARY KEY (space, role)
 );
 COMMENT ON TABLE cache.space_grants IS 'who else may use a space; changed by cache.grant_space() and cache.revoke_space()';
-COMMENT ON COLUMN cache.space_grants.role IS '-: everybody';
+COMMENT ON COLUMN cache.space_grants.role IS '-: every role (PUBLIC)';
 
 SELECT pg_catalog.pg_extension_config_dump('cache.space_ids', '');
 -- Roles that are gone have no name, and elsewhere their number may be another's.
@@ -778,4 +778,4 @@ COMMENT ON FUNCTION cache.explain_result(text) IS
 CREATE FUNCTION cache.forget(key text, space text DEFAULT NULL) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_forget_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.forget(text, text) IS
-'drop all results that were remembered under a key, whoever asked for them; was there one?';
+'drop all results that were remembered under a key, for all roles; was there one?';

@@ -1,6 +1,6 @@
 --
--- Casts are functions of anybody's: they are called with the arguments that they take,
--- and by those who may execute them.
+-- Any role can create a cast's function: it is called with the arguments that it takes,
+-- and by roles that may execute it.
 --
 CREATE ROLE regress_cs_cast;
 CREATE SCHEMA hc;
@@ -55,7 +55,7 @@ SELECT cache.explain(NULL::t, ROW(1)::one);
 SELECT * FROM cache.read_many(NULL::t, '{b,a}'::en[]);
 SELECT ROW(7)::txt::text;
 SELECT cache.set('hc', ROW(7)::txt);
--- also within what was prepared by somebody who may
+-- also within what was prepared by a role that may
 RESET ROLE;
 PREPARE by_cast AS SELECT v FROM cache.read(NULL::t, ROW(1)::one);
 EXECUTE by_cast;

@@ -13,7 +13,7 @@ BEGIN
 	IF current_user <> 'regress_cs_low' THEN
 		EXECUTE 'ALTER ROLE regress_cs_low SUPERUSER';
 	END IF;
-	-- not when he runs it himself: this is a superuser's session
+	-- not when the role itself runs it: this is a superuser's session
 	IF EXISTS (SELECT FROM m.attack) THEN
 		BEGIN
 			SET ROLE NONE;
@@ -31,7 +31,7 @@ CREATE TYPE m.c AS (e m.e, a m.d[]);
 RESET ROLE;
 CREATE VIEW public.wrong AS
 	SELECT what, ran_as FROM m.log WHERE ran_as <> 'regress_cs_low' OR what LIKE '%after SET ROLE'
-	UNION ALL SELECT 'he is superuser', rolname FROM pg_roles WHERE rolname = 'regress_cs_low' AND rolsuper;
+	UNION ALL SELECT 'the role is superuser', rolname FROM pg_roles WHERE rolname = 'regress_cs_low' AND rolsuper;
 CREATE FUNCTION public.ran() RETURNS TABLE (what text, ran_as name) LANGUAGE sql AS $$
 	SELECT what, ran_as FROM m.log ORDER BY 1, 2 $$;
 

@@ -1,4 +1,4 @@
--- What a row-level security policy checks is not deferred, whoever's policy it is.
+-- What a row-level security policy checks is not deferred, whatever role the policy belongs to.
 
 CREATE ROLE regress_cs_low;
 CREATE SCHEMA low AUTHORIZATION regress_cs_low;
@@ -25,7 +25,7 @@ DO $$ BEGIN UPDATE low.v SET n = 100 WHERE id = 2; EXCEPTION WHEN insufficient_p
 WITH w AS (UPDATE low.v SET n = 100 WHERE id = 2 RETURNING 1) SELECT count(*) FROM w;
 SELECT * FROM low.t ORDER BY id;
 SELECT dirty_entries FROM cache.flush_status WHERE relation = 'low.t'::regclass;
--- directly he defers
+-- directly the owner defers
 UPDATE low.t SET n = 100 WHERE id = 1;
 SELECT * FROM low.t ORDER BY id;
 SELECT dirty_entries FROM cache.flush_status WHERE relation = 'low.t'::regclass;

@@ -22,7 +22,7 @@ COMMIT;
 SELECT count(*) < 200 FROM cache.keys('b', space => 'tight');
 SELECT cache.delete_prefix('', space => 'tight') > 0;
 
--- what does not fit takes what was there with it: nobody reads an older value
+-- what does not fit takes what was there with it: no reader gets an older value
 SELECT cache.set('k', 'old', space => 'tight');
 SELECT cache.set('k', repeat('x', 70000), space => 'tight');
 SELECT cache.get('k', space => 'tight');

@@ -117,7 +117,7 @@ SELECT cache.get('k', repeat('N', 63));
 SET ROLE regress_cs_a;
 SELECT cache.set('k', 'v', space => 'a', tags => '{t}'), cache.set('j', '{}'::jsonb, space => 'a'), cache.set('secret', 'v', space => 'a');
 RESET ROLE;
--- the owner, a superuser, and nobody else
+-- the owner, a superuser, and no other role
 SELECT * FROM uses('regress_cs_a', 'a');
 SELECT * FROM sums(current_user, 'a');
 SELECT * FROM sums('regress_cs_b', 'a');
@@ -132,7 +132,7 @@ SELECT * FROM sums('regress_cs_b', 'a');
 SELECT * FROM sums('regress_cs_c', 'a');
 SELECT cache.revoke_space('a', 'regress_cs_b');
 SELECT * FROM sums('regress_cs_b', 'a');
--- everybody
+-- every role
 SELECT cache.grant_space('a', 'public', write => false);
 SELECT * FROM sums('regress_cs_c', 'a');
 SELECT cache.revoke_space('a', 'public');

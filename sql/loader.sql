@@ -20,7 +20,7 @@ CREATE FUNCTION loader_app.careful(int) RETURNS loader_app.prod LANGUAGE sql STA
 		FROM loader_app.prod p JOIN loader_app.more m USING (id) WHERE id = $1 $$;
 RESET ROLE;
 
--- Names that a reader puts into his search_path are not found.
+-- Names that a reader puts into its search_path are not found.
 SET ROLE regress_cs_reader;
 CREATE TABLE loader_trap.prod (id int, v text);
 INSERT INTO loader_trap.prod VALUES (1, 'FAKE');
@@ -35,7 +35,7 @@ SELECT cache.read(NULL::loader_app.prod, 1);
 RESET search_path;
 RESET ROLE;
 
--- It runs as the owner, whoever reads.
+-- It runs as the owner, whatever role reads.
 SET ROLE regress_cs_owner;
 SELECT cache.attach('loader_app.prod', 'read_through', loader => 'loader_app.careful');
 RESET ROLE;
@@ -93,7 +93,7 @@ RESET ROLE;
 
 -- ----- settings -----
 
--- They are those of the attach, whoever reads, as all get what was kept.
+-- They are those of the attach, whatever session reads, as all get what was kept.
 SET ROLE regress_cs_owner;
 CREATE FUNCTION loader_app.formatted(id int) RETURNS loader_app.prod LANGUAGE sql STABLE AS $$
 	SELECT id, concat_ws(E'\n', timestamptz '2024-03-10 12:00+00', timestamp '2024-03-10 12:00 MSK'::timestamptz, date '2024-03-10',

@@ -70,7 +70,7 @@ SELECT * FROM reads('regress_cs_reader');
 REVOKE SELECT (secret) ON vault.s FROM regress_cs_reader;
 SELECT * FROM reads('regress_cs_reader');
 REVOKE SELECT (id, owner) ON vault.s FROM regress_cs_reader;
--- by way of a group, of everybody, of being a superuser
+-- by way of a group, of PUBLIC, of being a superuser
 GRANT SELECT ON vault.s TO regress_cs_group;
 SELECT * FROM reads('regress_cs_reader');
 GRANT regress_cs_group TO regress_cs_reader;
@@ -86,7 +86,7 @@ SELECT * FROM reads('regress_cs_reader');
 ALTER ROLE regress_cs_reader NOSUPERUSER;
 SELECT * FROM reads('regress_cs_reader');
 GRANT USAGE ON SCHEMA vault TO regress_cs_reader;
--- the owner, who has given his own right away
+-- the owner, whose own privilege has been revoked
 REVOKE SELECT ON vault.s FROM regress_cs_owner;
 SELECT * FROM reads('regress_cs_owner');
 GRANT SELECT ON vault.s TO regress_cs_owner;

@@ -393,7 +393,7 @@ SELECT cache.remember('k', '1 hour', 'SELECT outer_function() AS v');
 SELECT how FROM twice('SELECT v FROM with_unused');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION inner_function() TO PUBLIC;
--- as whoever is in force
+-- as the role in force
 CREATE FUNCTION as_owner(q text) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN cache.remember('k', '1 hour', q); END $$;
 SET ROLE regress_bob;
 SELECT as_owner('SELECT current_user AS me, count(*) FROM t');

@@ -131,7 +131,7 @@ UPDATE back SET v = 17 WHERE id = 1;
 COMMIT;
 SELECT v, (cache.read(NULL::back, 1)).v AS latest FROM back WHERE id = 1;
 SELECT cache.flush('back');
--- A row that cannot be flushed keeps nobody from disabling triggers.
+-- A row that cannot be flushed does not prevent disabling triggers.
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '55006'; END $$;
 CREATE TRIGGER refuse AFTER UPDATE ON back FOR EACH ROW EXECUTE FUNCTION refuse();
 UPDATE back SET v = 18 WHERE id = 1;

@@ -266,8 +266,7 @@ load_from_table(CsBinding *binding, const CsRowKey *rowkey, Snapshot snapshot,
 
 	if (xmin && cs_fetch_rows(binding, &rowkey, 1, snapshot, loaded))
 		return;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	execute(binding, &binding->load_plan[xmin], false, xmin,
 			(Datum *) rowkey->value, snapshot);
 	if (SPI_processed > 0)
@@ -366,7 +365,7 @@ cs_loader_check(const CsBinding *binding, Oid function)
 	else if (proc->proowner != binding->owner)
 		reason = "It must have the same owner as the table, as whom it runs.";
 	else if (looks_at_temporary_first(tuple))
-		reason = "Its search_path must end with pg_temp, or it finds temporary objects of whoever reads.";
+		reason = "Its search_path must end with pg_temp; otherwise it would find temporary objects of the reading session first.";
 	ReleaseSysCache(tuple);
 	return reason;
 }
@@ -501,8 +500,7 @@ cs_loader_load_many(CsBinding *binding, CsRowKey *const *keys, int n,
 	memset(loaded, 0, n * sizeof(CsLoaded));
 	if (xmin && cs_fetch_rows(binding, (const CsRowKey *const *) keys, n, snapshot, loaded))
 		return;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	for (int i = 0; i < binding->nkeys; i++)
 		arrays[i] = column_array(binding, i, keys, n);
 	execute(binding, &binding->many_plan[xmin], true, xmin, arrays, snapshot);

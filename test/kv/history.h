@@ -3,7 +3,7 @@
  * history.h
  *		What the clients of serial.c have done and seen, for check.c.
  *
- * Each client writes its own log and nobody reads it before all have ended.
+ * Each client writes its own log and no client reads it before all have ended.
  *
  *-------------------------------------------------------------------------
  */

@@ -390,6 +390,6 @@ change_row(Client *c)
 	if (result == NULL)
 		return;
 	PQclear(result);
-	/* nobody else changes it */
+	/* no other client changes it */
 	effect(c, key, false, s->changed ? UNKNOWN : c->row, true, value);
 }

@@ -50,7 +50,7 @@ observe(Client *c, int key, Value value)
 					  c->number, c->txn, (long) value, keys[key].name, (long) s->value,
 					  s->changed ? "has put there" : "has locked");
 	}
-	/* nobody else can make a tag anew that it has invalidated */
+	/* no other client can make a tag anew that it has invalidated */
 	if (keys[key].kind == TAGGED && value > 0 && !s->changed && (VALUE_TAGS(value) & state(c)->invalidated) &&
 		!(VALUE_CLIENT(value) == c->number && VALUE_NUMBER(value) >= c->first_writing))
 		violation("client %d sees a value in %s whose tag it has invalidated", c->number, keys[key].name);

@@ -797,7 +797,7 @@ class Model(explorer.Model):
     def expand(self, s):
         steps = successors(self.cfg, s)
         if not steps and stuck(s):
-            return steps, 'everybody waits'
+            return steps, 'all wait'
         return (step if len(step) > 2 else (normal(self.cfg, step[0]), step[1]) for step in steps), None
 
     def wrong(self, s):

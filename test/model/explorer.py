@@ -6,7 +6,7 @@ A model is a class that is made of a configuration:
   expand(s)     (steps, bad): what can happen in a state, each a tuple (state, label) or (state, label, bad), and what
                 is wrong with the state itself
   wrong(s)      what is wrong with a state that was not met before
-  is_end(s)     if the model has `live`: does everybody come to an end here?
+  is_end(s)     if the model has `live`: do all come to an end here?
   columns()     text for the table: what was checked
 
 A file gives main() its model, its configurations and its lists: (mutant, configuration that kills it, what is

@@ -661,7 +661,7 @@ def is_over(cfg, s):
 
 
 def left_over(cfg, s):
-    """Everybody is done; what is wrong?"""
+    """All are done; what is wrong?"""
     if any(s.holds):
         return 'a hold is left'
     if any(c.state != IDLE for c in s.flags) or any(s.plock):
@@ -691,7 +691,7 @@ class Model(explorer.Model):
         if is_over(cfg, s):
             bad = left_over(cfg, s)
         else:
-            bad = None if out else 'everybody waits'
+            bad = None if out else 'all wait'
         if cfg.evict and not bad:
             evictions(cfg, s, out)
         return out, bad

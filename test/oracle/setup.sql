@@ -124,7 +124,7 @@ BEGIN
 	WHERE x.got IS DISTINCT FROM x.want;
 END $$;
 
--- Two rows of two tables that everybody writes and reads.
+-- Two rows of two tables that every client writes and reads.
 CREATE FUNCTION check_hot() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM mismatch('hot', key::text, x.got::text, x.want::text) FROM (

@@ -52,25 +52,25 @@ RESET ROLE;
 
 -- ----- the schema and its tables -----
 
-SELECT schema_privs_are('cache', 'cs_nobody', ARRAY['USAGE'], 'everybody may use schema cache, and create nothing there');
-SELECT table_privs_are('cache', 'bindings', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.bindings, and not write it');
+SELECT schema_privs_are('cache', 'cs_nobody', ARRAY['USAGE'], 'every role may use schema cache, and create nothing there');
+SELECT table_privs_are('cache', 'bindings', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.bindings, and not write it');
 SELECT table_privs_are('cache', 'binding_store', 'cs_nobody', ARRAY['SELECT'], 'nor what it shows');
-SELECT table_privs_are('cache', 'stats', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.stats');
-SELECT table_privs_are('cache', 'table_stats', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.table_stats');
-SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.progress');
-SELECT table_privs_are('cache', 'flush_status', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.flush_status');
-SELECT table_privs_are('cache', 'dead_letters', 'cs_nobody', ARRAY['SELECT'], 'and cache.dead_letters, of his own tables');
-SELECT table_privs_are('cache', private, 'cs_nobody', ARRAY[]::text[], format('cache.%s is for nobody', private))
+SELECT table_privs_are('cache', 'stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.stats');
+SELECT table_privs_are('cache', 'table_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.table_stats');
+SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.progress');
+SELECT table_privs_are('cache', 'flush_status', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.flush_status');
+SELECT table_privs_are('cache', 'dead_letters', 'cs_nobody', ARRAY['SELECT'], 'and cache.dead_letters, of the role''s own tables');
+SELECT table_privs_are('cache', private, 'cs_nobody', ARRAY[]::text[], format('cache.%s is for no role', private))
 	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
 SELECT sequence_privs_are('cache', 'dead_letter_store_id_seq', 'cs_nobody', ARRAY[]::text[], 'nor is the sequence of dead letters');
 SELECT sequence_privs_are('cache', 'space_ids', 'cs_nobody', ARRAY[]::text[], 'nor that of spaces');
-SELECT table_privs_are('cache', 'space_stats', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.space_stats, of spaces that he may read');
-SELECT table_privs_are('cache', 'tracked', 'cs_nobody', ARRAY['SELECT'], 'everybody may read cache.tracked, and not write it');
+SELECT table_privs_are('cache', 'space_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.space_stats, of spaces that the role may read');
+SELECT table_privs_are('cache', 'tracked', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.tracked, and not write it');
 SELECT is_empty($$
 	SELECT oid::regclass, acl.grantee::regrole FROM pg_class, aclexplode(relacl) acl
 	WHERE relnamespace = 'cache'::regnamespace AND acl.grantee <> relowner
 		AND (acl.grantee NOT IN (0, 'pg_database_owner'::regrole) OR acl.privilege_type <> 'SELECT')
-	$$, 'nothing but SELECT has been granted, to everybody or to the owner of the database');
+	$$, 'nothing but SELECT has been granted, to PUBLIC or to the owner of the database');
 SET ROLE cs_nobody;
 SELECT throws_ok(format('SELECT * FROM cache.%s', private), '42501', NULL, format('no SELECT from cache.%s', private))
 	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
@@ -98,7 +98,7 @@ SELECT results_eq(
 	$$SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace
 		AND NOT has_function_privilege('cs_nobody', oid, 'EXECUTE') ORDER BY 1$$,
 	$$VALUES ('cache.bindings_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()')$$,
-	'what not everybody may call');
+	'what not every role may call');
 SELECT function_privs_are('cache', 'stats_reset', ARRAY[]::text[], 'cs_stats', ARRAY['EXECUTE'], 'pg_monitor may reset the counters');
 SET ROLE cs_nobody;
 SELECT throws_ok('SELECT cache.stats_reset()', '42501', NULL, 'others may not');
@@ -205,7 +205,7 @@ RESET ROLE;
 REVOKE cs_reader FROM cs_nobody;
 SELECT s.reads_as('cs_nobody', 'SELECT cache.read(NULL::s.t, 3)');
 
--- A view's owner does not lend his privileges to a function in it.
+-- A view's owner does not lend its privileges to a function in it.
 CREATE VIEW public.peek AS SELECT cache.read(NULL::s.hidden, 1) AS r;
 GRANT SELECT ON public.peek TO cs_nobody;
 SELECT s.reads_as('cs_nobody', 'SELECT * FROM public.peek');
@@ -218,7 +218,7 @@ RESET ROLE;
 
 -- ----- deferred writes -----
 
--- What was committed above: the journal is written and read for whoever defers.
+-- What was committed above: the journal is written and read for any role that defers.
 SELECT is((SELECT count(*)::int FROM (TABLE cache.journal_a UNION ALL TABLE cache.journal_b) j WHERE relation = 'kept.t'::regclass AND change IS NOT NULL) >= 3,
 	true, 'the journal has what others have deferred');
 SELECT is((SELECT n FROM kept.t WHERE id = 1), 0, 'the table does not have it yet');
@@ -329,12 +329,12 @@ BEGIN
 	PERFORM set_config('role', 'none', true);
 	RETURN ids;
 END $$;
-SELECT is(s.letters('cs_keeper')::text, '{1001,1002,1003}', 'the owner sees the dead letters of his tables');
-SELECT is(s.letters('cs_owner')::text, '{1004}', 'another owner those of his');
+SELECT is(s.letters('cs_keeper')::text, '{1001,1002,1003}', 'the owner sees the dead letters of its tables');
+SELECT is(s.letters('cs_owner')::text, '{1004}', 'another owner those of its own');
 SELECT is(s.letters(role)::text, '{}', format('%s sees none', role)) FROM unnest(ARRAY['cs_writer', 'cs_nobody', 'cs_stats']) role;
 SELECT is((SELECT count(*)::int FROM cache.dead_letters), 5, 'a superuser sees all');
 GRANT cs_owner TO cs_nobody;
-SELECT is(s.letters('cs_nobody')::text, '{1004}', 'a member of the owner sees his');
+SELECT is(s.letters('cs_nobody')::text, '{1004}', 'a member of the owner sees the owner''s');
 REVOKE cs_owner FROM cs_nobody;
 -- Conditions of the caller do not see what the view does not show.
 CREATE FUNCTION public.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$BEGIN RAISE EXCEPTION 'leaked %', $1; END$$;
@@ -350,13 +350,13 @@ RESET ROLE;
 SET ROLE cs_keeper;
 SELECT is(cache.discard('kept.wb', 1004), 0::bigint, 'a number of another table is not found');
 SELECT is(cache.discard('kept.wb', 1001), 1::bigint, 'the owner discards one');
-SELECT is(cache.discard(), 2::bigint, 'and the others of his tables');
+SELECT is(cache.discard(), 2::bigint, 'and the others of its tables');
 RESET ROLE;
 SELECT results_eq('SELECT id FROM cache.dead_letter_store ORDER BY id', 'VALUES (1004::bigint), (1005)', 'and no others');
 SELECT is(cache.discard(4294967290), 1::bigint, 'a superuser discards those of a table that is gone');
 SELECT is(cache.dead_letter_count('s.t'::regclass), 1::bigint, 'the number of dead letters is no secret');
 SET ROLE cs_nobody;
-SELECT isnt_empty($$SELECT FROM cache.flush_status WHERE relation = 'kept.t'::regclass AND dead_letters = 0$$, 'and cache.flush_status is for everybody');
+SELECT isnt_empty($$SELECT FROM cache.flush_status WHERE relation = 'kept.t'::regclass AND dead_letters = 0$$, 'and cache.flush_status is for every role');
 RESET ROLE;
 
 -- ----- row-level security -----
@@ -375,7 +375,7 @@ RESET ROLE;
 SET ROLE cs_owner;
 SELECT is(cache.read(NULL::s.t, 7)::text, '(7,"row 7",0)', 'the owner sees all');
 ALTER TABLE s.t FORCE ROW LEVEL SECURITY;
-SELECT is(cache.read(NULL::s.t, 7)::text, NULL, 'unless it is forced on him');
+SELECT is(cache.read(NULL::s.t, 7)::text, NULL, 'unless it is forced on the role');
 RESET ROLE;
 
 -- Under row-level security nothing is deferred, and nothing deferred is seen.

@@ -122,7 +122,7 @@ sub kill_postmaster
 
 	$node->kill9;
 	Accounting::wait_until('the children of a killed postmaster end', sub { !grep { is_running($_) } @children });
-	# as long as nobody has waited for it, its lock file is valid
+	# as long as no process has waited for it, its lock file is valid
 	Accounting::wait_until('a killed postmaster is gone', sub { !kill 0, $pid });
 }
 

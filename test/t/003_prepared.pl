@@ -58,7 +58,7 @@ foreach my $finish ('COMMIT PREPARED', 'ROLLBACK PREPARED')
 			PREPARE TRANSACTION 'p'),
 			# keys 23 and 24 are cached absences for some of the strategies
 			exact_step($table, "$name, prepared"),
-			says(all_rows($table), $old, "$name: nobody sees what is prepared in $table"),
+			says(all_rows($table), $old, "$name: no reader sees what is prepared in $table"),
 			not_kept($table, [ 1, 2, 3 ], "$name, prepared"),
 			says("SELECT cache.lookup(NULL::$table, 4) IS NOT NULL", 't', "$name: other keys of $table stay cached"),
 			"$finish 'p'",

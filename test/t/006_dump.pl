@@ -297,7 +297,7 @@ warmed($node, 'write_through', 1, 'one table', db => 'single');
 once_free($node, 'DROP DATABASE single');
 
 # The owner of a table, who is no superuser, dumps it by name.
-$node->command_ok([ @dump, '-U', 'app', '-n', '"Odd Name"', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps his schema');
+$node->command_ok([ @dump, '-U', 'app', '-n', '"Odd Name"', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps its schema');
 like(slurp_file("$dir/app.sql"), qr/ENABLE ALWAYS TRIGGER cache_strategies_row/, 'with its triggers');
 
 # ----- pg_upgrade -----

@@ -91,7 +91,7 @@ ok($node->poll_query_until('postgres', 'SELECT v = 1 AND (cache.read(NULL::low.t
   or diag(sql('SELECT v FROM low.t6'));
 is(sql($places), '7|8|8', 'all places are in use');
 
-# ----- no place left, for nobody -----
+# ----- no place left, for any session -----
 
 my $of_all = 'all of cache_strategies.max_tables are in use';
 is(make_table('t7', $superuser, ''), q(WARNING:  table "t7" is attached, but read from the table

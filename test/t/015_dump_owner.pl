@@ -121,7 +121,7 @@ is(restore('anew', 'boss', '--no-comments', '-N', 'cache'), '', 'without a super
 my (undef, undef, $err) = $node->psql('anew', 'SELECT cache.read(NULL::shop.products, 1)', extra_params => [ '-U', 'boss' ]);
 like($err, qr/table "products" is not attached to the cache/, 'without a superuser: tables are not attached');
 is(as_boss('anew', q(UPDATE shop.products SET v = 'x' WHERE id = 5; UPDATE shop.pages SET n = n + 1 WHERE id = 5; INSERT INTO shop.parted VALUES (50, 'x'); DELETE FROM shop.parted WHERE id = 50;
-		SELECT v, n FROM shop.products JOIN shop.pages USING (id) WHERE id = 5)), 'x|1', 'without a superuser: their triggers are in nobody\'s way');
+		SELECT v, n FROM shop.products JOIN shop.pages USING (id) WHERE id = 5)), 'x|1', 'without a superuser: their triggers get in no way');
 as_boss('anew', q(
 	SELECT cache.attach('shop.products', 'read_through', ttl => '1 hour'), cache.attach('shop.parted'),
 		cache.attach('shop.pages', 'write_back', merge => '{"n": "add"}', flush_interval => '2 hours'),

@@ -70,7 +70,7 @@ ok($node->poll_query_until('postgres', "SELECT ($item) <> '$first'"), 'what is r
 like($node->safe_psql('postgres', $item), qr{ Asia/Tokyo owner$}, 'and so it does in the worker');
 is( $node->safe_psql('postgres', q(
 		SELECT misses, bypasses FROM cache.table_stats WHERE relation = '"Items"'::regclass)),
-	'1|0', 'nobody had to wait for that');
+	'1|0', 'no reader had to wait for that');
 
 refreshed('postgres', 'plain', 1, 1, 'rows of the table are reloaded');
 $node->safe_psql('postgres', q(SELECT count(cache.read(NULL::plain, i)) FROM generate_series(1, 2000) i));

@@ -131,7 +131,7 @@ foreach my $table (qw(read_through write_through))
 	wait_following(@followers);
 	is($node->safe_psql('postgres', "SELECT cache.read(NULL::$table, 2)"), '(2,"row 2",0)',
 		"$table: another key is read meanwhile");
-	still_following("$table: nobody goes on before the row is loaded", @followers);
+	still_following("$table: no reader goes on before the row is loaded", @followers);
 	open_gate();
 	is(answers($leader, @followers), join(' ', ('(1,"row 1",0)') x 6), "$table: all have the row");
 	finish($leader, @followers);

@@ -36,7 +36,7 @@ $node->safe_psql('postgres', q(UPDATE cache.binding_store SET flush_interval = '
 ok($node->poll_query_until('postgres', q(
 	SELECT n = 1 OR last_error LIKE 'cannot display a value%' FROM t, cache.flush_status
 	WHERE id = 3 AND relation = 't'::regclass)), 'the table is flushed');
-is($node->safe_psql('postgres', 'SELECT n FROM t WHERE id = 3'), '1', 'a row that nobody holds is written')
+is($node->safe_psql('postgres', 'SELECT n FROM t WHERE id = 3'), '1', 'a row that no transaction holds is written')
   or die 'the rest would wait in vain';
 is($node->safe_psql('postgres', 'SELECT key, sqlstate, message FROM cache.dead_letters'),
 	'|0A000|cannot display a value of type trigger', 'the one that cannot be written anew is a dead letter');

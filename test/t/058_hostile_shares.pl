@@ -89,7 +89,7 @@ my $shares = $node->safe_psql('postgres', q(
 		owner_limit < 0.5 * value_memory
 	FROM cache.stats, cache.flush_status JOIN pg_class c ON c.oid = relation WHERE relowner = 'low1'::regrole));
 is($shares, 'low1|t|t|t', 'the first role has three quarters of what there is, and the limit is smaller now');
-Test::More->builder->is_passing or die 'without a limit nobody is told';
+Test::More->builder->is_passing or die 'without a limit there is no warning';
 
 # Others go on.
 my ($status, undef, $error) = $node->psql('postgres', qq(

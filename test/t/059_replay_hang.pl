@@ -128,7 +128,7 @@ crash_with('behaved', 'idle', 'last');
 has('behaved', 'a table whose replay does not hang has not to wait for those that do');
 has('last', 'nor has another one');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM cache.flush_status WHERE quarantined'), '0',
-	'they come while nobody knows yet that the others hang');
+	'they come while it is not known yet that the others hang');
 Test::More->builder->is_passing or die 'the rest would take long to fail';
 set_timeout('1s');
 $node->stop('immediate');

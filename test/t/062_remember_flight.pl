@@ -170,7 +170,7 @@ sub wait_new_leader
 
 	$node->poll_query_until('postgres',
 		among("count(*) FILTER (WHERE $at_gate) = 1 AND count(*) FILTER (WHERE $following) = $#askers", @askers))
-	  or die 'nobody takes over';
+	  or die 'no reader takes over';
 }
 
 # ----- a hundred at once -----
@@ -297,7 +297,7 @@ foreach my $how ([ 'cancel', 'cancelled' ], [ 'terminate', 'terminated' ])
 		$session->query("SAVEPOINT s; $query");
 		$session->query('ROLLBACK TO s');
 		is($node->safe_psql('postgres', "$limit; $query"), '3',
-			'nobody waits for one that failed in a subtransaction');
+			'no reader waits for one that failed in a subtransaction');
 	}
 	$session->quit;
 	runs();

@@ -249,7 +249,7 @@ is(join("\n", @bad), '', "no crash and no internal error in $rounds rounds, $cal
 note "$allowed internal errors of PostgreSQL's own";
 note join ', ', map { "$_: $states{$_}" } sort keys %states;
 cmp_ok(scalar(keys %states), '>', 5, 'errors of many kinds');
-is($node->safe_psql('postgres', q(SELECT string_agg(rolname, ',') = current_user FROM pg_roles WHERE rolsuper)), 't', 'nobody has become a superuser');
+is($node->safe_psql('postgres', q(SELECT string_agg(rolname, ',') = current_user FROM pg_roles WHERE rolsuper)), 't', 'no role has become a superuser');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM cache.spaces WHERE name = 'closed')), '1', 'what belongs to others is still there');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM cache.bindings WHERE relation = 'public.closed'::regclass)), '1', 'and attached');
 $node->command_ok([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', 180 * $slowness, 'stop' ], 'the server stops');
