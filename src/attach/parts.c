@@ -136,8 +136,7 @@ cs_parts_take_over(Oid relid, Oid attached, Oid tracked)
 {
 	ListCell   *lc;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))
 	{
 		if (lfirst_oid(lc) != attached && lfirst_oid(lc) != tracked)
@@ -173,8 +172,7 @@ cs_parts_renew(Oid relid)
 {
 	ListCell   *lc;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	foreach(lc, cs_parts_list(relid, ShareRowExclusiveLock))
 		renew(lfirst_oid(lc));
 	SPI_finish();
@@ -226,8 +224,7 @@ flush_below(Oid relid)
 {
 	ListCell   *lc;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	foreach(lc, cs_parts_list(relid, AccessExclusiveLock))
 		cs_detach_flush(lfirst_oid(lc));
 	SPI_finish();

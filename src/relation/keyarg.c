@@ -457,8 +457,7 @@ find_matching(const CsBinding *binding, const CsKeyArg *args, Snapshot snapshot,
 	uint64		found;
 	int			rc;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	plan = prepare_matching(binding, args);
 	rc = SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot, true, false, 2);
 	if (rc != SPI_OK_SELECT)

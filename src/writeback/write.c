@@ -139,8 +139,7 @@ cs_write_connect(const CsBinding *binding)
 				 errmsg("table \"%s\" has rules, which may write elsewhere",
 						binding->name),
 				 errhint("Write to it with plain SQL.")));
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 }
 
 /*
