@@ -5,8 +5,9 @@
  *		and its settings.
  *
  * The key of a plain statement's result has the role, the session's user, the
- * database and the search path (shape.c).  A setting that is asked for by a name
- * that is a constant is noted, and its value is in the key of each execution.
+ * database and the search path (shape.c).  A setting that is asked for by a
+ * name that is a constant is noted, and its value is in the key of each
+ * execution.
  *
  *-------------------------------------------------------------------------
  */

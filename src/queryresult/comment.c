@@ -7,9 +7,9 @@
  *		SELECT ... / * cache ttl=60s max_age=10s * /
  *		SELECT ... / *action='list',cache='true',cache_ttl='60s'* /
  *
- * (without the spaces).  Items are separated by spaces or commas, and values may be
- * quoted, as sqlcommenter does it.  A comment that does not begin with "cache", nor has
- * that with a value, says nothing of results.
+ * (without the spaces).  Items are separated by spaces or commas, and values
+ * may be quoted, as sqlcommenter does it.  A comment that does not begin with
+ * "cache", nor has that with a value, says nothing of results.
  *
  *-------------------------------------------------------------------------
  */
@@ -235,8 +235,8 @@ skip_comment(const char *p, const char *end)
 }
 
 /*
- * Is there a semicolon that ends a statement?  Where a dollar quote or a backslash
- * in a string misleads, the answer is that there is one.
+ * Is there a semicolon that ends a statement?  Where a dollar quote or a
+ * backslash in a string misleads, the answer is that there is one.
  */
 static bool
 has_semicolon(const char *begin, const char *end)

@@ -19,9 +19,9 @@ typedef struct CsStatementTerms
 } CsStatementTerms;
 
 /*
- * Read the comments of a statement: the 'len' bytes at 'location' of the text (-1
- * and 0: all, or the rest).  'fault' is set if one is of ours and cannot be
- * understood, else NULL.
+ * Read the comments of a statement: the 'len' bytes at 'location' of the text
+ * (-1 and 0: all, or the rest).  'fault' is set if one is of ours and cannot
+ * be understood, else NULL.
  */
 extern void cs_comment_read(const char *text, int location, int len,
 							CsStatementTerms *terms, const char **fault);

@@ -37,7 +37,10 @@ enum
 	N_columns
 };
 
-/* The one statement of the text, rewritten; the types of its parameters are found out. */
+/*
+ * The one statement of the text, rewritten; the types of its parameters are
+ * found out.
+ */
 static Query *
 rewritten(const char *text)
 {

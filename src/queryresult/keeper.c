@@ -6,22 +6,23 @@
  *
  * The rules, with S for the statement's own snapshot:
  *
- *		hit		the watches stand, and S sees whatever the snapshot saw that the
- *				entry was computed under, up to W, the newest xid that had changed
- *				any of the tables
- *		keep	after the last row: watches on every table, then W and the highest
- *				prepared xid.  Under the partition lock the watches stand, S.xmin
- *				is above the prepared xid, and S agrees with now up to W
+ *		hit		the watches stand, and S sees whatever the snapshot saw that
+ *				the entry was computed under, up to W, the newest xid that had
+ *				changed any of the tables
+ *		keep	after the last row: watches on every table, then W and the
+ *				highest prepared xid.  Under the partition lock the watches
+ *				stand, S.xmin is above the prepared xid, and S agrees with now
+ *				up to W
  *
- * No token from before the run is needed.  S does not see a writer that changes
- * a table during the run.  If the writer has marked the table before the table
- * was watched, W is not below its xid, and S does not agree with now; otherwise
- * the watch falls.  A transaction of S's list that is still running will mark
- * the table after the watch.
+ * No token from before the run is needed.  S does not see a writer that
+ * changes a table during the run.  If the writer has marked the table before
+ * the table was watched, W is not below its xid, and S does not agree with
+ * now; otherwise the watch falls.  A transaction of S's list that is still
+ * running will mark the table after the watch.
  *
- * An entry's data begin with a head.  An entry without watches has a result that
- * was no longer exact when it was complete; it is kept only for statements that
- * specify how old their result may be (max_age).
+ * An entry's data begin with a head.  An entry without watches has a result
+ * that was no longer exact when it was complete; it is kept only for
+ * statements that specify how old their result may be (max_age).
  *
  *-------------------------------------------------------------------------
  */
@@ -265,7 +266,10 @@ prepared_xid(const CsKept *kept)
 	return newest;
 }
 
-/* W: no change of the tables is newer, apart from those that make a watch fall. */
+/*
+ * W: no change of the tables is newer, apart from those that make a watch
+ * fall.
+ */
 static uint64
 newest_change(const CsKept *kept)
 {
@@ -284,8 +288,8 @@ may_fill(const CsKeeper *keeper, const CsKept *kept)
 }
 
 /*
- * The token of the protocol, and whether S may be kept by it.  Nothing of it may be
- * looked up again later.
+ * The token of the protocol, and whether S may be kept by it.  Nothing of it
+ * may be looked up again later.
  */
 static bool
 take_token(const CsKeeper *keeper, CsKept *kept, const char **why)

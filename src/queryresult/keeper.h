@@ -28,8 +28,8 @@ typedef struct CsKeeper
 } CsKeeper;
 
 /*
- * False: the run has nothing to do with what is kept, and '*why' says why.  All is
- * allocated in the current context.
+ * False: the run has nothing to do with what is kept, and '*why' says why.
+ * All is allocated in the current context.
  */
 extern bool cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInfo params,
 							Snapshot snapshot, const CsStatementTerms *terms,
@@ -38,7 +38,10 @@ extern bool cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInf
 /* What was given to cs_keeper_keep(), if it may be used under S.  palloc'd. */
 extern bool cs_keeper_find(CsKeeper *keeper, char **data, Size *len);
 
-/* Before the run: could its result be kept, as things are?  Else copying it is in vain. */
+/*
+ * Before the run: could its result be kept, as things are?  Else copying it is
+ * in vain.
+ */
 extern bool cs_keeper_could_keep(CsKeeper *keeper, const char **why);
 
 /* After the run, with all rows: keep them if they may be. */

@@ -3,18 +3,19 @@
  * plan_result.c
  *		The plan node CachedResult: planning.
  *
- * A plain SELECT whose result may be kept gets a custom scan on top of its plan.
- * The planner makes the rest of the plan as always, so that range table,
- * permissions, locks and query identifier are what they are without the node.
+ * A plain SELECT whose result may be kept gets a custom scan on top of its
+ * plan.  The planner makes the rest of the plan as always, so that range
+ * table, permissions, locks and query identifier are what they are without the
+ * node.
  *
  * The key of the result is made from the rewritten statement.  The planner
  * changes that, and folds constants and the values of parameters, so a copy is
- * made before.  The node contains the copy, because the executor of an old plan
- * may have to analyse the statement again, as another role or with other
+ * made before.  The node contains the copy, because the executor of an old
+ * plan may have to analyse the statement again, as another role or with other
  * settings.
  *
- * The node costs what its child costs.  If it cost less, generic plans would win
- * for a reason that has nothing to do with how good they are.
+ * The node costs what its child costs.  If it cost less, generic plans would
+ * win for a reason that has nothing to do with how good they are.
  *
  *-------------------------------------------------------------------------
  */
@@ -135,7 +136,10 @@ static const CustomPathMethods path_methods = {
 	.PlanCustomPath = plan_result
 };
 
-/* Its relation is not the child's, whose conditions the planner would put on top. */
+/*
+ * Its relation is not the child's, whose conditions the planner would put on
+ * top.
+ */
 static Path *
 result_path(RelOptInfo *rel, Path *child, List *private)
 {
@@ -291,8 +295,8 @@ final_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
 /* ----- which statements ----- */
 
 /*
- * May a cursor over it be named in WHERE CURRENT OF?  That looks for the scan of the
- * table, and would not find it below the node.
+ * May a cursor over it be named in WHERE CURRENT OF?  That looks for the scan
+ * of the table, and would not find it below the node.
  */
 static bool
 may_be_current_of(const Query *query)
@@ -320,8 +324,8 @@ check_top(const Candidate *of, const Query *query, int options)
 }
 
 /*
- * Does it return one row at most, as is plain to see?  Who fetches that row need not
- * fetch further to have the whole result.
+ * Does it return one row at most, as is plain to see?  Who fetches that row
+ * need not fetch further to have the whole result.
  */
 static bool
 is_single(const Query *query)

@@ -207,8 +207,8 @@ listen(void)
 }
 
 /*
- * The number of invalidations that this session has processed, of those that can
- * concern a query.  The first call registers for them.
+ * The number of invalidations that this session has processed, of those that
+ * can concern a query.  The first call registers for them.
  */
 uint64
 cs_query_news(void)
@@ -218,8 +218,9 @@ cs_query_news(void)
 }
 
 /*
- * Whether an invalidation concerned what has this footprint since cs_query_news()
- * returned 'since', as far as is known: invalidations too long ago count as such.
+ * Whether an invalidation concerned what has this footprint since
+ * cs_query_news() returned 'since', as far as is known: invalidations too long
+ * ago count as such.
  */
 bool
 cs_query_news_concern(const CsFootprint *footprint, uint64 since)
@@ -529,8 +530,7 @@ analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	uint64		since = nlogged;
 
 	/* intermediate memory is freed by SPI_finish() */
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	initStringInfo(&analysis.fingerprint);
 	analyse(query, &analysis);
 	take_over(query, &analysis);

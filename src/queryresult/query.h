@@ -79,8 +79,8 @@ typedef struct CsQuery
 	bool		secured;		/* subject to row-level security: run it each
 								 * time */
 	bool		oversized;		/* its last result was too large to be kept */
-	int			outrun;			/* number of results in a row that a
-								 * concurrent change prevented from being kept */
+	int			outrun;			/* results in a row that were not kept because
+								 * of a concurrent change */
 	bool		permitted;		/* the role has the privileges that it
 								 * requires */
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of everything else */

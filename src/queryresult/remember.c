@@ -11,9 +11,9 @@
  *				newest xid that has changed any of the tables
  *		miss	token, then F, then compute under F.  The result answers the
  *				call if
- *				S shows the tables as F does: if S sees whatever F sees; or if S
- *				sees all of that up to W, and the watches still stood when F had
- *				been taken.  Otherwise compute under S, and keep nothing
+ *				S shows the tables as F does: if S sees whatever F sees; or if
+ *				S sees all of that up to W, and the watches still stood when F
+ *				had been taken.  Otherwise compute under S, and keep nothing
  *		keep	under the partition lock: the watches stand, and no prepared
  *				transaction can be involved
  *		hit		the watches stand, the tags hold, and S sees whatever F saw, up
@@ -86,8 +86,7 @@ run(Call *call, Snapshot snapshot)
 	volatile int rc = 0;
 
 	PushActiveSnapshot(snapshot);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	PG_TRY();
 	{
 		rc = SPI_execute_plan_extended(call->query->plan, &options);

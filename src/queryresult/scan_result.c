@@ -3,15 +3,15 @@
  * scan_result.c
  *		The plan node CachedResult: execution.
  *
- * When the node begins, with the statement's snapshot taken, a result that holds
- * for it is looked for.  If there is one, its rows are returned and the child is
- * not even initialised.  If not, the child runs; each of its rows is passed on at
- * once, and copied aside.  When the child has come to its end, in its first pass
- * and forwards, the copies are kept if they may be (keeper.c).
+ * When the node begins, with the statement's snapshot taken, a result that
+ * holds for it is looked for.  If there is one, its rows are returned and the
+ * child is not even initialised.  If not, the child runs; each of its rows is
+ * passed on at once, and copied aside.  When the child has come to its end, in
+ * its first pass and forwards, the copies are kept if they may be (keeper.c).
  *
- * The data of a result are minimal tuples one after the other, aligned.  Values are
- * inlined and flat.  Rows come in the shape of the node's columns, those that the
- * executor takes away afterwards included.
+ * The data of a result are minimal tuples one after the other, aligned.
+ * Values are inlined and flat.  Rows come in the shape of the node's columns,
+ * those that the executor takes away afterwards included.
  *
  * The node does not project: its columns are its child's.
  *

@@ -3,21 +3,22 @@
  * shape.c
  *		Plain statements whose results may be kept, analysed once per session.
  *
- * A shape is a rewritten statement, as the planner gets it, together with role,
- * session user, search path and settings.  The analysis walks over it as over a
- * query to remember (analysis.c), and finds what its result depends on, or why
- * it must not be kept.  It runs in a subtransaction, since it may fail where the
- * statement itself does not: it looks into functions that are not called.
+ * A shape is a rewritten statement, as the planner gets it, together with
+ * role, session user, search path and settings.  The analysis walks over it as
+ * over a query to remember (analysis.c), and finds what its result depends on,
+ * or why it must not be kept.  It runs in a subtransaction, since it may fail
+ * where the statement itself does not: it looks into functions that are not
+ * called.
  *
  * A shape and a plan are both made of what the session's caches hold.  They
  * describe the same as long as no change that concerns the shape has come in
- * since the older of them was made.  So a shape knows since which change it has
- * been as it is, and up to which it has been compared; a plan knows the change it
- * was made after.  Where the session does not remember that far back, the answer
- * is that they do not fit.
+ * since the older of them was made.  So a shape knows since which change it
+ * has been as it is, and up to which it has been compared; a plan knows the
+ * change it was made after.  Where the session does not remember that far
+ * back, the answer is that they do not fit.
  *
- * The session keeps the shapes that were used last.  Nothing points at one from
- * one call to the next but its number.
+ * The session keeps the shapes that were used last.  Nothing points at one
+ * from one call to the next but its number.
  *
  *-------------------------------------------------------------------------
  */
@@ -144,7 +145,9 @@ find_uses(Node *node, void *arg)
 	return expression_tree_walker(node, find_uses, arg);
 }
 
-/* Values of these types mean something in this session only, or are no values. */
+/*
+ * Values of these types mean something in this session only, or are no values.
+ */
 static void
 check_columns(const Query *query)
 {

@@ -60,16 +60,16 @@ typedef struct CsShape
 	bool		timely;			/* depends on the time */
 	bool		sensitive;		/* may depend on settings while it is run */
 	bool		permitted;		/* the role may do all that it does */
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* of all but the
-													 * parameters and options */
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* not of parameters, nor
+													 * of options */
 } CsShape;
 
 /* The digest of a rewritten statement, wherever in a text it was written. */
 extern void cs_shape_digest(const Query *query, uint8 *digest);
 
 /*
- * The statement as it would be executed now.  NULL if 'query' was made before a
- * change of the catalogs that concerns it, or that is no longer recorded.
+ * The statement as it would be executed now.  NULL if 'query' was made before
+ * a change of the catalogs that concerns it, or that is no longer recorded.
  * 'news' is the value of cs_query_news() at that time.  Not in parallel mode.
  * Valid until the next call.
  */

@@ -4,8 +4,9 @@
  *		What in a query depends on the time at which it is run.
  *
  * now() and its like; and what reads a date or a time from a text, as that can
- * be 'now' or 'today'.  A literal is no such text: it has become a constant when
- * the query was analysed.  clock_timestamp() and timeofday() are VOLATILE.
+ * be 'now' or 'today'.  A literal is no such text: it has become a constant
+ * when the query was analysed.  clock_timestamp() and timeofday() are
+ * VOLATILE.
  *
  * A time with time zone depends on the date where it gets its zone from the
  * session, or another zone by name: on whether that has summer time now.

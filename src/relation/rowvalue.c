@@ -44,8 +44,8 @@ is_toasted(Datum value)
 }
 
 /*
- * Detoast and decompress the values.  Returns false if they are larger than the
- * store can keep.
+ * Detoast and decompress the values.  Returns false if they are larger than
+ * the store can keep.
  */
 static bool
 detoast_values(TupleDesc tupdesc, Datum *values, const bool *nulls)
@@ -120,7 +120,10 @@ slot_tuple(TupleTableSlot *slot)
 	return NULL;
 }
 
-/* Is the slot's tuple what would be formed of its values, all of which are known? */
+/*
+ * Is the slot's tuple what would be formed of its values, all of which are
+ * known?
+ */
 static bool
 is_flat(TupleDesc tupdesc, HeapTuple tuple, const TupleTableSlot *slot)
 {
@@ -163,8 +166,8 @@ collect_values(CsRowSource *source, TupleTableSlot *slot, AttrMap *map)
 }
 
 /*
- * A composite datum of the binding's row type, whose header others are given.  Only
- * PostgreSQL knows all that belongs in it.
+ * A composite datum of the binding's row type, whose header others are given.
+ * Only PostgreSQL knows all that belongs in it.
  */
 static const HeapTupleHeaderData *
 row_header(const CsBinding *binding)
@@ -196,8 +199,8 @@ header_size(const CsRowSource *source)
 
 /*
  * How large the value of a row in a slot is, whose columns 'map' (or NULL)
- * converts.  Returns false if it is larger than the store can keep.  The source is
- * valid as long as the slot has the row.
+ * converts.  Returns false if it is larger than the store can keep.  The
+ * source is valid as long as the slot has the row.
  */
 bool
 cs_rowvalue_measure(const CsBinding *binding, TupleTableSlot *slot, AttrMap *map,

@@ -66,8 +66,8 @@ make_key(const CsTarget *target, TupleTableSlot *slot, CsRowKey *rowkey)
 }
 
 /*
- * Whether the key of both versions is the same, byte by byte.  Then so is what is
- * made of it.
+ * Whether the key of both versions is the same, byte by byte.  Then so is what
+ * is made of it.
  */
 static bool
 is_same_key(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new)
@@ -94,8 +94,8 @@ is_same_key(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new)
 }
 
 /*
- * Pass a change to the strategy of one cached table.  Its key and hash are made
- * once, unless the change is one of the key.
+ * Pass a change to the strategy of one cached table.  Its key and hash are
+ * made once, unless the change is one of the key.
  */
 static void
 report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * keytable.h
- *		A hash table of simplehash.h by key: elements have a CsKey "name", whose
- *		bytes must stay where they are.
+ *		A hash table of simplehash.h by key: elements have a CsKey "name",
+ *		whose bytes must stay where they are.
  *
  * Included where simplehash.h would be, after SH_PREFIX, SH_ELEMENT_TYPE and
  * SH_SCOPE, for each table anew.

@@ -6,7 +6,8 @@
  *
  * The store's shared memory consists of
  *
- *		partition headers | common | owners | doorkeeper | gap | partition 0 | ...
+ *		partition headers | common | owners | doorkeeper | gap |
+ *		partition 0 | ...
  *
  * and the memory of one partition of
  *

@@ -29,7 +29,9 @@
 #include "guc.h"
 #include "xact/pending.h"
 
-/* Keys of the first chunk, which is searched one by one; and of the largest. */
+/*
+ * Keys of the first chunk, which is searched one by one; and of the largest.
+ */
 #define FIRST_KEYS		8
 #define MOST_KEYS		1024
 
@@ -229,8 +231,8 @@ add_key(CsPendingTable *table, uint64 hash)
 }
 
 /*
- * The key's element, added if it is not there; NULL if its table is pending as a
- * whole.
+ * The key's element, added if it is not there; NULL if its table is pending as
+ * a whole.
  */
 CsPendingKey *
 cs_pending_key(int slot, uint64 hash)
@@ -315,9 +317,9 @@ is_same_key(const CsPendingValue *value, const CsPublish *publish)
 }
 
 /*
- * The key has this value from now on; without a value (publish NULL) it is only
- * invalidated.  Returns the place to which the caller has to write the value, of
- * publish->len bytes, or NULL if it will not be published.
+ * The key has this value from now on; without a value (publish NULL) it is
+ * only invalidated.  Returns the place to which the caller has to write the
+ * value, of publish->len bytes, or NULL if it will not be published.
  */
 char *
 cs_pending_push(CsPendingKey *key, const CsPublish *publish)

@@ -119,8 +119,8 @@ unlink_keys(void)
 /* ----- PRE_COMMIT ----- */
 
 /*
- * Remember the epochs to publish under; the versions are in the marks.  The set of
- * changes is now complete.
+ * Remember the epochs to publish under; the versions are in the marks.  The
+ * set of changes is now complete.
  */
 static void
 remember(void)

@@ -4,23 +4,25 @@
  *		What tests do besides stopping sessions (testpoint.h).  Part of the
  *		library in builds with -DCS_TEST_POINTS.
  *
- * CREATE FUNCTION kept(query text, tables regclass[], OUT outcome text, OUT value text)
+ * CREATE FUNCTION kept(query text, tables regclass[],
+ *						OUT outcome text, OUT value text)
  *		AS '$libdir/cache_strategies', 'cs_test_kept' LANGUAGE C;
  *
  * A result kept by one session, to test tracking by itself.  The query's one
- * value is kept by the rules of track.h, as long as the same query is asked for.
+ * value is kept by the rules of track.h, as long as the same query is asked
+ * for.
  *
  * CREATE FUNCTION clock(seconds float8) RETURNS timestamptz
  *		AS '$libdir/cache_strategies', 'cs_test_clock' LANGUAGE C;
  *
- * Stops the clock by which entries expire, so many seconds from where it is, and
- * says where.  NULL: it runs again.
+ * Stops the clock by which entries expire, so many seconds from where it is,
+ * and says where.  NULL: it runs again.
  *
  * CREATE FUNCTION left_behind() RETURNS text
  *		AS '$libdir/cache_strategies', 'cs_test_left_behind' LANGUAGE C;
  *
- * What is in shared memory that only a transaction, or a load, that is under way can
- * have put there; an empty string when there is nothing.
+ * What is in shared memory that only a transaction, or a load, that is under
+ * way can have put there; an empty string when there is nothing.
  *
  *-------------------------------------------------------------------------
  */
@@ -87,7 +89,9 @@ is_shown(const Kept *result, Snapshot snapshot)
 		result->last_xid < cs_snapshot_widen(snapshot->xmin);
 }
 
-/* The plan of the last query is kept, as long as PostgreSQL thinks it valid. */
+/*
+ * The plan of the last query is kept, as long as PostgreSQL thinks it valid.
+ */
 static void
 prepare(const char *query)
 {

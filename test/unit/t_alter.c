@@ -3,13 +3,13 @@
  * t_alter.c
  *		Changes in place, swaps and scans, by threads.
  *
- * Every word of a value is the key's number and version, as in t_threads.c, and
- * a change in place is overtaken between one word and the next.  A key of the
- * first kind belongs to one writer, is always there, and must be found by every
- * lookup and once by every scan, not older than what had been announced before.
- * Shared keys are counters that all writers increment, in place or by swapping:
- * no increment may get lost.  Keys of the third kind come and go.  A flood of
- * clean entries moves them all about.
+ * Every word of a value is the key's number and version, as in t_threads.c,
+ * and a change in place is overtaken between one word and the next.  A key of
+ * the first kind belongs to one writer, is always there, and must be found by
+ * every lookup and once by every scan, not older than what had been announced
+ * before.  Shared keys are counters that all writers increment, in place or by
+ * swapping: no increment may get lost.  Keys of the third kind come and go.  A
+ * flood of clean entries moves them all about.
  *
  *-------------------------------------------------------------------------
  */

@@ -5,8 +5,9 @@
  *
  * A value is made from its version: that is its first word, and names the key
  * and the change that made it; the rest follows from it.  So whatever turns up
- * in a lookup, a change in place or a scan can be told to be the newest, whole.
- * A flood of clean entries keeps moving the dirty ones through the logs.
+ * in a lookup, a change in place or a scan can be told to be the newest,
+ * whole.  A flood of clean entries keeps moving the dirty ones through the
+ * logs.
  *
  *-------------------------------------------------------------------------
  */

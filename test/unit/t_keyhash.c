@@ -11,8 +11,8 @@
 #include "unit.h"
 
 /*
- * Of the bytes 0, 1, 2 ...  Under the key of zeroes they are CPython's hash(bytes)
- * with PYTHONHASHSEED=0.
+ * Of the bytes 0, 1, 2 ...  Under the key of zeroes they are CPython's
+ * hash(bytes) with PYTHONHASHSEED=0.
  */
 static void
 vectors(void)

@@ -4,8 +4,9 @@
  *		Random operations against a plain map.
  *
  * A clean entry may be missing at any time; what is there must be what was
- * installed last, and a dirty entry must be there until it is removed.  Some keys have the same
- * hash as their neighbour; in the collide test all do, in runs of 64.
+ * installed last, and a dirty entry must be there until it is removed.  Some
+ * keys have the same hash as their neighbour; in the collide test all do, in
+ * runs of 64.
  *
  *-------------------------------------------------------------------------
  */
@@ -156,7 +157,7 @@ do_install(int id, bool dirty)
 
 	make_key(id, &k);
 	new.present = true;
-	/* also for an entry that has gone: it may have left a place of this size */
+	/* also for one that has gone: it may have left a place of this size */
 	new.len = unit_random(&m.random) % 3 == 0 ? e->len :
 		random_len(dirty ? 2000 : 300000);
 	if (dirty)

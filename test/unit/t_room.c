@@ -160,7 +160,9 @@ survive(void)
 			info.usage.evictions);
 }
 
-/* Read what is there of the first clean ones, so that they seem worth keeping. */
+/*
+ * Read what is there of the first clean ones, so that they seem worth keeping.
+ */
 static void
 read_clean(void)
 {
@@ -278,8 +280,8 @@ full_and_force(void)
 
 /*
  * A clean entry that is worth keeping is still not kept where the last byte is
- * asked for, nor does it matter in which log that byte is: those in the main log
- * grow until both are full.
+ * asked for, nor does it matter in which log that byte is: those in the main
+ * log grow until both are full.
  */
 static void
 grow(void)

@@ -3,15 +3,15 @@
  * t_settle.c
  *		Staged and immediate changes, by threads, while others read.
  *
- * A writer has transactions of its own, each of which changes all keys of one of
- * its groups to the same version, or removes the fleeting ones, and is rolled
- * back as often as not.  Versions of those are never to be seen.  A reader who
- * asks in the right way must find every lasting key of a group, always, not older
- * than what had been committed before, and all of a group to agree if the group
- * has the same version before and after.  Counters are incremented at once by all
- * writers: no increment may get lost.  Keys that are there all the time must be
- * met by every scan.  Values change their size, so that the dead ones keep the
- * logs turning and entries move.
+ * A writer has transactions of its own, each of which changes all keys of one
+ * of its groups to the same version, or removes the fleeting ones, and is
+ * rolled back as often as not.  Versions of those are never to be seen.  A
+ * reader who asks in the right way must find every lasting key of a group,
+ * always, not older than what had been committed before, and all of a group to
+ * agree if the group has the same version before and after.  Counters are
+ * incremented at once by all writers: no increment may get lost.  Keys that
+ * are there all the time must be met by every scan.  Values change their size,
+ * so that the dead ones keep the logs turning and entries move.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,7 +42,9 @@
 #define COMMITS(version)	((version) % 2 == 0)
 #define HAS_FLEETING(version) ((version) % 4 == 0)
 
-/* What transaction a writer is in: its serial number, and whether it is over. */
+/*
+ * What transaction a writer is in: its serial number, and whether it is over.
+ */
 typedef struct Flag
 {
 	pg_atomic_uint64 word;		/* serial * 2 + committed */

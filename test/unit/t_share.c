@@ -78,8 +78,8 @@ part_of_memory(uint32 owner)
 }
 
 /*
- * New entries of a table, many times the memory; few or none are refused.  Every
- * other one is read, so that it goes on to the main log.
+ * New entries of a table, many times the memory; few or none are refused.
+ * Every other one is read, so that it goes on to the main log.
  */
 static void
 flood(int memory_mb, Size len)
@@ -118,8 +118,8 @@ expect_part(uint32 owner, double least, double most)
 }
 
 /*
- * Within its share: none is lost, whether the others lack room in the logs or in
- * the index.
+ * Within its share: none is lost, whether the others lack room in the logs or
+ * in the index.
  */
 static void
 within(Size len, Size flood_len)
@@ -250,8 +250,8 @@ swap(uint64 id, Size len)
 }
 
 /*
- * When there are only dirty and guarded entries, tables get nothing.  Dirty ones
- * take the place of guarded ones, but not while there are others.
+ * When there are only dirty and guarded entries, tables get nothing.  Dirty
+ * ones take the place of guarded ones, but not while there are others.
  */
 static void
 last_resort(void)
@@ -424,8 +424,9 @@ small_quota(void)
 }
 
 /*
- * To replace all entries of a space that is at its quota costs none; those beside
- * them are not to be had, however; and when it is rolled back, all is as it was.
+ * To replace all entries of a space that is at its quota costs none; those
+ * beside them are not to be had, however; and when it is rolled back, all is
+ * as it was.
  */
 static void
 staged_quota(bool commit)

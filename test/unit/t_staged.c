@@ -4,8 +4,9 @@
  *		Random replacements, stages and settlements against a map.
  *
  * With memory to spare, what the store holds is known exactly, and so is the
- * answer of every call.  With little, a valid entry may be missing, but nothing
- * may come up that is not in the map, and what is staged may not be lost.
+ * answer of every call.  With little, a valid entry may be missing, but
+ * nothing may come up that is not in the map, and what is staged may not be
+ * lost.
  *
  *-------------------------------------------------------------------------
  */
@@ -400,7 +401,9 @@ do_install(int id)
 	e->valid = new;
 }
 
-/* Settle first: what the removal of one of two entries does is not the point. */
+/*
+ * Settle first: what the removal of one of two entries does is not the point.
+ */
 static void
 do_unlink(int id)
 {
@@ -424,7 +427,9 @@ do_unlink(int id)
 	expect(found ? any : !sure);
 }
 
-/* Count the keys that a scan returns; they belong to 'place', if that is one. */
+/*
+ * Count the keys that a scan returns; they belong to 'place', if that is one.
+ */
 static void
 count_keys(CsKeyScan *scan, uint32 owner, char prefix, Size prefix_len, int64 place,
 		   int *seen)
@@ -449,7 +454,9 @@ count_keys(CsKeyScan *scan, uint32 owner, char prefix, Size prefix_len, int64 pl
 	}
 }
 
-/* Every key once for each of its entries, in one scan or in one of each place. */
+/*
+ * Every key once for each of its entries, in one scan or in one of each place.
+ */
 static void
 do_scan(void)
 {
@@ -556,7 +563,9 @@ run(int memory_mb, int partitions, bool tight, int rounds)
 			m.full, m.scans, m.missing);
 }
 
-/* Keys so long that few fit into a batch, and one that does not begin alike. */
+/*
+ * Keys so long that few fit into a batch, and one that does not begin alike.
+ */
 static void
 long_keys(void)
 {

@@ -30,8 +30,9 @@ extern uint64 unit_random(uint64 *state);
 extern double unit_clock(void);
 
 /*
- * shim.c: start over with an empty store; noise: yield at bad moments; elapsed:
- * microseconds since the start; time of day: at the start, as it is set now
+ * shim.c: start over with an empty store; noise: yield at bad moments;
+ * elapsed: microseconds since the start; time of day: at the start, as it is
+ * set now
  */
 extern void shim_new_store(int memory_mb, int partitions, int tables);
 extern bool shim_noise;
