@@ -487,12 +487,38 @@ note_call(CsAnalysis *analysis, Node *node, Oid function)
 }
 
 /*
+ * Is the text of these values the same with all settings?  Output functions
+ * that are IMMUTABLE may obey them: float8out, byteaout.
+ */
+static bool
+is_plainly_written(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case UUIDOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
  * Note the input and output functions of a conversion.
  */
 static void
 note_conversion(CsAnalysis *analysis, CoerceViaIO *node)
 {
 	cs_analysis_type(analysis, node->resulttype, true);
+	analysis->sensitive |= !is_plainly_written(exprType((Node *) node->arg));
 	/* 'now' and 'today' are read as times */
 	analysis->timely |= cs_timely_type(node->resulttype);
 	(void) check_functions_in_node((Node *) node, note_function, analysis);
@@ -549,6 +575,10 @@ note_node(CsAnalysis *analysis, Node *node)
 			break;
 		case T_CoerceToDomain:
 			cs_analysis_type(analysis, exprType(node), true);
+			break;
+		case T_XmlExpr:
+			analysis->sensitive = true;
+			cs_analysis_type(analysis, exprType(node), false);
 			break;
 		case T_SQLValueFunction:
 			check_value_function(analysis, (SQLValueFunction *) node);

@@ -28,6 +28,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -360,6 +361,9 @@ note_first(CsAnalysis *analysis, Oid function, HeapTuple tuple)
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 
 	analysis->functions = lappend_oid(analysis->functions, function);
+	/* IMMUTABLE, but it obeys quote_all_identifiers */
+	if (function == F_QUOTE_IDENT)
+		analysis->sensitive = true;
 	if (form->provolatile == PROVOLATILE_VOLATILE)
 		cs_analysis_refuse(NULL, "Function %s is VOLATILE.", format_procedure(function));
 	if (function >= FirstNormalObjectId)

@@ -55,7 +55,8 @@ typedef struct ResultScan
 	const char *why;			/* if it was bypassed or not kept */
 	List	   *watched;		/* names of tables, for EXPLAIN */
 	CsKeeper	keeper;
-	uint64		shape;			/* number; 0: it does not depend on settings */
+	uint64		shape;			/* number */
+	StringInfoData options;		/* settings that it asks for, as it began */
 
 	/* while it is copied */
 	MemoryContext context;		/* of the copy */
@@ -182,14 +183,27 @@ reserve(ResultScan *scan, Size more)
 static bool
 is_as_begun(const ResultScan *scan)
 {
-	const CsShape *shape;
+	const CsShape *shape = cs_shape_find(scan->shape);
+	StringInfoData options;
+	bool		equal;
 
-	if (scan->shape == 0)
+	if (shape == NULL || !cs_shape_fits(shape))
+		return false;
+	if (shape->options == NIL)
 		return true;
-	shape = cs_shape_find(scan->shape);
-	return shape != NULL && cs_shape_fits(shape);
+	initStringInfo(&options);
+	cs_shape_options(shape, &options);
+	equal = options.len == scan->options.len &&
+		memcmp(options.data, scan->options.data, options.len) == 0;
+	pfree(options.data);
+	return equal;
 }
 
+/*
+ * Between the rows of one run of the executor no other code of the session
+ * runs, so the settings are compared with the first row of each, and at the
+ * end.
+ */
 static void
 copy_row(ResultScan *scan, TupleTableSlot *slot)
 {
@@ -198,7 +212,7 @@ copy_row(ResultScan *scan, TupleTableSlot *slot)
 	Size		size = MAXALIGN(tuple->t_len);
 
 	MemoryContextSwitchTo(old);
-	if (!is_as_begun(scan))
+	if (scan->custom.ss.ps.state->es_processed == 0 && !is_as_begun(scan))
 		stop_copying(scan, "settings, or something that it uses, were changed meanwhile");
 	else if (!reserve(scan, size))
 		stop_copying(scan, "it is larger than cache_strategies.max_result");
@@ -297,8 +311,9 @@ look(ResultScan *scan, EState *estate, const CsShape *shape)
 {
 	Size		len;
 
-	if (shape->sensitive)
-		scan->shape = shape->number;
+	scan->shape = shape->number;
+	initStringInfo(&scan->options);
+	cs_shape_options(shape, &scan->options);
 	if (!cs_keeper_begin(&scan->keeper, shape, estate->es_param_list_info,
 						 estate->es_snapshot, &scan->planned.terms, &scan->why))
 		scan->outcome = OUTCOME_BYPASS;

@@ -55,6 +55,7 @@ static const char *const places[] = {
 	":location", ":stmt_location", ":stmt_len", ":list_start", ":list_end", ":queryId"
 };
 
+/* A name may look like one of them, but a number follows none. */
 static Size
 place_at(const char *text)
 {
@@ -62,7 +63,8 @@ place_at(const char *text)
 	{
 		Size		len = strlen(places[i]);
 
-		if (strncmp(text, places[i], len) == 0 && text[len] == ' ')
+		if (strncmp(text, places[i], len) == 0 && text[len] == ' ' &&
+			(text[len + 1] == '-' || isdigit((unsigned char) text[len + 1])))
 			return len;
 	}
 	return 0;
@@ -472,12 +474,14 @@ fingerprint_params(const CsShape *shape, ParamListInfo params, StringInfo finger
 	return true;
 }
 
-bool
-cs_shape_fingerprint(const CsShape *shape, ParamListInfo params, StringInfo fingerprint)
+/*
+ * Append the values of the settings that the statement asks for by name.
+ */
+void
+cs_shape_options(const CsShape *shape, StringInfo fingerprint)
 {
 	ListCell   *lc;
 
-	appendBinaryStringInfo(fingerprint, (const char *) shape->digest, sizeof(shape->digest));
 	foreach(lc, shape->options)
 	{
 		const char *value = GetConfigOptionByName(lfirst(lc), NULL, true);
@@ -486,5 +490,12 @@ cs_shape_fingerprint(const CsShape *shape, ParamListInfo params, StringInfo fing
 		appendBinaryStringInfo(fingerprint, value != NULL ? value : "",
 							   value != NULL ? strlen(value) + 1 : 1);
 	}
+}
+
+bool
+cs_shape_fingerprint(const CsShape *shape, ParamListInfo params, StringInfo fingerprint)
+{
+	appendBinaryStringInfo(fingerprint, (const char *) shape->digest, sizeof(shape->digest));
+	cs_shape_options(shape, fingerprint);
 	return fingerprint_params(shape, params, fingerprint);
 }

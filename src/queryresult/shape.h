@@ -85,6 +85,7 @@ extern bool cs_shape_fits(const CsShape *shape);
  * Bytes that are the same only for statements with the same result; false: the
  * parameters cannot be had.
  */
+extern void cs_shape_options(const CsShape *shape, StringInfo fingerprint);
 extern bool cs_shape_fingerprint(const CsShape *shape, ParamListInfo params,
 								 StringInfo fingerprint);
 

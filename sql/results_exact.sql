@@ -1,0 +1,84 @@
+-- Results of plain SELECTs that would not be those of the SELECT: names that look
+-- like places in the text, settings that change between the rows.
+
+SET client_min_messages = warning;
+CREATE SCHEMA exact;
+SET search_path = exact;
+CREATE TABLE t (id int PRIMARY KEY, f float8, b bytea, w text);
+INSERT INTO t SELECT i, i / 3.0::float8, decode('00ff', 'hex'), 'the' FROM generate_series(1, 30) i;
+SELECT cache.track('t');
+SET cache_strategies.results = auto;
+SET cache_strategies.results_min_cost = 0;
+CREATE FUNCTION how(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+		IF line ~ '^ *Result: ' THEN
+			RETURN substring(line FROM 'Result: (.*)');
+		END IF;
+	END LOOP;
+	RETURN 'no node';
+END $$;
+
+-- ----- names -----
+
+WITH ":location" AS (SELECT 1 AS c FROM t WHERE id = 1), ":stmt_len" AS (SELECT 2 AS c FROM t WHERE id = 1)
+	SELECT x.c, y.c FROM ":location" x, ":stmt_len" y;
+WITH ":location" AS (SELECT 1 AS c FROM t WHERE id = 1), ":stmt_len" AS (SELECT 2 AS c FROM t WHERE id = 1)
+	SELECT x.c, y.c FROM ":stmt_len" x, ":location" y;
+
+-- ----- settings that change while a loop reads -----
+
+-- The portal of a loop computes 10 rows at first.
+CREATE FUNCTION loop_over(query text, setting text, value text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	n int := 0;
+BEGIN
+	FOR r IN EXECUTE query LOOP
+		n := n + 1;
+		IF n = 5 THEN
+			PERFORM set_config(setting, value, true);
+		END IF;
+	END LOOP;
+END $$;
+SET exact.x = 'one';
+SELECT loop_over('SELECT id, current_setting(''exact.x'') AS v FROM t', 'exact.x', 'two');
+SELECT id, current_setting('exact.x') AS v FROM t WHERE id IN (1, 30);
+SELECT v, count(*) FROM (SELECT id, current_setting('exact.x') AS v FROM t OFFSET 0) s GROUP BY v;
+SELECT how('SELECT id, current_setting(''exact.x'') AS v FROM t');
+SELECT loop_over('SELECT f::text AS v FROM t', 'extra_float_digits', '-10');
+SELECT how('SELECT f::text AS v FROM t');
+SELECT loop_over('SELECT b::text AS v FROM t', 'bytea_output', 'escape');
+SELECT how('SELECT b::text AS v FROM t');
+SELECT loop_over('SELECT point(f, 1)::text AS v FROM t', 'extra_float_digits', '-10');
+SELECT how('SELECT point(f, 1)::text AS v FROM t');
+SELECT loop_over('SELECT xmlelement(name a, b)::text AS v FROM t', 'xmlbinary', 'hex');
+SELECT how('SELECT xmlelement(name a, b)::text AS v FROM t');
+-- a setting that it does not ask for ends nothing
+SELECT loop_over('SELECT id, w FROM t', 'work_mem', '5MB');
+SELECT how('SELECT id, w FROM t');
+
+-- ----- cursors with functions that obey settings, though they are IMMUTABLE -----
+
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, sum(f)::text FROM t WHERE id < 3 GROUP BY id;
+FETCH ALL FROM c;
+CLOSE c;
+DECLARE c CURSOR FOR SELECT id, sum(f)::text FROM t WHERE id < 3 GROUP BY id;
+FETCH c;
+SET LOCAL extra_float_digits = -10;
+FETCH c;
+RESET extra_float_digits;
+CLOSE c;
+DECLARE c CURSOR FOR SELECT quote_ident(w), count(*) FROM t WHERE id < 3 GROUP BY w, id;
+FETCH ALL FROM c;
+CLOSE c;
+DECLARE c CURSOR FOR SELECT quote_ident(w), count(*) FROM t WHERE id < 3 GROUP BY w, id;
+FETCH c;
+SET LOCAL quote_all_identifiers = on;
+FETCH c;
+ROLLBACK;
+
+DROP SCHEMA exact CASCADE;
