@@ -62,9 +62,11 @@ GRANT SELECT ON cache.bindings TO PUBLIC;
 -- ----- tables of which results are kept -----
 
 CREATE TABLE cache.tracked (
-	relation		regclass PRIMARY KEY
+	relation		regclass PRIMARY KEY,
+	by_value		boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE cache.tracked IS 'tables whose changes are noted, for results that were computed from them; changed by cache.track() and cache.untrack()';
+COMMENT ON COLUMN cache.tracked.by_value IS 'do row triggers note the values that results depend on?';
 SELECT pg_catalog.pg_extension_config_dump('cache.tracked', '');
 GRANT SELECT ON cache.tracked TO PUBLIC;
 
@@ -230,9 +232,9 @@ AS 'MODULE_PATHNAME', 'cs_repair' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.repair(regclass) IS
 'put the triggers of an attached or tracked table in force again; was that needed?';
 
-CREATE FUNCTION cache.track(relation regclass) RETURNS void
-AS 'MODULE_PATHNAME', 'cs_track' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.track(regclass) IS
+CREATE FUNCTION cache.track(relation regclass, by_value boolean DEFAULT NULL) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_track' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.track(regclass, boolean) IS
 'note every change of a table, so that results computed from it can be kept; attached tables do that anyway';
 
 CREATE FUNCTION cache.untrack(relation regclass) RETURNS void
@@ -638,6 +640,12 @@ AS 'MODULE_PATHNAME', 'cs_tracking' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.tracking(regclass) IS
 'are all changes of a table noted, and if not, why; the number of changes says whether there has been one';
 
+CREATE FUNCTION cache.watched_columns(relation regclass,
+	OUT column_name name, OUT settled boolean) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_watched_columns' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.watched_columns(regclass) IS
+'the columns of a table whose values are noted, since results depend on them';
+
 CREATE FUNCTION cache.store_info(OUT memory bigint, OUT value_memory bigint, OUT partitions integer,
 	OUT max_value bigint, OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
 	OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8)
@@ -770,10 +778,17 @@ COMMENT ON FUNCTION cache.remember(anyelement, text, "any", text, "any", "any",
 
 CREATE FUNCTION cache.explain_result(query text,
 	OUT eligible boolean, OUT kept boolean, OUT reason text, OUT hint text,
-	OUT watches regclass[], OUT settings text[], OUT ttl interval, OUT max_age interval)
+	OUT watches regclass[], OUT by_value text[], OUT settings text[], OUT ttl interval, OUT max_age interval)
 AS 'MODULE_PATHNAME', 'cs_explain_result' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.explain_result(text) IS
-'would the result of a plain statement be kept, as things are, and if not, why; and which tables it would watch';
+'would the result of a plain statement be kept, as things are, and if not, why; which tables it would watch, and of which only rows with a value';
+
+CREATE FUNCTION cache.remember_depends(query text, params "any" DEFAULT NULL::text[],
+	reads regclass[] DEFAULT NULL,
+	OUT relation regclass, OUT column_name name, OUT value text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_remember_depends_rows' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.remember_depends(text, "any", regclass[]) IS
+'what the result of a query would depend on if it were remembered now: rows with a value, or whole tables';
 
 CREATE FUNCTION cache.forget(key text, space text DEFAULT NULL) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cs_forget_key' LANGUAGE C VOLATILE PARALLEL UNSAFE;

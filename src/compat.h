@@ -12,6 +12,8 @@
 #include "access/transam.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/sinvaladt.h"
 #include "utils/acl.h"
 
 #if PG_VERSION_NUM < 150000
@@ -65,6 +67,23 @@
 	pg_database_aclcheck((db), (role), (mode))
 #define cs_check_can_set_role(member, role)	check_is_member_of_role((member), (role))
 #endif
+
+/* The xid that a virtual transaction has; invalid: none, or it has ended. */
+static inline TransactionId
+cs_vxid_xid(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	PGPROC	   *proc = ProcNumberGetProc(vxid.procNumber);
+
+	return proc != NULL && proc->vxid.lxid == vxid.localTransactionId ? proc->xid
+		: InvalidTransactionId;
+#else
+	PGPROC	   *proc = BackendIdGetProc(vxid.backendId);
+
+	return proc != NULL && proc->lxid == vxid.localTransactionId ? proc->xid
+		: InvalidTransactionId;
+#endif
+}
 
 /*
  * Take a lock; take a lock only if that requires neither waiting nor missing

@@ -17,6 +17,7 @@
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "kv/kv.h"
+#include "queryresult/conditions.h"
 #include "queryresult/plan_result.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
@@ -31,10 +32,12 @@
 #include "store/counters.h"
 #include "store/flight.h"
 #include "store/keyhash.h"
+#include "store/place.h"
 #include "store/queue.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
+#include "store/watchword.h"
 #include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
 #include "writeback/guard.h"
@@ -68,6 +71,8 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_clock_shmem_size, cs_clock_shmem_init},
 	{NULL, cs_keyhash_shmem_size, cs_keyhash_shmem_init},
 	{NULL, cs_stripe_shmem_size, cs_stripe_shmem_init},
+	{NULL, cs_watchword_shmem_size, cs_watchword_shmem_init},
+	{NULL, cs_place_shmem_size, cs_place_shmem_init},
 	{NULL, cs_flight_shmem_size, cs_flight_shmem_init},
 	{NULL, cs_snapshot_shmem_size, cs_snapshot_shmem_init},
 	{NULL, cs_counters_shmem_size, cs_counters_shmem_init},
@@ -107,6 +112,7 @@ _PG_init(void)
 	cs_bindings_trigger_init();
 	cs_scan_init();
 	cs_plan_init();
+	cs_conditions_init();
 	cs_untyped_init();
 	cs_plan_result_init();
 }

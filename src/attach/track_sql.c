@@ -18,6 +18,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "attach/eligible.h"
@@ -27,21 +28,20 @@
 #include "relation/track.h"
 #include "relation/triggers.h"
 #include "shmem.h"
+#include "store/place.h"
+#include "store/slot.h"
+#include "xact/snapshot.h"
 
 PG_FUNCTION_INFO_V1(cs_track);
 PG_FUNCTION_INFO_V1(cs_untrack);
 PG_FUNCTION_INFO_V1(cs_tracking);
+PG_FUNCTION_INFO_V1(cs_watched_columns);
 
-/* cache.track().  The lock is the one of CREATE TRIGGER; see attach.c. */
-Datum
-cs_track(PG_FUNCTION_ARGS)
+/* Track a table.  The lock is the one of CREATE TRIGGER; see attach.c. */
+static void
+track(Oid relid, const bool *by_value)
 {
-	Oid			relid = PG_GETARG_OID(0);
 	Relation	rel;
-
-	cs_shmem_require();
-	PreventCommandDuringRecovery("cache.track()");
-	PreventCommandIfReadOnly("cache.track()");
 
 	/* check first, so that a role cannot lock a table that it does not own */
 	rel = try_relation_open(relid, AccessShareLock);
@@ -54,7 +54,20 @@ cs_track(PG_FUNCTION_ARGS)
 	cs_eligible_check(rel, false);
 	table_close(rel, NoLock);
 	cs_parts_take_over(relid, InvalidOid, relid);
-	cs_tracked_create(relid);
+	cs_tracked_create(relid, by_value);
+}
+
+Datum
+cs_track(PG_FUNCTION_ARGS)
+{
+	bool		by_value = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	cs_shmem_require();
+	PreventCommandDuringRecovery("cache.track()");
+	PreventCommandIfReadOnly("cache.track()");
+	track(PG_GETARG_OID(0), PG_ARGISNULL(1) ? NULL : &by_value);
 	PG_RETURN_VOID();
 }
 
@@ -95,6 +108,8 @@ state_name(CsTracking state)
 			return "blind";
 		case CS_TRACKING_WRITERS:
 			return "in flux";
+		case CS_TRACKING_WHOLE:
+			break;				/* of a column */
 	}
 	return "";
 }
@@ -112,6 +127,8 @@ state_reason(CsTracking state)
 			return "its triggers are not all in force, or DDL is under way";
 		case CS_TRACKING_WRITERS:
 			return "a transaction that changes it is about to commit";
+		case CS_TRACKING_WHOLE:
+			break;
 	}
 	return "";
 }
@@ -170,4 +187,37 @@ cs_tracking(PG_FUNCTION_ARGS)
 	values[2] = Int64GetDatum(state == CS_TRACKING_YES ? (int64) watch.version : 0);
 	nulls[2] = state != CS_TRACKING_YES;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* What is watched shows what is asked for, to those who may read it. */
+Datum
+cs_watched_columns(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			relid = PG_GETARG_OID(0);
+	int			slot;
+
+	cs_shmem_require();
+	if (get_rel_name(relid) == NULL)
+		cs_owned_missing_error(relid);
+	check_may_watch(relid);
+	InitMaterializedSRF(fcinfo, 0);
+	slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
+	for (int i = 0; slot >= 0 && i < CS_N_PLACES; i++)
+	{
+		AttrNumber	column = cs_place_column(cs_place_read(slot, i));
+		char	   *attname = column != 0 ? get_attname(relid, column, true) : NULL;
+		NameData	name;
+		Datum		values[2];
+		bool		nulls[2] = {false};
+
+		if (attname == NULL)
+			continue;
+		namestrcpy(&name, attname);
+		values[0] = NameGetDatum(&name);
+		values[1] = BoolGetDatum(cs_place_unsettled(slot, i) <
+								 cs_snapshot_widen(GetActiveSnapshot()->xmin));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

@@ -185,6 +185,8 @@ note_table(CsAnalysis *analysis, Oid relid)
 	if (form->relrowsecurity)
 		analysis->secured = true;
 	analysis->tables = list_append_unique_oid(analysis->tables, relid);
+	if (analysis->depth > 0)
+		analysis->opened = list_append_unique_oid(analysis->opened, relid);
 	analysis->relations = list_append_unique_oid(analysis->relations, relid);
 	ReleaseSysCache(tuple);
 }

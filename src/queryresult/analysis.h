@@ -55,6 +55,9 @@ typedef struct CsAnalysis
 	List	   *options;		/* names (char *) of the settings that a plain
 								 * statement asks for */
 	List	   *tables;			/* to be watched */
+	List	   *opened;			/* tables among them that functions read */
+	int			depth;			/* of functions, while their bodies are
+								 * visited */
 	List	   *views;
 	List	   *relations;		/* with relevant definitions: tables, views,
 								 * partitions, composite types */

@@ -273,6 +273,7 @@ note_body(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 		return;
 	analysis->bodies = lappend(analysis->bodies, body);
 	cs_analysis_push_text(&context, isnull ? "" : TextDatumGetCString(source), name);
+	analysis->depth++;
 	queries = queries_of_body(analysis, tuple, info);
 	foreach(lc, queries)
 	{
@@ -284,6 +285,7 @@ note_body(CsAnalysis *analysis, Oid function, HeapTuple tuple, Node *call)
 	}
 	if (queries != NIL)
 		note_result_casts(analysis, call, llast_node(Query, queries));
+	analysis->depth--;
 	cs_analysis_pop_text(&context);
 }
 

@@ -31,6 +31,7 @@ enum
 	Column_reason,
 	Column_hint,
 	Column_watches,
+	Column_values,
 	Column_settings,
 	Column_ttl,
 	Column_max_age,
@@ -107,15 +108,15 @@ watches_datum(const CsShape *shape)
 }
 
 static Datum
-settings_datum(const CsShape *shape)
+texts_datum(List *texts)
 {
-	Datum	   *names = palloc(list_length(shape->options) * sizeof(Datum) + 1);
+	Datum	   *values = palloc(list_length(texts) * sizeof(Datum) + 1);
 	int			n = 0;
 	ListCell   *lc;
 
-	foreach(lc, shape->options)
-		names[n++] = CStringGetTextDatum(lfirst(lc));
-	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+	foreach(lc, texts)
+		values[n++] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 static void
@@ -134,8 +135,10 @@ fill_columns(const CsVerdict *verdict, Datum *values, bool *nulls)
 	if (verdict->shape != NULL)
 	{
 		values[Column_watches] = watches_datum(verdict->shape);
-		values[Column_settings] = settings_datum(verdict->shape);
+		values[Column_settings] = texts_datum(verdict->shape->options);
+		values[Column_values] = texts_datum(verdict->conditions);
 		nulls[Column_watches] = false;
+		nulls[Column_values] = verdict->conditions == NIL;
 		nulls[Column_settings] = verdict->shape->options == NIL;
 	}
 	values[Column_ttl] = span_datum(verdict->terms.ttl);

@@ -9,10 +9,10 @@
  *		hit		the watches stand, and S sees whatever the snapshot saw that
  *				the entry was computed under, up to W, the newest xid that had
  *				changed any of the tables
- *		keep	after the last row: watches on every table, then W and the
- *				highest prepared xid.  Under the partition lock the watches
- *				stand, S.xmin is above the prepared xid, and S agrees with now
- *				up to W
+ *		keep	after the last row: watches on every table, by value where the
+ *				plan's conditions allow it (depends.c), then W and the highest
+ *				prepared xid.  Under the partition lock the watches stand,
+ *				S.xmin is above the prepared xid, and S agrees with now up to W
  *
  * No token from before the run is needed.  S does not see a writer that
  * changes a table during the run.  If the writer has marked the table before
@@ -39,6 +39,7 @@
 #include "utils/timestamp.h"
 
 #include "guc.h"
+#include "queryresult/conditions.h"
 #include "queryresult/keeper.h"
 #include "queryresult/result.h"
 #include "relation/track.h"
@@ -174,6 +175,18 @@ cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInfo params,
 	return true;
 }
 
+void
+cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShape *shape,
+						 ParamListInfo params)
+{
+	if (nodes == NIL)
+		return;
+	keeper->conditions = cs_conditions_bind(cs_conditions_read(nodes), params);
+	/* what functions read is not in the plan */
+	for (int i = 0; i < shape->nopened; i++)
+		keeper->conditions = cs_conditions_add_whole(keeper->conditions, shape->opened[i]);
+}
+
 /* ----- hits ----- */
 
 static bool
@@ -183,18 +196,6 @@ accept_entry(const CsMeta *meta, void *arg)
 
 	return meta->epoch == keeper->space.epoch && meta->wxid == 0 &&
 		(meta->expires == 0 || meta->expires > cs_clock_now());
-}
-
-/* All watches stand, and are those of the statement as it is now. */
-static bool
-watches_stand(const CsKeeper *keeper, const CsWatch *watches, int nwatches)
-{
-	if (nwatches != keeper->ntables)
-		return false;
-	for (int i = 0; i < nwatches; i++)
-		if (watches[i].relid != keeper->tables[i] || !cs_track_stands(&watches[i]))
-			return false;
-	return true;
 }
 
 static bool
@@ -215,10 +216,12 @@ cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
 		return false;
 	cs_result_decode(found.value, &kept);
 	exact = !keeper->timely &&
-		watches_stand(keeper, kept.watches, kept.nwatches) &&
-		cs_snapshot_sees_up_to(keeper->snapshot, kept.seen, kept.newest);
+		cs_depends_stand(&kept.depends, keeper->tables, keeper->ntables) &&
+		cs_snapshot_sees_up_to(keeper->snapshot, kept.seen, kept.depends.newest);
 	if (!exact && !is_young(keeper, (const DataHead *) kept.data))
 		return false;
+	for (int i = 0; exact && i < kept.depends.nwatches; i++)
+		cs_track_use(&kept.depends.watches[i]);
 	*data = (char *) kept.data + DATA_HEAD;
 	*len = kept.len - DATA_HEAD;
 	cs_counters_add(keeper->space.slot, CS_COUNT_HIT, 1);
@@ -235,25 +238,26 @@ cs_keeper_limit(void)
 
 /* False: a change is under way, or changes are not noted. */
 static bool
-watch_tables(const CsKeeper *keeper, CsWatch *watches, const char **why)
+watch_tables(const CsKeeper *keeper, CsDepends *depends, const char **why)
 {
-	for (int i = 0; i < keeper->ntables; i++)
-	{
-		Oid			relid = keeper->tables[i];
+	Oid			relid;
+	CsTracking	tracking = cs_depends_take(depends, keeper->tables, keeper->ntables,
+										   keeper->conditions, NULL, keeper->snapshot,
+										   &relid);
 
-		switch (cs_track_watch(relid, &watches[i]))
-		{
-			case CS_TRACKING_YES:
-				break;
-			case CS_TRACKING_WRITERS:
-				return refuse(why, psprintf("a change of %s is being committed", table_name(relid)));
-			case CS_TRACKING_UNTRACKED:
-				return refuse(why, psprintf("%s is not tracked", table_name(relid)));
-			case CS_TRACKING_BLIND:
-				return refuse(why, psprintf("not all changes of %s are seen at the moment", table_name(relid)));
-		}
+	switch (tracking)
+	{
+		case CS_TRACKING_YES:
+			return true;
+		case CS_TRACKING_WRITERS:
+			return refuse(why, psprintf("a change of %s is being committed", table_name(relid)));
+		case CS_TRACKING_UNTRACKED:
+			return refuse(why, psprintf("%s is not tracked", table_name(relid)));
+		case CS_TRACKING_BLIND:
+		case CS_TRACKING_WHOLE:
+			break;
 	}
-	return true;
+	return refuse(why, psprintf("not all changes of %s are seen at the moment", table_name(relid)));
 }
 
 static uint64
@@ -261,22 +265,8 @@ prepared_xid(const CsKept *kept)
 {
 	uint64		newest = 0;
 
-	for (int i = 0; i < kept->nwatches; i++)
-		newest = Max(newest, cs_track_prepared_xid(&kept->watches[i]));
-	return newest;
-}
-
-/*
- * W: no change of the tables is newer, apart from those that make a watch
- * fall.
- */
-static uint64
-newest_change(const CsKept *kept)
-{
-	uint64		newest = Max(prepared_xid(kept), cs_snapshot_boot_xid() - 1);
-
-	for (int i = 0; i < kept->nwatches; i++)
-		newest = Max(newest, cs_track_last_xid(&kept->watches[i]));
+	for (int i = 0; i < kept->depends.nwatches; i++)
+		newest = Max(newest, cs_track_prepared_xid(&kept->depends.watches[i]));
 	return newest;
 }
 
@@ -297,16 +287,12 @@ take_token(const CsKeeper *keeper, CsKept *kept, const char **why)
 	cs_snapshot_boot();
 	if (cs_snapshot_boot_xid() == 0)
 		return refuse(why, "the server is starting");
-	kept->nwatches = keeper->ntables;
-	kept->watches = palloc(keeper->ntables * sizeof(CsWatch) + 1);
-	if (!watch_tables(keeper, kept->watches, why))
+	if (!watch_tables(keeper, &kept->depends, why))
 		return false;
-	pg_memory_barrier();
-	kept->newest = newest_change(kept);
 	CS_TEST_POINT("result_token");
 	if (!may_fill(keeper, kept))
 		return refuse(why, "transactions are running that may have changed its tables unseen");
-	if (!cs_snapshot_agrees_up_to(keeper->snapshot, kept->newest))
+	if (!cs_snapshot_agrees_up_to(keeper->snapshot, kept->depends.newest))
 		return refuse(why, "a table has changed since the statement's snapshot was taken");
 	return true;
 }
@@ -340,7 +326,7 @@ may_keep(void *arg)
 	if (cs_slot_epoch(cs_slot_peek(keeper->space.slot)) != keeper->space.epoch)
 		return false;
 	return !check->exact ||
-		(watches_stand(keeper, check->kept->watches, check->kept->nwatches) &&
+		(cs_depends_stand(&check->kept->depends, keeper->tables, keeper->ntables) &&
 		 may_fill(keeper, check->kept));
 }
 
@@ -388,7 +374,7 @@ cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why)
 	if (!exact && keeper->terms.max_age <= 0)
 		return false;
 	if (!exact)
-		kept.nwatches = 0;
+		kept.depends.nwatches = 0;
 	all = MemoryContextAllocHuge(CurrentMemoryContext, DATA_HEAD + len);
 	memset(all, 0, DATA_HEAD);
 	memcpy(all, &head, sizeof(head));
@@ -396,4 +382,43 @@ cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why)
 	kept.data = all;
 	kept.len = DATA_HEAD + len;
 	return install(keeper, &kept, exact, why);
+}
+
+static char *
+watch_text(const CsDependence *word)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(word->relid));
+	const char *name;
+
+	name = quote_qualified_identifier(schema, table_name(word->relid));
+	if (word->column == 0)
+		return pstrdup(name);
+	return psprintf("%s (%s = %s)", name,
+					quote_identifier(get_attname(word->relid, word->column, false)),
+					word->value != NULL ? word->value : "NULL");
+}
+
+void
+cs_keeper_describe(const CsKeeper *keeper, List **tables, List **values)
+{
+	CsDependence *words;
+	Oid			relid;
+	int			n;
+
+	*tables = *values = NIL;
+	if (cs_depends_describe(keeper->tables, keeper->ntables, keeper->conditions, NULL,
+							keeper->snapshot, &relid, &words, &n) == CS_TRACKING_YES)
+		for (int i = 0; i < n; i++)
+		{
+			List	  **list = words[i].column == 0 ? tables : values;
+
+			*list = lappend(*list, watch_text(&words[i]));
+		}
+	else
+		for (int i = 0; i < keeper->ntables; i++)
+		{
+			CsDependence whole = {.relid = keeper->tables[i]};
+
+			*tables = lappend(*tables, watch_text(&whole));
+		}
 }

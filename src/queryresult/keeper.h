@@ -19,6 +19,8 @@ typedef struct CsKeeper
 	uint64		shape;			/* number */
 	int			ntables;
 	Oid		   *tables;
+	List	   *conditions;		/* of CsOccurrence, bound to the parameters;
+								 * of the plan that is run */
 	bool		timely;
 	Snapshot	snapshot;		/* S; the executor's */
 	CsStatementTerms terms;
@@ -35,6 +37,10 @@ extern bool cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInf
 							Snapshot snapshot, const CsStatementTerms *terms,
 							const char **why);
 
+/* The conditions of the plan that is to be run, as they are in its node. */
+extern void cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShape *shape,
+									 ParamListInfo params);
+
 /* What was given to cs_keeper_keep(), if it may be used under S.  palloc'd. */
 extern bool cs_keeper_find(CsKeeper *keeper, char **data, Size *len);
 
@@ -46,6 +52,12 @@ extern bool cs_keeper_could_keep(CsKeeper *keeper, const char **why);
 
 /* After the run, with all rows: keep them if they may be. */
 extern bool cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why);
+
+/*
+ * What a result of the run would depend on, of char *: tables, or values of a
+ * column, as "table (column = value)".
+ */
+extern void cs_keeper_describe(const CsKeeper *keeper, List **tables, List **values);
 
 /* The largest result that can be kept, in bytes. */
 extern Size cs_keeper_limit(void);

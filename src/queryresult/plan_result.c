@@ -35,6 +35,7 @@
 
 #include "guc.h"
 #include "kv/space.h"
+#include "queryresult/conditions.h"
 #include "queryresult/plan_result.h"
 #include "queryresult/query.h"
 #include "queryresult/scan_result.h"
@@ -51,6 +52,7 @@ typedef struct Candidate
 	CsPlannedResult planned;
 	CsVerdict  *verdict;		/* or NULL */
 	bool		cursor;
+	CsLevels	levels;
 } Candidate;
 
 static Candidate *candidate = NULL;
@@ -76,10 +78,10 @@ planned_result_list(const CsPlannedResult *planned)
 
 	hex_encode((const char *) planned->digest, sizeof(planned->digest), digest);
 	digest[2 * sizeof(planned->digest)] = '\0';
-	return lappend(list_make5(planned->query, makeString(digest), number_node(planned->news),
-							  number_node(planned->terms.ttl),
-							  number_node(planned->terms.max_age)),
-				   makeInteger(planned->single));
+	return list_concat(list_make5(planned->query, makeString(digest), number_node(planned->news),
+								  number_node(planned->terms.ttl),
+								  number_node(planned->terms.max_age)),
+					   list_make2(makeInteger(planned->single), planned->conditions));
 }
 
 void
@@ -94,6 +96,7 @@ cs_planned_result_read(const CustomScan *scan, CsPlannedResult *planned)
 	planned->terms.ttl = number_of(lfourth(private));
 	planned->terms.max_age = number_of(list_nth(private, 4));
 	planned->single = intVal(list_nth(private, 5)) != 0;
+	planned->conditions = list_nth(private, 6);
 }
 
 /* ----- the path ----- */
@@ -258,8 +261,16 @@ is_eligible(Candidate *of)
 	return check_tables(of, shape);
 }
 
+static List *
+with_opened(List *occurrences, const CsShape *shape)
+{
+	for (int i = 0; i < shape->nopened; i++)
+		occurrences = cs_conditions_add_whole(occurrences, shape->opened[i]);
+	return occurrences;
+}
+
 static bool
-gets_node(Candidate *of, const RelOptInfo *rel)
+gets_node(Candidate *of, const PlannerInfo *root, const RelOptInfo *rel)
 {
 	double		cost = least_cost(rel);
 
@@ -267,6 +278,10 @@ gets_node(Candidate *of, const RelOptInfo *rel)
 		return is_wanted(of, cost) && is_eligible(of);
 	of->verdict->reason = NULL;
 	of->verdict->eligible = is_eligible(of);
+	if (of->verdict->shape != NULL)
+		of->verdict->conditions =
+			cs_conditions_names(with_opened(cs_conditions_of_levels(&of->levels, root),
+											of->verdict->shape));
 	return of->verdict->eligible && is_wanted(of, cost);
 }
 
@@ -280,13 +295,16 @@ final_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
 
 	if (next_upper_hook != NULL)
 		next_upper_hook(root, stage, input_rel, output_rel, extra);
-	if (of == NULL || stage != UPPERREL_FINAL || root->parent_root != NULL ||
-		root->query_level != 1)
+	if (of == NULL || stage != UPPERREL_FINAL)
+		return;
+	cs_conditions_note_level(&of->levels, root);
+	if (root->parent_root != NULL || root->query_level != 1)
 		return;
 	/* what the analysis has planned is none of ours */
 	candidate = NULL;
-	if (!gets_node(of, output_rel))
+	if (!gets_node(of, root, output_rel))
 		return;
+	of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(&of->levels, root));
 	private = planned_result_list(&of->planned);
 	foreach(lc, output_rel->pathlist)
 		lfirst(lc) = result_path(output_rel, lfirst(lc), private);
@@ -426,6 +444,7 @@ plan_statement(Query *query, const char *text, int options, ParamListInfo params
 	of.planned.news = cs_query_news();
 	of.planned.query = copyObject(query);
 	of.planned.single = is_single(query);
+	of.levels.context = CurrentMemoryContext;
 	if (of.verdict != NULL)
 		of.verdict->terms = of.planned.terms;
 	return plan_with(&of, query, text, options, params);

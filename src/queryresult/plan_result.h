@@ -23,6 +23,8 @@ typedef struct CsPlannedResult
 	uint64		news;			/* cs_query_news() before it was planned */
 	CsStatementTerms terms;
 	bool		single;			/* one row at most */
+	List	   *conditions;		/* of CsOccurrence; of this plan.  Written by
+								 * cs_conditions_write() in the node */
 } CsPlannedResult;
 
 extern void cs_planned_result_read(const CustomScan *scan, CsPlannedResult *planned);
@@ -34,6 +36,7 @@ typedef struct CsVerdict
 	const char *reason;			/* why its result is not kept; NULL: it is */
 	const char *hint;
 	const CsShape *shape;		/* or NULL; good until the next planning */
+	List	   *conditions;		/* "table (column = value)", of char * */
 	CsStatementTerms terms;
 } CsVerdict;
 

@@ -40,6 +40,7 @@
 
 #include "inval.h"
 #include "queryresult/analysis.h"
+#include "queryresult/conditions.h"
 #include "queryresult/names.h"
 #include "queryresult/query.h"
 
@@ -403,6 +404,7 @@ note_reads(CsAnalysis *analysis, ArrayType *reads)
 
 	deconstruct_array(reads, REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT,
 					  &relids, &nulls, &n);
+	analysis->depth++;
 	for (int i = 0; i < n; i++)
 	{
 		if (nulls[i])
@@ -414,6 +416,7 @@ note_reads(CsAnalysis *analysis, ArrayType *reads)
 		cs_analysis_table(analysis, DatumGetObjectId(relids[i]), true);
 		fingerprint_privileges(analysis, DatumGetObjectId(relids[i]));
 	}
+	analysis->depth--;
 }
 
 /* Add to the fingerprint what every result depends on. */
@@ -479,6 +482,38 @@ take_over(CsQuery *query, const CsAnalysis *analysis)
 }
 
 /*
+ * What functions read is an occurrence without a condition; and without any of
+ * the others there is nothing to be watched by value.
+ */
+static void
+note_occurrences(CsQuery *query, const CsAnalysis *analysis)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (!cs_conditions_matter(query->tables, query->ntables))
+		return;
+	old = MemoryContextSwitchTo(query->context);
+	foreach(lc, analysis->opened)
+	{
+		CsOccurrence *occurrence = palloc0(sizeof(CsOccurrence));
+
+		occurrence->relid = lfirst_oid(lc);
+		query->occurrences = lappend(query->occurrences, occurrence);
+	}
+	MemoryContextSwitchTo(old);
+	foreach(lc, query->trees)
+	{
+		List	   *found = cs_conditions_of_query(lfirst_node(Query, lc), query->text,
+												   query->context);
+
+		old = MemoryContextSwitchTo(query->context);
+		query->occurrences = list_concat(query->occurrences, found);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/*
  * A query without its analysis, in a context of its own.
  */
 static CsQuery *
@@ -534,6 +569,7 @@ analyse_once(const CsAsked *asked, const CsSettings *settings, uint32 hash)
 	initStringInfo(&analysis.fingerprint);
 	analyse(query, &analysis);
 	take_over(query, &analysis);
+	note_occurrences(query, &analysis);
 	query->valid = !is_spoiled(query, since);
 	if (SPI_keepplan(query->plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");

@@ -67,6 +67,7 @@ typedef struct CsQuery
 	int			ntables;
 	Oid		   *tables;			/* to be watched; in ascending order, as those
 								 * below */
+	List	   *occurrences;	/* of CsOccurrence: where tables are read */
 	int			nviews;
 	Oid		   *views;
 	int			nrelations;

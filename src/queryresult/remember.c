@@ -179,14 +179,9 @@ accept_entry(const CsMeta *meta, void *arg)
 
 /* Whether all watches stand and belong to the query as it is now. */
 static bool
-watches_stand(const CsQuery *query, const CsWatch *watches, int nwatches)
+watches_stand(const CsQuery *query, const CsKept *kept)
 {
-	if (nwatches != query->ntables)
-		return false;
-	for (int i = 0; i < nwatches; i++)
-		if (watches[i].relid != query->tables[i] || !cs_track_stands(&watches[i]))
-			return false;
-	return true;
+	return cs_depends_stand(&kept->depends, query->tables, query->ntables);
 }
 
 static bool
@@ -238,11 +233,11 @@ find(const Call *call, CsKept *kept)
 						&found) != CS_LOOKUP_HIT)
 		return FOUND_NOTHING;
 	cs_result_decode(found.value, kept);
-	if (!watches_stand(call->query, kept->watches, kept->nwatches))
+	if (!watches_stand(call->query, kept))
 		return FOUND_NOTHING;
 	if (!cs_kv_tags_hold(&call->space, kept->tags, kept->ntags))
 		return FOUND_NOTHING;
-	if (!is_visible(call, kept->seen, kept->newest))
+	if (!is_visible(call, kept->seen, kept->depends.newest))
 		return FOUND_OTHER;
 	return is_due(call, kept) ? FOUND_DUE : FOUND;
 }
@@ -254,6 +249,8 @@ static void
 answer(Call *call, const CsKept *kept)
 {
 	cs_counters_add(call->space.slot, CS_COUNT_HIT, 1);
+	for (int i = 0; i < kept->depends.nwatches; i++)
+		cs_track_use(&kept->depends.watches[i]);
 	cs_result_output_replay(call->output, kept);
 }
 
@@ -283,18 +280,18 @@ untracked_error(Oid relid)
  * result could not be kept now.  Throws if changes of a table are not tracked.
  */
 static bool
-watch_tables(const CsQuery *query, CsWatch *watches)
+watch_tables(const Call *call, CsDepends *depends)
 {
-	for (int i = 0; i < query->ntables; i++)
-	{
-		CsTracking	tracking = cs_track_watch(query->tables[i], &watches[i]);
+	const CsQuery *query = call->query;
+	Oid			relid;
+	CsTracking	tracking = cs_depends_take(depends, query->tables, query->ntables,
+										   query->occurrences,
+										   cs_query_params(query, call->values, call->nulls),
+										   call->snapshot, &relid);
 
-		if (tracking == CS_TRACKING_UNTRACKED)
-			untracked_error(query->tables[i]);
-		if (tracking != CS_TRACKING_YES)
-			return false;
-	}
-	return true;
+	if (tracking == CS_TRACKING_UNTRACKED)
+		untracked_error(relid);
+	return tracking == CS_TRACKING_YES;
 }
 
 /*
@@ -317,26 +314,6 @@ get_tags(const Call *call, CsKvTag *tags)
 }
 
 /*
- * Newest xid that may have changed the tables and be visible in F, other than
- * those that make a watch fall.  Transactions prepared before the server start
- * count, because it is not known what they changed.
- */
-static uint64
-newest_change(const CsKept *kept)
-{
-	uint64		newest = 0;
-
-	for (int i = 0; i < kept->nwatches; i++)
-	{
-		newest = Max(newest, cs_track_last_xid(&kept->watches[i]));
-		newest = Max(newest, cs_track_prepared_xid(&kept->watches[i]));
-	}
-	if (kept->nwatches > 0)
-		newest = Max(newest, cs_snapshot_boot_xid() - 1);
-	return newest;
-}
-
-/*
  * Take the token.  Returns false if the result could not be kept, or not now.
  * The token precedes F, and nothing in it may be looked up again later.
  */
@@ -347,13 +324,10 @@ take_token(Call *call, CsKept *kept)
 	if (IsInParallelMode() || cs_snapshot_boot_xid() == 0 ||
 		!cs_space_may(call->terms->space, CS_SPACE_WRITE))
 		return false;
-	kept->nwatches = call->query->ntables;
-	kept->watches = palloc(kept->nwatches * sizeof(CsWatch) + 1);
 	kept->ntags = call->terms->ntags + 1;
 	kept->tags = palloc(kept->ntags * sizeof(CsKvTag));
-	if (!watch_tables(call->query, kept->watches) || !get_tags(call, kept->tags))
+	if (!watch_tables(call, &kept->depends) || !get_tags(call, kept->tags))
 		return false;
-	kept->newest = newest_change(kept);
 	/* watching and reading catalogues may have processed invalidations */
 	return cs_query_stands(call->query);
 }
@@ -377,16 +351,11 @@ static bool
 may_keep(void *arg)
 {
 	const KeepCheck *check = arg;
-	const CsKept *kept = check->kept;
-	uint64		prepared_xid = 0;
+	const CsQuery *query = check->call->query;
 
-	pg_memory_barrier();
-	if (!watches_stand(check->call->query, kept->watches, kept->nwatches))
-		return false;
-	for (int i = 0; i < kept->nwatches; i++)
-		prepared_xid = Max(prepared_xid, cs_track_prepared_xid(&kept->watches[i]));
-	return cs_slot_epoch(cs_slot_peek(check->call->space.slot)) == check->call->space.epoch &&
-		(kept->nwatches == 0 || cs_snapshot_may_fill(check->fresh, prepared_xid));
+	return cs_depends_may_keep(&check->kept->depends, query->tables, query->ntables,
+							   check->fresh) &&
+		cs_slot_epoch(cs_slot_peek(check->call->space.slot)) == check->call->space.epoch;
 }
 
 /*
@@ -445,8 +414,8 @@ shows_the_same(const Call *call, const CsKept *kept)
 	if (cs_snapshot_sees_all(call->snapshot, kept->seen))
 		return true;
 	pg_memory_barrier();
-	return watches_stand(call->query, kept->watches, kept->nwatches) &&
-		cs_snapshot_sees_up_to(call->snapshot, kept->seen, kept->newest);
+	return watches_stand(call->query, kept) &&
+		cs_snapshot_sees_up_to(call->snapshot, kept->seen, kept->depends.newest);
 }
 
 /* Compute the result, after the token was taken, and keep it. */
@@ -719,6 +688,48 @@ cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 		cs_query_done(call.query);
 	}
 	PG_END_TRY();
+}
+
+/* A change that is under way makes no difference to what is said. */
+static int
+describe(CsQuery *query, ArrayType *params, CsDependence **words)
+{
+	Datum	   *values = palloc(query->nparams * sizeof(Datum) + 1);
+	bool	   *nulls = palloc(query->nparams * sizeof(bool) + 1);
+	CsTracking	tracking;
+	Oid			relid;
+	int			n;
+
+	cs_query_bind(query, params, values, nulls);
+	(void) cs_query_lock(query);
+	tracking = cs_depends_describe(query->tables, query->ntables, query->occurrences,
+								   cs_query_params(query, values, nulls),
+								   GetActiveSnapshot(), &relid, words, &n);
+	if (tracking == CS_TRACKING_UNTRACKED)
+		untracked_error(relid);
+	return n;
+}
+
+/*
+ * What the query's result would depend on if it were kept now.  Returns the
+ * number of words.
+ */
+int
+cs_remember_depends(const CsAsked *asked, ArrayType *params, CsDependence **words)
+{
+	CsQuery    *query = cs_query_get(asked);
+	int			n = 0;
+
+	PG_TRY();
+	{
+		n = describe(query, params, words);
+	}
+	PG_FINALLY();
+	{
+		cs_query_done(query);
+	}
+	PG_END_TRY();
+	return n;
 }
 
 /*

@@ -28,6 +28,8 @@ typedef struct CsTerms
 
 extern void cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 						CsOutput *output);
+extern int	cs_remember_depends(const CsAsked *asked, ArrayType *params,
+								CsDependence **words);
 extern bool cs_remember_forget(const text *key, const text *space);
 
 #endif							/* CS_REMEMBER_H */

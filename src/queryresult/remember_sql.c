@@ -274,3 +274,40 @@ cs_forget_key(PG_FUNCTION_ARGS)
 	check_length(key, "the key");
 	PG_RETURN_BOOL(cs_remember_forget(key, optional_text(fcinfo, 1)));
 }
+
+PG_FUNCTION_INFO_V1(cs_remember_depends_rows);
+
+Datum
+cs_remember_depends_rows(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	text	   *query;
+	CsAsked		asked = {0};
+	CsDependence *words;
+	int			n;
+
+	cs_shmem_require();
+	query = required_text(fcinfo, 0, "the query");
+	asked.text = VARDATA_ANY(query);
+	asked.len = VARSIZE_ANY_EXHDR(query);
+	asked.reads = optional_array(fcinfo, 2);
+	cs_xact_note_use();
+	InitMaterializedSRF(fcinfo, 0);
+	n = cs_remember_depends(&asked, params_arg(fcinfo, 1), &words);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[3] = {ObjectIdGetDatum(words[i].relid)};
+		bool		nulls[3] = {false, words[i].column == 0, words[i].value == NULL};
+		NameData	name;
+
+		if (words[i].column != 0)
+		{
+			namestrcpy(&name, get_attname(words[i].relid, words[i].column, false));
+			values[1] = NameGetDatum(&name);
+		}
+		if (words[i].value != NULL)
+			values[2] = CStringGetTextDatum(words[i].value);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

@@ -77,11 +77,11 @@ tags_size(const CsKept *kept)
 char *
 cs_result_encode(const CsKept *kept, Size *len)
 {
-	Size		watches = kept->nwatches * sizeof(CsWatch);
+	Size		watches = kept->depends.nwatches * sizeof(CsWatch);
 	Size		seen = MAXALIGN(cs_seen_size(kept->seen->nxip));
 	Head		head = {
-		.due = kept->due,.cost = kept->cost,.newest = kept->newest,.len = kept->len,
-		.nwatches = kept->nwatches,.nxip = kept->seen->nxip,.ntags = kept->ntags
+		.due = kept->due,.cost = kept->cost,.newest = kept->depends.newest,.len = kept->len,
+		.nwatches = kept->depends.nwatches,.nxip = kept->seen->nxip,.ntags = kept->ntags
 	};
 	char	   *value;
 	char	   *place;
@@ -92,7 +92,7 @@ cs_result_encode(const CsKept *kept, Size *len)
 	memcpy(place, &head, sizeof(Head));
 	place += sizeof(Head);
 	if (watches > 0)
-		memcpy(place, kept->watches, watches);
+		memcpy(place, kept->depends.watches, watches);
 	place += watches;
 	memcpy(place, kept->seen, cs_seen_size(kept->seen->nxip));
 	place += seen;
@@ -120,9 +120,9 @@ cs_result_decode(char *value, CsKept *kept)
 
 	kept->due = head->due;
 	kept->cost = head->cost;
-	kept->newest = head->newest;
-	kept->nwatches = head->nwatches;
-	kept->watches = (CsWatch *) place;
+	kept->depends.newest = head->newest;
+	kept->depends.nwatches = head->nwatches;
+	kept->depends.watches = (CsWatch *) place;
 	place += head->nwatches * sizeof(CsWatch);
 	kept->seen = (CsSeen *) place;
 	place += MAXALIGN(cs_seen_size(head->nxip));

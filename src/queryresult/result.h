@@ -11,7 +11,7 @@
 
 #include "access/tupconvert.h"
 #include "kv/kv.h"
-#include "relation/track.h"
+#include "queryresult/depends.h"
 #include "tcop/dest.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
@@ -24,10 +24,7 @@ typedef struct CsKept
 								 * never; the entry expires later if there is
 								 * a grace period */
 	int64		cost;			/* time of the computation, in microseconds */
-	uint64		newest;			/* newest xid that had changed its tables by
-								 * then */
-	int			nwatches;
-	CsWatch    *watches;
+	CsDepends	depends;		/* as of then */
 	CsSeen	   *seen;			/* what the snapshot saw under which it was
 								 * computed */
 	int			ntags;

@@ -54,6 +54,7 @@ typedef struct ResultScan
 	Outcome		outcome;
 	const char *why;			/* if it was bypassed or not kept */
 	List	   *watched;		/* names of tables, for EXPLAIN */
+	List	   *values;			/* that are watched of others */
 	CsKeeper	keeper;
 	uint64		shape;			/* number */
 	StringInfoData options;		/* settings that it asks for, as it began */
@@ -269,16 +270,14 @@ bypass(ResultScan *scan, const char *why)
 }
 
 static void
-name_watched(ResultScan *scan, const CsShape *shape)
+name_watched(ResultScan *scan, EState *estate, const CsShape *shape)
 {
-	for (int i = 0; i < shape->ntables; i++)
-	{
-		char	   *name = get_rel_name(shape->tables[i]);
-		char	   *schema = get_namespace_name(get_rel_namespace(shape->tables[i]));
+	CsKeeper	keeper = {.ntables = shape->ntables,.tables = shape->tables,
+	.snapshot = estate->es_snapshot};
 
-		if (name != NULL && schema != NULL)
-			scan->watched = lappend(scan->watched, quote_qualified_identifier(schema, name));
-	}
+	cs_keeper_set_conditions(&keeper, scan->planned.conditions, shape,
+							 estate->es_param_list_info);
+	cs_keeper_describe(&keeper, &scan->watched, &scan->values);
 }
 
 /* NULL: there is nothing to be looked for, or kept. */
@@ -322,10 +321,15 @@ look(ResultScan *scan, EState *estate, const CsShape *shape)
 		scan->outcome = OUTCOME_HIT;
 		list_rows(scan, len);
 	}
-	else if (cs_keeper_could_keep(&scan->keeper, &scan->why))
-		begin_copying(scan);
 	else
-		scan->outcome = OUTCOME_MISS;
+	{
+		cs_keeper_set_conditions(&scan->keeper, scan->planned.conditions, shape,
+								 estate->es_param_list_info);
+		if (cs_keeper_could_keep(&scan->keeper, &scan->why))
+			begin_copying(scan);
+		else
+			scan->outcome = OUTCOME_MISS;
+	}
 }
 
 static void
@@ -347,7 +351,7 @@ begin_result(CustomScanState *node, EState *estate, int eflags)
 	node->ss.ps.resultopsfixed = false;
 	shape = find_shape(scan);
 	if (shape != NULL && (estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0))
-		name_watched(scan, shape);
+		name_watched(scan, estate, shape);
 	if (shape != NULL && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 		look(scan, estate, shape);
 	if (scan->outcome == OUTCOME_HIT)
@@ -448,6 +452,8 @@ explain_result(CustomScanState *node, List *ancestors, ExplainState *es)
 		ExplainPropertyText("Result", outcome, es);
 	if (scan->watched != NIL)
 		ExplainPropertyList("Watched Tables", scan->watched, es);
+	if (scan->values != NIL)
+		ExplainPropertyList("Watched Values", scan->values, es);
 	explain_span("Time To Live", scan->planned.terms.ttl, es);
 	explain_span("Max Age", scan->planned.terms.max_age, es);
 }

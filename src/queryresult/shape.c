@@ -214,6 +214,7 @@ take_over(CsShape *shape, const CsAnalysis *analysis)
 	ListCell   *lc;
 
 	shape->tables = cs_analysis_sorted(shape->context, analysis->tables, &shape->ntables);
+	shape->opened = cs_analysis_sorted(shape->context, analysis->opened, &shape->nopened);
 	shape->views = cs_analysis_sorted(shape->context, analysis->views, &shape->nviews);
 	shape->footprint.relations = cs_analysis_sorted(shape->context, analysis->relations,
 													&shape->footprint.nrelations);

@@ -51,6 +51,8 @@ typedef struct CsShape
 	char	   *hint;			/* or NULL */
 	int			ntables;
 	Oid		   *tables;			/* to be watched; in ascending order */
+	int			nopened;
+	Oid		   *opened;			/* those of them that functions read */
 	int			nviews;
 	Oid		   *views;
 	int			nparams;

@@ -59,6 +59,16 @@ cs_catalog_is_own(Oid relid)
 bool
 cs_catalog_lists(const char *table, Oid relid)
 {
+	return cs_catalog_has(table, relid, NULL);
+}
+
+/*
+ * Whether it has such a row in which the boolean column 'flag', if given, is
+ * true.
+ */
+bool
+cs_catalog_has(const char *table, Oid relid, const char *flag)
+{
 	Oid			schema = get_namespace_oid("cache", true);
 	Oid			catalog = OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
 	AttrNumber	attnum;
@@ -66,6 +76,7 @@ cs_catalog_lists(const char *table, Oid relid)
 	Oid			index = InvalidOid;
 	ScanKeyData key;
 	SysScanDesc scan;
+	HeapTuple	tuple;
 	bool		found;
 
 	if (!OidIsValid(catalog))
@@ -81,7 +92,16 @@ cs_catalog_lists(const char *table, Oid relid)
 		index = rel->rd_pkindex;
 	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found && flag != NULL)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, get_attnum(catalog, flag), RelationGetDescr(rel),
+										 &isnull);
+
+		found = !isnull && DatumGetBool(value);
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;

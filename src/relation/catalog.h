@@ -22,6 +22,7 @@ extern uint64 cs_catalog_change(const char *table, CsCatalogQuery *query);
 extern Oid	cs_catalog_relid(const char *table);
 extern bool cs_catalog_is_own(Oid relid);
 extern bool cs_catalog_lists(const char *table, Oid relid);
+extern bool cs_catalog_has(const char *table, Oid relid, const char *flag);
 extern bool cs_catalog_is_function(Oid function, const char *symbol);
 
 #endif							/* CS_CATALOG_H */

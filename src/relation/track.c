@@ -40,9 +40,14 @@
 #include "relation/tracked.h"
 #include "relation/tree.h"
 #include "relation/triggers.h"
+#include "relation/values.h"
+#include "store/clock.h"
+#include "store/place.h"
 #include "store/slot.h"
 #include "store/stripe.h"
+#include "store/watchword.h"
 #include "testpoint.h"
+#include "xact/snapshot.h"
 #include "xact/xact.h"
 
 /*
@@ -64,6 +69,7 @@ typedef struct Noted
 	Oid		   *relids;
 	uint64		generation;		/* of the directory, for the slots */
 	int		   *slots;			/* -1 if none */
+	CsNotedColumns *columns;	/* watched ones */
 } Noted;
 
 /* A table that was watched. */
@@ -161,6 +167,7 @@ free_noted(Noted *entry)
 	{
 		pfree(entry->relids);
 		pfree(entry->slots);
+		pfree(entry->columns);
 	}
 	entry->relids = NULL;
 }
@@ -241,6 +248,9 @@ list_relids(Noted *entry, Relation rel)
 									  (1 + list_length(above)) * sizeof(int));
 	entry->relids = MemoryContextAlloc(CacheMemoryContext,
 									   (1 + list_length(above)) * sizeof(Oid));
+	entry->columns = MemoryContextAllocZero(CacheMemoryContext,
+											(1 + list_length(above)) *
+											sizeof(CsNotedColumns));
 	entry->relids[entry->n++] = RelationGetRelid(rel);
 	foreach(lc, above)
 		entry->relids[entry->n++] = lfirst_oid(lc);
@@ -289,6 +299,29 @@ cs_track_note(Relation rel)
 	cs_xact_note_use();
 	noted_last = entry;
 	noted_generation = entry->generation;
+}
+
+/*
+ * Note a changed row: as it was, and as it is (NULL if there is none).
+ * Returns false if no other row would add anything.  Reading catalogues may
+ * make the entry invalid, but does not free it.
+ */
+bool
+cs_track_note_row(Relation rel, TupleTableSlot *old, TupleTableSlot *new)
+{
+	Oid			relid = RelationGetRelid(rel);
+	Noted	   *entry;
+	bool		more = false;
+
+	cs_track_note(rel);
+	entry = (Noted *) noted_last;
+	if (entry == NULL || entry->relid != relid)
+		entry = hash_search(noted, &relid, HASH_FIND, NULL);
+	for (int i = 0; i < entry->n; i++)
+		if (entry->slots[i] >= 0)
+			more |= cs_values_note(&entry->columns[i], rel, entry->relids[i],
+								   entry->slots[i], old, new);
+	return more;
 }
 
 /* ----- watching ----- */
@@ -370,7 +403,7 @@ find_slot(Watched *entry, CsTracking *why)
 	*why = CS_TRACKING_BLIND;
 	if (slot >= 0 || !may_look(entry))
 		return slot;
-	found = cs_triggers_look(&entry->tree, NULL, &entry->outdated);
+	found = cs_triggers_look(&entry->tree, NULL, &entry->outdated, NULL);
 	if (found != CS_IN_FORCE)
 	{
 		*why = refuse(entry, found);
@@ -400,23 +433,131 @@ static CsTracking
 activate(Watched *entry, int slot, uint64 word)
 {
 	CsInForce	found;
+	bool		keyed = false;
 
 	CS_TEST_POINT("before_look");
-	found = cs_triggers_look(&entry->tree, NULL, &entry->outdated);
+	found = cs_triggers_look(&entry->tree, NULL, &entry->outdated, &keyed);
 	if (entry->outdated)
 		return LOOK_AGAIN;
 	if (found != CS_IN_FORCE)
 		return refuse(entry, found);
 	CS_TEST_POINT("after_look");
 	cs_slot_distrust_last_xid(slot);
-	return cs_slot_activate(slot, word, CS_SLOT_TRACKED) ? CS_TRACKING_YES : LOOK_AGAIN;
+	cs_slot_distrust_values(slot);
+	return cs_slot_activate(slot, word, CS_SLOT_TRACKED | (keyed ? CS_SLOT_KEYED : 0))
+		? CS_TRACKING_YES : LOOK_AGAIN;
+}
+
+/* ----- watching a column ----- */
+
+typedef struct CsAskedColumn
+{
+	AttrNumber	attnum;
+	Snapshot	snapshot;
+	bool		give;			/* it a place */
+} CsAskedColumn;
+
+/* A place that was used this recently is not given away. */
+#define IDLE_S		60
+
+/*
+ * The column's place, given to it if it has none; -1: there is none to be had.
+ */
+static int
+find_place(Oid relid, int slot, const CsAskedColumn *column, uint64 *word)
+{
+	AttrNumber	attnum = column->attnum;
+	TimestampTz now = cs_clock_now();
+	int			place = cs_place_find(slot, attnum, word);
+
+	if (place >= 0)
+	{
+		cs_place_use(slot, place, now);
+		return place;
+	}
+	if (!column->give || cs_place_vacant(slot, now - IDLE_S * USECS_PER_SEC) < 0 ||
+		!cs_slot_lock(slot, MyDatabaseId, CS_SLOT_TABLE, relid))
+		return -1;
+	/* another session may have been faster */
+	place = cs_place_find(slot, attnum, word);
+	if (place < 0)
+	{
+		place = cs_place_vacant(slot, now - IDLE_S * USECS_PER_SEC);
+		if (place >= 0)
+			cs_place_publish(slot, place, attnum, now);
+	}
+	cs_slot_unlock();
+	return cs_place_find(slot, attnum, word);
+}
+
+/*
+ * Those who may have looked at the places before the column was there: has
+ * none of them changed the table, and not ended?  For a snapshot that is newer
+ * than all of them that is so.
+ */
+static bool
+is_settled(Watched *entry, int slot, int place, uint64 word, CsWatch *watch,
+		   Snapshot snapshot)
+{
+	CS_TEST_POINT("watch_settle");
+	if (watch->since == PG_UINT64_MAX)
+		return false;
+	if (watch->unsettled < cs_snapshot_widen(snapshot->xmin))
+		return true;
+	if (cs_tree_has_writers_up_to(&entry->tree, watch->since))
+		return false;
+	if (cs_slot_lock(slot, MyDatabaseId, CS_SLOT_TABLE, entry->relid))
+	{
+		cs_place_settle(slot, place, word);
+		cs_slot_unlock();
+	}
+	watch->unsettled = 0;
+	return true;
+}
+
+/*
+ * The place comes before what is beside it: if it has been given away and back
+ * in between, its generation says so when the result is to be kept.
+ */
+static CsTracking
+watch_column(Watched *entry, const CsAskedColumn *column, int slot, uint64 epoch,
+			 CsWatch *watch)
+{
+	uint64		word;
+	uint64		whole;
+	int			place;
+
+	if (!cs_slot_is(cs_slot_read(slot), CS_SLOT_KEYED))
+		return CS_TRACKING_WHOLE;
+	place = find_place(entry->relid, slot, column, &word);
+	if (place < 0)
+		return CS_TRACKING_WHOLE;
+	CS_TEST_POINT("watch_place");
+	watch->since = cs_place_since(slot, place);
+	watch->unsettled = cs_place_unsettled(slot, place);
+	if (watch->unsettled != 0 &&
+		!is_settled(entry, slot, place, word, watch, column->snapshot))
+		return CS_TRACKING_WHOLE;
+	whole = cs_place_whole(slot);
+	pg_memory_barrier();
+	if (cs_stripe_writers(whole) != 0)
+		return CS_TRACKING_WRITERS;
+	watch->relid = entry->relid;
+	watch->slot = slot;
+	watch->epoch = epoch;
+	watch->version = cs_stripe_version(whole);
+	watch->place = word;
+	watch->nplace = place;
+	watch->word = CS_NO_WORD;
+	watch->word_version = 0;
+	return CS_TRACKING_YES;
 }
 
 /*
  * One try of cs_track_watch().
  */
 static CsTracking
-watch_once(Watched *entry, CsWatch *watch)
+watch_once(Watched *entry, const CsAskedColumn *column, CsWatch *watch)
 {
 	CsTracking	result;
 	int			slot = find_slot(entry, &result);
@@ -441,6 +582,8 @@ watch_once(Watched *entry, CsWatch *watch)
 		if (result != CS_TRACKING_YES)
 			return result;
 	}
+	if (column != NULL)
+		return watch_column(entry, column, slot, cs_slot_epoch(word), watch);
 	modcount = cs_slot_modcount(slot);
 	pg_memory_barrier();
 	if (cs_stripe_writers(modcount) != 0)
@@ -450,20 +593,18 @@ watch_once(Watched *entry, CsWatch *watch)
 		.relid = entry->relid,
 			.slot = slot,
 			.epoch = cs_slot_epoch(word),
-			.version = cs_stripe_version(modcount)
+			.version = cs_stripe_version(modcount),
+			.word = CS_NO_WORD
 	};
 	return CS_TRACKING_YES;
 }
 
 /*
- * Watch a table (or a partitioned table with all partitions), before taking
- * the snapshot under which it will be read.  Includes a full barrier.
- *
  * If the flag is set, the DDL that has moved the epoch to its value has
  * broadcast its invalidations.  They are processed here.
  */
-CsTracking
-cs_track_watch(Oid relid, CsWatch *watch)
+static CsTracking
+watch_table(Oid relid, const CsAskedColumn *column, CsWatch *watch)
 {
 	CsTracking	result = LOOK_AGAIN;
 
@@ -478,10 +619,59 @@ cs_track_watch(Oid relid, CsWatch *watch)
 		if (entry->refused != CS_TRACKING_YES &&
 			GetCurrentStatementStartTimestamp() < entry->refused_until)
 			return entry->refused;
-		result = watch_once(entry, watch);
+		result = watch_once(entry, column, watch);
 		AcceptInvalidationMessages();
 	}
 	return result == LOOK_AGAIN ? CS_TRACKING_BLIND : result;
+}
+
+/*
+ * Watch a table (or a partitioned table with all partitions), before taking
+ * the snapshot under which it will be read.  Includes a full barrier.
+ */
+CsTracking
+cs_track_watch(Oid relid, CsWatch *watch)
+{
+	return watch_table(relid, NULL, watch);
+}
+
+/*
+ * The same for the rows with one value in this column, by a session that
+ * already has this snapshot.  A column without a place is given one if 'give'
+ * is true.  The value is added by cs_track_watch_word().
+ */
+CsTracking
+cs_track_watch_column(Oid relid, AttrNumber attnum, Snapshot snapshot, bool give,
+					  CsWatch *watch)
+{
+	CsAskedColumn column = {attnum, snapshot, give};
+
+	return watch_table(relid, &column, watch);
+}
+
+/*
+ * Make a watch of a column one of this value.  Returns false if a change of
+ * such a row is being committed.
+ */
+bool
+cs_track_watch_word(CsWatch *watch, uint32 word)
+{
+	uint64		now = cs_watchword_read(word);
+
+	pg_memory_barrier();
+	watch->word = word;
+	watch->word_version = cs_stripe_version(now);
+	return cs_stripe_writers(now) == 0;
+}
+
+/*
+ * Note that a result was used, so that its column stays watched.
+ */
+void
+cs_track_use(const CsWatch *watch)
+{
+	if (watch->place != 0)
+		cs_place_use(watch->slot, watch->nplace, cs_clock_now());
 }
 
 /*
@@ -491,8 +681,14 @@ cs_track_watch(Oid relid, CsWatch *watch)
 bool
 cs_track_stands(const CsWatch *watch)
 {
-	return cs_slot_epoch(cs_slot_peek(watch->slot)) == watch->epoch &&
-		cs_stripe_version(cs_slot_modcount(watch->slot)) == watch->version;
+	if (cs_slot_epoch(cs_slot_peek(watch->slot)) != watch->epoch)
+		return false;
+	if (watch->place == 0)
+		return cs_stripe_version(cs_slot_modcount(watch->slot)) == watch->version;
+	return cs_place_read(watch->slot, watch->nplace) == watch->place &&
+		cs_stripe_version(cs_place_whole(watch->slot)) == watch->version &&
+		(watch->word == CS_NO_WORD ||
+		 cs_stripe_version(cs_watchword_read(watch->word)) == watch->word_version);
 }
 
 /*
@@ -501,7 +697,15 @@ cs_track_stands(const CsWatch *watch)
 uint64
 cs_track_prepared_xid(const CsWatch *watch)
 {
-	return Max(cs_slot_prepared_xid(watch->slot), cs_slot_modcount_prepared_xid(watch->slot));
+	uint64		xid = cs_slot_prepared_xid(watch->slot);
+
+	if (watch->place == 0)
+		return Max(xid, cs_slot_modcount_prepared_xid(watch->slot));
+	xid = Max(xid, cs_place_whole_prepared_xid(watch->slot));
+	xid = Max(xid, watch->unsettled);
+	if (watch->word != CS_NO_WORD)
+		xid = Max(xid, cs_watchword_prepared_xid(watch->word));
+	return xid;
 }
 
 /*
@@ -510,7 +714,14 @@ cs_track_prepared_xid(const CsWatch *watch)
 uint64
 cs_track_last_xid(const CsWatch *watch)
 {
-	return cs_slot_last_xid(watch->slot);
+	uint64		xid;
+
+	if (watch->place == 0)
+		return cs_slot_last_xid(watch->slot);
+	xid = Max(cs_place_whole_last_xid(watch->slot), watch->since);
+	if (watch->word != CS_NO_WORD)
+		xid = Max(xid, cs_watchword_last_xid(watch->word));
+	return xid;
 }
 
 /*

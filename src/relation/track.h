@@ -20,15 +20,30 @@
 #ifndef CS_TRACK_H
 #define CS_TRACK_H
 
+#include "executor/tuptable.h"
 #include "utils/rel.h"
+#include "utils/snapshot.h"
 
-/* State of a table at one moment; every later change invalidates it. */
+#define CS_NO_WORD	PG_UINT32_MAX
+
+/*
+ * State of a table at one moment; every later change invalidates it.  Or of
+ * its rows with one value in one column, which a change of such a row
+ * invalidates, or one of the whole table.
+ */
 typedef struct CsWatch
 {
 	Oid			relid;
 	int			slot;
 	uint64		epoch;			/* of the slot */
-	uint64		version;		/* of changes of any kind */
+	uint64		version;		/* of changes of any kind; by value: of the
+								 * whole table */
+	uint64		place;			/* of the column, its word; 0: the whole table */
+	uint64		since;			/* xids up to this one may have noted nothing */
+	uint64		unsettled;		/* and may be under way; or 0 */
+	uint64		word_version;
+	uint32		word;			/* of the value; CS_NO_WORD: of none */
+	int			nplace;
 } CsWatch;
 
 typedef enum CsTracking
@@ -38,19 +53,28 @@ typedef enum CsTracking
 								 * cache.track() */
 	CS_TRACKING_BLIND,			/* triggers are not in force, or DDL is in
 								 * progress */
-	CS_TRACKING_WRITERS			/* a change is being committed */
+	CS_TRACKING_WRITERS,		/* a change is being committed */
+	CS_TRACKING_WHOLE			/* only the whole table can be watched:
+								 * triggers do not see values, or there is no
+								 * place for the column, or none yet */
 } CsTracking;
 
 extern void cs_track_init(void);
 extern CsTracking cs_track_watch(Oid relid, CsWatch *watch);
+extern CsTracking cs_track_watch_column(Oid relid, AttrNumber column, Snapshot snapshot,
+										bool give, CsWatch *watch);
+extern bool cs_track_watch_word(CsWatch *watch, uint32 word);
+extern void cs_track_use(const CsWatch *watch);
 extern bool cs_track_stands(const CsWatch *watch);
 extern uint64 cs_track_prepared_xid(const CsWatch *watch);
 extern uint64 cs_track_last_xid(const CsWatch *watch);
 extern bool cs_track_is_own(Oid relid);
 extern void cs_track_note(Relation rel);
 
+extern bool cs_track_note_row(Relation rel, TupleTableSlot *old, TupleTableSlot *new);
+
 /* in tracked.c */
-extern void cs_tracked_create(Oid relid);
+extern void cs_tracked_create(Oid relid, const bool *by_value);
 extern bool cs_tracked_drop(Oid relid);
 
 #endif							/* CS_TRACK_H */

@@ -61,6 +61,13 @@ cs_tracked_is_wanted(Oid relid)
 	return false;
 }
 
+/* Row triggers see values. */
+static bool
+is_by_value(Oid relid)
+{
+	return OidIsValid(cs_binding_catalog()) && cs_catalog_has("tracked", relid, "by_value");
+}
+
 /*
  * Whether statement triggers do not suffice.  Changes made through a parent do
  * not fire the statement triggers of a child.
@@ -87,7 +94,8 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 	/* a clone of a parent's trigger is kept, and suffices */
 	if ((binding != NULL ? !binding->needs.on_insert : cs_tracked_is_listed(relid)) &&
 		!cs_triggers_track_is_there(relid))
-		cs_triggers_track(relid, table, needs_row_triggers(relid), binding != NULL);
+		cs_triggers_track(relid, table, needs_row_triggers(relid) || is_by_value(relid),
+						  binding != NULL);
 }
 
 /*
@@ -95,12 +103,16 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
  * ShareRowExclusiveLock.
  */
 void
-cs_tracked_create(Oid relid)
+cs_tracked_create(Oid relid, const bool *by_value)
 {
-	CsCatalogQuery query = {.text = "INSERT INTO cache.tracked VALUES ($1) ON CONFLICT DO NOTHING"};
+	CsCatalogQuery query = {.text =
+		"INSERT INTO cache.tracked AS t VALUES ($1, coalesce($2, false)) "
+	"ON CONFLICT (relation) DO UPDATE SET by_value = coalesce($2, t.by_value)"};
 
 	SPI_connect();
 	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(by_value != NULL && *by_value),
+				   by_value == NULL);
 	cs_catalog_change("tracked", &query);
 	cs_tracked_renew_triggers(relid, cs_binding_get(relid));
 	SPI_finish();

@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "relation/tree.h"
+#include "xact/snapshot.h"
 #include "xact/xact.h"
 
 static int
@@ -312,6 +313,59 @@ cs_tree_has_writers(const CsTree *tree)
 		return true;
 	for (int i = 0; i < tree->nparts; i++)
 		if (is_written(tree->parts[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Who holds the lock, if that is still so; invalid: one without an xid, which
+ * has changed nothing yet.  The process is looked at before the prepared
+ * transactions: one that is prepared in between is found there.
+ */
+static TransactionId
+xid_of_holder(VirtualTransactionId holder)
+{
+	TransactionId xid;
+	TransactionId prepared;
+	bool		more;
+
+	if (VirtualTransactionIdIsRecoveredPreparedXact(holder))
+		return holder.localTransactionId;
+	xid = cs_vxid_xid(holder);
+	prepared = TwoPhaseGetXidByVirtualXID(holder, &more);
+	return TransactionIdIsValid(prepared) ? prepared : xid;
+}
+
+static bool
+is_written_up_to(Oid relid, uint64 newest)
+{
+	LOCKTAG		tag;
+	VirtualTransactionId *holders;
+	int			n;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	holders = GetLockConflicts(&tag, ShareLock, &n);
+	for (int i = 0; i < n; i++)
+	{
+		TransactionId xid = xid_of_holder(holders[i]);
+
+		if (TransactionIdIsValid(xid) && cs_snapshot_widen(xid) <= newest)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a transaction with an xid up to this one, prepared or not, holds a
+ * lock that writers take.  Locks of this session do not count.
+ */
+bool
+cs_tree_has_writers_up_to(const CsTree *tree, uint64 xid)
+{
+	if (is_written_up_to(tree->relid, xid))
+		return true;
+	for (int i = 0; i < tree->nparts; i++)
+		if (is_written_up_to(tree->parts[i], xid))
 			return true;
 	return false;
 }

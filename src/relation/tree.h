@@ -39,6 +39,7 @@ extern void cs_tree_unlock(const CsTree *tree, int n);
 extern bool cs_relation_has_children(Oid relid);
 extern bool cs_relation_has_parents(Oid relid);
 extern bool cs_tree_has_writers(const CsTree *tree);
+extern bool cs_tree_has_writers_up_to(const CsTree *tree, uint64 xid);
 extern bool cs_relation_is_prepared(Oid relid);
 
 #endif							/* CS_TREE_H */

@@ -58,7 +58,7 @@ typedef enum CsInForce
 } CsInForce;
 
 extern CsInForce cs_triggers_look(const CsTree *tree, const CsBinding *binding,
-								  const bool *outdated);
+								  const bool *outdated, bool *keyed);
 extern char *cs_triggers_problem(Oid relid, bool attached, bool *mend);
 extern bool cs_triggers_activate(CsBinding *binding);
 

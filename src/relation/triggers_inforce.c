@@ -239,6 +239,31 @@ notes_all_changes(Relation rel)
 	return ((by_row | (by_statement & replicated)) & needed) == needed;
 }
 
+/*
+ * With the values of each row, which a statement trigger has in transition
+ * tables.
+ */
+static bool
+sees_all_values(Relation rel)
+{
+	const int16 needed = TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_INSERT;
+	Oid			row = trigger_function("row_changed");
+	int16		by_row;
+	int16		by_statement;
+
+	by_row = events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS) |
+		events_seen(rel, trigger_function("table_changed"), TRIGGER_TYPE_ROW,
+					TRIGGER_FIRES_ALWAYS);
+	if ((by_row & needed) == needed)
+		return true;
+	if (cs_relation_has_parents(RelationGetRelid(rel)))
+		return false;
+	by_statement = events_seen(rel, trigger_function("rows_changed"),
+							   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS) &
+		events_seen(rel, row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ON_REPLICA);
+	return ((by_row | by_statement) & needed) == needed;
+}
+
 /* ----- faults ----- */
 
 /*
@@ -405,6 +430,24 @@ children_are_known(const CsTree *tree)
 	return known;
 }
 
+static bool
+all_see_values(const CsTree *tree)
+{
+	for (int i = -1; i < tree->nparts; i++)
+	{
+		Relation	rel = try_relation_open(i < 0 ? tree->relid : tree->parts[i], NoLock);
+		bool		sees;
+
+		if (rel == NULL)
+			return false;
+		sees = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || sees_all_values(rel);
+		relation_close(rel, NoLock);
+		if (!sees)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Whether the triggers of a table and all its partitions report what the
  * binding needs or, without one, note every change.  Examined under locks that
@@ -412,7 +455,8 @@ children_are_known(const CsTree *tree)
  * meanwhile.
  */
 CsInForce
-cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outdated)
+cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outdated,
+				 bool *keyed)
 {
 	CsInForce	result = CS_NOT_IN_FORCE;
 	int			locks = cs_tree_lock(tree);
@@ -425,6 +469,8 @@ cs_triggers_look(const CsTree *tree, const CsBinding *binding, const bool *outda
 		result = CS_NOT_TO_BE_SEEN;
 	else if (!*outdated && !any_fault(tree, binding, &fault))
 		result = CS_IN_FORCE;
+	if (keyed != NULL)
+		*keyed = result == CS_IN_FORCE && all_see_values(tree);
 	cs_tree_unlock(tree, locks);
 	return result;
 }
@@ -464,7 +510,7 @@ cs_triggers_activate(CsBinding *binding)
 		return false;
 	}
 	/* if the table has changed since the binding was made, try another time */
-	found = cs_triggers_look(&binding->tree, binding, &binding->retired);
+	found = cs_triggers_look(&binding->tree, binding, &binding->retired, NULL);
 	if (found == CS_NOT_IN_FORCE ||
 		(found == CS_NOT_TO_BE_SEEN && binding->tree.nparts > MANY_RECORDS))
 		refuse(binding, word);

@@ -151,6 +151,18 @@ is_superseded(TupleTableSlot *slot)
 	return result;
 }
 
+static void
+get_rows(const TriggerData *trigdata, TupleTableSlot **old, TupleTableSlot **new)
+{
+	*old = *new = NULL;
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		*new = trigdata->tg_trigslot;
+	else
+		*old = trigdata->tg_trigslot;
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		*new = trigdata->tg_newslot;
+}
+
 /*
  * cache.row_changed: trigger after a change of a row.
  */
@@ -158,8 +170,8 @@ Datum
 cs_row_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = cs_trigger_data(fcinfo, "cache.row_changed");
-	TupleTableSlot *old = NULL;
-	TupleTableSlot *new = NULL;
+	TupleTableSlot *old;
+	TupleTableSlot *new;
 	bool		superseded;
 	CsTarget   *targets;
 	int			n;
@@ -172,18 +184,12 @@ cs_row_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function %s must be fired after a row is changed",
 						"cache.row_changed")));
-	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-		new = trigdata->tg_trigslot;
-	else
-		old = trigdata->tg_trigslot;
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-		new = trigdata->tg_newslot;
-
+	get_rows(trigdata, &old, &new);
 	targets = cs_binding_targets(trigdata->tg_relation, &n);
 	superseded = new != NULL && n > 0 && is_superseded(new);
 	for (int i = 0; i < n; i++)
 		report(&targets[i], old, new, trigdata->tg_updatedcols, superseded);
-	cs_track_note(trigdata->tg_relation);
+	(void) cs_track_note_row(trigdata->tg_relation, old, new);
 	return PointerGetDatum(NULL);
 }
 
@@ -213,7 +219,7 @@ report_table(Tuplestorestate *rows, Relation rel, bool is_old,
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
-		bool		more = false;
+		bool		more = cs_track_note_row(rel, is_old ? slot : NULL, is_old ? NULL : slot);
 
 		for (int i = 0; i < n; i++)
 		{
@@ -258,6 +264,8 @@ Datum
 cs_table_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = cs_trigger_data(fcinfo, "cache.table_changed");
+	TupleTableSlot *old;
+	TupleTableSlot *new;
 
 	if (!cs_shmem_ready())
 		return PointerGetDatum(NULL);
@@ -266,6 +274,12 @@ cs_table_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function %s must be fired after a change",
 						"cache.table_changed")));
-	note_change(trigdata);
+	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+	{
+		get_rows(trigdata, &old, &new);
+		(void) cs_track_note_row(trigdata->tg_relation, old, new);
+	}
+	else
+		note_change(trigdata);
 	return PointerGetDatum(NULL);
 }

@@ -40,6 +40,7 @@
 #include "store/atomicmax.h"
 #include "store/counters.h"
 #include "store/lock.h"
+#include "store/place.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
@@ -192,6 +193,7 @@ take_free_slot(const SlotName *name, Oid role)
 		/* after moving the generation, which is what writers look at */
 		cs_slot_prepared_modcount(i, newest_xid());
 		cs_slot_distrust_last_xid(i);
+		cs_place_reset(i, newest_xid());
 		pg_atomic_write_u64(&slot->young, slots->lost ? newest_xid() : 0);
 		return i;
 	}
@@ -673,7 +675,7 @@ cs_slot_prepared(int slot, uint64 xid)
  * read. A concurrent change of the other flag is no obstacle.
  */
 bool
-cs_slot_activate(int slot, uint64 word, int flag)
+cs_slot_activate(int slot, uint64 word, int flags)
 {
 	uint64		now = word;
 
@@ -681,8 +683,31 @@ cs_slot_activate(int slot, uint64 word, int flag)
 	{
 		if ((now & ~(uint64) CS_SLOT_STATE) != (word & ~(uint64) CS_SLOT_STATE))
 			return false;
-	} while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].word, &now, now | flag));
+	} while (!pg_atomic_compare_exchange_u64(&slots->slot[slot].word, &now, now | flags));
 	return true;
+}
+
+/*
+ * Keep the slot the object's until cs_slot_unlock(), which must follow soon,
+ * and other sessions from doing the same.  Returns false if it is not the
+ * object's.
+ */
+bool
+cs_slot_lock(int slot, Oid database, CsSlotKind kind, Oid object)
+{
+	const SlotName *name = &slots->slot[slot].name;
+
+	cs_lock_acquire(slots->lock, CS_RANK_SLOTS, LW_EXCLUSIVE);
+	if (name->database == database && name->kind == kind && name->object == object)
+		return true;
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
+	return false;
+}
+
+void
+cs_slot_unlock(void)
+{
+	cs_lock_release(slots->lock, CS_RANK_SLOTS);
 }
 
 /* ----- the modification counter ----- */
@@ -724,6 +749,13 @@ void
 cs_slot_distrust_last_xid(int slot)
 {
 	cs_slot_raise_last_xid(slot, newest_xid());
+}
+
+/* Nor noted the values of. */
+void
+cs_slot_distrust_values(int slot)
+{
+	cs_place_raise_whole_last_xid(slot, newest_xid());
 }
 
 /*

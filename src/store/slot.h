@@ -9,7 +9,9 @@
  *		state	ACTIVE: the table's triggers are known to report every change
  *				of an existing row
  *				TRACKED: the triggers are known to report every change
- *				Neither: the triggers must be examined before the next fill
+ *				KEYED: the triggers are known to see the values of every row
+ *				that is changed
+ *				None: the triggers must be examined before the next fill
  *		writers	whole-table changes between their mark and their end
  *		epoch	number of whole-table changes ever marked; entries of an
  *				earlier
@@ -45,12 +47,13 @@ typedef enum CsSlotKind
 	CS_SLOT_ROLE				/* a role's private space */
 } CsSlotKind;
 
-/* Flags of the state.  DDL clears both. */
+/* Flags of the state.  DDL clears all. */
 #define CS_SLOT_ACTIVE		0x01
 #define CS_SLOT_TRACKED		0x02
-#define CS_SLOT_STATE		(CS_SLOT_ACTIVE | CS_SLOT_TRACKED)
+#define CS_SLOT_KEYED		0x04
+#define CS_SLOT_STATE		(CS_SLOT_ACTIVE | CS_SLOT_TRACKED | CS_SLOT_KEYED)
 
-#define CS_SLOT_WRITERS_SHIFT	2
+#define CS_SLOT_WRITERS_SHIFT	3
 #define CS_SLOT_WRITERS_BITS	18
 #define CS_SLOT_EPOCH_SHIFT	(CS_SLOT_WRITERS_SHIFT + CS_SLOT_WRITERS_BITS)
 
@@ -61,7 +64,7 @@ typedef enum CsSlotKind
 
 /* True if no whole-table change and no DDL came between the two readings */
 #define cs_slot_same(word, other) \
-	((((word) ^ (other)) & ~(uint64) CS_SLOT_TRACKED) == 0)
+	((((word) ^ (other)) & ~(uint64) (CS_SLOT_TRACKED | CS_SLOT_KEYED)) == 0)
 
 extern Size cs_slot_shmem_size(void);
 extern void cs_slot_shmem_request(void);
@@ -116,7 +119,10 @@ extern void cs_slot_prepared_modcount(int slot, uint64 xid);
 
 extern void cs_slot_raise_last_xid(int slot, uint64 xid);
 extern void cs_slot_distrust_last_xid(int slot);
+extern void cs_slot_distrust_values(int slot);
 extern void cs_slot_bump(int slot);
-extern bool cs_slot_activate(int slot, uint64 word, int flag);
+extern bool cs_slot_activate(int slot, uint64 word, int flags);
+extern bool cs_slot_lock(int slot, Oid database, CsSlotKind kind, Oid object);
+extern void cs_slot_unlock(void);
 
 #endif							/* CS_SLOT_H */

@@ -21,11 +21,14 @@ typedef struct CsPendingTable
 	bool		ddl;			/* the slot's state becomes unknown */
 	bool		marked;
 	bool		modcount_marked;	/* marked for changes of any kind */
+	bool		all_values;		/* its values are too many to be listed */
+	bool		values_marked;	/* marked for values, as a whole */
 	bool		dropped;		/* by this transaction */
 	bool		created;		/* by this transaction */
 	Oid			database;		/* if dropped or created */
 	Oid			relation;
 	int			nkeys;
+	int			nwords;			/* of values of watched columns */
 	uint64		epoch;			/* after this transaction's marks */
 } CsPendingTable;
 

@@ -10,8 +10,10 @@
  *	ABORT		unmark
  *	PREPARE		set prepared_xid, THEN unmark
  *
- * A slot has two words: one is marked for changes of any kind, for each table
- * that was changed; the other for tables that were changed as a whole.
+ * A slot has three words: one is marked for changes of any kind, for each
+ * table that was changed; another for tables that were changed as a whole, and
+ * with it the one of results that depend on values.  Watch words are marked
+ * like stripes.
  *
  * The orders matter.  src/README.md gives the reasons, and for each of them
  * there is a build without it that the tests have to detect.
@@ -34,6 +36,7 @@
 
 #include "guc.h"
 #include "store/counters.h"
+#include "store/place.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
@@ -41,6 +44,7 @@
 #include "xact/marks.h"
 #include "xact/participant.h"
 #include "xact/pending.h"
+#include "xact/words.h"
 #include "xact/xact.h"
 
 typedef enum Phase
@@ -94,6 +98,20 @@ mark_modcount(CsPendingTable *table)
 	if (!table->modcount_marked)
 		cs_slot_mark_modcount(table->slot);
 	table->modcount_marked = true;
+}
+
+/*
+ * Mark changes of the table as a whole, for results that depend on values.
+ */
+static void
+mark_values(CsPendingTable *table)
+{
+	if (table->slot < 0 || !(table->whole || table->all_values))
+		return;
+	cs_place_raise_whole_last_xid(table->slot, top_xid);
+	if (!table->values_marked)
+		cs_place_mark_whole(table->slot);
+	table->values_marked = true;
 }
 
 /*
@@ -154,6 +172,7 @@ mark_all(void)
 	xid = GetTopFullTransactionIdIfAny();
 	top_xid = U64FromFullTransactionId(xid);
 	cs_marks_collect();
+	cs_words_collect();
 
 	CS_TEST_POINT("before_mark");
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
@@ -161,7 +180,9 @@ mark_all(void)
 		if (table->whole)
 			mark_table(table);
 		mark_modcount(table);
+		mark_values(table);
 	}
+	cs_words_mark(top_xid);
 	cs_marks_set();
 	remember();
 	CS_TEST_POINT("after_mark");
@@ -255,14 +276,17 @@ unmark_all(void)
 	for (int i = 0; i < cs_marks.n; i++)
 		cs_stripe_unmark(cs_marks.mark[i].stripe);
 	cs_marks.n = 0;
+	cs_words_unmark();
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 	{
 		if (table->marked)
 			cs_slot_unmark(table->slot);
 		if (table->modcount_marked)
 			cs_slot_unmark_modcount(table->slot);
+		if (table->values_marked)
+			cs_place_unmark_whole(table->slot);
 		tables |= table->marked;
-		table->marked = table->modcount_marked = false;
+		table->marked = table->modcount_marked = table->values_marked = false;
 	}
 	if (tables)
 		cs_stripe_wake_all();
@@ -276,12 +300,15 @@ set_prepared_xids(void)
 {
 	for (int i = 0; i < cs_marks.n; i++)
 		cs_stripe_prepared(cs_marks.mark[i].stripe, top_xid);
+	cs_words_prepared(top_xid);
 	for (CsPendingTable *table = cs_pending.tables; table != NULL; table = table->next)
 	{
 		if (table->marked)
 			cs_slot_prepared(table->slot, top_xid);
 		if (table->modcount_marked)
 			cs_slot_prepared_modcount(table->slot, top_xid);
+		if (table->values_marked)
+			cs_place_prepared_whole(table->slot, top_xid);
 	}
 }
 
@@ -348,6 +375,7 @@ reset(bool committed)
 		end_hooks[i] (committed);
 	cs_pending_forget();
 	memset(&cs_marks, 0, sizeof(cs_marks));
+	cs_words_forget();
 	phase = PHASE_OPEN;
 	used = false;
 	top_xid = 0;
@@ -489,6 +517,7 @@ touch_late(int slot, uint64 hash)
 	{
 		table->whole = true;
 		mark_table(table);
+		mark_values(table);
 	}
 	if (slot >= 0)
 		cs_store_unlink(slot, hash);
@@ -552,6 +581,7 @@ cs_xact_touch_table(int slot, bool ddl)
 		return;
 	mark_table(cs_pending_table(slot, true));
 	mark_modcount_late(slot);
+	mark_values(cs_pending_table(slot, true));
 }
 
 /*
@@ -565,6 +595,37 @@ cs_xact_note_table(int slot)
 		(void) cs_pending_table(slot, true);
 	else
 		mark_modcount_late(slot);
+}
+
+/*
+ * Note that a value of a watched column has gone or come: its watch word.
+ */
+void
+cs_xact_note_word(int slot, uint32 word)
+{
+	used = true;
+	if (phase == PHASE_OPEN)
+	{
+		cs_words_note(slot, word);
+		return;
+	}
+	mark_modcount_late(slot);
+	if (!cs_words_mark_late(word, top_xid))
+	{
+		cs_pending_table(slot, true)->all_values = true;
+		mark_values(cs_pending_table(slot, true));
+	}
+}
+
+/*
+ * Whether so many values were noted that another would add nothing.
+ */
+bool
+cs_xact_has_all_values(int slot)
+{
+	CsPendingTable *table = cs_pending_table(slot, false);
+
+	return table != NULL && (table->all_values || table->whole);
 }
 
 /*

@@ -56,6 +56,9 @@ extern void cs_xact_touch_table(int slot, bool ddl);
 
 extern void cs_xact_note_table(int slot);
 
+extern void cs_xact_note_word(int slot, uint32 word);
+extern bool cs_xact_has_all_values(int slot);
+
 extern void cs_xact_drop_table(int slot, Oid database, Oid relation);
 
 extern void cs_xact_create_table(int slot, Oid database, Oid relation);

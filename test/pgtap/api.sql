@@ -82,7 +82,7 @@ INSERT INTO expected VALUES
 	('explain', 'row_type anycompatible, VARIADIC key "any", OUT outcome text, OUT reason text, OUT strategy text, OUT bytes bigint, '
 		'OUT expires timestamp with time zone', 'record', 'v', 'r', false),
 	('explain_result', 'query text, OUT eligible boolean, OUT kept boolean, OUT reason text, OUT hint text, OUT watches regclass[], '
-		'OUT settings text[], OUT ttl interval, OUT max_age interval', 'record', 'v', 'u', true),
+		'OUT by_value text[], OUT settings text[], OUT ttl interval, OUT max_age interval', 'record', 'v', 'u', true),
 	('store_info', 'OUT memory bigint, OUT value_memory bigint, OUT partitions integer, OUT max_value bigint, OUT entries bigint, '
 		'OUT bytes bigint, OUT evictions bigint, OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8', 'record', 'v', 'r', false),
 	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT hits bigint, '
@@ -100,8 +100,10 @@ INSERT INTO expected VALUES
 	('stats_reset', '', 'void', 'v', 'u', false),
 	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
 		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint', 'SETOF record', 'v', 'r', false),
-	('track', 'relation regclass', 'void', 'v', 'u', true),
+	('track', 'relation regclass, by_value boolean DEFAULT NULL::boolean', 'void', 'v', 'u', false),
 	('untrack', 'relation regclass', 'void', 'v', 'u', true),
+	('watched_columns', 'relation regclass, OUT column_name name, OUT settled boolean', 'SETOF record', 'v', 'u', true),
+	('remember_depends', 'query text, params "any" DEFAULT NULL::text[], reads regclass[] DEFAULT NULL::regclass[], OUT relation regclass, OUT column_name name, OUT value text', 'SETOF record', 'v', 'r', false),
 	('tracking', 'relation regclass, OUT state text, OUT reason text, OUT changes bigint', 'record', 'v', 'u', true),
 	('table_changed', '', 'trigger', 'v', 'u', false),
 	('spaces_changed', '', 'trigger', 'v', 'u', false),
@@ -246,7 +248,7 @@ SELECT is(tap.columns('cache.space_stats'),
 	'columns of cache.space_stats');
 SELECT is(tap.columns('cache.spaces'), 'id oid, name text, owner regrole, ttl interval, max_memory bigint', 'columns of cache.spaces');
 SELECT is(tap.columns('cache.space_grants'), 'space oid, role regrole, can_read boolean, can_write boolean', 'columns of cache.space_grants');
-SELECT is(tap.columns('cache.tracked'), 'relation regclass', 'columns of cache.tracked');
+SELECT is(tap.columns('cache.tracked'), 'relation regclass, by_value boolean', 'columns of cache.tracked');
 SELECT is(tap.columns('cache.stats'),
 	'memory bigint, value_memory bigint, partitions integer, max_value bigint, entries bigint, bytes bigint, evictions bigint, '
 	'tables integer, slots_used integer, slots_total integer, fills_wait_for xid8', 'columns of cache.stats');

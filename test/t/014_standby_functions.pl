@@ -68,6 +68,8 @@ my @calls = (
 	[ 'cache.fill(ROW(1, $$row 1$$, 0)::cache_aside)' => '(f)' ],
 	[ '(cache.scan(NULL::wb)).n ORDER BY 1 DESC LIMIT 1' => '(1)' ],
 	[ q((cache.explain_result('SELECT count(*) FROM other')).reason) => '("The setting cache_strategies.results is off.")' ],
+	[ q(cache.remember_depends('SELECT count(*) FROM other WHERE id = 1')) => 'nothing' ],
+	[ q(count(*) FROM cache.watched_columns('other')) => '(0)' ],
 	[ '(cache.explain(NULL::wb, 1)).reason' => '("the server is in recovery")' ],
 	[ q(cache.remember('r', '1 hour', 'SELECT count(*) FROM other')) => '("[{""count"": 1}]")' ],
 	[ q(cache.remember('r', '1 hour', 'SELECT count(*) FROM other WHERE id = $1::int', '{1}')) => '("[{""count"": 1}]")' ],

@@ -48,6 +48,18 @@ my @queries = (
 	'SELECT sum(v) AS s FROM parts WHERE part = $1::int % 3',
 	'SELECT sum(v) AS s, (SELECT sum(n) FROM attached) AS a FROM parts_1',
 	'SELECT id, n FROM attached WHERE id = $1::int',
+	# by value
+	'SELECT aid, abalance FROM pgbench_accounts WHERE aid = $1::int',
+	'SELECT t.tid, t.tbalance, b.bbalance FROM pgbench_tellers t JOIN pgbench_branches b USING (bid) WHERE t.tid = $1::int',
+	'SELECT count(*) AS n, sum(v) AS s FROM moves WHERE k = $1::int',
+	'SELECT k, count(*) AS n, sum(v) AS s FROM moves WHERE k = ANY (ARRAY[$1::int, 3]) GROUP BY k ORDER BY k',
+	'SELECT a.n, b.v FROM (SELECT count(*) AS n FROM moves WHERE k = $1::int) a, (SELECT sum(v) AS v FROM moves WHERE id = $1::int) b',
+	'SELECT m.id, m.v, t.tbalance FROM moves m JOIN pgbench_tellers t ON t.tid = m.k WHERE m.k = $1::int ORDER BY 1',
+	'SELECT m.id, o.id AS o FROM moves m LEFT JOIN moves o ON o.k = m.k AND o.id > m.id WHERE m.k = $1::int ORDER BY 1, 2',
+	'SELECT count(*) AS n, sum(v) AS s FROM moves WHERE t = $1::text',
+	'SELECT sum(v) AS s FROM parts WHERE id = $1::int',
+	'SELECT sum(v) AS s FROM parts_2 WHERE id = $1::int * 3 - 1',
+	'SELECT count(*) AS n, sum(v) AS s FROM moves WHERE n = $1::numeric UNION ALL SELECT count(*), sum(v) FROM moves WHERE k = 2 ORDER BY 1, 2',
 );
 
 add_extension($node);
@@ -63,7 +75,11 @@ $node->safe_psql('postgres', q(
 	CREATE TABLE attached (id int PRIMARY KEY, n int NOT NULL);
 	INSERT INTO attached SELECT i, 0 FROM generate_series(1, 20) i;
 	SELECT cache.attach('attached', 'write_through');
-	SELECT cache.track(r) FROM unnest('{pgbench_accounts,pgbench_branches,pgbench_tellers,pgbench_history,parts}'::regclass[]) r;
+	-- its rows go from one value to another
+	CREATE TABLE moves (id int PRIMARY KEY, k int, v int NOT NULL, t text, n numeric);
+	INSERT INTO moves SELECT i, i % 10, 0, i % 10, i % 10 FROM generate_series(1, 50) i;
+	SELECT cache.track(r, by_value => r <> 'pgbench_history'::regclass)
+		FROM unnest('{pgbench_accounts,pgbench_branches,pgbench_tellers,pgbench_history,parts,moves}'::regclass[]) r;
 	CREATE VIEW totals AS
 		SELECT (SELECT sum(bbalance) FROM pgbench_branches) AS b, (SELECT sum(tbalance) FROM pgbench_tellers) AS t,
 			(SELECT sum(delta) FROM pgbench_history) AS h;
@@ -196,6 +212,40 @@ my %writers = (
 	parts => [ 20, 0, q(
 		\set id random(1, 99)
 		UPDATE parts SET v = v + 1 WHERE part = :id % 3 AND id = :id;) ],
+	move => [ 30, 0, q(
+		\set id random(1, 50)
+		\set by random(1, 9)
+		UPDATE moves SET k = (k + :by) % 10, t = (k + :by) % 10, n = (k + :by) % 10 * 1.00, v = v + 1 WHERE id = :id;) ],
+	move_some => [ 5, 0, q(
+		\set id random(1, 40)
+		BEGIN;
+		SAVEPOINT a;
+		UPDATE moves SET k = 3 WHERE id = :id + 1;
+		ROLLBACK TO a;
+		UPDATE moves SET k = NULL, v = v + 1 WHERE id = :id + 2;
+		RELEASE a;
+		SAVEPOINT b;
+		UPDATE moves SET k = 1 + id % 9, v = v + 1 WHERE id = :id + 3;
+		RELEASE b;
+		COMMIT;) ],
+	move_all => [ 1, 0, q(
+		BEGIN;
+		SET LOCAL cache_strategies.bulk_threshold = 5;
+		UPDATE moves SET k = (k + 1) % 10, v = v + 1 WHERE id IN (SELECT id FROM moves ORDER BY id FOR UPDATE);
+		COMMIT;) ],
+	move_in_and_out => [ 4, 0, q(
+		\set id random(1, 50)
+		BEGIN;
+		DELETE FROM moves WHERE id = :id;
+		INSERT INTO moves VALUES (:id, :id % 10, 7, :id % 10, :id % 10) ON CONFLICT DO NOTHING;
+		COMMIT;) ],
+	move_prepared => [ 4, 0, q(
+		\set id random(1, 50)
+		BEGIN;
+		UPDATE moves SET k = (k + 1) % 10, v = v + 1 WHERE id = :id;
+		PREPARE TRANSACTION 'm:client_id';
+		COMMIT PREPARED 'm:client_id';) ],
+	move_unwatched => [ 1, 0, q(BEGIN; ALTER TABLE moves ALTER v SET STATISTICS 50; UPDATE moves SET v = v + 1 WHERE id = 1; COMMIT;) ],
 	partition => [ 5, 0, q(UPDATE parts_2_all SET v = v + 1 WHERE id = 2;) ],
 	attached => [ 10, 0, q(
 		\set id random(1, 20)

@@ -90,6 +90,57 @@ foreach my $how (qw(fast immediate))
 	is(look($node, 2), '3 3 in 1', "$how: and it falls with the next change");
 }
 
+# ----- rows with one value -----
+
+$node->safe_psql(
+	'postgres', q(
+	CREATE TABLE by_value (id int PRIMARY KEY, k int, v int);
+	INSERT INTO by_value VALUES (1, 1, 1), (2, 2, 2);
+	SELECT cache.track('by_value', by_value => true);
+	CREATE FUNCTION look_at(int) RETURNS text LANGUAGE sql AS $$
+		SELECT s || CASE WHEN s = sum THEN '' ELSE ' instead of ' || sum END
+		FROM (SELECT (cache.remember('v', '1 hour', 'SELECT counted(sum(v)) AS s FROM by_value WHERE k = $1::int', ARRAY[$1], reads => '{}', beta => 0) -> 0 ->> 's')::int AS s,
+			(SELECT sum(v) FROM by_value WHERE k = $1) OFFSET 0) x
+	$$;
+));
+
+# What both values are, and how often the query has been run for them.
+sub look_at_values
+{
+	my ($server, $times) = @_;
+	my @answers = split /\n/, $server->safe_psql('postgres', 'SELECT look_at(1); SELECT look_at(2);' x $times);
+	my $now = $server->safe_psql('postgres', 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs');
+	my $runs = $now - $before;
+
+	$before = $now;
+	return join(' ', @answers) . " in $runs";
+}
+
+is(look_at_values($node, 2), '1 2 1 2 in 2', 'by value: kept');
+$node->safe_psql('postgres', 'UPDATE by_value SET v = 20 WHERE k = 2');
+is(look_at_values($node, 1), '1 20 in 1', 'by value: only the one that was changed falls');
+
+foreach my $how (qw(fast immediate))
+{
+	my $rr;
+
+	$node->safe_psql('postgres', "BEGIN; UPDATE by_value SET v = v + 100 WHERE k = 1; PREPARE TRANSACTION 'value'");
+	is(look_at_values($node, 2), '1 20 1 20 in 2', "by value, $how: not kept while a change of it is prepared, the other is");
+	$node->stop($how);
+	$node->start;
+	recount($node);
+	is(look_at_values($node, 2), '1 20 1 20 in 4', "by value, $how: after a restart it is not known what is prepared");
+	$rr = $node->background_psql('postgres');
+	$rr->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$node->safe_psql('postgres', q(COMMIT PREPARED 'value'));
+	is(look_at_values($node, 2), '101 20 101 20 in 2', "by value, $how: kept when it has ended");
+	is($rr->query_safe('SELECT look_at(1)'), '1', "by value, $how: not for a snapshot from before");
+	$rr->quit;
+	look_at_values($node, 1);
+	$node->safe_psql('postgres', q(UPDATE by_value SET v = v - 100 WHERE id = 1));
+	is(look_at_values($node, 2), '1 20 1 20 in 1', "by value, $how: and it falls with the next change");
+}
+
 # ----- standby and promotion -----
 
 $node->backup('base');

@@ -502,6 +502,10 @@ cases('queryresult/remember.c', [ 'remember_lead', 'remember_token', 'remember_s
 cases('queryresult/keeper.c', [ 'result_token', 'result_computed' ],
 	{ name => 'a result of plain SQL', settings => 'SET cache_strategies.results = auto; SET cache_strategies.results_min_cost = 0', before => 'UPDATE plain SET n = n', sql => 'SELECT sum(n) FROM plain' });
 cases('relation/track.c', [ 'watch_slot', 'before_look', 'after_look' ], \%remember);
+cases('relation/track.c', [ 'watch_place', 'watch_settle' ],
+	{ name => 'a column that is not watched yet',
+		before => "DROP TABLE IF EXISTS valued; CREATE TABLE valued (id int, n int); SELECT cache.track('valued', by_value => true)",
+		sql => "SELECT cache.remember('by value', '1 hour', 'SELECT sum(n) FROM valued WHERE id = 1')" });
 cases('test/module/testing.c', [ 'after_watch', 'after_snapshot', 'before_keep' ],
 	{ name => 'a result', sql => "SELECT kept('SELECT sum(n) FROM plain', '{plain}')" });
 
