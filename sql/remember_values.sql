@@ -35,6 +35,13 @@ END $$;
 SELECT cache.track('orders'), cache.track('customers');
 SELECT tgname, tgtype & 1 AS row FROM pg_trigger WHERE tgrelid = 'orders'::regclass ORDER BY 1;
 SELECT depends('SELECT * FROM orders WHERE id = 7');
+-- nor by another row trigger
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER other AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION nothing();
+ALTER TABLE orders ENABLE ALWAYS TRIGGER other;
+SELECT depends('SELECT * FROM orders WHERE id = 7');
+DROP TRIGGER other ON orders;
+DROP FUNCTION nothing;
 SELECT cache.track('orders', by_value => true), cache.track('customers', true);
 SELECT tgname, tgtype & 1 AS row FROM pg_trigger WHERE tgrelid = 'orders'::regclass ORDER BY 1;
 SELECT * FROM cache.tracked ORDER BY relation;
