@@ -10,6 +10,7 @@
 #define CS_COMPAT_H
 
 #include "access/transam.h"
+#include "catalog/pg_proc.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -134,6 +135,15 @@ cs_vxid_xid(VirtualTransactionId vxid)
 #else
 #define cs_index_beginscan(rel, index, snapshot, nkeys) \
 	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* Form a tuple without a header in memory of its own */
+#if PG_VERSION_NUM >= 180000
+#define cs_minimal_tuple(tupdesc, values, isnull) \
+	heap_form_minimal_tuple((tupdesc), (values), (isnull), 0)
+#else
+#define cs_minimal_tuple(tupdesc, values, isnull) \
+	heap_form_minimal_tuple((tupdesc), (values), (isnull))
 #endif
 
 /* Headers for nodes that add to EXPLAIN */

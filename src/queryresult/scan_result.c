@@ -156,7 +156,7 @@ flat_tuple(TupleTableSlot *slot)
 			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *)
 															  DatumGetPointer(values[i])));
 	}
-	return heap_form_minimal_tuple(tupdesc, values, slot->tts_isnull);
+	return cs_minimal_tuple(tupdesc, values, slot->tts_isnull);
 }
 
 /* False: it would become too large. */
