@@ -690,6 +690,20 @@ cs_space_may(const text *name, CsSpaceRight right)
 	return may(get_slowly(name, right), right);
 }
 
+/*
+ * The same as cs_space_get() for reading.  A caller that may write gets the
+ * space a slot.
+ */
+const CsSpace *
+cs_space_get_with_slot(const text *name)
+{
+	const CsSpace *space = cs_space_get(name, CS_SPACE_READ);
+
+	if (space->slot < 0 && cs_space_may(name, CS_SPACE_WRITE))
+		space = cs_space_get(name, CS_SPACE_READ);
+	return space;
+}
+
 /* Append the roles' own spaces that have a slot. */
 static List *
 add_private(List *spaces)

@@ -43,6 +43,7 @@ typedef struct CsSpace
 
 extern void cs_space_init(void);
 extern const CsSpace *cs_space_get(const text *name, CsSpaceRight right);
+extern const CsSpace *cs_space_get_with_slot(const text *name);
 extern bool cs_space_may(const text *name, CsSpaceRight right);
 extern List *cs_space_list(bool all);
 extern Oid	cs_space_catalog(void);

@@ -39,10 +39,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
-#include "utils/resowner.h"
 #include "utils/typcache.h"
 
 #include "queryresult/conditions.h"
+#include "xact/attempt.h"
 
 static create_upper_paths_hook_type next_upper_paths = NULL;
 
@@ -363,22 +363,32 @@ cs_conditions_matter(const Oid *tables, int n)
 	return matter;
 }
 
+typedef struct Planning
+{
+	const Query *query;
+	const char *text;
+	MemoryContext context;		/* of the occurrences */
+	List	   *occurrences;
+} Planning;
+
 /*
  * As if it were executed, with parameters of any value; functions may be
  * called.
  */
-static List *
-plan_for_conditions(const Query *query, const char *text, MemoryContext context)
+static void
+plan_for_conditions(void *arg)
 {
-	CsLevels	levels = {.context = CurrentMemoryContext};
+	Planning   *of = arg;
+	CsLevels	levels = {0};
 	CsLevels   *outer = collecting;
-	List	   *occurrences;
 	MemoryContext old;
 
+	levels.context = CurrentMemoryContext;
 	collecting = &levels;
 	PG_TRY();
 	{
-		(void) standard_planner((Query *) copyObjectImpl(query), text, CURSOR_OPT_PARALLEL_OK, NULL);
+		(void) standard_planner((Query *) copyObjectImpl(of->query), of->text,
+								CURSOR_OPT_PARALLEL_OK, NULL);
 	}
 	PG_FINALLY();
 	{
@@ -386,12 +396,11 @@ plan_for_conditions(const Query *query, const char *text, MemoryContext context)
 	}
 	PG_END_TRY();
 	if (levels.roots == NIL)
-		return NIL;
-	old = MemoryContextSwitchTo(context);
+		return;
+	old = MemoryContextSwitchTo(of->context);
 	/* the outermost level comes last */
-	occurrences = cs_conditions_of_levels(&levels, llast(levels.roots));
+	of->occurrences = cs_conditions_of_levels(&levels, llast(levels.roots));
 	MemoryContextSwitchTo(old);
-	return occurrences;
 }
 
 /*
@@ -405,34 +414,23 @@ cs_conditions_of_query(const Query *query, const char *text, MemoryContext conte
 {
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext planning;
-	ResourceOwner owner = CurrentResourceOwner;
-	List	   *volatile occurrences = NIL;
-	ErrorData  *volatile error = NULL;
+	Planning	of = {0};
+	ErrorData  *error;
 
 	if (IsInParallelMode())
 		return NIL;
+	of.query = query;
+	of.text = text;
+
+	of.context = context;
 	planning = AllocSetContextCreate(old, "cache_strategies conditions",
 									 ALLOCSET_DEFAULT_SIZES);
-	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(planning);
-	PG_TRY();
-	{
-		occurrences = plan_for_conditions(query, text, context);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(planning);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
+	error = cs_attempt_run(plan_for_conditions, &of);
 	MemoryContextSwitchTo(old);
-	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE &&
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 		ReThrowError(error);
 	MemoryContextDelete(planning);
-	return occurrences;
+	return of.occurrences;
 }

@@ -75,8 +75,8 @@ extern List *cs_conditions_read(List *nodes);
  */
 extern List *cs_conditions_bind(List *occurrences, ParamListInfo params);
 
-/* One more, of which all rows matter. */
-extern List *cs_conditions_add_whole(List *occurrences, Oid relid);
+/* More tables, of which all rows matter. */
+extern List *cs_conditions_add_whole(List *occurrences, const Oid *tables, int ntables);
 
 /*
  * "column = value" for each table that can be watched by value, with its name;

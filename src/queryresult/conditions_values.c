@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "queryresult/conditions.h"
+#include "queryresult/query.h"
 
 /* ----- values ----- */
 
@@ -29,7 +30,7 @@ value_of(Node *node, ParamListInfo params, Datum *value)
 {
 	const Const *constant = (const Const *) cs_conditions_unlabeled(node);
 	const Param *param = (const Param *) constant;
-	ParamExternData *given;
+	const ParamExternData *given;
 	ParamExternData space;
 
 	if (IsA(constant, Const))
@@ -37,11 +38,9 @@ value_of(Node *node, ParamListInfo params, Datum *value)
 		*value = constant->constvalue;
 		return !constant->constisnull;
 	}
-	if (params == NULL || param->paramid <= 0 || param->paramid > params->numParams)
+	given = cs_query_param(params, param->paramid, false, &space);
+	if (given == NULL)
 		elog(ERROR, "no value found for parameter %d", param->paramid);
-	given = params->paramFetch != NULL ?
-		params->paramFetch(params, param->paramid, false, &space) :
-		&params->params[param->paramid - 1];
 	*value = given->value;
 	return !given->isnull;
 }
@@ -88,7 +87,6 @@ cs_conditions_values(const CsCondition *condition, ParamListInfo params, Datum *
 static bool
 is_unbound(Node *node, void *params)
 {
-	const ParamListInfo list = params;
 	const Param *param = (const Param *) node;
 	const ParamExternData *given;
 	ParamExternData space;
@@ -97,12 +95,8 @@ is_unbound(Node *node, void *params)
 		return false;
 	if (!IsA(node, Param))
 		return expression_tree_walker(node, is_unbound, params);
-	if (list == NULL || param->paramid <= 0 || param->paramid > list->numParams)
-		return true;
-	given = list->paramFetch != NULL ?
-		list->paramFetch(list, param->paramid, false, &space) :
-		&list->params[param->paramid - 1];
-	return given->ptype != param->paramtype;
+	given = cs_query_param(params, param->paramid, false, &space);
+	return given == NULL || given->ptype != param->paramtype;
 }
 
 static Node *
@@ -154,13 +148,20 @@ cs_conditions_bind(List *occurrences, ParamListInfo params)
 	return bound;
 }
 
+/*
+ * What functions read is not in the plan: it is watched as a whole.
+ */
 List *
-cs_conditions_add_whole(List *occurrences, Oid relid)
+cs_conditions_add_whole(List *occurrences, const Oid *tables, int ntables)
 {
-	CsOccurrence *occurrence = palloc0(sizeof(CsOccurrence));
+	for (int i = 0; i < ntables; i++)
+	{
+		CsOccurrence *occurrence = palloc0(sizeof(CsOccurrence));
 
-	occurrence->relid = relid;
-	return lappend(occurrences, occurrence);
+		occurrence->relid = tables[i];
+		occurrences = lappend(occurrences, occurrence);
+	}
+	return occurrences;
 }
 
 /* ----- as nodes ----- */

@@ -148,6 +148,16 @@ watch_table(CsTaking *taking, Oid relid, List *occurrences)
 	return result;
 }
 
+static uint64
+highest_prepared_xid(const CsDepends *depends)
+{
+	uint64		xid = 0;
+
+	for (int i = 0; i < depends->nwatches; i++)
+		xid = Max(xid, cs_track_prepared_xid(&depends->watches[i]));
+	return xid;
+}
+
 /*
  * No change of the tables that a fresh snapshot may show is newer, apart from
  * those that have made a watch fall.  It is not known what transactions
@@ -156,13 +166,10 @@ watch_table(CsTaking *taking, Oid relid, List *occurrences)
 static uint64
 newest_change(const CsDepends *depends)
 {
-	uint64		newest = 0;
+	uint64		newest = highest_prepared_xid(depends);
 
 	for (int i = 0; i < depends->nwatches; i++)
-	{
 		newest = Max(newest, cs_track_last_xid(&depends->watches[i]));
-		newest = Max(newest, cs_track_prepared_xid(&depends->watches[i]));
-	}
 	if (depends->nwatches > 0)
 		newest = Max(newest, cs_snapshot_boot_xid() - 1);
 	return newest;
@@ -232,15 +239,17 @@ cs_depends_stand(const CsDepends *depends, const Oid *tables, int ntables)
 }
 
 bool
-cs_depends_may_keep(const CsDepends *depends, const Oid *tables, int ntables,
-					Snapshot fresh)
+cs_depends_may_fill(const CsDepends *depends, Snapshot snapshot)
 {
-	uint64		prepared_xid = 0;
+	return depends->nwatches == 0 ||
+		cs_snapshot_may_fill(snapshot, highest_prepared_xid(depends));
+}
 
+bool
+cs_depends_may_keep(const CsDepends *depends, const Oid *tables, int ntables,
+					Snapshot snapshot)
+{
 	pg_memory_barrier();
-	if (!cs_depends_stand(depends, tables, ntables))
-		return false;
-	for (int i = 0; i < depends->nwatches; i++)
-		prepared_xid = Max(prepared_xid, cs_track_prepared_xid(&depends->watches[i]));
-	return depends->nwatches == 0 || cs_snapshot_may_fill(fresh, prepared_xid);
+	return cs_depends_stand(depends, tables, ntables) &&
+		cs_depends_may_fill(depends, snapshot);
 }

@@ -56,10 +56,13 @@ extern CsTracking cs_depends_describe(const Oid *tables, int ntables, List *occu
 extern bool cs_depends_stand(const CsDepends *depends, const Oid *tables, int ntables);
 
 /*
- * They do, and what was computed under this fresh snapshot can be kept with
- * respect to prepared transactions.  Neither throws nor allocates.
+ * What was computed under this snapshot can be kept with respect to prepared
+ * transactions.  Neither throws nor allocates.
  */
+extern bool cs_depends_may_fill(const CsDepends *depends, Snapshot snapshot);
+
+/* The watches stand, and it can.  Neither throws nor allocates. */
 extern bool cs_depends_may_keep(const CsDepends *depends, const Oid *tables, int ntables,
-								Snapshot fresh);
+								Snapshot snapshot);
 
 #endif							/* CS_DEPENDS_H */

@@ -20,9 +20,9 @@
  * now; otherwise the watch falls.  A transaction of S's list that is still
  * running will mark the table after the watch.
  *
- * An entry's data begin with a head.  An entry without watches has a result
- * that was no longer exact when it was complete; it is kept only for
- * statements that specify how old their result may be (max_age).
+ * An entry without watches has a result that was no longer exact when it was
+ * complete; it is kept only for statements that specify how old their result
+ * may be (max_age).
  *
  *-------------------------------------------------------------------------
  */
@@ -41,22 +41,13 @@
 #include "guc.h"
 #include "queryresult/conditions.h"
 #include "queryresult/keeper.h"
-#include "queryresult/result.h"
+#include "queryresult/kept.h"
 #include "relation/track.h"
 #include "store/clock.h"
 #include "store/counters.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
 #include "xact/xact.h"
-
-/* What the data of an entry begin with; aligned. */
-typedef struct DataHead
-{
-	TimestampTz asof;			/* the rows are not older */
-	uint64		unused;
-} DataHead;
-
-#define DATA_HEAD	MAXALIGN(sizeof(DataHead))
 
 static bool
 refuse(const char **why, const char *reason)
@@ -75,21 +66,10 @@ table_name(Oid relid)
 	return name != NULL ? name : psprintf("table %u", relid);
 }
 
-/* The table that the transaction may have changed itself; InvalidOid: none. */
-static Oid
-own_table(const CsKeeper *keeper)
-{
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		for (int i = 0; i < keeper->ntables; i++)
-			if (cs_track_is_own(keeper->tables[i]))
-				return keeper->tables[i];
-	return InvalidOid;
-}
-
 static bool
 is_not_own(const CsKeeper *keeper, const char **why)
 {
-	Oid			own = own_table(keeper);
+	Oid			own = cs_track_own(keeper->tables, keeper->ntables);
 
 	if (!OidIsValid(own))
 		return true;
@@ -120,9 +100,7 @@ find_space(CsKeeper *keeper, const char **why)
 {
 	if (!OidIsValid(cs_space_catalog()))
 		return refuse(why, "the extension is not installed in this database");
-	keeper->space = *cs_space_get(NULL, CS_SPACE_READ);
-	if (keeper->space.slot < 0 && cs_space_may(NULL, CS_SPACE_WRITE))
-		keeper->space = *cs_space_get(NULL, CS_SPACE_READ);
+	keeper->space = *cs_space_get_with_slot(NULL);
 	if (keeper->space.slot < 0)
 		return refuse(why, "the role's space has no slot");
 	return true;
@@ -182,48 +160,36 @@ cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShape *shape,
 	if (nodes == NIL)
 		return;
 	keeper->conditions = cs_conditions_bind(cs_conditions_read(nodes), params);
-	/* what functions read is not in the plan */
-	for (int i = 0; i < shape->nopened; i++)
-		keeper->conditions = cs_conditions_add_whole(keeper->conditions, shape->opened[i]);
+	keeper->conditions = cs_conditions_add_whole(keeper->conditions, shape->opened,
+												 shape->nopened);
 }
 
 /* ----- hits ----- */
 
 static bool
-accept_entry(const CsMeta *meta, void *arg)
-{
-	const CsKeeper *keeper = arg;
-
-	return meta->epoch == keeper->space.epoch && meta->wxid == 0 &&
-		(meta->expires == 0 || meta->expires > cs_clock_now());
-}
-
-static bool
-is_young(const CsKeeper *keeper, const DataHead *head)
+is_young(const CsKeeper *keeper, const CsKept *kept)
 {
 	return keeper->terms.max_age > 0 &&
-		cs_clock_now() - head->asof <= keeper->terms.max_age;
+		cs_clock_now() - kept->asof <= keeper->terms.max_age;
 }
 
 bool
 cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
 {
-	CsFound		found;
 	CsKept		kept;
 	bool		exact;
 
-	if (cs_store_lookup(&keeper->key.key, accept_entry, keeper, &found) != CS_LOOKUP_HIT)
+	if (!cs_kept_find(&keeper->key, &keeper->space, &kept))
 		return false;
-	cs_result_decode(found.value, &kept);
 	exact = !keeper->timely &&
 		cs_depends_stand(&kept.depends, keeper->tables, keeper->ntables) &&
 		cs_snapshot_sees_up_to(keeper->snapshot, kept.seen, kept.depends.newest);
-	if (!exact && !is_young(keeper, (const DataHead *) kept.data))
+	if (!exact && !is_young(keeper, &kept))
 		return false;
 	for (int i = 0; exact && i < kept.depends.nwatches; i++)
 		cs_track_use(&kept.depends.watches[i]);
-	*data = (char *) kept.data + DATA_HEAD;
-	*len = kept.len - DATA_HEAD;
+	*data = (char *) kept.data;
+	*len = kept.len;
 	cs_counters_add(keeper->space.slot, CS_COUNT_HIT, 1);
 	return true;
 }
@@ -260,21 +226,11 @@ watch_tables(const CsKeeper *keeper, CsDepends *depends, const char **why)
 	return refuse(why, psprintf("not all changes of %s are seen at the moment", table_name(relid)));
 }
 
-static uint64
-prepared_xid(const CsKept *kept)
-{
-	uint64		newest = 0;
-
-	for (int i = 0; i < kept->depends.nwatches; i++)
-		newest = Max(newest, cs_track_prepared_xid(&kept->depends.watches[i]));
-	return newest;
-}
-
 static bool
 may_fill(const CsKeeper *keeper, const CsKept *kept)
 {
 	return cs_snapshot_widen(keeper->snapshot->xmin) >= cs_snapshot_boot_xid() &&
-		cs_snapshot_may_fill(keeper->snapshot, prepared_xid(kept));
+		cs_depends_may_fill(&kept->depends, keeper->snapshot);
 }
 
 /*
@@ -315,40 +271,32 @@ typedef struct KeepCheck
 	bool		exact;
 } KeepCheck;
 
-/* Under the partition lock. */
+/* Under the partition lock.  S is not older than the server's start. */
 static bool
 may_keep(void *arg)
 {
 	const KeepCheck *check = arg;
 	const CsKeeper *keeper = check->keeper;
 
-	pg_memory_barrier();
-	if (cs_slot_epoch(cs_slot_peek(keeper->space.slot)) != keeper->space.epoch)
+	if (check->exact &&
+		!cs_depends_may_keep(&check->kept->depends, keeper->tables, keeper->ntables,
+							 keeper->snapshot))
 		return false;
-	return !check->exact ||
-		(cs_depends_stand(&check->kept->depends, keeper->tables, keeper->ntables) &&
-		 may_fill(keeper, check->kept));
+	pg_memory_barrier();
+	return cs_slot_epoch(cs_slot_peek(keeper->space.slot)) == keeper->space.epoch;
 }
 
 static bool
 install(CsKeeper *keeper, CsKept *kept, bool exact, const char **why)
 {
 	KeepCheck	check = {keeper, kept, exact};
-	CsMeta		meta = {.epoch = keeper->space.epoch};
 	int64		ttl = keeper->terms.ttl > 0 ? keeper->terms.ttl : keeper->space.ttl;
 	CsInstall	installed;
-	Size		len;
-	char	   *value;
 
 	kept->seen = cs_snapshot_seen(keeper->snapshot);
-	meta.expires = cs_clock_after(exact || ttl > 0 ? ttl : keeper->terms.max_age);
-	value = cs_result_encode(kept, &len);
-	installed = cs_store_install(&keeper->key.key, &meta, value, len,
-								 (Size) keeper->space.max_memory, may_keep, &check);
-	pfree(value);
-	cs_counters_add(keeper->space.slot,
-					installed == CS_INSTALL_DONE ? CS_COUNT_PUBLISH :
-					installed == CS_INSTALL_REFUSED ? CS_COUNT_REFUSED : CS_COUNT_NO_ROOM, 1);
+	installed = cs_kept_install(&keeper->key, &keeper->space, kept,
+								cs_clock_after(exact || ttl > 0 ? ttl : keeper->terms.max_age),
+								may_keep, &check);
 	if (installed == CS_INSTALL_REFUSED)
 		return refuse(why, "a table has just been changed");
 	if (installed != CS_INSTALL_DONE)
@@ -359,10 +307,8 @@ install(CsKeeper *keeper, CsKept *kept, bool exact, const char **why)
 bool
 cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why)
 {
-	DataHead	head = {.asof = keeper->asof};
-	CsKept		kept = {0};
+	CsKept		kept = {.asof = keeper->asof,.data = data,.len = len};
 	bool		exact;
-	char	   *all;
 
 	CS_TEST_POINT("result_computed");
 	/* functions that it called may have changed anything */
@@ -375,12 +321,6 @@ cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why)
 		return false;
 	if (!exact)
 		kept.depends.nwatches = 0;
-	all = MemoryContextAllocHuge(CurrentMemoryContext, DATA_HEAD + len);
-	memset(all, 0, DATA_HEAD);
-	memcpy(all, &head, sizeof(head));
-	memcpy(all + DATA_HEAD, data, len);
-	kept.data = all;
-	kept.len = DATA_HEAD + len;
 	return install(keeper, &kept, exact, why);
 }
 

@@ -261,12 +261,14 @@ is_eligible(Candidate *of)
 	return check_tables(of, shape);
 }
 
+/* For who asks; as cs_keeper_set_conditions() has them. */
 static List *
-with_opened(List *occurrences, const CsShape *shape)
+condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *shape)
 {
-	for (int i = 0; i < shape->nopened; i++)
-		occurrences = cs_conditions_add_whole(occurrences, shape->opened[i]);
-	return occurrences;
+	List	   *occurrences = cs_conditions_of_levels(&of->levels, root);
+
+	return cs_conditions_names(cs_conditions_add_whole(occurrences, shape->opened,
+													   shape->nopened));
 }
 
 static bool
@@ -279,9 +281,7 @@ gets_node(Candidate *of, const PlannerInfo *root, const RelOptInfo *rel)
 	of->verdict->reason = NULL;
 	of->verdict->eligible = is_eligible(of);
 	if (of->verdict->shape != NULL)
-		of->verdict->conditions =
-			cs_conditions_names(with_opened(cs_conditions_of_levels(&of->levels, root),
-											of->verdict->shape));
+		of->verdict->conditions = condition_names(of, root, of->verdict->shape);
 	return of->verdict->eligible && is_wanted(of, cost);
 }
 

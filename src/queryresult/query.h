@@ -105,6 +105,8 @@ extern bool cs_query_stands(const CsQuery *query);
 extern uint64 cs_query_news(void);
 extern bool cs_query_news_concern(const CsFootprint *footprint, uint64 since);
 extern void cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls);
+extern const ParamExternData *cs_query_param(ParamListInfo params, int id, bool guess,
+											 ParamExternData *space);
 extern ParamListInfo cs_query_params(const CsQuery *query, const Datum *values,
 									 const bool *nulls);
 extern void cs_query_fingerprint_value(int16 typlen, bool typbyval, Datum value,

@@ -110,6 +110,19 @@ cs_query_params(const CsQuery *query, const Datum *values, const bool *nulls)
 	return params;
 }
 
+/*
+ * A parameter of the executor's list; NULL if the list lacks it.  'guess': it
+ * is not an error if the value cannot be had yet.  May point to 'space'.
+ */
+const ParamExternData *
+cs_query_param(ParamListInfo params, int id, bool guess, ParamExternData *space)
+{
+	if (params == NULL || id <= 0 || id > params->numParams)
+		return NULL;
+	return params->paramFetch != NULL ? params->paramFetch(params, id, guess, space) :
+		&params->params[id - 1];
+}
+
 /* ----- fingerprints ----- */
 
 /*

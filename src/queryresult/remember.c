@@ -120,12 +120,7 @@ run_plainly(Call *call)
 static bool
 is_own(const CsQuery *query)
 {
-	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		return false;
-	for (int i = 0; i < query->ntables; i++)
-		if (cs_track_is_own(query->tables[i]))
-			return true;
-	return false;
+	return OidIsValid(cs_track_own(query->tables, query->ntables));
 }
 
 /* Whether opaque functions may find temporary tables of this session. */
@@ -164,18 +159,6 @@ typedef enum Finding
 								 * anew */
 	FOUND
 } Finding;
-
-/*
- * Callback of cs_store_lookup().
- */
-static bool
-accept_entry(const CsMeta *meta, void *arg)
-{
-	const Call *call = arg;
-
-	return meta->epoch == call->space.epoch && meta->wxid == 0 &&
-		(meta->expires == 0 || meta->expires > cs_clock_now());
-}
 
 /* Whether all watches stand and belong to the query as it is now. */
 static bool
@@ -227,12 +210,8 @@ is_due(const Call *call, const CsKept *kept)
 static Finding
 find(const Call *call, CsKept *kept)
 {
-	CsFound		found;
-
-	if (cs_store_lookup(&call->key.key, accept_entry, (void *) call,
-						&found) != CS_LOOKUP_HIT)
+	if (!cs_kept_find(&call->key, &call->space, kept))
 		return FOUND_NOTHING;
-	cs_result_decode(found.value, kept);
 	if (!watches_stand(call->query, kept))
 		return FOUND_NOTHING;
 	if (!cs_kv_tags_hold(&call->space, kept->tags, kept->ntags))
@@ -374,12 +353,10 @@ static void
 keep(Call *call, CsKept *kept, Snapshot fresh)
 {
 	KeepCheck	check = {call, kept, fresh};
-	CsMeta		meta = {.epoch = call->space.epoch};
+	TimestampTz expires = 0;
 	CsInstall	installed = CS_INSTALL_TOO_LARGE;
 	int64		ttl = lifetime(call);
 	int64		grace = call->terms->grace;
-	Size		len;
-	char	   *value;
 
 	/* functions that the query called may have changed anything */
 	if (is_own(call->query) || !cs_query_stands(call->query))
@@ -390,18 +367,14 @@ keep(Call *call, CsKept *kept, Snapshot fresh)
 		kept->len = call->output->len;
 		kept->due = cs_clock_after(ttl);
 		if (kept->due != 0)
-			meta.expires = cs_clock_after(ttl > PG_INT64_MAX - grace ? PG_INT64_MAX : ttl + grace);
-		value = cs_result_encode(kept, &len);
+			expires = cs_clock_after(ttl > PG_INT64_MAX - grace ? PG_INT64_MAX : ttl + grace);
 		CS_TEST_POINT("remember_before_install");
-		installed = cs_store_install(&call->key.key, &meta, value, len,
-									 (Size) call->space.max_memory, may_keep, &check);
-		pfree(value);
+		installed = cs_kept_install(&call->key, &call->space, kept, expires, may_keep, &check);
 	}
+	else
+		cs_kept_count(&call->space, installed);
 	call->query->oversized = installed == CS_INSTALL_TOO_LARGE;
 	call->query->outrun = installed == CS_INSTALL_REFUSED ? call->query->outrun + 1 : 0;
-	cs_counters_add(call->space.slot,
-					installed == CS_INSTALL_DONE ? CS_COUNT_PUBLISH :
-					installed == CS_INSTALL_REFUSED ? CS_COUNT_REFUSED : CS_COUNT_NO_ROOM, 1);
 }
 
 /*
@@ -653,10 +626,7 @@ call_query(Call *call, ArrayType *params)
 	call->values = palloc(call->query->nparams * sizeof(Datum) + 1);
 	call->nulls = palloc(call->query->nparams * sizeof(bool) + 1);
 	cs_query_bind(call->query, params, call->values, call->nulls);
-	call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
-	/* a caller that may write gets the space a slot */
-	if (call->space.slot < 0 && cs_space_may(call->terms->space, CS_SPACE_WRITE))
-		call->space = *cs_space_get(call->terms->space, CS_SPACE_READ);
+	call->space = *cs_space_get_with_slot(call->terms->space);
 	call->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() :
 									  GetTransactionSnapshot());
 	if (is_bypassed(call))

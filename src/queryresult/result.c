@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * result.c
- *		The result of a query: how it is kept, received from the executor, and
+ *		The result of a query to remember: received from the executor, and
  *		returned.
  *
- * An entry's value consists of a head, the watches, the snapshot, the tags and
- * the data.  The data are a jsonb array of row objects, as on disk, or heap
- * tuples, each with its length, in the shape of the row type.  References to
- * this session or to toast tables are resolved before: values are inlined and
- * rows are flat. Anonymous record types do not occur, since the columns of a
- * row type have types of their own.
+ * The data of an entry (kept.c) are a jsonb array of row objects, as on disk,
+ * or heap tuples, each with its length, in the shape of the row type.
+ * References to this session or to toast tables are resolved before: values
+ * are inlined and rows are flat. Anonymous record types do not occur, since
+ * the columns of a row type have types of their own.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,112 +35,6 @@
 
 #include "queryresult/analysis.h"
 #include "queryresult/result.h"
-
-/* ----- entries ----- */
-
-typedef struct Head
-{
-	TimestampTz due;
-	int64		cost;
-	uint64		newest;
-	uint64		len;			/* of the data */
-	uint32		data;			/* offset of the data */
-	uint32		nwatches;
-	uint32		nxip;
-	uint32		ntags;
-} Head;
-
-typedef struct TagHead
-{
-	uint64		version;
-	uint16		len;
-	char		kind;
-} TagHead;
-
-/*
- * Size of the encoded tags.
- */
-static Size
-tags_size(const CsKept *kept)
-{
-	Size		size = 0;
-
-	for (int i = 0; i < kept->ntags; i++)
-		size += sizeof(TagHead) + kept->tags[i].len;
-	return size;
-}
-
-/*
- * Value of an entry, palloc'd.
- */
-char *
-cs_result_encode(const CsKept *kept, Size *len)
-{
-	Size		watches = kept->depends.nwatches * sizeof(CsWatch);
-	Size		seen = MAXALIGN(cs_seen_size(kept->seen->nxip));
-	Head		head = {
-		.due = kept->due,.cost = kept->cost,.newest = kept->depends.newest,.len = kept->len,
-		.nwatches = kept->depends.nwatches,.nxip = kept->seen->nxip,.ntags = kept->ntags
-	};
-	char	   *value;
-	char	   *place;
-
-	head.data = MAXALIGN(sizeof(Head) + watches + seen + tags_size(kept));
-	*len = head.data + kept->len;
-	value = place = MemoryContextAllocHuge(CurrentMemoryContext, *len);
-	memcpy(place, &head, sizeof(Head));
-	place += sizeof(Head);
-	if (watches > 0)
-		memcpy(place, kept->depends.watches, watches);
-	place += watches;
-	memcpy(place, kept->seen, cs_seen_size(kept->seen->nxip));
-	place += seen;
-	for (int i = 0; i < kept->ntags; i++)
-	{
-		const CsKvTag *tag = &kept->tags[i];
-		TagHead		tag_head = {tag->version, tag->len, tag->kind};
-
-		memcpy(place, &tag_head, sizeof(TagHead));
-		memcpy(place + sizeof(TagHead), tag->name, tag->len);
-		place += sizeof(TagHead) + tag->len;
-	}
-	memcpy(value + head.data, kept->data, kept->len);
-	return value;
-}
-
-/*
- * Decode an entry's value, into which the result points.
- */
-void
-cs_result_decode(char *value, CsKept *kept)
-{
-	const Head *head = (const Head *) value;
-	char	   *place = value + sizeof(Head);
-
-	kept->due = head->due;
-	kept->cost = head->cost;
-	kept->depends.newest = head->newest;
-	kept->depends.nwatches = head->nwatches;
-	kept->depends.watches = (CsWatch *) place;
-	place += head->nwatches * sizeof(CsWatch);
-	kept->seen = (CsSeen *) place;
-	place += MAXALIGN(cs_seen_size(head->nxip));
-	kept->ntags = head->ntags;
-	kept->tags = palloc(head->ntags * sizeof(CsKvTag) + 1);
-	for (int i = 0; i < kept->ntags; i++)
-	{
-		TagHead		tag_head;
-
-		memcpy(&tag_head, place, sizeof(TagHead));
-		kept->tags[i].version = tag_head.version;
-		kept->tags[i].kind = tag_head.kind;
-		kept->tags[i].len = tag_head.len;
-		kept->tags[i].name = place + sizeof(TagHead);
-		place += sizeof(TagHead) + tag_head.len;
-	}
-	kept->data = value + head->data;
-	kept->len = head->len;
-}
 
 /* ----- receiving ----- */
 

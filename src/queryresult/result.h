@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * result.h
- *		The result of a query: how it is kept, received from the executor, and
+ *		The result of a query to remember: received from the executor, and
  *		returned.
  *
  *-------------------------------------------------------------------------
@@ -10,31 +10,10 @@
 #define CS_RESULT_H
 
 #include "access/tupconvert.h"
-#include "kv/kv.h"
-#include "queryresult/depends.h"
+#include "queryresult/kept.h"
 #include "tcop/dest.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
-#include "xact/snapshot.h"
-
-/* A result, with what decides whether it is still valid. */
-typedef struct CsKept
-{
-	TimestampTz due;			/* time at which to compute it anew, 0 for
-								 * never; the entry expires later if there is
-								 * a grace period */
-	int64		cost;			/* time of the computation, in microseconds */
-	CsDepends	depends;		/* as of then */
-	CsSeen	   *seen;			/* what the snapshot saw under which it was
-								 * computed */
-	int			ntags;
-	CsKvTag    *tags;
-	const char *data;
-	Size		len;
-} CsKept;
-
-extern char *cs_result_encode(const CsKept *kept, Size *len);
-extern void cs_result_decode(char *value, CsKept *kept);
 
 /* Destination of a result: a tuplestore for rows, or 'json' for one array. */
 typedef struct CsOutput

@@ -457,14 +457,9 @@ fingerprint_params(const CsShape *shape, ParamListInfo params, StringInfo finger
 	{
 		const CsShapeParam *param = &shape->params[i];
 		ParamExternData workspace;
-		ParamExternData *value;
+		const ParamExternData *value = cs_query_param(params, param->id, true, &workspace);
 
-		if (params == NULL || param->id <= 0 || param->id > params->numParams)
-			return false;
-		value = params->paramFetch != NULL ?
-			params->paramFetch(params, param->id, true, &workspace) :
-			&params->params[param->id - 1];
-		if (value->ptype != param->type)
+		if (value == NULL || value->ptype != param->type)
 			return false;
 		appendBinaryStringInfo(fingerprint, (const char *) &param->id, sizeof(param->id));
 		appendStringInfoChar(fingerprint, value->isnull);

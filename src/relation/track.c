@@ -725,22 +725,35 @@ cs_track_last_xid(const CsWatch *watch)
 }
 
 /*
- * Whether this transaction may have changed the table.
+ * Whether this transaction, which has an xid, may have changed the table.
  *
  * Triggers may not have been fired yet, so the lock decides.  It counts on any
  * part of the table, since a writer that names a partition locks nothing else.
  */
-bool
-cs_track_is_own(Oid relid)
+static bool
+is_own(Oid relid)
 {
 	Watched    *entry;
 	int			slot;
 
-	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		return false;
 	slot = cs_slot_find(MyDatabaseId, CS_SLOT_TABLE, relid);
 	if (slot >= 0 && cs_xact_has_table(slot))
 		return true;
 	entry = list_tree(relid);
 	return entry == NULL || cs_tree_is_locked(&entry->tree, RowExclusiveLock);
+}
+
+/*
+ * The first of these tables that this transaction may have changed itself;
+ * InvalidOid if there is none.
+ */
+Oid
+cs_track_own(const Oid *tables, int ntables)
+{
+	if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return InvalidOid;
+	for (int i = 0; i < ntables; i++)
+		if (is_own(tables[i]))
+			return tables[i];
+	return InvalidOid;
 }

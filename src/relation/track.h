@@ -68,7 +68,7 @@ extern void cs_track_use(const CsWatch *watch);
 extern bool cs_track_stands(const CsWatch *watch);
 extern uint64 cs_track_prepared_xid(const CsWatch *watch);
 extern uint64 cs_track_last_xid(const CsWatch *watch);
-extern bool cs_track_is_own(Oid relid);
+extern Oid	cs_track_own(const Oid *tables, int ntables);
 extern void cs_track_note(Relation rel);
 
 extern bool cs_track_note_row(Relation rel, TupleTableSlot *old, TupleTableSlot *new);

@@ -20,7 +20,6 @@
 #include "store/place.h"
 #include "store/stripe.h"
 
-#define ONE_VERSION		(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
 #define ONE_GENERATION	(UINT64CONST(1) << CS_PLACE_COLUMN_BITS)
 
 typedef struct CsSharedPlaces
@@ -206,16 +205,13 @@ cs_place_raise_whole_last_xid(int slot, uint64 xid)
 void
 cs_place_mark_whole(int slot)
 {
-	pg_atomic_fetch_add_u64(&places[slot].whole, ONE_VERSION + 1);
+	cs_stripe_mark_word(&places[slot].whole);
 }
 
 void
 cs_place_unmark_whole(int slot)
 {
-	uint64		before PG_USED_FOR_ASSERTS_ONLY;
-
-	before = pg_atomic_fetch_sub_u64(&places[slot].whole, 1);
-	Assert(cs_stripe_writers(before) > 0);
+	cs_stripe_unmark_word(&places[slot].whole);
 }
 
 void

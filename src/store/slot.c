@@ -712,8 +712,6 @@ cs_slot_unlock(void)
 
 /* ----- the modification counter ----- */
 
-#define ONE_CHANGE	(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
-
 uint64
 cs_slot_modcount(int slot)
 {
@@ -764,7 +762,7 @@ cs_slot_distrust_values(int slot)
 void
 cs_slot_mark_modcount(int slot)
 {
-	pg_atomic_fetch_add_u64(&slots->slot[slot].modcount, ONE_CHANGE + 1);
+	cs_stripe_mark_word(&slots->slot[slot].modcount);
 }
 
 /*
@@ -773,10 +771,7 @@ cs_slot_mark_modcount(int slot)
 void
 cs_slot_unmark_modcount(int slot)
 {
-	uint64		before PG_USED_FOR_ASSERTS_ONLY;
-
-	before = pg_atomic_fetch_sub_u64(&slots->slot[slot].modcount, 1);
-	Assert(cs_stripe_writers(before) > 0);
+	cs_stripe_unmark_word(&slots->slot[slot].modcount);
 }
 
 void

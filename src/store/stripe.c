@@ -27,8 +27,6 @@
 #include "store/atomicmax.h"
 #include "store/stripe.h"
 
-#define ONE_VERSION		(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
-
 typedef struct CsSharedStripe
 {
 	pg_atomic_uint64 word;		/* atomic; version << CS_STRIPE_WRITERS_BITS |
@@ -119,8 +117,7 @@ cs_stripe_prepared_xid(uint32 stripe)
 uint64
 cs_stripe_mark(uint32 stripe)
 {
-	return cs_stripe_version(pg_atomic_add_fetch_u64(&stripes[stripe].word,
-													 ONE_VERSION + 1));
+	return cs_stripe_version(cs_stripe_mark_word(&stripes[stripe].word));
 }
 
 /*
@@ -129,7 +126,7 @@ cs_stripe_mark(uint32 stripe)
 void
 cs_stripe_bump(uint32 stripe)
 {
-	pg_atomic_fetch_add_u64(&stripes[stripe].word, ONE_VERSION);
+	pg_atomic_fetch_add_u64(&stripes[stripe].word, CS_STRIPE_ONE_VERSION);
 }
 
 /*
@@ -156,10 +153,7 @@ wake_of(uint32 stripe)
 void
 cs_stripe_unmark(uint32 stripe)
 {
-	uint64		before PG_USED_FOR_ASSERTS_ONLY;
-
-	before = pg_atomic_fetch_sub_u64(&stripes[stripe].word, 1);
-	Assert(cs_stripe_writers(before) > 0);
+	cs_stripe_unmark_word(&stripes[stripe].word);
 	wake(wake_of(stripe));
 }
 

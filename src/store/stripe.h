@@ -23,11 +23,37 @@
 #ifndef CS_STRIPE_H
 #define CS_STRIPE_H
 
+#include "port/atomics.h"
+
 #define CS_STRIPE_WRITERS_BITS	20
 #define CS_STRIPE_WRITERS_MASK	((UINT64CONST(1) << CS_STRIPE_WRITERS_BITS) - 1)
 
 #define cs_stripe_writers(word)	((word) & CS_STRIPE_WRITERS_MASK)
 #define cs_stripe_version(word) ((word) >> CS_STRIPE_WRITERS_BITS)
+
+#define CS_STRIPE_ONE_VERSION	(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
+
+/*
+ * Begin a change, of any word of this form: writers + 1 and version + 1 in one
+ * step.  Returns the word.
+ */
+static inline uint64
+cs_stripe_mark_word(pg_atomic_uint64 *word)
+{
+	return pg_atomic_add_fetch_u64(word, CS_STRIPE_ONE_VERSION + 1);
+}
+
+/*
+ * End the change.
+ */
+static inline void
+cs_stripe_unmark_word(pg_atomic_uint64 *word)
+{
+	uint64		before PG_USED_FOR_ASSERTS_ONLY;
+
+	before = pg_atomic_fetch_sub_u64(word, 1);
+	Assert(cs_stripe_writers(before) > 0);
+}
 
 extern Size cs_stripe_shmem_size(void);
 extern void cs_stripe_shmem_init(void);

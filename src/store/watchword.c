@@ -16,8 +16,6 @@
 #include "store/stripe.h"
 #include "store/watchword.h"
 
-#define ONE_VERSION		(UINT64CONST(1) << CS_STRIPE_WRITERS_BITS)
-
 typedef struct CsSharedWatchword
 {
 	pg_atomic_uint64 word;		/* version << CS_STRIPE_WRITERS_BITS | writers */
@@ -84,16 +82,13 @@ cs_watchword_raise_last_xid(uint32 word, uint64 xid)
 void
 cs_watchword_mark(uint32 word)
 {
-	pg_atomic_fetch_add_u64(&words[word].word, ONE_VERSION + 1);
+	cs_stripe_mark_word(&words[word].word);
 }
 
 void
 cs_watchword_unmark(uint32 word)
 {
-	uint64		before PG_USED_FOR_ASSERTS_ONLY;
-
-	before = pg_atomic_fetch_sub_u64(&words[word].word, 1);
-	Assert(cs_stripe_writers(before) > 0);
+	cs_stripe_unmark_word(&words[word].word);
 }
 
 void

@@ -140,15 +140,6 @@ watch_all(Kept *result, const Oid *tables, int n)
 	return NULL;
 }
 
-static bool
-any_own(const Oid *tables, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (cs_track_is_own(tables[i]))
-			return true;
-	return false;
-}
-
 static const char *
 keep(const char *query, Kept *result, Snapshot fresh)
 {
@@ -178,7 +169,7 @@ answer(const char *query, const Oid *tables, int n, Snapshot snapshot, char **va
 	const char *outcome;
 	Snapshot	fresh;
 
-	if (any_own(tables, n))
+	if (OidIsValid(cs_track_own(tables, n)))
 	{
 		*value = run_query(query, snapshot);
 		return "own";

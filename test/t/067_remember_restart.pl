@@ -40,17 +40,20 @@ $node->safe_psql(
 
 my $before = 0;
 
-# What it is, and how often the query has been run for it.
-sub look
+# What these SELECTs answer, and how often the query has been run for it.
+sub answers
 {
-	my ($server, $times) = @_;
-	my @answers = split /\n/, $server->safe_psql('postgres', 'SELECT look();' x $times);
+	my ($server, $times, $selects) = @_;
+	my @answers = split /\n/, $server->safe_psql('postgres', $selects x $times);
 	my $now = $server->safe_psql('postgres', 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs');
 	my $runs = $now - $before;
 
 	$before = $now;
 	return join(' ', @answers) . " in $runs";
 }
+
+sub look { return answers(@_, 'SELECT look();'); }
+sub look_at_values { return answers(@_, 'SELECT look_at(1); SELECT look_at(2);'); }
 
 # A crash leaves a gap in the sequence.
 sub recount
@@ -103,18 +106,6 @@ $node->safe_psql(
 			(SELECT sum(v) FROM by_value WHERE k = $1) OFFSET 0) x
 	$$;
 ));
-
-# What both values are, and how often the query has been run for them.
-sub look_at_values
-{
-	my ($server, $times) = @_;
-	my @answers = split /\n/, $server->safe_psql('postgres', 'SELECT look_at(1); SELECT look_at(2);' x $times);
-	my $now = $server->safe_psql('postgres', 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs');
-	my $runs = $now - $before;
-
-	$before = $now;
-	return join(' ', @answers) . " in $runs";
-}
 
 is(look_at_values($node, 2), '1 2 1 2 in 2', 'by value: kept');
 $node->safe_psql('postgres', 'UPDATE by_value SET v = 20 WHERE k = 2');
