@@ -18,6 +18,12 @@
  * Stops the clock by which entries expire, so many seconds from where it is,
  * and says where.  NULL: it runs again.
  *
+ * CREATE FUNCTION shapes(a text, b text) RETURNS text
+ *		AS '$libdir/cache_strategies', 'cs_test_shapes' LANGUAGE C;
+ *
+ * Whether two statements are of the same shape: "same", "differ", or that
+ * they differ but have the same hash.
+ *
  * CREATE FUNCTION left_behind() RETURNS text
  *		AS '$libdir/cache_strategies', 'cs_test_left_behind' LANGUAGE C;
  *
@@ -32,6 +38,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -41,6 +49,7 @@
 #include "guc.h"
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
+#include "queryresult/jumble.h"
 #include "relation/track.h"
 #include "shmem.h"
 #include "store/clock.h"
@@ -247,6 +256,33 @@ Datum
 cs_test_scanned(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64((int64) cs_store_scanned);
+}
+
+/* ----- shapes of statements ----- */
+
+PG_FUNCTION_INFO_V1(cs_test_shapes);
+
+static Query *
+analysed(const text *statement)
+{
+	char	   *string = text_to_cstring(statement);
+	Oid		   *types = NULL;
+	int			ntypes = 0;
+
+	return linitial(pg_analyze_and_rewrite_varparams(linitial(pg_parse_query(string)), string,
+													 &types, &ntypes, NULL));
+}
+
+Datum
+cs_test_shapes(PG_FUNCTION_ARGS)
+{
+	Query	   *a = analysed(PG_GETARG_TEXT_PP(0));
+	Query	   *b = analysed(PG_GETARG_TEXT_PP(1));
+	bool		hash = cs_jumble_query(a) == cs_jumble_query(b);
+	bool		tree = equal(cs_jumble_normalised(a), cs_jumble_normalised(b));
+
+	PG_RETURN_TEXT_P(cstring_to_text(tree ? hash ? "same" : "their hashes differ" :
+									 hash ? "only their hash is the same" : "differ"));
 }
 
 /* ----- what has been left behind ----- */
