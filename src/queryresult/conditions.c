@@ -46,7 +46,7 @@
 
 static create_upper_paths_hook_type next_upper_paths = NULL;
 
-/* While a query is planned for its conditions: its levels. */
+/* While a statement is planned whose levels are noted: these. */
 static CsLevels *collecting = NULL;
 
 /* ----- clauses ----- */
@@ -300,8 +300,8 @@ occurrences_of_level(PlannerInfo *root)
 	return occurrences;
 }
 
-void
-cs_conditions_note_level(CsLevels *levels, PlannerInfo *root)
+static void
+note_level(CsLevels *levels, PlannerInfo *root)
 {
 	MemoryContext old = MemoryContextSwitchTo(levels->context);
 
@@ -331,10 +331,43 @@ static void
 upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
 			RelOptInfo *output, void *extra)
 {
+	CsLevels   *levels = collecting;
+
 	if (next_upper_paths != NULL)
 		next_upper_paths(root, stage, input, output, extra);
-	if (stage == UPPERREL_FINAL && collecting != NULL)
-		cs_conditions_note_level(collecting, root);
+	if (levels == NULL || stage != UPPERREL_FINAL)
+		return;
+	note_level(levels, root);
+	if (levels->finish == NULL || root->parent_root != NULL || root->query_level != 1)
+		return;
+	collecting = NULL;
+	levels->finish(levels, root, output);
+}
+
+PlannedStmt *
+cs_conditions_plan(CsLevels *levels, planner_hook_type planner, Query *query,
+				   const char *text, int options, ParamListInfo params)
+{
+	CsLevels   *outer = collecting;
+	PlannedStmt *result = NULL;
+
+	PG_TRY();
+	{
+		collecting = levels;
+		result = planner(query, text, options, params);
+	}
+	PG_FINALLY();
+	{
+		collecting = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+bool
+cs_conditions_collecting(void)
+{
+	return collecting != NULL;
 }
 
 void
@@ -379,22 +412,12 @@ static void
 plan_for_conditions(void *arg)
 {
 	Planning   *of = arg;
-	CsLevels	levels = {0};
-	CsLevels   *outer = collecting;
+	CsLevels	levels = {.context = CurrentMemoryContext};
 	MemoryContext old;
 
-	levels.context = CurrentMemoryContext;
-	collecting = &levels;
-	PG_TRY();
-	{
-		(void) standard_planner((Query *) copyObjectImpl(of->query), of->text,
-								CURSOR_OPT_PARALLEL_OK, NULL);
-	}
-	PG_FINALLY();
-	{
-		collecting = outer;
-	}
-	PG_END_TRY();
+	(void) cs_conditions_plan(&levels, standard_planner,
+							  (Query *) copyObjectImpl(of->query), of->text,
+							  CURSOR_OPT_PARALLEL_OK, NULL);
 	if (levels.roots == NIL)
 		return;
 	old = MemoryContextSwitchTo(of->context);

@@ -11,6 +11,8 @@
 
 #include "nodes/params.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/planner.h"
+
 #include "relation/values.h"
 
 /* A longer list of values is not looked at. */
@@ -45,10 +47,21 @@ typedef struct CsLevels
 	MemoryContext context;
 	List	   *roots;			/* of PlannerInfo * */
 	List	   *globals;		/* their PlannerGlobal * */
+	void		(*finish) (struct CsLevels *levels, PlannerInfo *top, RelOptInfo *final);
+	void	   *arg;			/* of 'finish', which is called with the paths
+								 * of the outermost level; NULL: no need */
 } CsLevels;
 
-/* For create_upper_paths_hook: a level is planned up to UPPERREL_FINAL. */
-extern void cs_conditions_note_level(CsLevels *levels, PlannerInfo *root);
+/*
+ * Plan a statement, and note its levels.  Statements that are planned on the
+ * way do not count, nor what comes after 'finish'.  NULL: note none.
+ */
+extern PlannedStmt *cs_conditions_plan(CsLevels *levels, planner_hook_type planner,
+									   Query *query, const char *text, int options,
+									   ParamListInfo params);
+
+/* Is a statement being planned whose levels are noted? */
+extern bool cs_conditions_collecting(void);
 
 /*
  * The occurrences of all levels, of which this is the outermost; in the

@@ -42,7 +42,6 @@
 #include "relation/track.h"
 
 static planner_hook_type next_planner = NULL;
-static create_upper_paths_hook_type next_upper_hook = NULL;
 
 CsVerdict  *cs_plan_result_verdict = NULL;
 
@@ -54,8 +53,6 @@ typedef struct Candidate
 	bool		cursor;
 	CsLevels	levels;
 } Candidate;
-
-static Candidate *candidate = NULL;
 
 /* ----- the node's private data ----- */
 
@@ -286,28 +283,18 @@ gets_node(Candidate *of, const PlannerInfo *root, const RelOptInfo *rel)
 }
 
 static void
-final_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
-			RelOptInfo *output_rel, void *extra)
+put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 {
-	Candidate  *of = candidate;
+	Candidate  *of = levels->arg;
 	List	   *private;
 	ListCell   *lc;
 
-	if (next_upper_hook != NULL)
-		next_upper_hook(root, stage, input_rel, output_rel, extra);
-	if (of == NULL || stage != UPPERREL_FINAL)
+	if (!gets_node(of, root, final))
 		return;
-	cs_conditions_note_level(&of->levels, root);
-	if (root->parent_root != NULL || root->query_level != 1)
-		return;
-	/* what the analysis has planned is none of ours */
-	candidate = NULL;
-	if (!gets_node(of, root, output_rel))
-		return;
-	of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(&of->levels, root));
+	of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(levels, root));
 	private = planned_result_list(&of->planned);
-	foreach(lc, output_rel->pathlist)
-		lfirst(lc) = result_path(output_rel, lfirst(lc), private);
+	foreach(lc, final->pathlist)
+		lfirst(lc) = result_path(final, lfirst(lc), private);
 }
 
 /* ----- which statements ----- */
@@ -410,44 +397,26 @@ plan_next(Query *query, const char *text, int options, ParamListInfo params)
 	return standard_planner(query, text, options, params);
 }
 
-/* The candidate is that of this planning and of none within it. */
-static PlannedStmt *
-plan_with(Candidate *of, Query *query, const char *text, int options, ParamListInfo params)
-{
-	Candidate  *outer = candidate;
-	PlannedStmt *result = NULL;
-
-	PG_TRY();
-	{
-		candidate = of;
-		result = plan_next(query, text, options, params);
-	}
-	PG_FINALLY();
-	{
-		candidate = outer;
-	}
-	PG_END_TRY();
-	return result;
-}
-
 static PlannedStmt *
 plan_statement(Query *query, const char *text, int options, ParamListInfo params)
 {
 	Candidate	of = {.verdict = cs_plan_result_verdict};
 
 	cs_plan_result_verdict = NULL;
-	if (cs_results == CS_RESULTS_OFF && of.verdict == NULL && candidate == NULL)
+	if (cs_results == CS_RESULTS_OFF && of.verdict == NULL && !cs_conditions_collecting())
 		return plan_next(query, text, options, params);
 	if (!is_candidate(&of, query, text, options))
-		return candidate == NULL ? plan_next(query, text, options, params) :
-			plan_with(NULL, query, text, options, params);
+		return !cs_conditions_collecting() ? plan_next(query, text, options, params) :
+			cs_conditions_plan(NULL, plan_next, query, text, options, params);
 	of.planned.news = cs_query_news();
 	of.planned.query = copyObject(query);
 	of.planned.single = is_single(query);
 	of.levels.context = CurrentMemoryContext;
+	of.levels.finish = put_on_top;
+	of.levels.arg = &of;
 	if (of.verdict != NULL)
 		of.verdict->terms = of.planned.terms;
-	return plan_with(&of, query, text, options, params);
+	return cs_conditions_plan(&of.levels, plan_next, query, text, options, params);
 }
 
 void
@@ -456,6 +425,4 @@ cs_plan_result_init(void)
 	RegisterCustomScanMethods(&cs_scan_result_methods);
 	next_planner = planner_hook;
 	planner_hook = plan_statement;
-	next_upper_hook = create_upper_paths_hook;
-	create_upper_paths_hook = final_paths;
 }
