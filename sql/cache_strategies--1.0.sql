@@ -254,6 +254,12 @@ SUPPORT cache.plan_support;
 COMMENT ON FUNCTION cache.read(anycompatible, "any") IS
 'the row with this primary key, from the cache if it is there';
 
+CREATE FUNCTION cache.read_row(row_type anycompatible, VARIADIC key "any") RETURNS SETOF anycompatible
+AS 'MODULE_PATHNAME', 'cs_read_row' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+SUPPORT cache.plan_support;
+COMMENT ON FUNCTION cache.read_row(anycompatible, "any") IS
+'the row with this primary key, as cache.read() returns it; no row if there is none';
+
 -- without a key: says what is missing
 CREATE FUNCTION cache.read(row_type anycompatible) RETURNS anycompatible
 AS 'MODULE_PATHNAME', 'cs_read_without_key' LANGUAGE C STABLE PARALLEL RESTRICTED;

@@ -56,6 +56,48 @@ FETCH PRIOR FROM c;
 FETCH FIRST FROM c;
 COMMIT;
 
+-- cache.read_row(): the same, but no row where there is none.
+EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM cache.read_row(NULL::scan_t, 5);
+EXPLAIN (COSTS OFF) SELECT * FROM cache.read_row(NULL::scan_t, 5) WITH ORDINALITY;
+SELECT * FROM cache.read_row(NULL::scan_t, 5);
+SELECT * FROM cache.read_row(NULL::scan_t, 21);
+SELECT * FROM cache.read_row(NULL::scan_t, 99);
+SELECT * FROM cache.read_row(NULL::scan_t, NULL);
+SELECT * FROM cache.read_row(NULL::scan_t, VARIADIC ARRAY[5]);
+SELECT r FROM cache.read_row(NULL::scan_t, 99) r;
+SELECT r FROM cache.read_row(NULL::scan_t, 21) r;
+SELECT * FROM cache.read_row(NULL::scan_t, 99) WITH ORDINALITY;
+SELECT * FROM cache.read_row(NULL::scan_t, 5) WITH ORDINALITY;
+SELECT cache.read_row(NULL::scan_t, k) FROM scan_k WHERE k IN (0, 5, 21, 22) ORDER BY k;
+SELECT * FROM ROWS FROM (cache.read_row(NULL::scan_t, 99), generate_series(1, 2)) AS f(id, a, b, c, d, n);
+SELECT count(*), count(r.id), count(r) FROM scan_k, LATERAL cache.read_row(NULL::scan_t, k) r;
+SELECT k, r.id, r.b FROM scan_k LEFT JOIN LATERAL cache.read_row(NULL::scan_t, k) r ON true WHERE k > 17 ORDER BY k;
+SELECT k FROM scan_k WHERE NOT EXISTS (SELECT FROM cache.read_row(NULL::scan_t, k)) ORDER BY k;
+SELECT count(*) FROM scan_k FULL JOIN scan_t t ON t.id = k
+	FULL JOIN (SELECT r.* FROM scan_k, LATERAL cache.read_row(NULL::scan_t, k) r) r ON r.id = t.id
+WHERE (r.id, r.a, r.b, r.c, r.d) IS DISTINCT FROM (t.id, t.a, t.b, t.c, t.d);
+SELECT id, (SELECT count(*) FROM cache.read_row(NULL::scan_t, 4) r WHERE r.a = t.a) FROM scan_t t WHERE id IN (3, 4) ORDER BY id;
+PREPARE scan_row AS SELECT r.b FROM cache.read_row(NULL::scan_t, $1) r LIMIT 1;
+EXECUTE scan_row(4);
+EXECUTE scan_row(99);
+DELETE FROM scan_t WHERE id = 4;
+EXECUTE scan_row(4);
+INSERT INTO scan_t SELECT * FROM cache.read_row(NULL::scan_t, 4);
+INSERT INTO scan_t VALUES (4, 40, 'row 4', 4 / 4.0, '2026-01-05');
+EXECUTE scan_row(4);
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT id FROM cache.read_row(NULL::scan_t, 5);
+FETCH 2 FROM c;
+FETCH BACKWARD 2 FROM c;
+FETCH FIRST FROM c;
+DECLARE d SCROLL CURSOR FOR SELECT id FROM cache.read_row(NULL::scan_t, 99);
+FETCH 1 FROM d;
+FETCH PRIOR FROM d;
+COMMIT;
+SELECT * FROM cache.read_row(NULL::scan_k, 5);
+SELECT * FROM cache.read_row(NULL::scan_t, 5, 6);
+SELECT * FROM cache.read_row(NULL::scan_t, 'x'::text);
+
 -- One scan reads once, and again when a parameter changes.
 SELECT cache.stats_reset();
 SELECT count(*) FROM cache.read(NULL::scan_t, 5) r, generate_series(1, 10) WHERE r.id > 0;

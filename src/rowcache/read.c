@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * read.c
- *		SQL function cache.read(), and its parts cache.lookup() and
- *		cache.fill().
+ *		SQL functions cache.read() and cache.read_row(), and the parts
+ *		cache.lookup() and cache.fill().
  *
  * A lookup that misses records a lease in the session: the token for a later
  * fill.  cache.fill() uses the lease.  It compares the given row with the
@@ -30,6 +30,7 @@
 #include "xact/xact.h"
 
 PG_FUNCTION_INFO_V1(cs_read);
+PG_FUNCTION_INFO_V1(cs_read_row);
 PG_FUNCTION_INFO_V1(cs_read_without_key);
 PG_FUNCTION_INFO_V1(cs_lookup);
 PG_FUNCTION_INFO_V1(cs_fill);
@@ -87,6 +88,32 @@ cs_read(PG_FUNCTION_ARGS)
 	if (!read_row(fcinfo, &answer) || answer.row == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_HEAPTUPLEHEADER(answer.row);
+}
+
+/*
+ * cache.read_row(row type, key): the same as a set, which is empty if there is
+ * no row.  The one row is a set of its own, so that there is no second call.
+ */
+Datum
+cs_read_row(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	CsAnswer	answer;
+
+	cs_shmem_require();
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		(rsinfo->allowedModes & SFRM_ValuePerCall) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	rsinfo->returnMode = SFRM_ValuePerCall;
+	if (read_row(fcinfo, &answer) && answer.row != NULL)
+	{
+		rsinfo->isDone = ExprSingleResult;
+		PG_RETURN_HEAPTUPLEHEADER(answer.row);
+	}
+	rsinfo->isDone = ExprEndResult;
+	PG_RETURN_NULL();
 }
 
 /*

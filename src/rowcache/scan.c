@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * scan.c
- *		A custom scan for cache.read() in FROM.
+ *		A custom scan for cache.read() and cache.read_row() in FROM.
  *
  * A function scan puts the row into a tuplestore and reads it back, and makes
  * a new tuplestore for each row of a LATERAL join, which costs several times
@@ -9,8 +9,9 @@
  * expression, and takes the required columns from the row.
  *
  * The semantics are those of a function scan: one row, of NULLs if there is
- * none, and the same row until a parameter of the call changes.  If the row is
- * required as a whole (FROM cache.read(...) r, and then r itself), the
+ * none, and the same row until a parameter of the call changes; for
+ * cache.read_row(), which returns a set, no row if there is none.  If the row
+ * is required as a whole (FROM cache.read(...) r, and then r itself), the
  * function scan is used, because the executor makes the row of NULLs that it
  * then yields.
  *
@@ -54,12 +55,14 @@ static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
 typedef struct ReadScan
 {
 	CustomScanState custom;
-	ExprState  *call;
+	ExprState  *call;			/* of cache.read() */
+	SetExprState *set;			/* of cache.read_row(); otherwise NULL */
 	Bitmapset  *params;			/* on which the call depends */
 	MemoryContext context;		/* of each row after the first */
 	Datum	   *row;			/* its columns, as in the slot */
 	bool	   *row_nulls;
 	bool		have_row;		/* kept for a rescan */
+	bool		absent;			/* there is none to return */
 	bool		done;			/* it was returned */
 
 	/* the row type when it was last examined */
@@ -75,20 +78,25 @@ typedef struct ReadScan
 
 /* ----- planning ----- */
 
-/* Whether the entry is cache.read(...) without anything else. */
+/* Whether the call is one of the two functions. */
+static bool
+is_read(const FuncExpr *call)
+{
+	return IsA(call, FuncExpr) &&
+		cs_catalog_is_function(call->funcid, call->funcretset ? "cs_read_row" : "cs_read");
+}
+
+/* Whether the entry is such a call without anything else. */
 static bool
 is_read_alone(const RangeTblEntry *rte)
 {
 	RangeTblFunction *function;
-	FuncExpr   *call;
 
 	if (rte->rtekind != RTE_FUNCTION || rte->funcordinality ||
 		list_length(rte->functions) != 1)
 		return false;
 	function = linitial_node(RangeTblFunction, rte->functions);
-	call = (FuncExpr *) function->funcexpr;
-	return IsA(call, FuncExpr) && !call->funcretset &&
-		function->funccolnames == NIL && cs_catalog_is_function(call->funcid, "cs_read");
+	return function->funccolnames == NIL && is_read((FuncExpr *) function->funcexpr);
 }
 
 /*
@@ -250,6 +258,20 @@ params_of(Node *call, EState *estate)
 }
 
 /*
+ * Prepare the call.
+ */
+static void
+begin_call(ReadScan *scan, Expr *call)
+{
+	PlanState  *state = &scan->custom.ss.ps;
+
+	if (castNode(FuncExpr, call)->funcretset)
+		scan->set = ExecInitFunctionResultSet(call, state->ps_ExprContext, state);
+	else
+		scan->call = ExecInitExpr(call, state);
+}
+
+/*
  * Start the node.
  */
 static void
@@ -260,7 +282,7 @@ begin_read(CustomScanState *node, EState *estate, int eflags)
 	ListCell   *lc;
 	int			n = 0;
 
-	scan->call = ExecInitExpr(linitial(plan->custom_exprs), &node->ss.ps);
+	begin_call(scan, linitial(plan->custom_exprs));
 	scan->params = params_of(linitial(plan->custom_exprs), estate);
 	scan->ncolumns = list_length(plan->custom_scan_tlist);
 	scan->columns = palloc(Max(scan->ncolumns, 1) * sizeof(AttrNumber));
@@ -362,7 +384,25 @@ take_columns(ReadScan *scan, HeapTupleHeader row)
 }
 
 /*
- * Evaluate the call.
+ * Evaluate the call, in the current memory context.  Sets scan->absent if it
+ * returns an empty set.
+ */
+static Datum
+call_function(ReadScan *scan, bool *isnull)
+{
+	ExprContext *econtext = scan->custom.ss.ps.ps_ExprContext;
+	ExprDoneCond done;
+	Datum		row;
+
+	if (scan->set == NULL)
+		return ExecEvalExpr(scan->call, econtext, isnull);
+	row = ExecMakeFunctionResultSet(scan->set, econtext, CurrentMemoryContext, isnull, &done);
+	scan->absent = done == ExprEndResult;
+	return row;
+}
+
+/*
+ * Take the row that the call returns.
  */
 static void
 read_row(ReadScan *scan)
@@ -371,7 +411,7 @@ read_row(ReadScan *scan)
 	MemoryContext old = MemoryContextSwitchTo(scan->context != NULL ? scan->context :
 											  econtext->ecxt_per_query_memory);
 	bool		isnull;
-	Datum		row = ExecEvalExpr(scan->call, econtext, &isnull);
+	Datum		row = call_function(scan, &isnull);
 
 	if (isnull)
 	{
@@ -423,8 +463,10 @@ exec_read(CustomScanState *node)
 		return no_row(state, slot);
 	if (!scan->have_row)
 		read_row(scan);
-	store_row(scan, slot);
 	scan->done = true;
+	if (scan->absent)
+		return no_row(state, slot);
+	store_row(scan, slot);
 	econtext->ecxt_scantuple = slot;
 	if (!ExecQual(state->qual, econtext))
 	{

@@ -64,6 +64,7 @@ INSERT INTO expected VALUES
 	('plan_support', 'internal', 'internal', 'i', 's', true),
 	('read', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 's', 'r', false),
 	('read', 'row_type anycompatible', 'anycompatible', 's', 'r', false),
+	('read_row', 'row_type anycompatible, VARIADIC key "any"', 'SETOF anycompatible', 's', 'r', false),
 	('read_many', 'row_type anycompatible, keys "any"', 'SETOF anycompatible', 's', 'r', false),
 	('lookup', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 'v', 'r', false),
 	('fill', 'row_value anycompatible', 'boolean', 'v', 'r', false),

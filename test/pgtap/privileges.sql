@@ -146,6 +146,7 @@ SELECT s.reads_as(role, call)
 FROM unnest(ARRAY['cs_nobody', 'cs_column', 'cs_stats']) role,
 	unnest(ARRAY[
 		'SELECT cache.read(NULL::s.t, 1)',
+		'SELECT * FROM cache.read_row(NULL::s.t, 1)',
 		'SELECT cache.read_many(NULL::s.t, ARRAY[1])',
 		'SELECT cache.lookup(NULL::s.t, 1)',
 		'SELECT cache.explain(NULL::s.t, 1)',
