@@ -5,7 +5,8 @@
  *		and how the others are combined with deferred ones.
  *
  * An UPDATE that sets only columns with a merge rule is deferred: the trigger
- * keeps the change as a delta and suppresses the update of the row.
+ * keeps the change as a delta, suppresses the update of the row, and has the
+ * row counted as updated all the same.
  * Everything else goes to the table, including an UPDATE that a delta cannot
  * represent exactly.  Both are applied to the row as it is with all its
  * deferred changes (recheck.c).  The trigger's name makes it fire after the
@@ -39,6 +40,7 @@
 #include "writeback/combine.h"
 #include "writeback/deferred.h"
 #include "writeback/deltarow.h"
+#include "writeback/execution.h"
 #include "writeback/journal.h"
 #include "writeback/merge.h"
 #include "writeback/recheck.h"
@@ -388,7 +390,10 @@ defer(Update *update)
 	if (!row_delta(update, &delta))
 		return VERDICT_TABLE;
 	if (delta.n == 0)
+	{
+		cs_xactdelta_set_updated(update->binding, &update->rowkey.key);
 		return VERDICT_DEFERRED;
+	}
 	sets = sets_added(update, &delta);
 	if ((sets && update->over.deferred.whole) || !adds_up(update, &delta) ||
 		cs_xactdelta_is_large(&delta))
@@ -396,7 +401,7 @@ defer(Update *update)
 	if (cs_write_back_defer(update->binding, &update->rowkey, update->over.row,
 							&delta) == NULL)
 		return VERDICT_AGAIN;
-	cs_xactdelta_set_updated(&update->rowkey.key);
+	cs_xactdelta_set_updated(update->binding, &update->rowkey.key);
 	if (sets)
 		cs_xactdelta_set_sets(&update->rowkey.key);
 	return VERDICT_DEFERRED;
@@ -594,7 +599,10 @@ decide(Update *update, bool deferrable, TimestampTz *end)
 			return NULL;
 		verdict = deferrable ? defer(update) : VERDICT_TABLE;
 		if (verdict == VERDICT_DEFERRED)
+		{
+			cs_execution_count(update->trigdata);
 			return NULL;
+		}
 		if (verdict == VERDICT_AGAIN)
 			continue;
 		if (settle(update, &tuple) == VERDICT_TABLE)

@@ -42,10 +42,10 @@
 #include "store/store.h"
 #include "writeback/deferred.h"
 #include "writeback/delta.h"
+#include "writeback/execution.h"
 #include "writeback/guard.h"
 #include "writeback/journal.h"
 #include "writeback/merge.h"
-#include "writeback/recheck.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"
@@ -260,7 +260,7 @@ executor_start(QueryDesc *query, int eflags)
 		prev_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
-	cs_recheck_started(query);
+	cs_execution_started(query);
 }
 
 /* ----- drops ----- */

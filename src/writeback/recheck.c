@@ -14,10 +14,8 @@
  * statement uses no column that has deferred changes, or adds to such a column
  * and uses no other.
  *
- * A trigger does not know which statement has fired it.  So the executions
- * that may fire it are kept in a list, and the right one is recognized by the
- * slot with the new row.  In other cases (logical replication, ON CONFLICT DO
- * UPDATE, MERGE) nothing is known, and the new row is used unchanged.
+ * Where no UPDATE is known that has fired the trigger (execution.c), the new
+ * row is used unchanged.
  *
  * Everything is local to the session.
  *
@@ -29,8 +27,6 @@
 #include "access/sysattr.h"
 #include "catalog/pg_trigger.h"
 #include "executor/executor.h"
-#include "lib/ilist.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -42,10 +38,10 @@
 #include "compat.h"
 #include "relation/triggers.h"
 #include "writeback/combine.h"
+#include "writeback/execution.h"
 #include "writeback/merge.h"
 #include "writeback/recheck.h"
 #include "writeback/sum.h"
-#include "writeback/xactdelta.h"
 
 /* How the new value follows from the old one. */
 typedef enum Shift
@@ -75,113 +71,6 @@ typedef struct Target
 	int			nsettings;
 	Setting    *settings;		/* in the order of the plan's columns */
 } Target;
-
-typedef struct Execution
-{
-	dlist_node	node;
-	QueryDesc  *query;
-	Target		target;			/* the last one used */
-	MemoryContextCallback ended;
-} Execution;
-
-static dlist_head executions = DLIST_STATIC_INIT(executions);
-
-/* ----- finding the execution ----- */
-
-/*
- * Memory context callback: the execution has ended.
- */
-static void
-forget(void *arg)
-{
-	dlist_delete(&((Execution *) arg)->node);
-}
-
-/*
- * Whether a result relation has our BEFORE trigger.
- */
-static bool
-has_deferring_target(const EState *estate)
-{
-	ListCell   *lc;
-
-	foreach(lc, estate->es_opened_result_relations)
-	{
-		const ResultRelInfo *relinfo = lfirst(lc);
-		const TriggerDesc *triggers = relinfo->ri_TrigDesc;
-
-		if (triggers == NULL ||
-			!(triggers->trig_update_before_row || triggers->trig_delete_before_row))
-			continue;
-		for (int i = 0; i < triggers->numtriggers; i++)
-			if (cs_triggers_is_settling(triggers->triggers[i].tgname))
-				return true;
-	}
-	return false;
-}
-
-/*
- * Called when a statement has started: remember it if it may update a table
- * with deferred writes.
- */
-void
-cs_recheck_started(QueryDesc *query)
-{
-	EState	   *estate = query->estate;
-	Execution  *execution;
-
-	if (!(query->operation == CMD_UPDATE || query->operation == CMD_DELETE ||
-		  query->plannedstmt->hasModifyingCTE) ||
-		!has_deferring_target(estate))
-		return;
-	execution = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Execution));
-	execution->query = query;
-	execution->ended.func = forget;
-	execution->ended.arg = execution;
-	dlist_push_head(&executions, &execution->node);
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->ended);
-}
-
-/*
- * Find the trigger's result relation in a plan node.
- */
-static bool
-find_in_node(PlanState *node, const TriggerData *trigdata, Target *target)
-{
-	ModifyTableState *mtstate = (ModifyTableState *) node;
-	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
-
-	if (node == NULL || !IsA(node, ModifyTableState) ||
-		mtstate->operation != (update ? CMD_UPDATE : CMD_DELETE))
-		return false;
-	for (int i = 0; i < mtstate->mt_nrels; i++)
-	{
-		ResultRelInfo *relinfo = &mtstate->resultRelInfo[i];
-
-		if (update ? relinfo->ri_newTupleSlot != trigdata->tg_newslot
-			: relinfo->ri_TrigOldSlot != trigdata->tg_trigslot)
-			continue;
-		target->mtstate = mtstate;
-		target->relinfo = relinfo;
-		return true;
-	}
-	return false;
-}
-
-static bool
-find_in_execution(const Execution *execution, const TriggerData *trigdata, Target *target)
-{
-	ListCell   *lc;
-
-	if (find_in_node(execution->query->planstate, trigdata, target))
-		return true;
-	foreach(lc, execution->query->estate->es_auxmodifytables)
-	{
-		if (find_in_node(lfirst(lc), trigdata, target))
-			return true;
-	}
-	return false;
-}
 
 /* ----- analysing what is set ----- */
 
@@ -356,7 +245,7 @@ is_simple(const Plan *plan, Index rti)
  * it too.
  */
 static void
-describe(Execution *execution, Target *target)
+describe(const CsExecution *execution, Target *target)
 {
 	ModifyTableState *mtstate = target->mtstate;
 	List	   *columns = mtstate->operation == CMD_DELETE ? NIL :
@@ -380,30 +269,29 @@ describe(Execution *execution, Target *target)
 	MemoryContextSwitchTo(old);
 }
 
-/* Target of the statement that has fired the trigger; NULL if unknown. */
+/*
+ * Target of the UPDATE or DELETE that has fired the trigger; NULL if it is
+ * unknown, or another statement.  The last one is kept for following rows.
+ */
 static const Target *
 find_target(const TriggerData *trigdata)
 {
-	dlist_iter	iter;
+	CsFiring	firing;
+	Target	   *target;
 
-	/* foreign keys' actions do not depend on the row, nor do our own writes */
-	if (cs_xactdelta_direct > 0 || InNoForceRLSOperation())
+	if (!cs_execution_find(trigdata, &firing) ||
+		(firing.mtstate->operation != CMD_UPDATE && firing.mtstate->operation != CMD_DELETE))
 		return NULL;
-	dlist_foreach(iter, &executions)
-	{
-		Execution  *execution = dlist_container(Execution, node, iter.cur);
-		Target		target = {NULL};
-
-		if (!find_in_execution(execution, trigdata, &target))
-			continue;
-		if (execution->target.relinfo != target.relinfo)
-		{
-			describe(execution, &target);
-			execution->target = target;
-		}
-		return &execution->target;
-	}
-	return NULL;
+	target = firing.execution->recheck;
+	if (target != NULL && target->relinfo == firing.relinfo)
+		return target;
+	target = MemoryContextAllocZero(firing.execution->query->estate->es_query_cxt,
+									sizeof(Target));
+	target->mtstate = firing.mtstate;
+	target->relinfo = firing.relinfo;
+	describe(firing.execution, target);
+	firing.execution->recheck = target;
+	return target;
 }
 
 /* ----- deciding ----- */

@@ -9,7 +9,6 @@
 #define CS_RECHECK_H
 
 #include "commands/trigger.h"
-#include "executor/execdesc.h"
 #include "writeback/delta.h"
 
 /* Effect of an UPDATE on the row. */
@@ -30,7 +29,6 @@ typedef struct CsOutcome
 	bool		depends;		/* the effect depends on deferred changes */
 } CsOutcome;
 
-extern void cs_recheck_started(QueryDesc *query);
 extern void cs_recheck_update(TriggerData *trigdata, CsBinding *binding,
 							  HeapTupleHeader row, CsOutcome *outcome);
 extern void cs_recheck_complete(CsBinding *binding, CsOutcome *outcome);

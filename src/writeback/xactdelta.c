@@ -316,9 +316,9 @@ cs_xactdelta_set_sets(const CsKey *key)
 }
 
 /*
- * Whether the current command has already deferred an UPDATE of the row.  An
- * UPDATE that meets a row for the second time must skip it, but a row whose
- * UPDATE is deferred is unchanged in the table.
+ * Whether the current command has already deferred an UPDATE of the row, be it
+ * one that changes nothing.  An UPDATE that meets a row for the second time
+ * must skip it, but a row whose UPDATE is deferred is unchanged in the table.
  */
 bool
 cs_xactdelta_is_updated(const CsKey *key)
@@ -329,9 +329,9 @@ cs_xactdelta_is_updated(const CsKey *key)
 }
 
 void
-cs_xactdelta_set_updated(const CsKey *key)
+cs_xactdelta_set_updated(CsBinding *binding, const CsKey *key)
 {
-	find_key(key)->updated = GetActiveSnapshot()->curcid;
+	enter_key(binding, key)->updated = GetActiveSnapshot()->curcid;
 }
 
 /*

@@ -36,7 +36,7 @@ extern void cs_xactdelta_cancel(CsBinding *binding, const CsRowKey *rowkey,
 								Bitmapset *columns, int flags);
 
 extern bool cs_xactdelta_is_updated(const CsKey *key);
-extern void cs_xactdelta_set_updated(const CsKey *key);
+extern void cs_xactdelta_set_updated(CsBinding *binding, const CsKey *key);
 
 extern void cs_xactdelta_set_sets(const CsKey *key);
 

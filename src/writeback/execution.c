@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * execution.c
+ *		The statements under way that may change tables with deferred writes.
+ *
+ * A trigger does not know which statement has fired it.  So the executions
+ * that may fire ours are kept in a list, the innermost first.  The right one
+ * is recognized by the slot with the row.  Nothing is known of changes that no
+ * statement makes (logical replication, C code).
+ *
+ * An UPDATE that is deferred is suppressed, and the executor does not count
+ * the row.  So the row is counted here, in the counter from which the
+ * statement's tag, GET DIAGNOSTICS, FOUND and SPI_processed are made.
+ *
+ * Everything is local to the session.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "miscadmin.h"
+
+#include "relation/triggers.h"
+#include "writeback/execution.h"
+#include "writeback/xactdelta.h"
+
+static dlist_head executions = DLIST_STATIC_INIT(executions);
+
+/*
+ * Memory context callback: the execution has ended.
+ */
+static void
+forget(void *arg)
+{
+	dlist_delete(&((CsExecution *) arg)->node);
+}
+
+/*
+ * Whether a result relation has our BEFORE trigger.
+ */
+static bool
+has_deferring_target(const EState *estate)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		const ResultRelInfo *relinfo = lfirst(lc);
+		const TriggerDesc *triggers = relinfo->ri_TrigDesc;
+
+		if (triggers == NULL ||
+			!(triggers->trig_update_before_row || triggers->trig_delete_before_row))
+			continue;
+		for (int i = 0; i < triggers->numtriggers; i++)
+			if (cs_triggers_is_settling(triggers->triggers[i].tgname))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * Called when a statement has started: remember it if it may change a table
+ * with deferred writes.
+ */
+void
+cs_execution_started(QueryDesc *query)
+{
+	EState	   *estate = query->estate;
+	CsExecution *execution;
+
+	if ((query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE) ||
+		!has_deferring_target(estate))
+		return;
+	execution = MemoryContextAllocZero(estate->es_query_cxt, sizeof(CsExecution));
+	execution->query = query;
+	execution->ended.func = forget;
+	execution->ended.arg = execution;
+	dlist_push_head(&executions, &execution->node);
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->ended);
+}
+
+/*
+ * Whether the trigger's row is that of this result relation.
+ */
+static bool
+is_row_of(const ModifyTableState *mtstate, const ResultRelInfo *relinfo,
+		  const TriggerData *trigdata)
+{
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		return (mtstate->operation == CMD_DELETE || mtstate->operation == CMD_MERGE) &&
+			relinfo->ri_TrigOldSlot == trigdata->tg_trigslot;
+	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		return false;
+	if (mtstate->operation == CMD_INSERT)
+		return relinfo->ri_onConflict != NULL &&
+			relinfo->ri_onConflict->oc_ProjSlot == trigdata->tg_newslot;
+	return relinfo->ri_newTupleSlot == trigdata->tg_newslot;
+}
+
+/*
+ * Find the trigger's result relation in a plan node.
+ */
+static bool
+find_in_node(PlanState *node, const TriggerData *trigdata, CsFiring *firing)
+{
+	ModifyTableState *mtstate = (ModifyTableState *) node;
+
+	if (node == NULL || !IsA(node, ModifyTableState))
+		return false;
+	for (int i = 0; i < mtstate->mt_nrels; i++)
+	{
+		if (!is_row_of(mtstate, &mtstate->resultRelInfo[i], trigdata))
+			continue;
+		firing->mtstate = mtstate;
+		firing->relinfo = &mtstate->resultRelInfo[i];
+		return true;
+	}
+	return false;
+}
+
+static bool
+find_in_execution(CsExecution *execution, const TriggerData *trigdata, CsFiring *firing)
+{
+	ListCell   *lc;
+
+	firing->execution = execution;
+	if (find_in_node(execution->query->planstate, trigdata, firing))
+		return true;
+	foreach(lc, execution->query->estate->es_auxmodifytables)
+	{
+		if (find_in_node(lfirst(lc), trigdata, firing))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Find the statement that has fired a BEFORE trigger for UPDATE or DELETE.
+ * Returns false if it is unknown, or if nothing about it matters: the actions
+ * of foreign keys do not depend on the row, nor do our own writes.
+ */
+bool
+cs_execution_find(const TriggerData *trigdata, CsFiring *firing)
+{
+	dlist_iter	iter;
+
+	if (cs_xactdelta_direct > 0 || InNoForceRLSOperation())
+		return false;
+	dlist_foreach(iter, &executions)
+	{
+		if (find_in_execution(dlist_container(CsExecution, node, iter.cur), trigdata, firing))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Count the trigger's row, whose UPDATE is suppressed, as updated.  Of a
+ * statement with several parts only one counts.
+ */
+void
+cs_execution_count(const TriggerData *trigdata)
+{
+	CsFiring	firing;
+
+	if (cs_execution_find(trigdata, &firing) && firing.mtstate->canSetTag)
+		firing.mtstate->ps.state->es_processed++;
+}
