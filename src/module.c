@@ -12,7 +12,7 @@
 
 #include "attach/alter.h"
 #include "attach/bindings_trigger.h"
-#include "bgworker/worker.h"
+#include "bgworker/launcher.h"
 #include "guc.h"
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
@@ -41,7 +41,6 @@
 #include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
 #include "writeback/guard.h"
-#include "writeback/journal.h"
 #include "writeback/quarantine.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"

@@ -45,6 +45,7 @@
 #include "writeback/delta.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/merge.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
@@ -354,7 +355,7 @@ save_flush_state(Oid relid, bool defers)
 	cs_journal_forget(relid);
 	if (!defers)
 		return;
-	cs_commitepoch_raise(cs_journal_last());
+	cs_commitepoch_raise(cs_journalread_last());
 	cs_journal_set_flushed(relid, cs_commitepoch_boundary());
 }
 

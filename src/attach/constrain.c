@@ -41,7 +41,7 @@
 #include "relation/triggers.h"
 #include "store/store.h"
 #include "writeback/delta.h"
-#include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/state.h"
 #include "writeback/xactdelta.h"
 
@@ -121,7 +121,7 @@ has_others(const CsBinding *binding)
 {
 	CsUsage		usage;
 
-	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(binding->relid))
+	if (!cs_state_is_open(binding->slot) && cs_journalread_has_pending(binding->relid))
 		return true;
 	cs_store_usage((uint32) binding->slot, &usage);
 	return usage.dirty_entries > 0;

@@ -25,6 +25,7 @@
 #include "writeback/commitepoch.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/state.h"
 #include "writeback/xactdelta.h"
 
@@ -48,8 +49,8 @@ cs_detach_flush(Oid relid)
 						binding->name),
 				 errhint("Commit it first.")));
 	if (!cs_state_is_open(binding->slot))
-		cs_commitepoch_raise(cs_journal_last());
-	if (!cs_state_is_open(binding->slot) && cs_journal_has_pending(relid))
+		cs_commitepoch_raise(cs_journalread_last());
+	if (!cs_state_is_open(binding->slot) && cs_journalread_has_pending(relid))
 		cs_flush_replay(relid);
 	cs_flush_table(relid, false);
 }

@@ -42,7 +42,6 @@
 #include "compat.h"
 #include "relation/attached.h"
 #include "relation/owner.h"
-#include "relation/track.h"
 #include "relation/tracked.h"
 #include "relation/triggers.h"
 

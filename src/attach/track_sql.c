@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "relation/owned.h"
 #include "relation/track.h"
+#include "relation/tracked.h"
 #include "relation/triggers.h"
 #include "shmem.h"
 #include "store/place.h"

@@ -51,7 +51,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-#include "bgworker/worker.h"
+#include "bgworker/launcher.h"
 #include "compat.h"
 #include "guc.h"
 #include "hooks.h"

@@ -37,7 +37,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-#include "bgworker/worker.h"
+#include "bgworker/refresh.h"
 #include "guc.h"
 #include "relation/owner.h"
 #include "rowcache/strategy.h"

@@ -22,6 +22,7 @@
 #include "kv/commitflag.h"
 #include "kv/entry.h"
 #include "kv/keylock.h"
+#include "kv/tag.h"
 #include "kv/xactkeys.h"
 #include "store/counters.h"
 #include "store/staged.h"
@@ -87,7 +88,7 @@ read_locked(const CsKvKey *key, bool blind, CsKvValue *value)
 }
 
 /*
- * cs_kv_change() with the transaction.
+ * cs_change_key() with the transaction.
  */
 static bool
 change_later(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
@@ -152,7 +153,7 @@ is_unlocked(void *arg)
 static void
 check_tags(const CsKvKey *key, const CsKvValue *value)
 {
-	if (cs_kv_tags_changed(key->space, value->tags, value->ntags))
+	if (cs_tag_any_changed(key->space, value->tags, value->ntags))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot change a key immediately with a tag that this transaction has invalidated"),
@@ -306,7 +307,7 @@ change_locked(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 }
 
 /*
- * cs_kv_change() for an immediate change.
+ * cs_change_key() for an immediate change.
  */
 static bool
 change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
@@ -333,9 +334,9 @@ change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 
 /* ----- entry points ----- */
 
-/* As cs_kv_change(), without checking whether the transaction may write. */
+/* As cs_change_key(), without checking whether the transaction may write. */
 bool
-cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
+cs_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	if (how.immediate)
 		return change_now(key, how, change, arg);
@@ -356,13 +357,13 @@ cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg
  * stays.  A space without a slot has no keys, so there is none to be removed.
  */
 bool
-cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
+cs_change_key(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
 	check_may_change();
 	if (how.best_effort && key->space->slot < 0)
 		return false;
 	cs_space_check_slot(key->space);
-	return cs_kv_change_any(key, how, change, arg);
+	return cs_change_any(key, how, change, arg);
 }
 
 /*
@@ -370,7 +371,7 @@ cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
  * If there are too many for individual locks, the whole space is locked.
  */
 void
-cs_kv_announce(const CsSpace *space, int64 nkeys)
+cs_change_announce(const CsSpace *space, int64 nkeys)
 {
 	check_may_change();
 	cs_space_check_slot(space);

@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * change.h
- *		Functions shared by reading and changing keys. Private to this folder.
+ *		Changing keys, either at the end of the transaction or immediately.
+ *
+ * A change is made with the transaction unless CsKvHow says otherwise.  It is
+ * then visible to its own transaction at once, and to others after commit.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,16 +12,33 @@
 #define CS_CHANGE_H
 
 #include "kv/kv.h"
-#include "kv/xactkeys.h"
 
-extern void cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind,
-						 const char *data, Size len, char *bytes);
-extern bool cs_kv_holds(const CsKvKey *key, const CsKvValue *value);
-extern bool cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags);
-extern bool cs_kv_peek_own(const CsKvKey *key, const CsXactKeyState *state,
-						   CsKvValue *value);
-extern bool cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value);
-extern bool cs_kv_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change,
-							 void *arg);
+typedef enum CsKvVerdict
+{
+	CS_KV_KEEP,					/* leave the key unchanged */
+	CS_KV_PUT,					/* set the key to *new */
+	CS_KV_REMOVE
+} CsKvVerdict;
+
+/*
+ * Decides what becomes of a key.  'old' is NULL if the key holds nothing, or
+ * if the caller did not ask for it.  May throw.  With 'immediate', it may be
+ * called more than once.
+ */
+typedef CsKvVerdict (*CsKvChangeFn) (const CsKvValue *old, CsKvValue *new, void *arg);
+
+typedef struct CsKvHow
+{
+	bool		immediate;		/* at once, independent of the transaction's
+								 * outcome */
+	bool		blind;			/* 'old' is not needed */
+	bool		best_effort;	/* remove the key rather than fail for lack of
+								 * room */
+} CsKvHow;
+
+extern bool cs_change_key(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg);
+extern bool cs_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change,
+						  void *arg);
+extern void cs_change_announce(const CsSpace *space, int64 nkeys);
 
 #endif							/* CS_CHANGE_H */

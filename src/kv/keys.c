@@ -19,9 +19,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "kv/change.h"
 #include "kv/commitflag.h"
-#include "kv/kv.h"
+#include "kv/keys.h"
 #include "kv/xactkeys.h"
 #include "store/staged.h"
 
@@ -238,8 +237,8 @@ end_names(KeyNames *names)
  * text *, palloc'd in the current context.
  */
 List *
-cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
-		   const text *after, int64 max)
+cs_keys_list(const CsSpace *space, const char *prefix, Size prefix_len,
+			 const text *after, int64 max)
 {
 	KeyNames	names;
 
@@ -279,8 +278,8 @@ has_entries(const CsSpace *space)
  * last is in at least one of the pages.
  */
 bool
-cs_kv_scan(const CsSpace *space, const char *prefix, Size prefix_len,
-		   int64 count, uint64 *place, List **keys)
+cs_keys_scan(const CsSpace *space, const char *prefix, Size prefix_len,
+			 int64 count, uint64 *place, List **keys)
 {
 	uint64		end = cs_store_places();
 	uint64		first = Min(*place, end);

@@ -13,11 +13,11 @@
  */
 #include "postgres.h"
 
-#include "kv/change.h"
 #include "kv/commit.h"
 #include "kv/commitflag.h"
 #include "kv/entry.h"
 #include "kv/kv.h"
+#include "kv/tag.h"
 #include "kv/xactkeys.h"
 #include "store/clock.h"
 #include "store/counters.h"
@@ -70,7 +70,7 @@ bool
 cs_kv_holds(const CsKvKey *key, const CsKvValue *value)
 {
 	return value->ntags == 0 ||
-		cs_kv_tags_hold(key->space, value->tags, value->ntags);
+		cs_tag_all_hold(key->space, value->tags, value->ntags);
 }
 
 /*

@@ -1,11 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * kv.h
- *		Keys and values: reading them, and changing them either at the end of
- *		the transaction or immediately.
- *
- * A change is made with the transaction unless CsKvHow says otherwise.  It is
- * then visible to its own transaction at once, and to others after commit.
+ *		Keys and values: what they are, and reading them.
  *
  *-------------------------------------------------------------------------
  */
@@ -85,41 +81,15 @@ cs_kv_varlena(const CsKvValue *value)
 	return result;
 }
 
-typedef enum CsKvVerdict
-{
-	CS_KV_KEEP,					/* leave the key unchanged */
-	CS_KV_PUT,					/* set the key to *new */
-	CS_KV_REMOVE
-} CsKvVerdict;
+/* for the files of this folder */
 
-/*
- * Decides what becomes of a key.  'old' is NULL if the key holds nothing, or
- * if the caller did not ask for it.  May throw.  With 'immediate', it may be
- * called more than once.
- */
-typedef CsKvVerdict (*CsKvChangeFn) (const CsKvValue *old, CsKvValue *new, void *arg);
+struct CsXactKeyState;
 
-typedef struct CsKvHow
-{
-	bool		immediate;		/* at once, independent of the transaction's
-								 * outcome */
-	bool		blind;			/* 'old' is not needed */
-	bool		best_effort;	/* remove the key rather than fail for lack of
-								 * room */
-} CsKvHow;
-
-extern bool cs_kv_change(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg);
-extern void cs_kv_announce(const CsSpace *space, int64 nkeys);
-extern void cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len,
-					  CsKvTag *tag);
-extern bool cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len,
-						  CsKvTag *tag);
-extern bool cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags);
-extern bool cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name,
-								 Size len, bool immediate);
-extern List *cs_kv_keys(const CsSpace *space, const char *prefix, Size prefix_len,
-						const text *after, int64 max);
-extern bool cs_kv_scan(const CsSpace *space, const char *prefix, Size prefix_len,
-					   int64 count, uint64 *place, List **keys);
+extern void cs_kv_key_in(CsKvKey *result, const CsSpace *space, char kind,
+						 const char *data, Size len, char *bytes);
+extern bool cs_kv_holds(const CsKvKey *key, const CsKvValue *value);
+extern bool cs_kv_peek_own(const CsKvKey *key, const struct CsXactKeyState *state,
+						   CsKvValue *value);
+extern bool cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value);
 
 #endif							/* CS_KV_H */

@@ -20,7 +20,9 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "kv/change.h"
 #include "kv/kv_call.h"
+#include "kv/tag.h"
 #include "relation/span.h"
 #include "shmem.h"
 #include "store/clock.h"
@@ -192,7 +194,7 @@ cs_kv_call_no_key(const text *prefix)
 }
 
 /*
- * cs_kv_change() for a key given as text.
+ * cs_change_key() for a key given as text.
  */
 bool
 cs_kv_call_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void *arg)
@@ -200,7 +202,7 @@ cs_kv_call_change(const CsVerb *verb, const text *key, CsKvChangeFn change, void
 	CsKvKey		kvkey;
 
 	cs_kv_call_key(&kvkey, verb->space, key);
-	return cs_kv_change(&kvkey, verb->how, change, arg);
+	return cs_change_key(&kvkey, verb->how, change, arg);
 }
 
 /* ----- time to live and tags ----- */
@@ -237,9 +239,9 @@ get_tag(const CsVerb *verb, const text *name, CsKvTag *tag)
 {
 	/* a name that is too long is an error in any case */
 	if (verb->how.best_effort && VARSIZE_ANY_EXHDR(name) < CS_MAX_KEY_LEN)
-		return cs_kv_tag_try(verb->space, CS_KV_TAG, VARDATA_ANY(name),
-							 VARSIZE_ANY_EXHDR(name), tag);
-	cs_kv_tag(verb->space, CS_KV_TAG, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), tag);
+		return cs_tag_try(verb->space, CS_KV_TAG, VARDATA_ANY(name),
+						  VARSIZE_ANY_EXHDR(name), tag);
+	cs_tag_get(verb->space, CS_KV_TAG, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), tag);
 	return true;
 }
 

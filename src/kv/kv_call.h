@@ -14,7 +14,7 @@
 #include "fmgr.h"
 
 #include "compat.h"
-#include "kv/kv.h"
+#include "kv/change.h"
 
 /* Arguments common to all writers. */
 typedef struct CsVerb

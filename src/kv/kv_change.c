@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "kv/change.h"
 #include "kv/kv_call.h"
 #include "kv/kv_value.h"
 

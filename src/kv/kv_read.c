@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "kv/keys.h"
 #include "kv/kv_call.h"
 #include "kv/kv_value.h"
 #include "store/clock.h"
@@ -191,7 +192,7 @@ cs_keys(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || (count == 0 && !PG_ARGISNULL(2)))
 		PG_RETURN_NULL();
 	prefix = PG_GETARG_TEXT_PP(0);
-	keys = cs_kv_keys(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), after, count);
+	keys = cs_keys_list(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), after, count);
 	if (keys == NIL)
 		cs_kv_call_no_key(prefix);
 	foreach(lc, keys)
@@ -247,8 +248,8 @@ cs_scan_keys(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 	{
 		prefix = PG_GETARG_TEXT_PP(1);
-		more = cs_kv_scan(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), count,
-						  &place, &keys);
+		more = cs_keys_scan(space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), count,
+							&place, &keys);
 		if (keys == NIL && cursor == 0 && !more)
 			cs_kv_call_no_key(prefix);
 	}

@@ -5,7 +5,7 @@
  *		replace(), set_many(), delete(), delete_many(), delete_prefix(),
  *		get_and_delete(), invalidate_tag().
  *
- * Each is a decision about one key (a CsKvChangeFn) that cs_kv_change()
+ * Each is a decision about one key (a CsKvChangeFn) that cs_change_key()
  * carries out.  Functions that change many keys do so in the order of the
  * keys' bytes, so that two of them wait for each other rather than deadlock.
  *
@@ -16,8 +16,11 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "kv/change.h"
+#include "kv/keys.h"
 #include "kv/kv_call.h"
 #include "kv/kv_value.h"
+#include "kv/tag.h"
 
 PG_FUNCTION_INFO_V1(cs_set);
 PG_FUNCTION_INFO_V1(cs_add);
@@ -185,7 +188,7 @@ static void
 announce(const CsVerb *verb, int64 nkeys)
 {
 	if (!verb->how.immediate && !(verb->how.best_effort && verb->space->slot < 0))
-		cs_kv_announce(verb->space, nkeys);
+		cs_change_announce(verb->space, nkeys);
 }
 
 /* Sort the keys by their bytes; of equal ones the last is kept. */
@@ -359,7 +362,7 @@ cs_delete_prefix(PG_FUNCTION_ARGS)
 
 	cs_kv_call_writer(fcinfo, "cache.delete_prefix()", true, &verb);
 	prefix = cs_kv_call_text(fcinfo, 0, "prefix");
-	keys = cs_kv_keys(verb.space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), NULL, 0);
+	keys = cs_keys_list(verb.space, VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix), NULL, 0);
 	if (keys == NIL)
 		cs_kv_call_no_key(prefix);
 	items = palloc(Max(list_length(keys), 1) * sizeof(Item));
@@ -425,6 +428,6 @@ cs_invalidate_tag(PG_FUNCTION_ARGS)
 
 	cs_kv_call_writer(fcinfo, "cache.invalidate_tag()", false, &verb);
 	tag = cs_kv_call_text(fcinfo, 0, "tag");
-	PG_RETURN_BOOL(cs_kv_invalidate_tag(verb.space, CS_KV_TAG, VARDATA_ANY(tag),
-										VARSIZE_ANY_EXHDR(tag), verb.how.immediate));
+	PG_RETURN_BOOL(cs_tag_invalidate(verb.space, CS_KV_TAG, VARDATA_ANY(tag),
+									 VARSIZE_ANY_EXHDR(tag), verb.how.immediate));
 }

@@ -43,6 +43,7 @@
 #include "guc.h"
 #include "inval.h"
 #include "kv/space.h"
+#include "kv/spacedrop.h"
 #include "locktags.h"
 #include "relation/span.h"
 #include "store/slot.h"
@@ -768,5 +769,5 @@ cs_space_init(void)
 	cs_inval_on_syscache(AUTHMEMMEMROLE, roles_changed);
 	/* the owner of the database is a member of pg_database_owner */
 	cs_inval_on_syscache(DATABASEOID, roles_changed);
-	cs_space_drop_init();
+	cs_spacedrop_init();
 }

@@ -53,15 +53,10 @@ extern void cs_space_lock_exclusive(Oid id);
 
 extern void cs_space_changed(void);
 
-extern void cs_space_created(Oid id);
-
-extern void cs_space_dropped(Oid id);
-
 /* for the files of this folder */
 
 extern void cs_space_lock_tag(LOCKTAG *tag, Oid database, bool own, Oid id, uint32 hash);
 extern void cs_space_lock_whole(Oid database, bool own, Oid id);
-extern void cs_space_drop_init(void);
 extern void cs_space_check_slot(const CsSpace *space);
 cs_noreturn extern void cs_space_dropped_error(const CsSpace *space);
 

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "kv/space.h"
+#include "kv/spacedrop.h"
 #include "shmem.h"
 
 PG_FUNCTION_INFO_V1(cs_spaces_changed);
@@ -34,15 +35,15 @@ static void
 note_spaces(TriggerData *trigdata)
 {
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		cs_space_dropped(InvalidOid);
+		cs_spacedrop_dropped(InvalidOid);
 	else if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-		cs_space_created(id_of(trigdata->tg_trigslot));
+		cs_spacedrop_created(id_of(trigdata->tg_trigslot));
 	else if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
-		cs_space_dropped(id_of(trigdata->tg_trigslot));
+		cs_spacedrop_dropped(id_of(trigdata->tg_trigslot));
 	else if (id_of(trigdata->tg_trigslot) != id_of(trigdata->tg_newslot))
 	{
-		cs_space_dropped(id_of(trigdata->tg_trigslot));
-		cs_space_created(id_of(trigdata->tg_newslot));
+		cs_spacedrop_dropped(id_of(trigdata->tg_trigslot));
+		cs_spacedrop_created(id_of(trigdata->tg_newslot));
 	}
 }
 

@@ -29,6 +29,7 @@
 #include "guc.h"
 #include "hooks.h"
 #include "kv/space.h"
+#include "kv/spacedrop.h"
 #include "store/slot.h"
 #include "xact/participant.h"
 #include "xact/subxact_stack.h"
@@ -119,7 +120,7 @@ lock_slots(const Ending *ending)
  * Have the space's slot released if this transaction aborts.
  */
 void
-cs_space_created(Oid id)
+cs_spacedrop_created(Oid id)
 {
 	Ending	   *ending = add_ending(MyDatabaseId, id);
 
@@ -133,7 +134,7 @@ cs_space_created(Oid id)
  * changed keys.
  */
 void
-cs_space_dropped(Oid id)
+cs_spacedrop_dropped(Oid id)
 {
 	Ending	   *ending = add_ending(MyDatabaseId, id);
 
@@ -261,7 +262,7 @@ static const CsParticipant participant = {
 };
 
 void
-cs_space_drop_init(void)
+cs_spacedrop_init(void)
 {
 	cs_subxact_join(&endings, &ending_ops);
 	cs_xact_join(&participant);

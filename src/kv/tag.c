@@ -20,7 +20,7 @@
 #include "kv/commitflag.h"
 #include "kv/entry.h"
 #include "kv/keylock.h"
-#include "kv/kv.h"
+#include "kv/tag.h"
 #include "kv/xactkeys.h"
 #include "store/staged.h"
 
@@ -82,7 +82,7 @@ invalidate(const CsKvValue *old, CsKvValue *new, void *arg)
  * has invalidated the tag, the new one is made with the transaction.
  */
 void
-cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
+cs_tag_get(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
 {
 	TagKey		key;
 
@@ -97,7 +97,7 @@ cs_kv_tag(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *
 		CsKvHow		how = {.immediate = cs_xactkeys_find(&key.key) == NULL};
 
 		CHECK_FOR_INTERRUPTS();
-		cs_kv_change_any(&key.key, how, create, NULL);
+		cs_change_any(&key.key, how, create, NULL);
 	}
 }
 
@@ -131,11 +131,11 @@ put_now(const CsKvKey *key)
 #define MAX_CONFLICTS	3
 
 /*
- * As cs_kv_tag(), for a best-effort change: returns false where it would have
+ * As cs_tag_get(), for a best-effort change: returns false where it would have
  * to wait for another transaction, or fail for lack of room.
  */
 bool
-cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
+cs_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvTag *tag)
 {
 	TagKey		key;
 
@@ -145,7 +145,7 @@ cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvT
 	if (cs_xactkeys_find(&key.key) != NULL)
 	{
 		/* this transaction already has the key's lock */
-		cs_kv_tag(space, kind, name, len, tag);
+		cs_tag_get(space, kind, name, len, tag);
 		return true;
 	}
 	*tag = (CsKvTag)
@@ -167,7 +167,7 @@ cs_kv_tag_try(const CsSpace *space, char kind, const char *name, Size len, CsKvT
  * Whether all these tags still have the given versions.
  */
 bool
-cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
+cs_tag_all_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
 {
 	for (int i = 0; i < ntags; i++)
 	{
@@ -182,7 +182,7 @@ cs_kv_tags_hold(const CsSpace *space, const CsKvTag *tags, int ntags)
 
 /* Whether this transaction has invalidated one of these tags. */
 bool
-cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
+cs_tag_any_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
 {
 	for (int i = 0; i < ntags; i++)
 	{
@@ -201,14 +201,14 @@ cs_kv_tags_changed(const CsSpace *space, const CsKvTag *tags, int ntags)
  * carries it.
  */
 bool
-cs_kv_invalidate_tag(const CsSpace *space, char kind, const char *name, Size len,
-					 bool immediate)
+cs_tag_invalidate(const CsSpace *space, char kind, const char *name, Size len,
+				  bool immediate)
 {
 	CsKvHow		how = {.immediate = immediate};
 	TagKey		key;
 	bool		found = false;
 
 	make_key(&key, space, kind, name, len);
-	cs_kv_change(&key.key, how, invalidate, &found);
+	cs_change_key(&key.key, how, invalidate, &found);
 	return found;
 }

@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "queryresult/analysis.h"
+#include "queryresult/timely.h"
 #include "relation/catalog.h"
 
 static bool walk(Node *node, void *arg);
@@ -534,7 +535,7 @@ static bool
 is_number_of_name(const RelabelType *node)
 {
 	return node->resulttype == OIDOID && IsA(node->arg, Var) &&
-		cs_type_is_name(exprType((Node *) node->arg));
+		cs_analysis_type_is_name(exprType((Node *) node->arg));
 }
 
 /* Note one node.  Returns false if its children are not to be visited. */

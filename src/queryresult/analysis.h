@@ -104,14 +104,8 @@ extern void cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role);
 
 /* in analysis_types.c; 'made' if the query makes values of the type */
 extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);
-extern bool cs_type_is_name(Oid type);
-extern TupleDesc cs_type_columns(Oid type);
-extern bool cs_builtin_is_harmless(const char *name);
-
-/* in timely.c */
-extern bool cs_timely_type(Oid type);
-extern bool cs_timely_function(const char *name, Node *call);
-extern bool cs_timely_value(const SQLValueFunction *function);
+extern bool cs_analysis_type_is_name(Oid type);
+extern TupleDesc cs_analysis_type_columns(Oid type);
 
 /* in analysis_session.c */
 extern bool cs_analysis_session_function(CsAnalysis *analysis, const char *name, Node *call);

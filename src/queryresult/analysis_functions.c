@@ -35,7 +35,9 @@
 
 #include "compat.h"
 #include "queryresult/analysis.h"
+#include "queryresult/builtin.h"
 #include "queryresult/names.h"
+#include "queryresult/timely.h"
 
 static void note_aggregate(CsAnalysis *analysis, Oid aggregate);
 

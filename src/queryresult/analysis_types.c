@@ -38,7 +38,7 @@
  * Whether the values of a type are written as names of objects.
  */
 bool
-cs_type_is_name(Oid type)
+cs_analysis_type_is_name(Oid type)
 {
 	switch (type)
 	{
@@ -87,7 +87,7 @@ note_enum(CsAnalysis *analysis, Oid type)
  * Throws 40001 if it was dropped.
  */
 TupleDesc
-cs_type_columns(Oid type)
+cs_analysis_type_columns(Oid type)
 {
 	Oid			relid = get_typ_typrelid(type);
 	TupleDesc	tupdesc;
@@ -108,7 +108,7 @@ cs_type_columns(Oid type)
 static void
 note_composite(CsAnalysis *analysis, Oid type, bool made)
 {
-	TupleDesc	tupdesc = cs_type_columns(type);
+	TupleDesc	tupdesc = cs_analysis_type_columns(type);
 
 	analysis->relations = list_append_unique_oid(analysis->relations, get_typ_typrelid(type));
 	for (int i = 0; i < tupdesc->natts; i++)
@@ -250,7 +250,7 @@ cs_analysis_type(CsAnalysis *analysis, Oid type, bool made)
 	if (!OidIsValid(type) || list_member_oid(made ? analysis->made : analysis->types, type))
 		return;
 	check_stack_depth();
-	if (cs_type_is_name(type))
+	if (cs_analysis_type_is_name(type))
 		cs_analysis_refuse(NULL, "It uses the type %s, whose values are written as names that can change.",
 						   format_type_be(type));
 	analysis->types = list_append_unique_oid(analysis->types, type);

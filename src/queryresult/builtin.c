@@ -19,7 +19,7 @@
  */
 #include "postgres.h"
 
-#include "queryresult/analysis.h"
+#include "queryresult/builtin.h"
 
 /* In the order of strcmp(). */
 static const char *const harmless[] = {

@@ -21,6 +21,7 @@
 
 #include "queryresult/conditions.h"
 #include "queryresult/depends.h"
+#include "relation/track.h"
 #include "xact/snapshot.h"
 
 /* Values in all, of a result; with more its tables are watched as a whole. */

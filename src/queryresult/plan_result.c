@@ -82,7 +82,7 @@ planned_result_list(const CsPlannedResult *planned)
 }
 
 void
-cs_planned_result_read(const CustomScan *scan, CsPlannedResult *planned)
+cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned)
 {
 	const List *private = scan->custom_private;
 	const char *digest = strVal(lsecond(private));

@@ -27,7 +27,7 @@ typedef struct CsPlannedResult
 								 * cs_conditions_write() in the node */
 } CsPlannedResult;
 
-extern void cs_planned_result_read(const CustomScan *scan, CsPlannedResult *planned);
+extern void cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned);
 
 /* What was found about a statement, for cache.explain_result(). */
 typedef struct CsVerdict

@@ -49,7 +49,9 @@
 
 #include "guc.h"
 #include "kv/kv.h"
+#include "kv/tag.h"
 #include "queryresult/remember.h"
+#include "relation/track.h"
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/flight.h"
@@ -214,7 +216,7 @@ find(const Call *call, CsKept *kept)
 		return FOUND_NOTHING;
 	if (!watches_stand(call->query, kept))
 		return FOUND_NOTHING;
-	if (!cs_kv_tags_hold(&call->space, kept->tags, kept->ntags))
+	if (!cs_tag_all_hold(&call->space, kept->tags, kept->ntags))
 		return FOUND_NOTHING;
 	if (!is_visible(call, kept->seen, kept->depends.newest))
 		return FOUND_OTHER;
@@ -282,12 +284,12 @@ get_tags(const Call *call, CsKvTag *tags)
 {
 	const CsTerms *terms = call->terms;
 
-	if (!cs_kv_tag_try(&call->space, CS_KV_NAME, VARDATA_ANY(terms->key),
-					   VARSIZE_ANY_EXHDR(terms->key), &tags[0]))
+	if (!cs_tag_try(&call->space, CS_KV_NAME, VARDATA_ANY(terms->key),
+					VARSIZE_ANY_EXHDR(terms->key), &tags[0]))
 		return false;
 	for (int i = 0; i < terms->ntags; i++)
-		if (!cs_kv_tag_try(&call->space, CS_KV_TAG, VARDATA_ANY(terms->tags[i]),
-						   VARSIZE_ANY_EXHDR(terms->tags[i]), &tags[i + 1]))
+		if (!cs_tag_try(&call->space, CS_KV_TAG, VARDATA_ANY(terms->tags[i]),
+						VARSIZE_ANY_EXHDR(terms->tags[i]), &tags[i + 1]))
 			return false;
 	return true;
 }
@@ -709,6 +711,6 @@ cs_remember_depends(const CsAsked *asked, ArrayType *params, CsDependence **word
 bool
 cs_remember_forget(const text *key, const text *space)
 {
-	return cs_kv_invalidate_tag(cs_space_get(space, CS_SPACE_WRITE), CS_KV_NAME,
-								VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), false);
+	return cs_tag_invalidate(cs_space_get(space, CS_SPACE_WRITE), CS_KV_NAME,
+							 VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), false);
 }

@@ -64,7 +64,7 @@ cs_result_output_begin(CsOutput *output, Oid rowtype)
 		output->rowtype = getBaseType(rowtype);
 		if (output->rowtype != rowtype)
 			output->domain = rowtype;
-		columns = cs_type_columns(output->rowtype);
+		columns = cs_analysis_type_columns(output->rowtype);
 		output->tupdesc = CreateTupleDescCopyConstr(columns);
 		ReleaseTupleDesc(columns);
 	}
@@ -88,7 +88,7 @@ cs_result_output_check_shape(const CsOutput *output)
 
 	if (!OidIsValid(output->rowtype) || !type_is_rowtype(output->rowtype))
 		return;
-	now = cs_type_columns(output->rowtype);
+	now = cs_analysis_type_columns(output->rowtype);
 	if (!equalTupleDescs(now, output->tupdesc))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -230,7 +230,7 @@ check_casts(Oid type)
 		check_casts(element);
 	else if (get_typtype(base) == TYPTYPE_COMPOSITE)
 	{
-		TupleDesc	tupdesc = cs_type_columns(base);
+		TupleDesc	tupdesc = cs_analysis_type_columns(base);
 
 		for (int i = 0; i < tupdesc->natts; i++)
 			if (!TupleDescAttr(tupdesc, i)->attisdropped)

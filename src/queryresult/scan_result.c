@@ -346,7 +346,7 @@ begin_result(CustomScanState *node, EState *estate, int eflags)
 	ResultScan *scan = (ResultScan *) node;
 	const CsShape *shape;
 
-	cs_planned_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
+	cs_plan_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
 	node->ss.ps.resultopsset = true;
 	node->ss.ps.resultopsfixed = false;
 	shape = find_shape(scan);

@@ -21,6 +21,7 @@
 #include "utils/typcache.h"
 
 #include "queryresult/analysis.h"
+#include "queryresult/timely.h"
 
 static bool
 is_one_of(const char *name, const char *const *names)
@@ -34,7 +35,7 @@ is_one_of(const char *name, const char *const *names)
 static bool
 has_timely_column(Oid type)
 {
-	TupleDesc	columns = cs_type_columns(type);
+	TupleDesc	columns = cs_analysis_type_columns(type);
 	bool		found = false;
 
 	for (int i = 0; i < columns->natts && !found; i++)

@@ -51,6 +51,8 @@
 #include "relation/attached.h"
 #include "relation/catalog.h"
 #include "relation/ddl.h"
+#include "relation/rellock.h"
+#include "relation/tree.h"
 #include "store/keyhash.h"
 #include "store/slot.h"
 #include "xact/xact.h"
@@ -158,8 +160,8 @@ static void
 relation_changed(Oid relid)
 {
 	if (OidIsValid(relid) && relid >= FirstNormalObjectId && IsTransactionState() &&
-		(cs_relation_is_locked(relid, AccessExclusiveLock) ||	/* the usual case */
-		 cs_relation_is_locked(relid, ShareUpdateExclusiveLock)) &&
+		(cs_rellock_is_held(relid, AccessExclusiveLock) ||	/* the usual case */
+		 cs_rellock_is_held(relid, ShareUpdateExclusiveLock)) &&
 		!(cs_xact_is_late() && cs_ddl_is_temporary(relid)))
 		cs_xact_ddl(relid);
 
@@ -611,7 +613,7 @@ cs_binding_lock(CsBinding *binding)
 	if (!cs_binding_is_locked(binding))
 	{
 		cs_xact_note_use();
-		(void) cs_relation_hold(binding->relid);
+		(void) cs_rellock_hold(binding->relid);
 		binding->locked = cs_xact_lock_generation;
 	}
 	return !binding->retired;

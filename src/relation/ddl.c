@@ -34,6 +34,7 @@
 #include "hooks.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
+#include "relation/rellock.h"
 #include "relation/tracked.h"
 #include "store/slot.h"
 #include "xact/xact.h"
@@ -72,7 +73,7 @@ touch(Oid relid)
 static void
 forget_detached(Oid relid, int slot)
 {
-	if (slot >= 0 && cs_relation_is_locked(relid, ShareRowExclusiveLock) &&
+	if (slot >= 0 && cs_rellock_is_held(relid, ShareRowExclusiveLock) &&
 		!cs_tracked_is_wanted(relid))
 		cs_xact_drop_table(slot, MyDatabaseId, relid);
 }
@@ -86,7 +87,7 @@ static bool
 matters(Oid relid, char relkind)
 {
 	if (relkind == RELKIND_PARTITIONED_TABLE ||
-		cs_relation_is_locked(relid, ShareRowExclusiveLock))
+		cs_rellock_is_held(relid, ShareRowExclusiveLock))
 		return true;
 	return relkind == RELKIND_RELATION && has_subclass(relid);
 }
@@ -185,7 +186,7 @@ reclaim(int slot, Oid relid)
 {
 	LOCKMODE	mode = RecoveryInProgress() ? AccessShareLock : RowExclusiveLock;
 
-	if (!cs_relation_try_lock(relid, mode))
+	if (!cs_rellock_try(relid, mode))
 		return;
 	if (!is_needed(relid))
 		cs_slot_release(slot, MyDatabaseId, CS_SLOT_TABLE, relid);

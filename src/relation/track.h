@@ -73,8 +73,4 @@ extern void cs_track_note(Relation rel);
 
 extern bool cs_track_note_row(Relation rel, TupleTableSlot *old, TupleTableSlot *new);
 
-/* in tracked.c */
-extern void cs_tracked_create(Oid relid, const bool *by_value);
-extern bool cs_tracked_drop(Oid relid);
-
 #endif							/* CS_TRACK_H */

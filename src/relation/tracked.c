@@ -21,8 +21,8 @@
 
 #include "relation/attached.h"
 #include "relation/catalog.h"
-#include "relation/track.h"
 #include "relation/tracked.h"
+#include "relation/tree.h"
 #include "relation/triggers.h"
 
 /*
@@ -76,7 +76,7 @@ static bool
 needs_row_triggers(Oid relid)
 {
 	return get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ||
-		cs_relation_has_parents(relid) || cs_relation_has_children(relid);
+		cs_tree_has_parents(relid) || cs_tree_has_children(relid);
 }
 
 /*

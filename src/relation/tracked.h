@@ -10,6 +10,8 @@
 
 #include "relation/binding.h"
 
+extern void cs_tracked_create(Oid relid, const bool *by_value);
+extern bool cs_tracked_drop(Oid relid);
 extern bool cs_tracked_is_listed(Oid relid);
 extern bool cs_tracked_is_wanted(Oid relid);
 extern void cs_tracked_renew_triggers(Oid relid, const CsBinding *binding);

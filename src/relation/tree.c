@@ -25,12 +25,11 @@
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 
 #include "compat.h"
+#include "relation/rellock.h"
 #include "relation/tree.h"
 #include "xact/snapshot.h"
-#include "xact/xact.h"
 
 static int
 compare_oids(const void *a, const void *b)
@@ -81,108 +80,16 @@ cs_tree_has(const CsTree *tree, Oid relid)
 
 /* ----- locks ----- */
 
-/*
- * Whether this transaction holds this lock on the relation, or a stronger one.
- */
-bool
-cs_relation_is_locked(Oid relid, LOCKMODE least)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	for (LOCKMODE mode = least; mode <= AccessExclusiveLock; mode++)
-		if (cs_lock_held(&tag, mode))
-			return true;
-	return false;
-}
-
-/* As cs_relation_is_locked(), for any part of the table. */
+/* As cs_rellock_is_held(), for any part of the table. */
 bool
 cs_tree_is_locked(const CsTree *tree, LOCKMODE least)
 {
-	if (cs_relation_is_locked(tree->relid, least))
+	if (cs_rellock_is_held(tree->relid, least))
 		return true;
 	for (int i = 0; i < tree->nparts; i++)
-		if (cs_relation_is_locked(tree->parts[i], least))
+		if (cs_rellock_is_held(tree->parts[i], least))
 			return true;
 	return false;
-}
-
-/* Tables known to be locked for reading; the OID determines the index. */
-#define MAX_HELD	16
-
-static struct
-{
-	Oid			relid;
-	uint64		generation;		/* cs_xact_lock_generation when it was locked */
-}			held[MAX_HELD];
-
-/* Note that the relation is locked for reading, by other code. */
-void
-cs_relation_note_held(Oid relid)
-{
-	held[relid % MAX_HELD].relid = relid;
-	held[relid % MAX_HELD].generation = cs_xact_lock_generation;
-}
-
-/*
- * Lock the relation until the end of the (sub)transaction against DDL by
- * others, as a SELECT does.  Returns true if it was locked already; otherwise
- * the invalidations of all earlier changes have been processed.
- *
- * This is LockRelationOid(), but for the transaction's resource owner:
- * CurrentResourceOwner can be a cursor's, which ends before the rows read
- * through it.
- */
-bool
-cs_relation_hold(Oid relid)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	LOCKTAG		tag;
-	LOCALLOCK  *local;
-	LockAcquireResult result;
-
-	if (held[relid % MAX_HELD].relid == relid &&
-		held[relid % MAX_HELD].generation == cs_xact_lock_generation)
-		return true;
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	CurrentResourceOwner = CurTransactionResourceOwner;
-	result = cs_lock_take(&tag, AccessShareLock, &local);
-	CurrentResourceOwner = owner;
-	if (result != LOCKACQUIRE_ALREADY_CLEAR)
-	{
-		AcceptInvalidationMessages();
-		MarkLockClear(local);
-	}
-	cs_relation_note_held(relid);
-	return result != LOCKACQUIRE_OK;
-}
-
-/* Undo a cs_relation_hold() that returned false. */
-void
-cs_relation_release(Oid relid)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-
-	if (held[relid % MAX_HELD].relid == relid)
-		held[relid % MAX_HELD].generation = 0;
-	CurrentResourceOwner = CurTransactionResourceOwner;
-	UnlockRelationOid(relid, AccessShareLock);
-	CurrentResourceOwner = owner;
-}
-
-/*
- * Take a lock unless that requires waiting or the lock table is full.  Returns
- * whether it was taken.
- */
-bool
-cs_relation_try_lock(Oid relid, LOCKMODE mode)
-{
-	LOCKTAG		tag;
-	LOCALLOCK  *local;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	return cs_lock_try(&tag, mode, &local) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /*
@@ -231,7 +138,7 @@ cs_tree_lock(const CsTree *tree)
 		LOCKMODE	mode;
 		Oid			relid = lock_needed(tree, n, &mode);
 
-		if (!cs_relation_try_lock(relid, mode))
+		if (!cs_rellock_try(relid, mode))
 		{
 			cs_tree_unlock(tree, n);
 			return 0;
@@ -267,7 +174,7 @@ is_inherited(Oid relid, AttrNumber column, Oid index)
  * Whether the relation has children, by inheritance or partitioning.
  */
 bool
-cs_relation_has_children(Oid relid)
+cs_tree_has_children(Oid relid)
 {
 	return is_inherited(relid, Anum_pg_inherits_inhparent, InheritsParentIndexId);
 }
@@ -277,7 +184,7 @@ cs_relation_has_children(Oid relid)
  * the parent's statement triggers.
  */
 bool
-cs_relation_has_parents(Oid relid)
+cs_tree_has_parents(Oid relid)
 {
 	return is_inherited(relid, Anum_pg_inherits_inhrelid, InheritsRelidSeqnoIndexId);
 }
@@ -306,7 +213,7 @@ is_written(Oid relid)
 bool
 cs_tree_has_writers(const CsTree *tree)
 {
-	if (!cs_relation_is_locked(tree->relid, ShareRowExclusiveLock) &&
+	if (!cs_rellock_is_held(tree->relid, ShareRowExclusiveLock) &&
 		cs_tree_is_locked(tree, RowExclusiveLock))
 		return true;
 	if (is_written(tree->relid))
@@ -367,30 +274,5 @@ cs_tree_has_writers_up_to(const CsTree *tree, uint64 xid)
 	for (int i = 0; i < tree->nparts; i++)
 		if (is_written_up_to(tree->parts[i], xid))
 			return true;
-	return false;
-}
-
-/*
- * Whether a prepared transaction holds a lock that DDL takes.  It may be
- * adding a child to a plain table, under a lock that does not conflict with
- * ours, and it ends without a callback.
- */
-bool
-cs_relation_is_prepared(Oid relid)
-{
-	LOCKTAG		tag;
-	VirtualTransactionId *holders;
-	int			n;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	holders = GetLockConflicts(&tag, ShareUpdateExclusiveLock, &n);
-	for (int i = 0; i < n; i++)
-	{
-		bool		more;
-
-		if (VirtualTransactionIdIsRecoveredPreparedXact(holders[i]) ||
-			TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holders[i], &more)))
-			return true;
-	}
 	return false;
 }

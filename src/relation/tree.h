@@ -26,20 +26,14 @@ typedef struct CsTree
 
 extern void cs_tree_list(CsTree *tree, Relation rel);
 extern bool cs_tree_has(const CsTree *tree, Oid relid);
-extern bool cs_relation_is_locked(Oid relid, LOCKMODE least);
 extern bool cs_tree_is_locked(const CsTree *tree, LOCKMODE least);
-extern bool cs_relation_hold(Oid relid);
-extern void cs_relation_release(Oid relid);
-extern void cs_relation_note_held(Oid relid);
-extern bool cs_relation_try_lock(Oid relid, LOCKMODE mode);
 
 extern int	cs_tree_lock(const CsTree *tree);
 extern void cs_tree_unlock(const CsTree *tree, int n);
 
-extern bool cs_relation_has_children(Oid relid);
-extern bool cs_relation_has_parents(Oid relid);
+extern bool cs_tree_has_children(Oid relid);
+extern bool cs_tree_has_parents(Oid relid);
 extern bool cs_tree_has_writers(const CsTree *tree);
 extern bool cs_tree_has_writers_up_to(const CsTree *tree, uint64 xid);
-extern bool cs_relation_is_prepared(Oid relid);
 
 #endif							/* CS_TREE_H */

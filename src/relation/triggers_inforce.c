@@ -35,6 +35,8 @@
 #include "compat.h"
 #include "relation/attached.h"
 #include "relation/catalog.h"
+#include "relation/rellock.h"
+#include "relation/tree.h"
 #include "relation/triggers.h"
 #include "store/slot.h"
 
@@ -163,7 +165,7 @@ sees_all_changes(const CsBinding *binding, Relation rel)
 	seen = events_seen(rel, by_row, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
 	if ((seen & needed) == needed)
 		return true;
-	if (!binding->needs.by_statement || cs_relation_has_parents(RelationGetRelid(rel)))
+	if (!binding->needs.by_statement || cs_tree_has_parents(RelationGetRelid(rel)))
 		return false;
 	seen = events_seen(rel, trigger_function("rows_changed"),
 					   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
@@ -230,7 +232,7 @@ notes_all_changes(Relation rel)
 		events_seen(rel, table, TRIGGER_TYPE_ROW, TRIGGER_FIRES_ALWAYS);
 	if ((by_row & needed) == needed)
 		return true;
-	if (cs_relation_has_parents(RelationGetRelid(rel)))
+	if (cs_tree_has_parents(RelationGetRelid(rel)))
 		return false;
 	by_statement = events_seen(rel, rows, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS) |
 		events_seen(rel, table, TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS);
@@ -256,7 +258,7 @@ sees_all_values(Relation rel)
 					TRIGGER_FIRES_ALWAYS);
 	if ((by_row & needed) == needed)
 		return true;
-	if (cs_relation_has_parents(RelationGetRelid(rel)))
+	if (cs_tree_has_parents(RelationGetRelid(rel)))
 		return false;
 	by_statement = events_seen(rel, trigger_function("rows_changed"),
 							   TRIGGER_TYPE_STATEMENT, TRIGGER_FIRES_ALWAYS) &
@@ -357,16 +359,16 @@ has_fault(const CsTree *tree, const CsBinding *binding, Relation rel, Fault *fau
 		return find_fault(fault, pstrdup("it is not a table"), false);
 	if (rel->rd_rel->relam != HEAP_TABLE_AM_OID)
 		return find_fault(fault, pstrdup("it does not use the heap access method"), false);
-	if (cs_relation_is_prepared(relid))
+	if (cs_rellock_is_prepared(relid))
 		return find_fault(fault, pstrdup("a prepared transaction has locked it for DDL"), false);
 	if (binding == NULL)
 		return !notes_all_changes(rel) &&
 			find_fault(fault, trigger_fault(rel, binding), true);
-	if (cs_relation_has_children(relid))
+	if (cs_tree_has_children(relid))
 		return find_fault(fault, pstrdup("it has inheritance children"), false);
 	if (sees_all_changes(binding, rel))
 		return false;
-	if (binding->needs.by_statement && cs_relation_has_parents(relid))
+	if (binding->needs.by_statement && cs_tree_has_parents(relid))
 		return find_fault(fault,
 						  pstrdup("its statement triggers do not see what is changed through its parent"),
 						  false);
@@ -419,9 +421,9 @@ children_are_known(const CsTree *tree)
 {
 	bool		known;
 
-	if (tree->partitioned || !cs_relation_has_children(tree->relid))
+	if (tree->partitioned || !cs_tree_has_children(tree->relid))
 		return true;
-	known = cs_relation_try_lock(tree->relid, ShareUpdateExclusiveLock);
+	known = cs_rellock_try(tree->relid, ShareUpdateExclusiveLock);
 	if (known)
 	{
 		AcceptInvalidationMessages();
@@ -527,7 +529,7 @@ static bool
 lock_for_a_look(const CsTree *tree)
 {
 	for (int i = 0; i < tree->nparts; i++)
-		if (!cs_relation_try_lock(tree->parts[i], AccessShareLock))
+		if (!cs_rellock_try(tree->parts[i], AccessShareLock))
 		{
 			while (i-- > 0)
 				UnlockRelationOid(tree->parts[i], AccessShareLock);
@@ -614,7 +616,7 @@ cs_triggers_problem(Oid relid, bool attached, bool *mend)
 	Fault		fault = {NULL, false};
 	Relation	rel;
 
-	if (!cs_relation_try_lock(relid, AccessShareLock))
+	if (!cs_rellock_try(relid, AccessShareLock))
 		return pstrdup("DDL is under way");
 	AcceptInvalidationMessages();
 	rel = try_relation_open(relid, NoLock);

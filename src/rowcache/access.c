@@ -36,6 +36,7 @@
 #include "guc.h"
 #include "relation/loader.h"
 #include "relation/rowvalue.h"
+#include "relation/tree.h"
 #include "relation/triggers.h"
 #include "rowcache/access.h"
 #include "rowcache/strategy.h"

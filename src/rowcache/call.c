@@ -27,7 +27,7 @@
 #include "utils/typcache.h"
 
 #include "relation/identity.h"
-#include "relation/tree.h"
+#include "relation/rellock.h"
 #include "rowcache/call.h"
 #include "rowcache/strategy.h"
 #include "store/clock.h"
@@ -200,10 +200,10 @@ follow_name(CsCall *call, FunctionCallInfo fcinfo, int first_key)
 		 * release it first, since a transaction that waits for it may hold
 		 * the other one
 		 */
-		cs_relation_release(planned);
+		cs_rellock_release(planned);
 		call->relid = cs_identity_successor(planned);
 		if (OidIsValid(call->relid))
-			(void) cs_relation_hold(call->relid);
+			(void) cs_rellock_hold(call->relid);
 	}
 	if (has_row(fcinfo, first_key) || !OidIsValid(call->relid) ||
 		(is_written_by_name(fcinfo) && cs_identity_successor(planned) != call->relid) ||
@@ -258,7 +258,7 @@ cs_call_begin(FunctionCallInfo fcinfo, int first_key)
 	cs_binding_check_slots();
 	if (call->generation == cs_binding_generation && cs_binding_is_locked(call->binding))
 		return call;
-	if (!cs_relation_hold(call->relid))
+	if (!cs_rellock_hold(call->relid))
 		follow_name(call, fcinfo, first_key);
 	/* an attached relation is a table; otherwise report a wrong row type */
 	if (fcinfo->flinfo->fn_extra == NULL && cs_binding_get(call->relid) == NULL)

@@ -57,7 +57,7 @@
 #include "compat.h"
 #include "inval.h"
 #include "relation/identity.h"
-#include "relation/tree.h"
+#include "relation/rellock.h"
 #include "rowcache/plan.h"
 #include "xact/xact.h"
 
@@ -529,7 +529,7 @@ lock_named(List *relids, List **locked)
 			outdated |= is_gone(lfirst_oid(lc));
 			continue;
 		}
-		if (!cs_relation_hold(lfirst_oid(lc)))
+		if (!cs_rellock_hold(lfirst_oid(lc)))
 			*locked = lappend_oid(*locked, lfirst_oid(lc));
 		if (cs_identity_news_since(lfirst_oid(lc), last_analysis))
 			outdated = true;
@@ -543,7 +543,7 @@ unlock_named(List *relids)
 	ListCell   *lc;
 
 	foreach(lc, relids)
-		cs_relation_release(lfirst_oid(lc));
+		cs_rellock_release(lfirst_oid(lc));
 }
 
 static void
@@ -606,7 +606,7 @@ analyzed(ParseState *pstate, Query *query, JumbleState *jumble)
 static void
 check_planned(const FuncExpr *call, Oid relid)
 {
-	(void) cs_relation_hold(relid);
+	(void) cs_rellock_hold(relid);
 	if (exprLocation((const Node *) call) >= 0 &&
 		cs_identity_news_since(relid, planning_began) &&
 		!cs_identity_was_same(relid, planning_began))
@@ -687,7 +687,7 @@ executor_start(QueryDesc *query, int eflags)
 		if (!is_entry(entry))
 			continue;
 		(void) cs_open_entry(query->estate, n);
-		cs_relation_note_held(entry->relid);
+		cs_rellock_note(entry->relid);
 	}
 }
 

@@ -25,7 +25,7 @@
 
 #include "store/queue.h"
 #include "store/slot.h"
-#include "writeback/flusher.h"
+#include "writeback/alone.h"
 #include "writeback/flushtables.h"
 #include "xact/attempt.h"
 

@@ -38,7 +38,6 @@
 
 #include "relation/owner.h"
 #include "writeback/apply.h"
-#include "writeback/combine.h"
 #include "writeback/deadletter.h"
 #include "writeback/merge.h"
 #include "writeback/statement.h"

@@ -41,6 +41,17 @@ typedef enum CsApplyMode
 extern void cs_apply(CsBinding *binding, CsApplyItem *items, int n,
 					 int statement_rows, CsApplyMode mode);
 
+/*
+ * Called for a delta that its table refuses, after the refused statement was
+ * undone, as the table's owner, in the transaction of cs_apply().
+ */
+typedef void (*CsRefused) (CsBinding *binding, const CsApplyItem *item,
+						   const ErrorData *error, void *arg);
+
+extern void cs_apply_or(CsBinding *binding, CsApplyItem *items, int n,
+						int statement_rows, CsApplyMode mode,
+						CsRefused refused, void *arg);
+
 extern void cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n,
 						   CsApplyMode mode, bool progress);
 

@@ -60,7 +60,6 @@
 #include "store/atomicmax.h"
 #include "writeback/commitepoch.h"
 #include "writeback/journal.h"
-#include "writeback/journalread.h"
 
 #define FIRST_EPOCH		1
 
@@ -234,7 +233,7 @@ cs_commitepoch_leave(void)
 #ifdef CS_TEST_POINTS
 /* Number of backends in a commit epoch. */
 uint64
-cs_journal_writers(void)
+cs_commitepoch_writers(void)
 {
 	return (uint64) pg_atomic_read_u32(&epochs->writers[0]) +
 		pg_atomic_read_u32(&epochs->writers[1]);

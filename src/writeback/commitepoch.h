@@ -9,7 +9,7 @@
 #ifndef CS_COMMITEPOCH_H
 #define CS_COMMITEPOCH_H
 
-#include "writeback/journalread.h"
+#include "writeback/journal.h"
 
 /* A stamp: commit epoch in the upper bits, counter in the lower.  Never 0. */
 #define CS_STAMP_COUNTER_BITS	28
@@ -27,5 +27,9 @@ extern void cs_commitepoch_raise(uint64 stamp);
 
 extern CsJournalTable cs_commitepoch_chosen(void);
 extern void cs_commitepoch_choose(CsJournalTable which);
+
+#ifdef CS_TEST_POINTS
+extern uint64 cs_commitepoch_writers(void);
+#endif
 
 #endif							/* CS_COMMITEPOCH_H */

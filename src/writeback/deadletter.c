@@ -41,6 +41,7 @@
 #include "relation/owner.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
+#include "writeback/apply.h"
 #include "writeback/deadletter.h"
 #include "writeback/portable.h"
 #include "writeback/statement.h"

@@ -37,11 +37,10 @@
 #include "rowcache/strategy.h"
 #include "shmem.h"
 #include "writeback/apply.h"
-#include "writeback/combine.h"
 #include "writeback/deferred.h"
 #include "writeback/deltarow.h"
 #include "writeback/execution.h"
-#include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/merge.h"
 #include "writeback/recheck.h"
 #include "writeback/state.h"
@@ -679,7 +678,7 @@ refuse_unloaded(Relation rel)
 	if (cs_shmem_ready() ||
 		(looked == cs_my_lxid() && looked_at == RelationGetRelid(rel)))
 		return;
-	if (cs_journal_has_pending(RelationGetRelid(rel)))
+	if (cs_journalread_has_pending(RelationGetRelid(rel)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" has deferred writes that are not in it yet",

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * deltarecord.h
- *		Records of deferred entries, and making new entries. Private to
- *		deferred.c and flushbatch.c.
+ *		Records of deferred entries: folding them, making new entries of them,
+ *		and changing them in place.
  *
  *-------------------------------------------------------------------------
  */

@@ -37,6 +37,7 @@
 #include "compat.h"
 #include "locktags.h"
 #include "relation/owner.h"
+#include "relation/rellock.h"
 #include "relation/triggers.h"
 #include "testpoint.h"
 #include "writeback/apply.h"
@@ -46,6 +47,7 @@
 #include "writeback/flush.h"
 #include "writeback/flushbatch.h"
 #include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/portable.h"
 #include "writeback/state.h"
 #include "writeback/statement.h"
@@ -403,7 +405,7 @@ lock_for_flush(Oid relid)
 	 * a table being restored gets its rows, and the journal, before its
 	 * triggers
 	 */
-	if (!cs_relation_is_locked(relid, ShareRowExclusiveLock))
+	if (!cs_rellock_is_held(relid, ShareRowExclusiveLock))
 		cs_triggers_require(binding);
 	return binding;
 }
@@ -641,7 +643,7 @@ read_journal(void *arg)
 	MemoryContextReset(replay->context);
 	replay->keys = cs_replay_create(replay->context, 1024, NULL);
 	cs_owner_begin(&saved, replay->binding->owner);
-	replay->read = cs_journal_read(replay->binding->relid, replay_one, replay);
+	replay->read = cs_journalread_table(replay->binding->relid, replay_one, replay);
 	cs_owner_end(&saved);
 }
 
@@ -703,7 +705,7 @@ replay_table(Oid relid)
 
 	if (replay.binding == NULL)
 		return 0;
-	cs_commitepoch_raise(cs_journal_last());
+	cs_commitepoch_raise(cs_journalread_last());
 	replay.context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies replay",
 										   ALLOCSET_DEFAULT_SIZES);
 	read = read_journal_or_less(&replay);

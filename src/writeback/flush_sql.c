@@ -40,7 +40,6 @@
 #include "writeback/deferred.h"
 #include "writeback/deltarow.h"
 #include "writeback/flush.h"
-#include "writeback/journal.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"

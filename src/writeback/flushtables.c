@@ -61,6 +61,7 @@
 #include "writeback/flush.h"
 #include "writeback/flushtables.h"
 #include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/quarantine.h"
 #include "writeback/state.h"
 #include "xact/attempt.h"
@@ -376,7 +377,7 @@ look(void *arg)
 static void
 raise_stamps(void *unused)
 {
-	cs_commitepoch_raise(cs_journal_last());
+	cs_commitepoch_raise(cs_journalread_last());
 	raise_epoch = false;
 }
 
@@ -391,7 +392,7 @@ check_ready(void *arg)
 
 	LockRelationOid(t->relid, AccessShareLock);
 	cs_triggers_require(cs_binding_require(t->relid));
-	t->pending = cs_journal_has_pending(t->relid);
+	t->pending = cs_journalread_has_pending(t->relid);
 }
 
 /* The table may have been detached while its flush_state was waited for. */
@@ -424,13 +425,13 @@ settle(void *arg)
 	bool		unclean;
 	CsUsage		usage;
 
-	if (closed && cs_journal_has_pending(t->relid))
+	if (closed && cs_journalread_has_pending(t->relid))
 	{
 		(void) cs_flush_replay(t->relid);
 		journal_used = true;
 	}
 	cs_store_usage((uint32) t->slot, &usage);
-	unclean = cs_journal_is_unclean(t->relid);
+	unclean = cs_journalread_is_unclean(t->relid);
 	t->lost = closed && unclean;
 	if (unclean == !t->durable || (t->durable && !closed && usage.dirty_entries > 0))
 		return;

@@ -44,7 +44,7 @@
 #include "writeback/delta.h"
 #include "writeback/execution.h"
 #include "writeback/guard.h"
-#include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/merge.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
@@ -274,7 +274,7 @@ has_deferred(int slot, Oid relid)
 {
 	if (slot >= 0 && (cs_deferred_any(slot) || cs_xactdelta_has(slot)))
 		return true;
-	return cs_journal_has_pending(relid);
+	return cs_journalread_has_pending(relid);
 }
 
 /*
@@ -318,7 +318,7 @@ any_dirty(void)
 static void
 check_drop_extension(bool has_journal)
 {
-	if (!any_dirty() && !(has_journal && cs_journal_pending() != NIL))
+	if (!any_dirty() && !(has_journal && cs_journalread_pending() != NIL))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),

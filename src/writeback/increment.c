@@ -27,7 +27,7 @@
 #include "shmem.h"
 #include "writeback/write_back.h"
 #include "writeback/write_deferred.h"
-#include "writeback/writeplan.h"
+#include "writeback/write.h"
 #include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_increment);

@@ -286,7 +286,7 @@ cs_journal_set_flushed(Oid relid, uint64 boundary)
 
 	if (change_state(&set_flushed, relid, Int64GetDatum((int64) boundary)) > 0)
 		return;
-	flushed = cs_journal_flushed(relid);
+	flushed = cs_journalread_flushed(relid);
 	if (flushed == boundary)
 		return;
 	cs_commitepoch_raise(flushed);
@@ -368,7 +368,7 @@ is_unneeded(CsJournalTable which, Relation journal)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	CsJournalLook look;
-	bool		consumed = cs_journal_is_consumed(journal, snapshot, &look);
+	bool		consumed = cs_journalread_is_consumed(journal, snapshot, &look);
 
 	UnregisterSnapshot(snapshot);
 	if (!consumed)

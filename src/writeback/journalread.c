@@ -217,13 +217,13 @@ progress_now(Oid relid)
  * The relation's flush_state.flushed; 0 if it has none.
  */
 uint64
-cs_journal_flushed(Oid relid)
+cs_journalread_flushed(Oid relid)
 {
 	return progress_now(relid).flushed;
 }
 
 bool
-cs_journal_is_unclean(Oid relid)
+cs_journalread_is_unclean(Oid relid)
 {
 	return progress_now(relid).unclean;
 }
@@ -286,7 +286,7 @@ read_all(Oid relid)
  * Whether the journal has unflushed deltas of the table.
  */
 bool
-cs_journal_has_pending(Oid relid)
+cs_journalread_has_pending(Oid relid)
 {
 	HTAB	   *all = read_all(relid);
 	bool		pending = is_pending(progress_of(all, relid));
@@ -299,7 +299,7 @@ cs_journal_has_pending(Oid relid)
  * Relations with unflushed deltas, as a list of OIDs of those that exist.
  */
 List *
-cs_journal_pending(void)
+cs_journalread_pending(void)
 {
 	HTAB	   *all = read_all(InvalidOid);
 	List	   *pending = NIL;
@@ -344,7 +344,7 @@ fingerprint(const Scan *scan, const Row *row)
  * and needs everything.
  */
 bool
-cs_journal_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
+cs_journalread_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
 {
 	HTAB	   *all = read_progress(snapshot, InvalidOid);
 	bool		consumed = true;
@@ -377,7 +377,7 @@ cs_journal_is_consumed(Relation journal, Snapshot snapshot, CsJournalLook *look)
  * while there may be a row with it.
  */
 uint64
-cs_journal_last(void)
+cs_journalread_last(void)
 {
 	uint64		last = 0;
 
@@ -519,7 +519,7 @@ hand_out(Tuplesortstate *sort, TupleDesc desc, uint64 truncated, CsJournalRead r
  * while deltas are fetched from TOAST.
  */
 uint64
-cs_journal_read(Oid relid, CsJournalRead read, void *arg)
+cs_journalread_table(Oid relid, CsJournalRead read, void *arg)
 {
 	Snapshot	snapshot = fresh_snapshot();
 	TupleDesc	desc = sort_descriptor();

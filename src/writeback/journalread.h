@@ -1,45 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * journalread.h
- *		The journal's tables, as shared by journal.c and journalread.c.
+ *		Reading the journal of durable deferred writes.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CS_JOURNALREAD_H
 #define CS_JOURNALREAD_H
 
-#include "utils/rel.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-typedef enum CsJournalTable
-{
-	CS_JOURNAL_A,
-	CS_JOURNAL_B,
-	CS_JOURNAL_STATE,			/* cache.flush_state */
-	CS_JOURNAL_TABLES
-} CsJournalTable;
+/* cache.flush_state and the journals, independent of the current role */
+extern uint64 cs_journalread_flushed(Oid relid);
+extern bool cs_journalread_is_unclean(Oid relid);
+extern bool cs_journalread_has_pending(Oid relid);
+extern List *cs_journalread_pending(void);
+extern uint64 cs_journalread_last(void);
 
-/* Columns of cache.journal_a and cache.journal_b. */
-enum
-{
-	Anum_journal_stamp = 1,
-	Anum_journal_relation,
-	Anum_journal_written_for,
-	Anum_journal_change,
-	Natts_journal = Anum_journal_change
-};
-
-/* Columns of cache.flush_state. */
-enum
-{
-	Anum_state_relation = 1,
-	Anum_state_flushed,
-	Anum_state_unclean,
-	Natts_state = Anum_state_unclean
-};
-
-extern Relation cs_journal_open(CsJournalTable which, LOCKMODE lockmode);
-extern uint64 cs_journal_flushed(Oid relid);
+/*
+ * Reads all unflushed deltas of a table under a fresh snapshot, in stamp
+ * order; those before its last truncation are omitted.  The callback gets
+ * each.  Returns how many there were.
+ */
+typedef void (*CsJournalRead) (uint64 stamp, Oid written_for, bytea *portable, void *arg);
+extern uint64 cs_journalread_table(Oid relid, CsJournalRead read, void *arg);
 
 /* A look at a journal whose rows are all in their tables. */
 typedef struct CsJournalLook
@@ -50,7 +36,7 @@ typedef struct CsJournalLook
 								 * of theirs; 0 if visible to all */
 } CsJournalLook;
 
-extern bool cs_journal_is_consumed(Relation journal, Snapshot snapshot,
-								   CsJournalLook *look);
+extern bool cs_journalread_is_consumed(Relation journal, Snapshot snapshot,
+									   CsJournalLook *look);
 
 #endif							/* CS_JOURNALREAD_H */

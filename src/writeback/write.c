@@ -38,7 +38,7 @@
 #include "writeback/delta.h"
 #include "writeback/merge.h"
 #include "writeback/write_deferred.h"
-#include "writeback/writeplan.h"
+#include "writeback/write.h"
 #include "writeback/xactdelta.h"
 
 PG_FUNCTION_INFO_V1(cs_write);

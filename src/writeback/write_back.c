@@ -37,15 +37,15 @@
 #include "compat.h"
 #include "guc.h"
 #include "locktags.h"
+#include "relation/rellock.h"
 #include "relation/triggers.h"
 #include "rowcache/strategy.h"
 #include "testpoint.h"
 #include "writeback/apply.h"
-#include "writeback/combine.h"
 #include "writeback/deferred.h"
 #include "writeback/deltarow.h"
 #include "writeback/flush.h"
-#include "writeback/journal.h"
+#include "writeback/journalread.h"
 #include "writeback/merge.h"
 #include "writeback/state.h"
 #include "writeback/sum.h"
@@ -179,7 +179,7 @@ void
 cs_write_back_wait_replayed(CsBinding *binding)
 {
 	if ((binding->slot >= 0 && cs_state_is_open(binding->slot)) || RecoveryInProgress() ||
-		!binding->options.durable || !cs_journal_has_pending(binding->relid))
+		!binding->options.durable || !cs_journalread_has_pending(binding->relid))
 		return;
 	if (binding->slot < 0)
 		refuse_without_slot(binding);
@@ -358,7 +358,7 @@ cs_write_back_begin(CsBinding *binding)
 		 * this transaction attached or altered it: the gate will not be
 		 * opened
 		 */
-		if (cs_relation_is_locked(binding->relid, ShareRowExclusiveLock))
+		if (cs_rellock_is_held(binding->relid, ShareRowExclusiveLock))
 			return false;
 		cs_flush_require_idle(binding->relid);
 		cs_state_note_table(slot, MyDatabaseId);

@@ -20,9 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "writeback/apply.h"
-#include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
-#include "writeback/journal.h"
 #include "writeback/state.h"
 #include "writeback/xactdelta_list.h"
 #include "xact/xact.h"

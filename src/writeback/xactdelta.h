@@ -26,6 +26,7 @@ extern void cs_xactdelta_meet_deferred(void);
 extern bool cs_xactdelta_met_deferred(void);
 
 extern void cs_xactdelta_init(void);
+extern void cs_xactdelta_join(void);
 
 extern void cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey,
 							   const CsDelta *delta);

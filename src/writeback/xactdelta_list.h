@@ -82,6 +82,4 @@ typedef struct CsXactDelta
 
 extern CsXactDelta cs_xactdelta;
 
-extern void cs_xactdelta_join(void);
-
 #endif							/* CS_XACTDELTA_LIST_H */

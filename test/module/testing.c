@@ -58,7 +58,7 @@
 #include "store/staged.h"
 #include "store/stripe.h"
 #include "testpoint.h"
-#include "writeback/journal.h"
+#include "writeback/commitepoch.h"
 #include "writeback/state.h"
 #include "xact/snapshot.h"
 
@@ -332,7 +332,7 @@ cs_test_left_behind(PG_FUNCTION_ARGS)
 	say_left(&all, "flights", cs_flight_count());
 	say_left(&all, "commit flags", cs_commitflag_count());
 	say_left(&all, "key locks", cs_keylock_count());
-	say_left(&all, "writers in a commit epoch", cs_journal_writers());
+	say_left(&all, "writers in a commit epoch", cs_commitepoch_writers());
 	say_left(&all, "moving rows", moving);
 	if (!cs_store_is_settled(problem, sizeof(problem)))
 		appendStringInfo(&all, "%s%s", all.len > 0 ? ", " : "", problem);

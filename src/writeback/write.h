@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * writeplan.h
+ * write.h
  *		Statements of the functions that write by key: how they are kept and
  *		executed.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CS_WRITEPLAN_H
-#define CS_WRITEPLAN_H
+#ifndef CS_WRITE_H
+#define CS_WRITE_H
 
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -46,4 +46,4 @@ extern const char *cs_write_column_name(const CsBinding *binding, AttrNumber att
 extern void cs_write_append_arbiter(StringInfo buf, const CsBinding *binding);
 extern Bitmapset *cs_write_given_columns(const CsBinding *binding, const bool *nulls);
 
-#endif							/* CS_WRITEPLAN_H */
+#endif							/* CS_WRITE_H */
