@@ -25,7 +25,7 @@
 #include "writeback/xactdelta_list.h"
 #include "xact/xact.h"
 
-#define SH_PREFIX		cs_xactdeltaset
+#define SH_PREFIX		cs_xactdelta_keys
 #define SH_ELEMENT_TYPE CsXactDeltaEntry
 #define SH_SCOPE		extern
 #define SH_DEFINE
@@ -119,7 +119,7 @@ copy_key(const CsKey *key)
 static CsXactDeltaKey *
 find_key(const CsKey *key)
 {
-	CsXactDeltaEntry *entry = cs_xactdelta.keys == NULL ? NULL : cs_xactdeltaset_lookup(cs_xactdelta.keys, *key);
+	CsXactDeltaEntry *entry = cs_xactdelta.keys == NULL ? NULL : cs_xactdelta_keys_lookup(cs_xactdelta.keys, *key);
 
 	return entry == NULL ? NULL : entry->key;
 }
@@ -136,7 +136,7 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	if (changed != NULL)
 		return changed;
 	if (cs_xactdelta.keys == NULL)
-		cs_xactdelta.keys = cs_xactdeltaset_create(delta_context(), 8, NULL);
+		cs_xactdelta.keys = cs_xactdelta_keys_create(delta_context(), 8, NULL);
 	changed = MemoryContextAllocZero(delta_context(), sizeof(CsXactDeltaKey));
 	changed->key = copy_key(key);
 	changed->relid = binding->relid;
@@ -144,7 +144,7 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	changed->batch = binding->options.flush_batch;
 	changed->updated = InvalidCommandId;
 	changed->moves = cs_state_moves(binding->slot);
-	cs_xactdeltaset_insert(cs_xactdelta.keys, changed->key, &found)->key = changed;
+	cs_xactdelta_keys_insert(cs_xactdelta.keys, changed->key, &found)->key = changed;
 	return changed;
 }
 
@@ -400,10 +400,10 @@ cs_xactdelta_next(int slot, void **at)
 		return NULL;
 	if (*at == NULL)
 	{
-		*at = palloc(sizeof(cs_xactdeltaset_iterator));
-		cs_xactdeltaset_start_iterate(cs_xactdelta.keys, *at);
+		*at = palloc(sizeof(cs_xactdelta_keys_iterator));
+		cs_xactdelta_keys_start_iterate(cs_xactdelta.keys, *at);
 	}
-	while ((entry = cs_xactdeltaset_iterate(cs_xactdelta.keys, *at)) != NULL)
+	while ((entry = cs_xactdelta_keys_iterate(cs_xactdelta.keys, *at)) != NULL)
 		if (entry->key->key.owner == slot && entry->key->top != NULL)
 			return &entry->key->key;
 	return NULL;

@@ -303,7 +303,7 @@ reserve(CsXactDeltaKey *changed, const CsDelta *delta, int flags)
 static void
 for_each_key(void (*what) (CsXactDeltaKey *changed, const CsDelta *delta))
 {
-	cs_xactdeltaset_iterator iter;
+	cs_xactdelta_keys_iterator iter;
 	CsXactDeltaEntry *entry;
 	MemoryContext mine;
 	MemoryContext old;
@@ -313,8 +313,8 @@ for_each_key(void (*what) (CsXactDeltaKey *changed, const CsDelta *delta))
 	mine = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies key",
 								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mine);
-	cs_xactdeltaset_start_iterate(cs_xactdelta.keys, &iter);
-	while ((entry = cs_xactdeltaset_iterate(cs_xactdelta.keys, &iter)) != NULL)
+	cs_xactdelta_keys_start_iterate(cs_xactdelta.keys, &iter);
+	while ((entry = cs_xactdelta_keys_iterate(cs_xactdelta.keys, &iter)) != NULL)
 	{
 		CsDelta		delta;
 
@@ -566,13 +566,13 @@ end_flights(bool committed)
 static void
 end_parts(bool committed)
 {
-	cs_xactdeltaset_iterator iter;
+	cs_xactdelta_keys_iterator iter;
 	CsXactDeltaEntry *entry;
 
 	if (cs_xactdelta.keys == NULL)
 		return;
-	cs_xactdeltaset_start_iterate(cs_xactdelta.keys, &iter);
-	while ((entry = cs_xactdeltaset_iterate(cs_xactdelta.keys, &iter)) != NULL)
+	cs_xactdelta_keys_start_iterate(cs_xactdelta.keys, &iter);
+	while ((entry = cs_xactdelta_keys_iterate(cs_xactdelta.keys, &iter)) != NULL)
 	{
 		CsXactDeltaKey *changed = entry->key;
 

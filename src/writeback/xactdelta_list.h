@@ -46,7 +46,7 @@ typedef struct CsXactDeltaEntry
 	char		status;			/* for simplehash */
 } CsXactDeltaEntry;
 
-#define SH_PREFIX		cs_xactdeltaset
+#define SH_PREFIX		cs_xactdelta_keys
 #define SH_ELEMENT_TYPE CsXactDeltaEntry
 #define SH_SCOPE		extern
 #define SH_DECLARE
@@ -73,7 +73,7 @@ typedef struct CsXactDeltaFlight
 typedef struct CsXactDelta
 {
 	MemoryContext context;		/* NULL: nothing was recorded */
-	cs_xactdeltaset_hash *keys;
+	cs_xactdelta_keys_hash *keys;
 	CsSubxactStack values;
 	CsSubxactStack truncates;
 	CsSubxactStack flights;
