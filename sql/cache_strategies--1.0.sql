@@ -70,6 +70,33 @@ COMMENT ON COLUMN cache.tracked.by_value IS 'do row triggers note the values tha
 SELECT pg_catalog.pg_extension_config_dump('cache.tracked', '');
 GRANT SELECT ON cache.tracked TO PUBLIC;
 
+-- ----- statements whose results are kept -----
+
+CREATE TABLE cache.declared_store (
+	id				bigserial PRIMARY KEY,
+	query			text NOT NULL,
+	ttl				interval,
+	max_age			interval,
+	declared_by		regrole NOT NULL,
+	search_path		text NOT NULL
+);
+COMMENT ON TABLE cache.declared_store IS 'statements of cache.declare_query(); see cache.declared_queries';
+
+-- Roles that are gone have no name, and elsewhere their number may be another's.
+SELECT pg_catalog.pg_extension_config_dump('cache.declared_store',
+	'WHERE declared_by IN (SELECT oid FROM pg_catalog.pg_roles)');
+SELECT pg_catalog.pg_extension_config_dump('cache.declared_store_id_seq', '');
+GRANT SELECT ON cache.declared_store, cache.declared_store_id_seq TO pg_database_owner;
+
+CREATE FUNCTION cache.declared_changed() RETURNS trigger
+AS 'MODULE_PATHNAME', 'cs_declared_changed' LANGUAGE C;
+COMMENT ON FUNCTION cache.declared_changed() IS 'tells all sessions that declared statements have changed';
+REVOKE ALL ON FUNCTION cache.declared_changed() FROM PUBLIC;
+
+CREATE TRIGGER declared_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cache.declared_store
+	FOR EACH STATEMENT EXECUTE FUNCTION cache.declared_changed();
+ALTER TABLE cache.declared_store ENABLE ALWAYS TRIGGER declared_changed;
+
 -- ----- deferred writes -----
 
 CREATE TABLE cache.journal_a (
@@ -788,6 +815,36 @@ CREATE FUNCTION cache.explain_result(query text,
 AS 'MODULE_PATHNAME', 'cs_explain_result' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.explain_result(text) IS
 'would the result of a plain statement be kept, as things are, and if not, why; which tables it would watch, and of which only rows with a value';
+
+CREATE FUNCTION cache.declare_query(query text, ttl "any" DEFAULT NULL, max_age "any" DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_declare_query' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.declare_query(text, "any", "any") IS
+'have the result of a statement kept, with whatever constants, in all sessions that keep results; returns its number';
+
+CREATE FUNCTION cache.undeclare_query(id bigint) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_undeclare_query_id' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.undeclare_query(bigint) IS 'undo cache.declare_query(), by the number of the statement';
+
+CREATE FUNCTION cache.undeclare_query(query text) RETURNS void
+AS 'MODULE_PATHNAME', 'cs_undeclare_query_text' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.undeclare_query(text) IS 'undo cache.declare_query(), by the statement';
+
+CREATE FUNCTION cache.declared_problem(id bigint) RETURNS text
+AS 'MODULE_PATHNAME', 'cs_declared_query_problem' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.declared_problem(bigint) IS
+'why a declared statement has no effect; NULL: it has one';
+
+-- as its owner, who may read the store; a statement may contain what is not for all
+CREATE VIEW cache.declared_queries AS
+	SELECT d.id, d.query, d.ttl, d.max_age, d.declared_by, d.search_path, cache.declared_problem(d.id) AS problem
+	FROM cache.declared_store d
+	WHERE pg_catalog.pg_has_role(d.declared_by, 'USAGE')
+		OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE');
+COMMENT ON VIEW cache.declared_queries IS 'declared statements of one''s own roles; changed by cache.declare_query() and cache.undeclare_query()';
+COMMENT ON COLUMN cache.declared_queries.problem IS 'why it has no effect; NULL: it has one';
+ALTER VIEW cache.declared_queries SET (security_barrier = true);
+GRANT SELECT ON cache.declared_queries TO PUBLIC;
 
 CREATE FUNCTION cache.remember_depends(query text, params "any" DEFAULT NULL::text[],
 	reads regclass[] DEFAULT NULL,

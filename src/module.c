@@ -18,6 +18,7 @@
 #include "kv/keylock.h"
 #include "kv/kv.h"
 #include "queryresult/conditions.h"
+#include "queryresult/declared.h"
 #include "queryresult/plan_result.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
@@ -113,5 +114,6 @@ _PG_init(void)
 	cs_plan_init();
 	cs_conditions_init();
 	cs_untyped_init();
+	cs_declared_init();
 	cs_plan_result_init();
 }

@@ -12,13 +12,12 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "queryresult/plan_result.h"
+#include "queryresult/verdict.h"
 #include "shmem.h"
 
 PG_FUNCTION_INFO_V1(cs_explain_result);
@@ -37,55 +36,6 @@ enum
 	Column_max_age,
 	N_columns
 };
-
-/*
- * The one statement of the text, rewritten; the types of its parameters are
- * found out.
- */
-static Query *
-rewritten(const char *text)
-{
-	List	   *raw = pg_parse_query(text);
-	List	   *queries;
-	Oid		   *types = NULL;
-	int			ntypes = 0;
-
-	if (list_length(raw) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("the text must be one statement"),
-				 errdetail("It has %d statements.", list_length(raw))));
-	queries = pg_analyze_and_rewrite_varparams(linitial_node(RawStmt, raw), text, &types,
-											   &ntypes, NULL);
-	return list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
-}
-
-static void
-judge(const char *text, CsVerdict *verdict)
-{
-	Query	   *query = rewritten(text);
-
-	if (query == NULL || query->commandType == CMD_UTILITY)
-	{
-		verdict->reason = "It is not a SELECT.";
-		return;
-	}
-	cs_plan_result_verdict = verdict;
-	PG_TRY();
-	{
-		(void) pg_plan_query(query, text, 0, NULL);
-	}
-	PG_FINALLY();
-	{
-		cs_plan_result_verdict = NULL;
-	}
-	PG_END_TRY();
-	if (verdict->shape != NULL && !verdict->shape->permitted)
-	{
-		verdict->shape = NULL;
-		verdict->reason = "A privilege is missing.";
-	}
-}
 
 static Datum
 span_datum(int64 usecs)
@@ -159,9 +109,7 @@ cs_explain_result(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	/* unless something better is found */
-	verdict.reason = "It is not planned as a statement of its own.";
-	judge(string, &verdict);
+	cs_verdict_find(string, &verdict);
 	fill_columns(&verdict, values, nulls);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls)));
 }

@@ -5,7 +5,7 @@
  *
  * Two analysed statements are of the same shape if they differ in nothing but
  * constants and parameters, and in how the text was written: white space,
- * comments, letter case.  Tables, functions, operators and types count by OID.
+ * comments, letter case, aliases.  Tables, functions, operators and types count by OID.
  * A constant, a parameter, an implicit cast of one, and an array made of them
  * alone are the same when they are of the same type.  So the length of an IN
  * list does not count, and neither does whether a driver sends values as
@@ -326,6 +326,23 @@ cs_jumble_query(const Query *query)
 
 /* ----- the tree ----- */
 
+static void
+drop_names(Query *query)
+{
+	ListCell   *lc;
+
+	query->queryId = 0;
+	query->stmt_location = query->stmt_len = 0;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *entry = lfirst_node(RangeTblEntry, lc);
+
+		entry->alias = entry->eref = NULL;
+	}
+	foreach(lc, query->targetList)
+		lfirst_node(TargetEntry, lc)->resname = NULL;
+}
+
 static Node *
 without_constants(Node *node, void *arg)
 {
@@ -348,8 +365,7 @@ without_constants(Node *node, void *arg)
 		Query	   *query = query_tree_mutator((Query *) node, without_constants, arg,
 											   QTW_IGNORE_JOINALIASES);
 
-		query->queryId = 0;
-		query->stmt_location = query->stmt_len = 0;
+		drop_names(query);
 		return (Node *) query;
 	}
 	return expression_tree_mutator(node, without_constants, arg);

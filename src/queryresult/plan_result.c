@@ -36,6 +36,7 @@
 #include "guc.h"
 #include "kv/space.h"
 #include "queryresult/conditions.h"
+#include "queryresult/declared.h"
 #include "queryresult/plan_result.h"
 #include "queryresult/query.h"
 #include "queryresult/scan_result.h"
@@ -50,6 +51,8 @@ typedef struct Candidate
 {
 	CsPlannedResult planned;
 	CsVerdict  *verdict;		/* or NULL */
+	Oid			declared_by;	/* the role, if its terms are those of a
+								 * declaration */
 	bool		cursor;
 	CsLevels	levels;
 } Candidate;
@@ -229,11 +232,23 @@ is_wanted(const Candidate *of, double cost)
 		return true;
 	if (cs_results != CS_RESULTS_AUTO)
 		return refuse(of, "It is not declared.",
-					  "Add the comment /* cache */, or set cache_strategies.results to auto.");
+					  "Add the comment /* cache */, use cache.declare_query(), or set cache_strategies.results to auto.");
 	if (cost < cs_results_min_cost)
 		return refuse(of, psprintf("Its estimated cost of %.2f is less than cache_strategies.results_min_cost.", cost),
 					  NULL);
 	return true;
+}
+
+/*
+ * The terms are those of a role that owns all the tables, also those that
+ * functions and policies read; otherwise the statement is not declared.
+ */
+static void
+check_declaration(Candidate *of, const CsShape *shape)
+{
+	if (OidIsValid(of->declared_by) &&
+		!cs_declared_owns(of->declared_by, shape->tables, shape->ntables))
+		memset(&of->planned.terms, 0, sizeof(of->planned.terms));
 }
 
 static bool
@@ -249,6 +264,7 @@ is_eligible(Candidate *of)
 		return refuse(of, shape->refused, shape->hint);
 	if (of->verdict != NULL)
 		of->verdict->shape = shape;
+	check_declaration(of, shape);
 	if (shape->timely && of->planned.terms.max_age <= 0)
 		return refuse(of, "It depends on the time.",
 					  "The comment /* cache max_age=10s */ says how old its result may be.");
@@ -273,12 +289,15 @@ gets_node(Candidate *of, const PlannerInfo *root, const RelOptInfo *rel)
 {
 	double		cost = least_cost(rel);
 
+	/* whether its declaration counts is known once its tables are */
 	if (of->verdict == NULL)
-		return is_wanted(of, cost) && is_eligible(of);
+		return OidIsValid(of->declared_by) ? is_eligible(of) && is_wanted(of, cost) :
+			is_wanted(of, cost) && is_eligible(of);
 	of->verdict->reason = NULL;
 	of->verdict->eligible = is_eligible(of);
 	if (of->verdict->shape != NULL)
 		of->verdict->conditions = condition_names(of, root, of->verdict->shape);
+	of->verdict->terms = of->planned.terms;
 	return of->verdict->eligible && is_wanted(of, cost);
 }
 
@@ -365,6 +384,20 @@ reads_catalogue(const Query *query)
 	return false;
 }
 
+/* What its comment says comes first. */
+static void
+find_declaration(Candidate *of, const Query *query)
+{
+	const CsDeclared *declared = cs_declared_find(query);
+
+	if (declared == NULL)
+		return;
+	of->declared_by = declared->role;
+	of->planned.terms.declared = true;
+	of->planned.terms.ttl = declared->ttl;
+	of->planned.terms.max_age = declared->max_age;
+}
+
 static bool
 is_candidate(Candidate *of, Query *query, const char *text, int options)
 {
@@ -377,16 +410,19 @@ is_candidate(Candidate *of, Query *query, const char *text, int options)
 	if (!check_top(of, query, options))
 		return false;
 	of->cursor = (options & CURSOR_OPT_FAST_PLAN) != 0;
-	cs_comment_read(text, query->stmt_location, query->stmt_len, &of->planned.terms, &fault);
+	if (of->verdict != NULL && of->verdict->terms.declared)
+		of->planned.terms = of->verdict->terms;
+	else
+		cs_comment_read(text, query->stmt_location, query->stmt_len, &of->planned.terms, &fault);
 	if (fault != NULL)
 		return refuse(of, fault, NULL);
-	if (cs_results != CS_RESULTS_AUTO && !of->planned.terms.declared && of->verdict == NULL)
-		return false;
 	if (of->verdict == NULL && reads_catalogue(query))
 		return false;
 	if (!OidIsValid(cs_space_catalog()))
 		return false;
-	return true;
+	if (!of->planned.terms.declared)
+		find_declaration(of, query);
+	return of->planned.terms.declared || cs_results == CS_RESULTS_AUTO || of->verdict != NULL;
 }
 
 static PlannedStmt *

@@ -74,6 +74,7 @@ const CsOwnTrigger cs_triggers_list[] = {
 	{"spaces_changed", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
 	{"spaces_truncated", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
 	{"grants_changed", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
+	{"declared_changed", CS_FOR_CATALOG, TRIGGER_FIRES_ALWAYS},
 	{NULL}
 };
 

@@ -19,14 +19,15 @@ FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND
 SELECT is(extrelocatable, false, 'it is not relocatable') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extconfig::regclass[]::text,
-	'{cache.binding_store,cache.tracked,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
+	'{cache.binding_store,cache.tracked,cache.declared_store,cache.declared_store_id_seq,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
 	'cache.dead_letter_store_id_seq,cache.space_ids,cache.spaces,cache.space_grants}',
 	'the tables are dumped, with what belongs to users') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT results_eq($$SELECT t, c COLLATE "default" FROM pg_extension, unnest(extconfig::regclass[], extcondition) x(t, c) WHERE extname = 'cache_strategies' AND c <> ''$$,
-	$$VALUES ('cache.spaces'::regclass, 'WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles)'),
+	$$VALUES ('cache.declared_store'::regclass, 'WHERE declared_by IN (SELECT oid FROM pg_catalog.pg_roles)'),
+		('cache.spaces', 'WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles)'),
 		('cache.space_grants', E'WHERE (role = 0 OR role IN (SELECT oid FROM pg_catalog.pg_roles))\n'
 			'	AND space IN (SELECT id FROM cache.spaces WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles))')$$,
-	'all of it, but for spaces and grants of roles that are gone');
+	'all of it, but for declarations, spaces and grants of roles that are gone');
 SELECT is(superuser OR trusted, true, 'it is for superusers to create') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT is(trusted, false, 'it is not trusted') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT isnt(comment, NULL, 'it has a comment') FROM pg_available_extensions WHERE name = 'cache_strategies';
@@ -84,6 +85,11 @@ INSERT INTO expected VALUES
 		'OUT expires timestamp with time zone', 'record', 'v', 'r', false),
 	('explain_result', 'query text, OUT eligible boolean, OUT kept boolean, OUT reason text, OUT hint text, OUT watches regclass[], '
 		'OUT by_value text[], OUT settings text[], OUT ttl interval, OUT max_age interval', 'record', 'v', 'u', true),
+	('declare_query', 'query text, ttl "any" DEFAULT NULL::unknown, max_age "any" DEFAULT NULL::unknown', 'bigint', 'v', 'u', false),
+	('undeclare_query', 'id bigint', 'void', 'v', 'u', true),
+	('undeclare_query', 'query text', 'void', 'v', 'u', true),
+	('declared_problem', 'id bigint', 'text', 'v', 'u', true),
+	('declared_changed', '', 'trigger', 'v', 'u', false),
 	('store_info', 'OUT memory bigint, OUT value_memory bigint, OUT partitions integer, OUT max_value bigint, OUT entries bigint, '
 		'OUT bytes bigint, OUT evictions bigint, OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8', 'record', 'v', 'r', false),
 	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT hits bigint, '
@@ -213,9 +219,9 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 
 -- ----- tables and views -----
 
-SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
-SELECT sequences_are('cache', ARRAY['dead_letter_store_id_seq', 'space_ids']);
+SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
+SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
@@ -250,6 +256,9 @@ SELECT is(tap.columns('cache.space_stats'),
 SELECT is(tap.columns('cache.spaces'), 'id oid, name text, owner regrole, ttl interval, max_memory bigint', 'columns of cache.spaces');
 SELECT is(tap.columns('cache.space_grants'), 'space oid, role regrole, can_read boolean, can_write boolean', 'columns of cache.space_grants');
 SELECT is(tap.columns('cache.tracked'), 'relation regclass, by_value boolean', 'columns of cache.tracked');
+SELECT is(tap.columns('cache.declared_store'),
+	'id bigint, query text, ttl interval, max_age interval, declared_by regrole, search_path text', 'columns of cache.declared_store');
+SELECT is(tap.columns('cache.declared_queries'), tap.columns('cache.declared_store') || ', problem text', 'columns of cache.declared_queries');
 SELECT is(tap.columns('cache.stats'),
 	'memory bigint, value_memory bigint, partitions integer, max_value bigint, entries bigint, bytes bigint, evictions bigint, '
 	'tables integer, slots_used integer, slots_total integer, fills_wait_for xid8', 'columns of cache.stats');
@@ -274,12 +283,16 @@ SELECT col_not_null('cache', 'spaces', 'owner', 'cache.spaces.owner');
 SELECT col_is_pk('cache', 'space_grants', ARRAY['space', 'role'], 'the key of cache.space_grants');
 SELECT fk_ok('cache', 'space_grants', 'space', 'cache', 'spaces', 'id', 'grants are of spaces');
 SELECT col_is_pk('cache', 'tracked', 'relation', 'the key of cache.tracked');
+SELECT col_is_pk('cache', 'declared_store', 'id', 'the key of cache.declared_store');
 SELECT is(reloptions::text, '{autovacuum_enabled=false}', format('%s is not vacuumed', oid::regclass))
 	FROM pg_class WHERE oid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass);
 SELECT is_empty($$SELECT FROM pg_index WHERE indrelid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass)$$,
 	'the journals have no index');
 SELECT is(reloptions::text, '{security_barrier=true}', 'cache.dead_letters is a barrier to leaky conditions')
 	FROM pg_class WHERE oid = 'cache.dead_letters'::regclass;
+SELECT is(reloptions::text, '{security_barrier=true}', 'and so is cache.declared_queries')
+	FROM pg_class WHERE oid = 'cache.declared_queries'::regclass;
+SELECT is_empty('SELECT * FROM cache.declared_queries', 'with nothing declared cache.declared_queries is empty');
 SELECT isnt_empty('SELECT * FROM cache.stats', 'cache.stats has a row');
 SELECT is_empty('SELECT * FROM cache.table_stats', 'with nothing attached cache.table_stats is empty');
 SELECT is_empty('SELECT * FROM cache.progress', 'with nothing running cache.progress is empty');
@@ -292,6 +305,8 @@ SELECT is_empty('SELECT * FROM cache.space_stats', 'without any keys cache.space
 
 SELECT is(tgenabled, 'A'::"char", 'the trigger of cache.binding_store is ENABLE ALWAYS') FROM pg_trigger
 	WHERE tgrelid = 'cache.binding_store'::regclass AND tgname = 'bindings_changed';
+SELECT is(tgenabled, 'A'::"char", 'that of cache.declared_store is, too') FROM pg_trigger
+	WHERE tgrelid = 'cache.declared_store'::regclass AND tgname = 'declared_changed';
 SELECT results_eq($$SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
 		WHERE tgrelid IN ('cache.spaces'::regclass, 'cache.space_grants'::regclass) AND NOT tgisinternal ORDER BY tgname$$,
 	$$VALUES ('cache.space_grants'::regclass, 'grants_changed'::name, 'A'::"char"), ('cache.spaces', 'spaces_changed', 'A'), ('cache.spaces', 'spaces_truncated', 'A')$$,
@@ -366,6 +381,7 @@ SELECT throws_like('SELECT cache.row_changed()', '%must be called as a trigger%'
 SELECT throws_like('SELECT cache.rows_changed()', '%must be called as a trigger%', 'cache.rows_changed() is no function to call');
 SELECT throws_like('SELECT cache.row_deferred()', '%must be fired before a row is changed%', 'cache.row_deferred() is no function to call');
 SELECT throws_like('SELECT cache.table_truncated()', '%must be fired by TRUNCATE%', 'cache.table_truncated() is no function to call');
+SELECT throws_like('SELECT cache.declared_changed()', '%must be called as a trigger%', 'cache.declared_changed() is no function to call');
 SELECT throws_like('SELECT cache.bindings_changed()', '%must be called as a trigger%', 'cache.bindings_changed() is no function to call');
 SELECT throws_like('SELECT cache.spaces_changed()', '%must be called as a trigger%', 'cache.spaces_changed() is no function to call');
 SELECT throws_like('SELECT cache.table_changed()', '%must be%trigger%', 'cache.table_changed() is no function to call');

@@ -61,8 +61,10 @@ SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'every
 SELECT table_privs_are('cache', 'flush_status', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.flush_status');
 SELECT table_privs_are('cache', 'dead_letters', 'cs_nobody', ARRAY['SELECT'], 'and cache.dead_letters, of the role''s own tables');
 SELECT table_privs_are('cache', private, 'cs_nobody', ARRAY[]::text[], format('cache.%s is for no role', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'declared_store', 'spaces', 'space_grants']) private;
 SELECT sequence_privs_are('cache', 'dead_letter_store_id_seq', 'cs_nobody', ARRAY[]::text[], 'nor is the sequence of dead letters');
+SELECT sequence_privs_are('cache', 'declared_store_id_seq', 'cs_nobody', ARRAY[]::text[], 'nor that of declared statements');
+SELECT table_privs_are('cache', 'declared_queries', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.declared_queries, of its own statements');
 SELECT sequence_privs_are('cache', 'space_ids', 'cs_nobody', ARRAY[]::text[], 'nor that of spaces');
 SELECT table_privs_are('cache', 'space_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.space_stats, of spaces that the role may read');
 SELECT table_privs_are('cache', 'tracked', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.tracked, and not write it');
@@ -73,11 +75,11 @@ SELECT is_empty($$
 	$$, 'nothing but SELECT has been granted, to PUBLIC or to the owner of the database');
 SET ROLE cs_nobody;
 SELECT throws_ok(format('SELECT * FROM cache.%s', private), '42501', NULL, format('no SELECT from cache.%s', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'declared_store', 'spaces', 'space_grants']) private;
 SELECT throws_ok(format('DELETE FROM cache.%s', private), '42501', NULL, format('no DELETE from cache.%s', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'declared_store', 'spaces', 'space_grants']) private;
 SELECT throws_ok(format('TRUNCATE cache.%s', private), '42501', NULL, format('no TRUNCATE of cache.%s', private))
-	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']) private;
+	FROM unnest(ARRAY['journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'declared_store', 'spaces', 'space_grants']) private;
 SELECT throws_ok($$INSERT INTO cache.journal_a VALUES (1, 's.t', 0, NULL)$$, '42501', NULL, 'no INSERT into the journal');
 SELECT throws_ok($$SELECT nextval('cache.dead_letter_store_id_seq')$$, '42501', NULL, 'no use of the sequence');
 SELECT throws_ok($$INSERT INTO cache.bindings VALUES ('s.t', 'cache_aside')$$, '42501', NULL, 'no INSERT into cache.bindings');
@@ -97,7 +99,7 @@ RESET ROLE;
 SELECT results_eq(
 	$$SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace
 		AND NOT has_function_privilege('cs_nobody', oid, 'EXECUTE') ORDER BY 1$$,
-	$$VALUES ('cache.bindings_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()')$$,
+	$$VALUES ('cache.bindings_changed()'), ('cache.declared_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()')$$,
 	'what not every role may call');
 SELECT function_privs_are('cache', 'stats_reset', ARRAY[]::text[], 'cs_stats', ARRAY['EXECUTE'], 'pg_monitor may reset the counters');
 SET ROLE cs_nobody;

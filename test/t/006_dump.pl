@@ -70,13 +70,20 @@ $node->safe_psql('source', q(
 	CREATE TABLE untracked (id int PRIMARY KEY);
 	SELECT cache.track('untracked');
 	SELECT cache.untrack('untracked');
+	SELECT cache.declare_query('SELECT count(*) FROM tracked WHERE v = $1', ttl => '2 hours') > 0;
+	SET search_path = "Odd Name";
+	SET ROLE app;
+	SELECT cache.declare_query('SELECT count(*), now() > ''epoch'' FROM "Big Table"', max_age => 90) > 0;
+	RESET ROLE;
+	RESET search_path;
+	INSERT INTO cache.declared_store (query, declared_by, search_path) VALUES ('SELECT of one who is gone', '4242424242', 'public');
 ));
 
 my $bindings = q(SELECT relation, strategy, ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, durable, flush_interval, flush_batch, merge, settings[2:3] FROM cache.binding_store ORDER BY relation::text);
 my $triggers = q(
 	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc,
-		'cache.row_deferred'::regproc, 'cache.table_truncated'::regproc, 'cache.spaces_changed'::regproc, 'cache.table_changed'::regproc)
+		'cache.row_deferred'::regproc, 'cache.table_truncated'::regproc, 'cache.spaces_changed'::regproc, 'cache.table_changed'::regproc, 'cache.declared_changed'::regproc)
 	ORDER BY tgrelid::regclass::text, tgname);
 my $registered = q(SELECT extconfig::regclass[], extcondition, extnamespace::regnamespace FROM pg_extension WHERE extname = 'cache_strategies');
 my $spaces = q(
@@ -154,6 +161,28 @@ sub check_tracked
 	return (@steps, says("SELECT state FROM cache.tracking('untracked')", 'untracked', "$name: and no other is"));
 }
 
+# Declared statements are, by their names.
+sub check_declared
+{
+	my ($name) = @_;
+
+	return (
+		says(
+			'SELECT query, ttl, max_age, declared_by, search_path, problem FROM cache.declared_queries WHERE declared_by IN (SELECT oid FROM pg_roles) ORDER BY id',
+			qq(SELECT count(*) FROM tracked WHERE v = \$1|02:00:00||$superuser|pg_catalog, public|\n) .
+			  q(SELECT count(*), now() > 'epoch' FROM "Big Table"||00:01:30|app|pg_catalog, "Odd Name"|),
+			"$name: declared statements"),
+		says(
+			q(SELECT ttl, max_age FROM cache.explain_result('SELECT count(*) FROM tracked WHERE v = ''x''') UNION ALL
+			SELECT ttl, max_age FROM cache.explain_result('SELECT count(*), now() > $1 FROM "Odd Name"."Big Table"')),
+			"02:00:00|\n|00:01:30",
+			"$name: and they are found"),
+		says(
+			q(SELECT cache.declare_query('SELECT count(*) FROM tracked WHERE id = $1') > 2; SELECT cache.undeclare_query('SELECT count(*) FROM tracked WHERE id = $1')),
+			"t\n",
+			"$name: a new one gets a new number"));
+}
+
 # The database has what the source had, and its cache works.
 sub check_copy
 {
@@ -166,6 +195,7 @@ sub check_copy
 		says($triggers, $expected_triggers, "$name: triggers"),
 		check_spaces($db, $name),
 		check_tracked($name),
+		check_declared($name),
 		says($registered, $expected_registered, "$name: the extension's configuration tables"),
 		says('SELECT relation, unclean FROM cache.flush_state', 'deferring|f', "$name: cache.flush_state"),
 		says(

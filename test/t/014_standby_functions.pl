@@ -27,6 +27,7 @@ $primary->safe_psql('postgres', <<'SQL');
 	INSERT INTO held VALUES (6, 0);
 	SELECT cache.attach('held', 'write_through');
 	SELECT cache.create_space('space'), cache.track('other');
+	SELECT cache.declare_query('SELECT max(id) FROM other');
 	-- what a call returns, or its SQLSTATE
 	CREATE FUNCTION try(call text) RETURNS text LANGUAGE plpgsql AS $$
 	DECLARE
@@ -68,6 +69,7 @@ my @calls = (
 	[ 'cache.fill(ROW(1, $$row 1$$, 0)::cache_aside)' => '(f)' ],
 	[ '(cache.scan(NULL::wb)).n ORDER BY 1 DESC LIMIT 1' => '(1)' ],
 	[ q((cache.explain_result('SELECT count(*) FROM other')).reason) => '("The setting cache_strategies.results is off.")' ],
+	[ q(cache.declared_problem((SELECT min(id) FROM cache.declared_queries))) => '()' ],
 	[ q(cache.remember_depends('SELECT count(*) FROM other WHERE id = 1')) => 'nothing' ],
 	[ q(count(*) FROM cache.watched_columns('other')) => '(0)' ],
 	[ '(cache.explain(NULL::wb, 1)).reason' => '("the server is in recovery")' ],
@@ -106,6 +108,9 @@ my @calls = (
 	[ q(cache.repair('wb')) => '25006' ],
 	[ q(cache.track('wb')) => '25006' ],
 	[ q(cache.untrack('other')) => '25006' ],
+	[ q(cache.declare_query('SELECT * FROM other')) => '25006' ],
+	[ q(cache.undeclare_query(1)) => '25006' ],
+	[ q(cache.undeclare_query('SELECT * FROM other')) => '25006' ],
 	[ q(cache.warm('read_through')) => '25006' ],
 	[ q(cache.flush()) => '25006' ],
 	[ q(cache.write(ROW(1, 'x', 1)::write_through)) => '25006' ],
