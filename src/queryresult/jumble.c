@@ -5,11 +5,11 @@
  *
  * Two analysed statements are of the same shape if they differ in nothing but
  * constants and parameters, and in how the text was written: white space,
- * comments, letter case, aliases.  Tables, functions, operators and types count by OID.
- * A constant, a parameter, an implicit cast of one, and an array made of them
- * alone are the same when they are of the same type.  So the length of an IN
- * list does not count, and neither does whether a driver sends values as
- * parameters or as literals.
+ * comments, letter case, aliases.  Tables, functions, operators and types
+ * count by OID.  A constant, a parameter, an implicit cast of one, and an
+ * array made of them alone are the same when they are of the same type.  So
+ * the length of an IN list does not count, and neither does whether a driver
+ * sends values as parameters or as literals.
  *
  * cs_jumble_query() is a hash of the shape, made without copying the
  * statement, since it is computed when a statement is planned.  PostgreSQL's
