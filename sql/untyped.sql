@@ -269,6 +269,9 @@ INSERT INTO un_calls (statement, args) VALUES
 	('cache.remember(NULL::un_all, $1, $2, $3, $4)', '{r5,60,SELECT * FROM un_all WHERE id = $1,"{2}"}'),
 	('cache.forget($1)', '{r}'),
 	('(cache.explain_result($1)).eligible', '{SELECT 1}'),
+	('cache.declare_query($1, $2) > 0', '{SELECT id FROM un_all, 1 hour}'),
+	('cache.undeclare_query($1)', '{SELECT id FROM un_all}'),
+	('cache.declared_problem($1) IS NULL', '{0}'),
 	('cache.repair($1)', '{un_all}'),
 	('cache.binding_problem($1) IS NULL', '{un_all}'),
 	('cache.detach($1, $2)', '{un_all,false}');
