@@ -44,8 +44,9 @@ typedef struct Progress
 
 typedef struct CsSharedProgress
 {
-	slock_t		mutex;			/* protects all of it */
-	Progress	progress;
+	slock_t		mutex;			/* protects the following */
+	Progress	progress;		/* spinlock; written by one process, which
+								 * reads it without */
 } CsSharedProgress;
 
 static CsSharedProgress *places;

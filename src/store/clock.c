@@ -32,7 +32,7 @@
 
 typedef struct CsSharedClock
 {
-	int64		offset;			/* microseconds; written once, at server start */
+	int64		offset;			/* set once, at server start; microseconds */
 #ifdef CS_TEST_POINTS
 	pg_atomic_uint64 stopped;	/* atomic; the time it shows while stopped, 0
 								 * if it runs */

@@ -29,7 +29,7 @@
 
 typedef struct CsSharedCounts
 {
-	pg_atomic_uint64 count[CS_N_COUNTS];
+	pg_atomic_uint64 count[CS_N_COUNTS];	/* atomic, each by itself */
 } CsSharedCounts;
 
 typedef struct Place

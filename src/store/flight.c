@@ -44,7 +44,8 @@ typedef struct CsSharedGate
 {
 	uint64		hash;			/* spinlock; of the key being loaded, 0 if
 								 * none */
-	int			leader;			/* spinlock; number of its PGPROC */
+	int			leader;			/* spinlock; number of its PGPROC; a follower
+								 * reads it without, as a hint */
 	pg_atomic_uint32 serial;	/* atomic; number of landings */
 	uint32		failed;			/* spinlock; the last serial whose flight
 								 * failed */
@@ -53,7 +54,7 @@ typedef struct CsSharedGate
 
 typedef struct CsSharedGateGroup
 {
-	slock_t		lock;
+	slock_t		lock;			/* protects the gates */
 	CsSharedGate gate[GROUP_GATES];
 } CsSharedGateGroup;
 

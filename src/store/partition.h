@@ -55,18 +55,21 @@
 
 /*
  * One cache line of the index.  Everything but freq is changed under the
- * partition lock with seq odd.  Readers increment freq without a lock: a lost
- * or misplaced increment affects only the precision of eviction.
+ * partition lock with seq odd, so a reader without a lock knows from seq
+ * whether what it has copied was whole.  Readers increment freq without a
+ * lock: a lost or misplaced increment affects only the precision of eviction.
  */
 typedef struct CsSharedBucket
 {
 	pg_atomic_uint32 seq;		/* atomic; odd while a writer changes the
 								 * bucket */
-	uint32		ref[CS_BUCKET_SLOTS];	/* 0 if the slot is free */
-	uint16		tag[CS_BUCKET_SLOTS];
-	uint8		freq[CS_BUCKET_SLOTS];	/* number of reads, up to CS_FREQ_MAX;
-										 * no lock */
-	uint32		dirty;			/* bit mask of the slots with dirty entries */
+	uint32		ref[CS_BUCKET_SLOTS];	/* partition lock, seq; 0 if the slot
+										 * is free */
+	uint16		tag[CS_BUCKET_SLOTS];	/* partition lock, seq */
+	uint8		freq[CS_BUCKET_SLOTS];	/* no lock; number of reads, up to
+										 * CS_FREQ_MAX */
+	uint32		dirty;			/* partition lock; bit mask of the slots with
+								 * dirty entries */
 } CsSharedBucket;
 
 StaticAssertDecl(sizeof(CsSharedBucket) == CS_BUCKET_SIZE,
@@ -107,24 +110,24 @@ typedef enum CsLogId
 
 /*
  * A circular log.  The counters only grow; modulo the size they are offsets.
- * All fields are protected by the partition lock.
  */
 typedef struct CsSharedLog
 {
-	uint64		head;			/* next append */
-	uint64		tail;			/* oldest record */
-	uint64		hand;			/* where the last walk for a quota stopped */
-	uint64		live;			/* bytes of linked records */
+	uint64		head;			/* partition lock; next append */
+	uint64		tail;			/* partition lock; oldest record */
+	uint64		hand;			/* partition lock; where the last walk for a
+								 * quota stopped */
+	uint64		live;			/* partition lock; bytes of linked records */
 } CsSharedLog;
 
-/* Header of a partition.  All fields are protected by the partition lock. */
+/* Header of a partition. */
 typedef struct CsSharedPartition
 {
 	CsSharedLog log[CS_LOGS];
-	uint64		entries;
-	uint64		dirty_entries;
-	uint64		dirty_bytes;	/* of their records */
-	uint64		evictions;
+	uint64		entries;		/* partition lock */
+	uint64		dirty_entries;	/* partition lock */
+	uint64		dirty_bytes;	/* partition lock; of their records */
+	uint64		evictions;		/* partition lock */
 	uint64		unused[4];		/* pads to two cache lines */
 } CsSharedPartition;
 
@@ -146,20 +149,25 @@ typedef struct CsSharedCommon
 	char		pad[2 * CS_BUCKET_SIZE - sizeof(pg_atomic_uint32)];
 } CsSharedCommon;
 
-/* An owner has entries in all partitions, so its counters are atomic. */
+/*
+ * An owner has entries in all partitions, so no partition lock protects these.
+ */
 typedef struct CsSharedOwner
 {
-	pg_atomic_uint64 entries;	/* with the flag CS_GUARDED, so that the first
-								 * and the last entry of a guarded owner are
-								 * recognized */
-	pg_atomic_uint64 bytes;
-	pg_atomic_uint64 evictions;
-	pg_atomic_uint64 dirty_entries;
-	pg_atomic_uint64 dirty_bytes;
-	pg_atomic_uint64 pending;	/* pending entries */
-	pg_atomic_uint64 staged_bytes;	/* of staged entries; included in bytes */
-	pg_atomic_uint64 epoch;		/* entries of earlier epochs are useless */
-	pg_atomic_uint32 hand;		/* partition in which to search for room next */
+	pg_atomic_uint64 entries;	/* atomic; with the flag CS_GUARDED, so that
+								 * the first and the last entry of a guarded
+								 * owner are recognized */
+	pg_atomic_uint64 bytes;		/* atomic */
+	pg_atomic_uint64 evictions; /* atomic */
+	pg_atomic_uint64 dirty_entries; /* atomic */
+	pg_atomic_uint64 dirty_bytes;	/* atomic */
+	pg_atomic_uint64 pending;	/* atomic; pending entries */
+	pg_atomic_uint64 staged_bytes;	/* atomic; of staged entries; included in
+									 * bytes */
+	pg_atomic_uint64 epoch;		/* atomic; entries of earlier epochs are
+								 * useless; only grows */
+	pg_atomic_uint32 hand;		/* atomic; partition in which to search for
+								 * room next; a hint */
 } CsSharedOwner;
 
 /*

@@ -24,14 +24,18 @@
 
 typedef struct CsSharedPlaces
 {
-	pg_atomic_uint64 word[CS_N_PLACES]; /* generation, column; never reset */
-	pg_atomic_uint64 whole;		/* version and writers; never reset */
+	pg_atomic_uint64 word[CS_N_PLACES]; /* atomic, changed under the slots
+										 * lock; generation, column; never
+										 * reset */
+	pg_atomic_uint64 whole;		/* atomic; version and writers; never reset */
 	char		pad[PG_CACHE_LINE_SIZE - (CS_N_PLACES + 1) * sizeof(pg_atomic_uint64)];
-	pg_atomic_uint64 whole_prepared_xid;	/* only grows, like the next */
-	pg_atomic_uint64 whole_last_xid;
-	pg_atomic_uint64 since[CS_N_PLACES];
-	pg_atomic_uint64 unsettled[CS_N_PLACES];
-	pg_atomic_uint64 used[CS_N_PLACES];
+	pg_atomic_uint64 whole_prepared_xid;	/* atomic; only grows */
+	pg_atomic_uint64 whole_last_xid;	/* atomic; only grows */
+	pg_atomic_uint64 since[CS_N_PLACES];	/* atomic, changed under the slots
+											 * lock; see place.h */
+	pg_atomic_uint64 unsettled[CS_N_PLACES];	/* atomic, changed under the
+												 * slots lock; see place.h */
+	pg_atomic_uint64 used[CS_N_PLACES]; /* atomic; a hint */
 	char		pad2[PG_CACHE_LINE_SIZE -
 					 (2 + 3 * CS_N_PLACES) * sizeof(pg_atomic_uint64)];
 } CsSharedPlaces;

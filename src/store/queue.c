@@ -45,44 +45,46 @@
 
 typedef struct CsSharedRequest
 {
-	CsRefresh	request;
-	int			next;			/* in its list; -1 if the last */
+	CsRefresh	request;		/* queue lock */
+	int			next;			/* queue lock; in its list; -1 if the last */
 } CsSharedRequest;
 
 typedef struct CsSharedServer
 {
-	Oid			database;		/* InvalidOid if free */
-	int			procno;
-	pid_t		pid;
+	Oid			database;		/* queue lock; InvalidOid if free */
+	int			procno;			/* queue lock */
+	pid_t		pid;			/* queue lock */
 } CsSharedServer;
 
 typedef struct CsSharedFlusher
 {
-	Oid			database;		/* InvalidOid if free */
-	int			procno;
-	pid_t		pid;			/* 0 if it has ended with nothing to do */
-	bool		serving;
-	volatile bool dropped;		/* the database is being dropped; read by the
-								 * worker's signal handler */
+	Oid			database;		/* queue lock; InvalidOid if free */
+	int			procno;			/* queue lock */
+	pid_t		pid;			/* queue lock; 0 if it has ended with nothing
+								 * to do */
+	bool		serving;		/* queue lock; the worker, which alone sets
+								 * it, reads it without */
+	volatile bool dropped;		/* queue lock; the database is being dropped;
+								 * read without by the worker's signal
+								 * handler, after the signal that follows it */
 } CsSharedFlusher;
 
 typedef struct CsSharedAlone
 {
-	Oid			database;
-	pid_t		pid;			/* 0 if free */
+	Oid			database;		/* queue lock */
+	pid_t		pid;			/* queue lock; 0 if free */
 } CsSharedAlone;
 
-/* The queue lock protects everything but 'lock' and the atomics. */
 typedef struct CsSharedQueue
 {
-	LWLock	   *lock;			/* written at server start */
+	LWLock	   *lock;			/* set once, at server start; the queue lock */
 	pg_atomic_uint32 launcher;	/* atomic; its procno + 1, 0 if there is none */
 	pg_atomic_uint32 stopping;	/* atomic; the launcher was told to end */
-	pg_atomic_uint32 nwaiting;	/* atomic; changed under the lock, read
+	pg_atomic_uint32 nwaiting;	/* atomic; changed under the queue lock, read
 								 * without */
-	int			first;			/* the first waiting; -1 if none */
-	int			last;
-	int			free;			/* the first free; -1 if none */
+	int			first;			/* queue lock; the first waiting; -1 if none */
+	int			last;			/* queue lock */
+	int			free;			/* queue lock; the first free; -1 if none */
 	CsSharedServer servers[CS_QUEUE_SERVERS];
 	CsSharedAlone alone[CS_QUEUE_ALONE];
 	CsSharedRequest requests[FLEXIBLE_ARRAY_MEMBER];
@@ -90,7 +92,7 @@ typedef struct CsSharedQueue
 
 static CsSharedQueue *queue;
 static CsSharedFlusher *flushers;
-static pg_atomic_uint64 *filter;
+static pg_atomic_uint64 *filter;	/* atomic, each word by itself */
 static CsSharedFlusher *my_flusher; /* of this process, or NULL */
 static Oid	my_database = InvalidOid;	/* served by this process */
 

@@ -89,7 +89,7 @@ typedef enum Saying
 
 typedef struct CsSharedSlots
 {
-	LWLock	   *lock;			/* set once */
+	LWLock	   *lock;			/* set once, at server start; the slots lock */
 	pg_atomic_uint64 generation;	/* atomic; moves when a slot is assigned
 									 * or freed */
 	pg_atomic_uint64 said[N_SAYINGS];	/* atomic; time of the last message */
@@ -101,6 +101,7 @@ typedef struct CsSharedSlots
 	CsSharedSlot slot[FLEXIBLE_ARRAY_MEMBER];
 } CsSharedSlots;
 
+/* In the directory, so all of it under the slots lock. */
 typedef struct SlotEntry
 {
 	SlotName	name;

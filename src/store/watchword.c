@@ -18,9 +18,10 @@
 
 typedef struct CsSharedWatchword
 {
-	pg_atomic_uint64 word;		/* version << CS_STRIPE_WRITERS_BITS | writers */
-	pg_atomic_uint64 prepared_xid;	/* only grows, like the next */
-	pg_atomic_uint64 last_xid;
+	pg_atomic_uint64 word;		/* atomic; version << CS_STRIPE_WRITERS_BITS |
+								 * writers */
+	pg_atomic_uint64 prepared_xid;	/* atomic; only grows */
+	pg_atomic_uint64 last_xid;	/* atomic; only grows */
 	uint64		unused;
 } CsSharedWatchword;
 

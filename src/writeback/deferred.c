@@ -65,7 +65,7 @@ StaticAssertDecl(sizeof(CsDeltaRecord) % MAXIMUM_ALIGNOF == 0,
 
 typedef struct CsSharedIds
 {
-	pg_atomic_uint64 next;
+	pg_atomic_uint64 next;		/* atomic; the next id to be drawn */
 } CsSharedIds;
 
 static CsSharedIds *ids;

@@ -47,34 +47,32 @@
 
 typedef struct CsSharedFlush
 {
-	/*
-	 * All atomic; read by every reader and writer of the table, rarely
-	 * changed
-	 */
-	pg_atomic_uint32 open;
-	pg_atomic_uint32 database;	/* that was noted; InvalidOid if none */
-	pg_atomic_uint32 owner;		/* of the table */
-	pg_atomic_uint32 worker;	/* its procno + 1; 0 if there is none */
-	pg_atomic_uint64 moves;		/* begun in the upper bits, not ended in the
-								 * low 16; never reset */
-	pg_atomic_uint32 key;		/* shape of the primary key; 0 if no write was
-								 * deferred yet */
-	pg_atomic_uint32 asked;
-	pg_atomic_uint64 oldest;	/* a TimestampTz; 0 if nothing is deferred */
+	/* Read by every reader and writer of the table, rarely changed */
+	pg_atomic_uint32 open;		/* atomic; the gate */
+	pg_atomic_uint32 database;	/* atomic; that was noted; InvalidOid if none */
+	pg_atomic_uint32 owner;		/* atomic; of the table */
+	pg_atomic_uint32 worker;	/* atomic; its procno + 1; 0 if there is none */
+	pg_atomic_uint64 moves;		/* atomic; begun in the upper bits, not ended
+								 * in the low 16; never reset */
+	pg_atomic_uint32 key;		/* atomic; shape of the primary key; 0 if no
+								 * write was deferred yet */
+	pg_atomic_uint32 asked;		/* atomic; a flush was requested */
+	pg_atomic_uint64 oldest;	/* atomic; a TimestampTz; 0 if nothing is
+								 * deferred */
 
 	char		pad[PG_CACHE_LINE_SIZE];
 
-	/* All atomic; changed by every commit or every flush */
-	pg_atomic_uint64 count[CS_FLUSH_COUNTS];
-	pg_atomic_uint64 ended;		/* number of flushes, including failed ones;
-								 * only grows */
-	pg_atomic_uint64 last_flush;	/* time of the last successful one */
+	/* Changed by every commit or every flush */
+	pg_atomic_uint64 count[CS_FLUSH_COUNTS];	/* atomic, each by itself */
+	pg_atomic_uint64 ended;		/* atomic; number of flushes, including failed
+								 * ones; only grows */
+	pg_atomic_uint64 last_flush;	/* atomic; time of the last successful one */
 	ConditionVariable changed;	/* has its own lock */
 
 	slock_t		lock;			/* protects the following */
-	int			error_code;
-	TimestampTz error_time;
-	char		error[sizeof(((CsFlushInfo *) NULL)->error)];
+	int			error_code;		/* spinlock; 0 if the last flush succeeded */
+	TimestampTz error_time;		/* spinlock */
+	char		error[sizeof(((CsFlushInfo *) NULL)->error)];	/* spinlock */
 } CsSharedFlush;
 
 static CsSharedFlush *states;

@@ -41,12 +41,12 @@ typedef struct Prepared
 
 typedef struct CsSharedBoot
 {
-	pg_atomic_uint64 xid;		/* atomic; 0 until known, then constant, as
-								 * the rest */
+	pg_atomic_uint64 xid;		/* atomic; set once, after the rest; 0 until
+								 * then */
 	slock_t		lock;			/* protects the setting */
-	int			n;
-	Prepared	prepared[FLEXIBLE_ARRAY_MEMBER];	/* max_prepared_transactions
-													 * elements */
+	int			n;				/* set once, under the spinlock; read when xid
+								 * is not 0 */
+	Prepared	prepared[FLEXIBLE_ARRAY_MEMBER];	/* set once, as n */
 } CsSharedBoot;
 
 static CsSharedBoot *boot;
@@ -67,6 +67,7 @@ cs_snapshot_shmem_init(void)
 		return;
 	pg_atomic_init_u64(&boot->xid, 0);
 	SpinLockInit(&boot->lock);
+	boot->n = 0;
 }
 
 /*
@@ -293,12 +294,15 @@ is_running(Snapshot snapshot, uint64 xid)
 
 /*
  * A transaction of this database that was prepared at server start and has not
- * ended according to the snapshot; 0 if there is none.  Does not throw: called
- * under partition locks.
+ * ended according to the snapshot; 0 if there is none, or if that is not known
+ * yet.  Does not throw: called under partition locks.
  */
 uint64
 cs_snapshot_waits_for(Snapshot fresh)
 {
+	if (pg_atomic_read_u64(&boot->xid) == 0)
+		return 0;
+	pg_read_barrier();
 	for (int i = 0; i < boot->n; i++)
 		if (boot->prepared[i].database == MyDatabaseId &&
 			is_running(fresh, boot->prepared[i].xid))
@@ -318,7 +322,6 @@ cs_snapshot_may_fill(Snapshot fresh, uint64 prepared_xid)
 		return false;
 	if (pg_atomic_read_u64(&boot->xid) == 0)
 		return false;
-	pg_read_barrier();
 	if (cs_snapshot_waits_for(fresh) != 0)
 		return false;
 	return true;
