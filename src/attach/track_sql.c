@@ -190,7 +190,10 @@ cs_tracking(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* What is watched shows what is asked for, to those who may read it. */
+/*
+ * What is watched shows which queries are asked; so only a role that may read
+ * the table sees it.
+ */
 Datum
 cs_watched_columns(PG_FUNCTION_ARGS)
 {

@@ -381,7 +381,7 @@ check_value_function(CsAnalysis *analysis, const SQLValueFunction *function)
 	analysis->sensitive = true;
 	analysis->timely |= cs_timely_value(function);
 	if (analysis->plain)
-		return;					/* who and where is in the key */
+		return;					/* the key has user, database and schema */
 	switch (function->op)
 	{
 		case SVFOP_SESSION_USER:

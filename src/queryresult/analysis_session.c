@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * analysis_session.c
- *		What a plain statement may ask of its session: who it is, where it is,
- *		and its settings.
+ *		What a plain statement may ask of its session: user, database, schema
+ *		and settings.
  *
  * The key of a plain statement's result has the role, the session's user, the
  * database and the search path (shape.c).  A setting that is asked for by a

@@ -5,8 +5,8 @@
  *		the trigger of their table.
  *
  * A declaration concerns the statements of all roles, and with max_age they
- * get results that are not exact.  So only who owns all tables that the
- * statement reads may declare it.
+ * get results that are not exact.  So only a role that owns all tables that
+ * the statement reads may declare it.
  *
  *-------------------------------------------------------------------------
  */

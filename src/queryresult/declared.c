@@ -527,7 +527,7 @@ cs_declared_get_text(const char *text)
 	return declaration != NULL ? &declaration->what : NULL;
 }
 
-/* ----- who owns what ----- */
+/* ----- owners ----- */
 
 bool
 cs_declared_owns(Oid role, const Oid *tables, int ntables)

@@ -145,7 +145,7 @@ cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInfo params,
 	if (!is_not_own(keeper, why) || !find_space(keeper, why) ||
 		!make_key(keeper, shape, params, why))
 		return false;
-	/* as the statement itself would wait for who is changing a view */
+	/* as the statement itself would wait for a change of a view */
 	for (int i = 0; i < shape->nviews; i++)
 		LockRelationOid(shape->views[i], AccessShareLock);
 	if (cs_shape_find(keeper->shape) == NULL)

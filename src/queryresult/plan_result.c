@@ -274,7 +274,7 @@ is_eligible(Candidate *of)
 	return check_tables(of, shape);
 }
 
-/* For who asks; as cs_keeper_set_conditions() has them. */
+/* For display; as cs_keeper_set_conditions() has them. */
 static List *
 condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *shape)
 {
@@ -348,8 +348,8 @@ check_top(const Candidate *of, const Query *query, int options)
 }
 
 /*
- * Does it return one row at most, as is plain to see?  Who fetches that row
- * need not fetch further to have the whole result.
+ * Whether it returns one row at most, as is plain to see.  A client that
+ * fetches that row need not fetch further to have the whole result.
  */
 static bool
 is_single(const Query *query)

@@ -491,9 +491,9 @@ find_place(Oid relid, int slot, const CsAskedColumn *column, uint64 *word)
 }
 
 /*
- * Those who may have looked at the places before the column was there: has
- * none of them changed the table, and not ended?  For a snapshot that is newer
- * than all of them that is so.
+ * Whether no writer is left that may have looked at the places before the
+ * column was there, and has changed the table.  With a snapshot that is newer
+ * than all such writers there is none.
  */
 static bool
 is_settled(Watched *entry, int slot, int place, uint64 word, CsWatch *watch,

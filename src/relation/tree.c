@@ -225,9 +225,9 @@ cs_tree_has_writers(const CsTree *tree)
 }
 
 /*
- * Who holds the lock, if that is still so; invalid: one without an xid, which
- * has changed nothing yet.  The process is looked at before the prepared
- * transactions: one that is prepared in between is found there.
+ * The transaction that holds the lock, if it still does; invalid: one without
+ * an xid, which has changed nothing yet.  The process is looked at before the
+ * prepared transactions: one that is prepared in between is found there.
  */
 static TransactionId
 xid_of_holder(VirtualTransactionId holder)

@@ -121,7 +121,7 @@ cs_place_unsettled(int slot, int place)
 	return pg_atomic_read_u64(&places[slot].unsettled[place]);
 }
 
-/* ----- giving away ----- */
+/* ----- places for columns ----- */
 
 int
 cs_place_vacant(int slot, TimestampTz idle)

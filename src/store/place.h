@@ -20,12 +20,12 @@
  *					way; then 0
  *		used		when a result needed it last
  *
- * The word for the whole table has version and writers, like a watch word; who
- * watches a value watches this too.  It is marked by TRUNCATE, DDL, and
- * changes of too many values, not by each change.
+ * The word for the whole table has version and writers, like a watch word; a
+ * session that watches a value watches this too.  It is marked by TRUNCATE,
+ * DDL, and changes of too many values, not by each change.
  *
- * All of these are atomic.  A place is given away, and settled, under the
- * slots lock.
+ * All of these are atomic.  A place gets another column, and is settled, under
+ * the slots lock.
  *
  *-------------------------------------------------------------------------
  */

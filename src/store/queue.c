@@ -213,7 +213,7 @@ cs_queue_done(const CsRefresh *request)
 		pg_atomic_compare_exchange_u64(word, &old, 0);
 }
 
-/* ----- who serves ----- */
+/* ----- processes that serve ----- */
 
 /*
  * Process that serves a database.  The caller holds the queue lock.
@@ -310,7 +310,7 @@ cs_queue_is_stopping(void)
  * holds the queue lock.
  */
 static int
-whom_to_wake(Oid database)
+process_to_wake(Oid database)
 {
 	CsSharedServer *server = server_of(database);
 
@@ -590,7 +590,7 @@ cs_queue_put(Oid database, Oid relation, const CsKey *key)
 	{
 		append(database, relation, key);
 		pg_atomic_write_u64(filter_word(key->hash), filter_tag(key->hash) | now);
-		wake = whom_to_wake(database);
+		wake = process_to_wake(database);
 	}
 	unlock_queue();
 	if (wake >= 0)

@@ -750,7 +750,7 @@ cs_slot_distrust_last_xid(int slot)
 	cs_slot_raise_last_xid(slot, newest_xid());
 }
 
-/* Nor noted the values of. */
+/* The same for changes whose values were not noted. */
 void
 cs_slot_distrust_values(int slot)
 {

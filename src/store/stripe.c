@@ -147,8 +147,8 @@ wake_of(uint32 stripe)
 }
 
 /*
- * End a change that cs_stripe_mark() began, and wake those who wait for that.
- * Neither throws nor allocates.
+ * End a change that cs_stripe_mark() began, and wake the backends that
+ * wait for that.  Neither throws nor allocates.
  */
 void
 cs_stripe_unmark(uint32 stripe)
@@ -195,9 +195,9 @@ cs_stripe_wait_end(void)
 }
 
 /*
- * Wake those who wait for what the caller has just changed.  Neither throws
- * nor allocates, so COMMIT callbacks may call it; if no backend sleeps it only
- * reads shared memory.
+ * Wake the backends that wait for what the caller has just changed.  Neither
+ * throws nor allocates, so COMMIT callbacks may call it; if no backend sleeps
+ * it only reads shared memory.
  */
 void
 cs_stripe_wake(uint32 stripe)
