@@ -9,27 +9,11 @@ CREATE TABLE u (id int PRIMARY KEY, t int, big text);
 INSERT INTO u SELECT i, i % 30 + 1, repeat('x', 10) FROM generate_series(1, 60) i;
 SELECT cache.track('t'), cache.track('u');
 
--- How a statement was answered.
-CREATE FUNCTION how(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-		IF line ~ '^ *Result: ' THEN
-			RETURN substring(line FROM 'Result: (.*)');
-		END IF;
-	END LOOP;
-	RETURN 'no node';
-END $$;
--- A plan; versions of PostgreSQL differ in memory and in how rows are written.
-CREATE FUNCTION plan(options text, query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE format('EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF, %s) %s', options, query) LOOP
-		RETURN NEXT regexp_replace(regexp_replace(line, '(rows=\d+)\.00', '\1'), 'Usage: \d+kB', 'Usage');
-	END LOOP;
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set how :source '/sql/include/how.sql'
+\i :how
+\set plan :source '/sql/include/plan.sql'
+\i :plan
 CREATE FUNCTION twice(query text) RETURNS text LANGUAGE sql AS $$ SELECT how(query) || ', ' || how(query) $$;
 
 -- ----- off, declared, auto -----

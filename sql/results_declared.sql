@@ -13,17 +13,9 @@ CREATE TABLE untracked (id int);
 CREATE VIEW over_t AS SELECT grp, v FROM t WHERE id > 3;
 SELECT cache.track('t'), cache.track('u'), cache.track('decl_other.t');
 
-CREATE FUNCTION how(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-		IF line ~ '^ *Result: ' THEN
-			RETURN substring(line FROM 'Result: (.*)');
-		END IF;
-	END LOOP;
-	RETURN 'no node';
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set how :source '/sql/include/how.sql'
+\i :how
 CREATE FUNCTION twice(query text) RETURNS text LANGUAGE sql AS $$ SELECT decl.how(query) || ', ' || decl.how(query) $$;
 CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

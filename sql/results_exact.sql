@@ -9,17 +9,9 @@ INSERT INTO t SELECT i, i / 3.0::float8, decode('00ff', 'hex'), 'the' FROM gener
 SELECT cache.track('t');
 SET cache_strategies.results = auto;
 SET cache_strategies.results_min_cost = 0;
-CREATE FUNCTION how(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-		IF line ~ '^ *Result: ' THEN
-			RETURN substring(line FROM 'Result: (.*)');
-		END IF;
-	END LOOP;
-	RETURN 'no node';
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set how :source '/sql/include/how.sql'
+\i :how
 
 -- ----- names -----
 

@@ -28,15 +28,9 @@ BEGIN
 	RETURN array_to_string(lines, '; ');
 END $$;
 
--- A plan; versions of PostgreSQL write numbers of rows differently.
-CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-		RETURN NEXT regexp_replace(line, '(rows=\d+)\.00', '\1');
-	END LOOP;
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set plan :source '/sql/include/plan.sql'
+\i :plan
 
 -- by statement triggers, nothing is known of values
 SELECT how('SELECT sum(v) FROM orders WHERE customer = 7');
@@ -47,7 +41,7 @@ SELECT cache.track('orders', by_value => true), cache.track('customers', by_valu
 
 EXPLAIN (COSTS OFF) SELECT sum(v) FROM orders WHERE customer = 7;
 SELECT how('SELECT sum(v) FROM orders WHERE customer = 7');
-SELECT * FROM plan('SELECT sum(v) FROM orders WHERE customer = 7');
+SELECT * FROM plan('VERBOSE OFF', 'SELECT sum(v) FROM orders WHERE customer = 7');
 SELECT watches, by_value FROM cache.explain_result('SELECT sum(v) FROM orders WHERE customer = 7');
 SELECT watches, by_value FROM cache.explain_result('SELECT * FROM orders o JOIN customers c ON c.id = o.customer WHERE c.id = $1');
 SELECT watches, by_value FROM cache.explain_result('SELECT * FROM orders o JOIN customers c ON c.id = o.customer WHERE o.id = $1');
