@@ -298,7 +298,8 @@ find_loader(const CsBinding *binding)
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("function %s can no longer be the loader of table \"%s\"",
 						binding->options.loader, binding->name),
-				 errdetail("%s", reason)));
+				 errdetail("%s", reason),
+				 errhint("Change the function, or attach the table again with another loader, or without one.")));
 	if (cs_proc_aclcheck(function, binding->owner, ACL_EXECUTE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
 	return function;
@@ -399,7 +400,8 @@ call_loader(CsBinding *binding, const CsRowKey *rowkey, CsLoaded *loaded)
 				 errmsg("loader function %s returned a row of type %s instead of %s",
 						binding->options.loader,
 						format_type_be(HeapTupleHeaderGetTypeId(loaded->row)),
-						format_type_be(binding->rowtype))));
+						format_type_be(binding->rowtype)),
+				 errhint("Change the function, or attach the table again with another loader, or without one.")));
 }
 
 /*
