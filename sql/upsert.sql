@@ -70,7 +70,7 @@ SELECT n, title FROM cache.read(NULL::hits, 'c', 1);
 SELECT sum(cache.increment(ROW('d', i % 3, 0, 'x', 0, 0, 0)::hits, 'n', 1)) FROM generate_series(1, 9) i;
 SELECT page, n FROM cache.scan(NULL::hits) WHERE site = 'd' ORDER BY page;
 
--- what the hints say can be done
+-- the same in SQL
 INSERT INTO hits VALUES ('e', 1, 1) ON CONFLICT (site, page) DO UPDATE SET n = hits.n + 1;
 SELECT cache.increment(insert => ROW('e', 1, 0, NULL, NULL, NULL, NULL)::public.hits, column_name => 'n', delta => 1);
 MERGE INTO hits USING (VALUES (1)) v(p) ON site = 'e' AND page = v.p WHEN MATCHED THEN UPDATE SET n = hits.n + 1;

@@ -129,7 +129,7 @@ SELECT id, title, views FROM cache.scan(NULL::pages);
 SELECT cache.flush('pages') <= 1 AS flushed;
 SELECT id, title, views FROM pages;
 
--- statements that cannot be right
+-- statements that need the row as it will be
 UPDATE pages SET views = views + 1 RETURNING views;
 INSERT INTO pages VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET views = pages.views + 1;
 MERGE INTO pages p USING (VALUES (1)) v(id) ON p.id = v.id WHEN MATCHED THEN UPDATE SET views = p.views + 1;
@@ -137,7 +137,7 @@ WITH u AS (UPDATE pages SET views = 0 RETURNING 1) SELECT * FROM u;
 CREATE VIEW checked AS SELECT * FROM pages WHERE views >= 0 WITH CHECK OPTION;
 UPDATE checked SET views = -1;
 DROP VIEW checked;
--- these can
+-- of columns that are not deferred
 UPDATE pages SET title = 'returned' WHERE id = 1 RETURNING id, title;
 INSERT INTO pages VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET title = 'conflict' RETURNING title;
 BEGIN;

@@ -224,6 +224,17 @@ cs_vxid_xid(VirtualTransactionId vxid)
 	((List *) list_nth(((ModifyTable *) (mtstate)->ps.plan)->updateColnosLists, (n)))
 #endif
 
+/*
+ * The lists of actions of a MERGE for rows that the table has
+ */
+#if PG_VERSION_NUM >= 170000
+#define CS_MERGE_LISTS		2	/* MATCHED, NOT MATCHED BY SOURCE */
+#define cs_merge_actions(relinfo, n)	((relinfo)->ri_MergeActions[n])
+#else
+#define CS_MERGE_LISTS		1
+#define cs_merge_actions(relinfo, n)	((relinfo)->ri_matchedMergeAction)
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #define cs_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
 #else

@@ -47,6 +47,7 @@ extern bool cs_triggers_track_is_there(Oid relid);
 extern bool cs_triggers_any(Oid relid);
 extern bool cs_triggers_restore(Oid relid, const char *qualified_name);
 extern bool cs_triggers_settle(CsBinding *binding);
+extern bool cs_triggers_defers(const Trigger *trigger);
 extern bool cs_triggers_may_defer(Relation rel);
 extern void cs_triggers_require(const CsBinding *binding);
 

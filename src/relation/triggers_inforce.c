@@ -193,6 +193,21 @@ cs_triggers_settle(CsBinding *binding)
 }
 
 /*
+ * Whether this trigger defers UPDATEs, under whatever name, and is in force.
+ * This is called for triggers of all kinds, so the catalogues are read only
+ * for one that, like ours, always fires.
+ */
+bool
+cs_triggers_defers(const Trigger *trigger)
+{
+	return TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+								TRIGGER_TYPE_UPDATE) &&
+		trigger->tgenabled == TRIGGER_FIRES_ALWAYS &&
+		(cs_triggers_is_settling(trigger->tgname) ||
+		 cs_catalog_is_function(trigger->tgfoid, "cs_row_deferred"));
+}
+
+/*
  * Whether there is a trigger, enabled or not, that defers an UPDATE.  The
  * caller holds RowExclusiveLock, or more.  This is called for tables of all
  * kinds, so the catalogues are read only if there is a trigger for that event.

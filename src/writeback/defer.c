@@ -42,6 +42,7 @@
 #include "writeback/execution.h"
 #include "writeback/journalread.h"
 #include "writeback/merge.h"
+#include "writeback/mergedrow.h"
 #include "writeback/recheck.h"
 #include "writeback/state.h"
 #include "writeback/sum.h"
@@ -146,20 +147,6 @@ row_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
 	cs_key_make(binding, rowkey);
 }
 
-/* Composite datum for functions that take rows. */
-static HeapTupleHeader
-slot_row(const CsBinding *binding, TupleTableSlot *slot)
-{
-	HeapTupleHeader row;
-	HeapTuple	tuple;
-
-	slot_getallattrs(slot);
-	tuple = heap_form_tuple(binding->tupdesc, slot->tts_values, slot->tts_isnull);
-	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
-	heap_freetuple(tuple);
-	return row;
-}
-
 /* ----- inserted keys ----- */
 
 /*
@@ -205,6 +192,8 @@ typedef struct Update
 {
 	CsBinding  *binding;
 	TriggerData *trigdata;
+	bool		known;			/* by which statement it is done */
+	CsFiring	firing;
 	CsRowKey	rowkey;
 	CsMergedRow over;
 	CsOutcome	outcome;
@@ -218,21 +207,17 @@ typedef enum Verdict
 } Verdict;
 
 /*
- * Time to wait for a record that does not count yet, because its transaction
- * is committing.  That transaction may wait for this one through a flush, and
- * the deadlock detector cannot see that.
- */
-#define PATIENCE_MS		200
-
-/*
  * Whether the update is of a kind that can be deferred.
  */
 static bool
-may_defer(CsBinding *binding, TriggerData *trigdata)
+may_defer(const Update *update, CsBinding *binding)
 {
+	TriggerData *trigdata = update->trigdata;
 	const CsMerge *merge = cs_merge_get(binding);
 	Bitmapset  *columns = updated_columns(trigdata);
 
+	if (update->known && cs_mergedrow_needs_table(&update->firing))
+		return false;
 	/* the action of a foreign key must be done when the key is checked */
 	return cs_xactdelta_direct == 0 && !InNoForceRLSOperation() &&
 		SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
@@ -447,14 +432,17 @@ may_stay(const Update *update)
 
 /*
  * Write the row's deferred changes into it now, because it gets another key or
- * partition, or because they would cover what the UPDATE sets.  The effect is
- * that of a flush just before.
+ * partition, because they would cover what the UPDATE sets, or because the
+ * UPDATE returns the row.  The effect is that of a flush just before; what
+ * RETURNING calls OLD is the row with them as well.
  */
 static Verdict
 take_along(Update *update, bool moves, HeapTuple *tuple)
 {
 	if (update->over.awaited)
 		return VERDICT_AGAIN;
+	if (update->outcome.shown)
+		cs_mergedrow_put(update->firing.relinfo->ri_oldTupleSlot, update->over.row);
 	cs_recheck_complete(update->binding, &update->outcome);
 	cs_xactdelta_expect(update->binding, &update->rowkey, update->over.arrival, moves);
 	*tuple = heap_form_tuple(RelationGetDescr(update->trigdata->tg_relation),
@@ -508,6 +496,22 @@ check_together(const Update *update, HeapTuple tuple)
 }
 
 /*
+ * The statement has computed the new row from the merged row: the deferred
+ * changes are in it, or overwritten.
+ */
+static HeapTuple
+keep_given(const Update *update, uint64 arrival)
+{
+	bool		same = key_is_same(update->binding, update->trigdata);
+
+	if (!same)
+		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
+	cs_xactdelta_expect(update->binding, &update->rowkey, arrival,
+						!same || may_leave_partition(update->trigdata));
+	return update->trigdata->tg_newtuple;
+}
+
+/*
  * Determine the new row of the table.
  */
 static Verdict
@@ -518,7 +522,7 @@ settle(Update *update, HeapTuple *tuple)
 
 	if (!same)
 		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
-	if (moves || !may_stay(update))
+	if (moves || !may_stay(update) || update->outcome.shown)
 		return take_along(update, moves, tuple);
 	*tuple = set_outcome(update);
 	check_together(update, *tuple);
@@ -537,14 +541,14 @@ look(Update *update)
 	const CsMerge *merge = cs_merge_get(update->binding);
 
 	cs_write_back_merge(update->binding, &update->rowkey,
-						slot_row(update->binding, update->trigdata->tg_trigslot),
+						cs_deltarow_from_slot(update->binding, update->trigdata->tg_trigslot),
 						&update->over);
 	cs_recheck_update(update->trigdata, update->binding,
 					  update->over.row == update->over.base ? NULL : update->over.row,
 					  &update->outcome);
 	if (update->over.behind == 0)
 		return true;
-	if (update->outcome.depends)
+	if (update->outcome.depends || update->outcome.shows)
 		return false;
 	for (int i = 0; i < merge->n; i++)
 		if (merge->columns[i].rule == CS_RULE_ADD &&
@@ -552,28 +556,6 @@ look(Update *update)
 			!is_added(update, merge->columns[i].attnum))
 			return false;
 	return true;
-}
-
-/*
- * Wait for a record that does not count yet.  The transaction that had the row
- * before is waited for until it ends.  Any other may be waiting for this
- * transaction, so the time is limited; then throws 40001.
- */
-static void
-wait_for_parts(const Update *update, TimestampTz *end)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (update->over.behind != 0)
-	{
-		XactLockTableWait((TransactionId) update->over.behind, NULL, NULL, XLTW_None);
-		return;
-	}
-	if (!cs_deferred_wait(&update->rowkey.key, end, PATIENCE_MS))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
-						update->binding->name),
-				 errhint("The transaction might succeed if retried.")));
 }
 
 /*
@@ -591,7 +573,7 @@ decide(Update *update, bool deferrable, TimestampTz *end)
 
 		if (!look(update))
 		{
-			wait_for_parts(update, end);
+			cs_write_back_wait(update->binding, &update->rowkey, &update->over, end);
 			continue;
 		}
 		if (update->outcome.gone)
@@ -606,7 +588,7 @@ decide(Update *update, bool deferrable, TimestampTz *end)
 			continue;
 		if (settle(update, &tuple) == VERDICT_TABLE)
 			return tuple;
-		wait_for_parts(update, end);
+		cs_write_back_wait(update->binding, &update->rowkey, &update->over, end);
 	}
 }
 
@@ -616,18 +598,21 @@ decide(Update *update, bool deferrable, TimestampTz *end)
 static HeapTuple
 handle_update(CsBinding *binding, TriggerData *trigdata)
 {
-	bool		deferrable = may_defer(binding, trigdata);
 	Update		update = {.trigdata = trigdata};
 	TimestampTz end = 0;
 	HeapTuple	tuple;
+	uint64		arrival;
+	bool		deferrable;
 
+	update.known = cs_execution_find(trigdata, &update.firing);
+	deferrable = may_defer(&update, binding);
 	if (binding->retired)
 	{
 		/* taking the lock has revealed that the table has changed */
 		binding = deferring_binding(trigdata->tg_relation);
 		if (binding == NULL)
 			return trigdata->tg_newtuple;
-		deferrable = may_defer(binding, trigdata) && !binding->retired;
+		deferrable = may_defer(&update, binding) && !binding->retired;
 	}
 	if (binding->slot < 0)
 		return trigdata->tg_newtuple;
@@ -637,6 +622,8 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 		deferrable = false;
 	if (deferrable && cs_xactdelta_is_updated(&update.rowkey.key))
 		return NULL;
+	if (update.known && cs_mergedrow_given(&update.firing, trigdata, &arrival))
+		return keep_given(&update, arrival);
 	tuple = decide(&update, deferrable, &end);
 	if (end != 0)
 		cs_deferred_wait_end();
@@ -657,7 +644,7 @@ handle_delete(CsBinding *binding, TriggerData *trigdata)
 	if (binding->slot < 0)
 		return trigdata->tg_trigtuple;
 	row_key(binding, trigdata->tg_trigslot, &rowkey);
-	cs_write_back_merge(binding, &rowkey, slot_row(binding, trigdata->tg_trigslot), &over);
+	cs_write_back_merge(binding, &rowkey, cs_deltarow_from_slot(binding, trigdata->tg_trigslot), &over);
 	if (over.row != over.base && over.row != NULL && !cs_recheck_delete(trigdata, over.row))
 		return NULL;
 	return trigdata->tg_trigtuple;

@@ -38,6 +38,20 @@
 #include "writeback/deltarow.h"
 #include "writeback/merge.h"
 
+/* The row of a slot as a composite datum of the binding's row type. */
+HeapTupleHeader
+cs_deltarow_from_slot(const CsBinding *binding, TupleTableSlot *slot)
+{
+	HeapTupleHeader row;
+	HeapTuple	tuple;
+
+	slot_getallattrs(slot);
+	tuple = heap_form_tuple(binding->tupdesc, slot->tts_values, slot->tts_isnull);
+	row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
+	heap_freetuple(tuple);
+	return row;
+}
+
 /* ----- casts ----- */
 
 /*

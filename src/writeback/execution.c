@@ -37,8 +37,21 @@ forget(void *arg)
 }
 
 /*
- * Whether a result relation has our BEFORE trigger.
+ * Whether our BEFORE trigger fires for the result relation.
  */
+bool
+cs_execution_is_deferring(const ResultRelInfo *relinfo)
+{
+	const TriggerDesc *triggers = relinfo->ri_TrigDesc;
+
+	if (triggers == NULL || !triggers->trig_update_before_row)
+		return false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (cs_triggers_defers(&triggers->triggers[i]))
+			return true;
+	return false;
+}
+
 static bool
 has_deferring_target(const EState *estate)
 {
@@ -46,24 +59,17 @@ has_deferring_target(const EState *estate)
 
 	foreach(lc, estate->es_opened_result_relations)
 	{
-		const ResultRelInfo *relinfo = lfirst(lc);
-		const TriggerDesc *triggers = relinfo->ri_TrigDesc;
-
-		if (triggers == NULL ||
-			!(triggers->trig_update_before_row || triggers->trig_delete_before_row))
-			continue;
-		for (int i = 0; i < triggers->numtriggers; i++)
-			if (cs_triggers_is_settling(triggers->triggers[i].tgname))
-				return true;
+		if (cs_execution_is_deferring(lfirst(lc)))
+			return true;
 	}
 	return false;
 }
 
 /*
- * Called when a statement has started: remember it if it may change a table
- * with deferred writes.
+ * Called when a statement has started.  If it may change a table with deferred
+ * writes, it is remembered, and true is returned.
  */
-void
+bool
 cs_execution_started(QueryDesc *query)
 {
 	EState	   *estate = query->estate;
@@ -71,13 +77,14 @@ cs_execution_started(QueryDesc *query)
 
 	if ((query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE) ||
 		!has_deferring_target(estate))
-		return;
+		return false;
 	execution = MemoryContextAllocZero(estate->es_query_cxt, sizeof(CsExecution));
 	execution->query = query;
 	execution->ended.func = forget;
 	execution->ended.arg = execution;
 	dlist_push_head(&executions, &execution->node);
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->ended);
+	return true;
 }
 
 /*

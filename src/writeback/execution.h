@@ -29,7 +29,8 @@ typedef struct CsFiring
 	ResultRelInfo *relinfo;
 } CsFiring;
 
-extern void cs_execution_started(QueryDesc *query);
+extern bool cs_execution_is_deferring(const ResultRelInfo *relinfo);
+extern bool cs_execution_started(QueryDesc *query);
 extern bool cs_execution_find(const TriggerData *trigdata, CsFiring *firing);
 extern void cs_execution_count(const TriggerData *trigdata);
 

@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * guard.c
- *		Refusing statements that cannot work on tables with deferred writes,
- *		and drops that would lose deferred writes.
+ *		Hooks for statements on tables with deferred writes, and refusing drops
+ *		that would lose deferred writes.
  *
  * The trigger that defers an UPDATE suppresses it, so the executor continues
- * without the row: nothing is RETURNed, no WITH CHECK OPTION is checked, and
- * ON CONFLICT DO UPDATE or MERGE would compute from the table's row alone.
- * Such statements are refused when they start.  For other statements the cost
- * is a check of their kind, and for statements of that kind a check of the
- * table's triggers.
+ * without the row, and checks no policy.  So nothing is deferred once a
+ * statement has started whose rows policies check.  Statements that may change
+ * a table with deferred writes are remembered (execution.c) and, if they look
+ * at rows that are not an UPDATE's, given the merged rows (mergedrow.c).  For
+ * other statements the cost is a check of their kind, and for statements of
+ * that kind a check of the table's triggers.
  *
  * The same hooks observe NOTIFY, for keys and values.
  *
@@ -28,7 +29,6 @@
 #include "tcop/utility.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rls.h"
 
 #include "compat.h"
 #include "guc.h"
@@ -45,7 +45,7 @@
 #include "writeback/execution.h"
 #include "writeback/guard.h"
 #include "writeback/journalread.h"
-#include "writeback/merge.h"
+#include "writeback/mergedrow.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"
@@ -57,114 +57,18 @@ static ProcessUtility_hook_type prev_process_utility = NULL;
 
 /* ----- statements ----- */
 
+/* Whether there is a check of a policy. */
 static bool
-any_deferrable(const CsMerge *merge, List *attnums)
-{
-	ListCell   *lc;
-
-	foreach(lc, attnums)
-	{
-		if (bms_is_member(lfirst_int(lc), merge->attnums))
-			return true;
-	}
-	return false;
-}
-
-static bool
-all_deferrable(const CsMerge *merge, List *attnums)
-{
-	ListCell   *lc;
-
-	foreach(lc, attnums)
-	{
-		if (!bms_is_member(lfirst_int(lc), merge->attnums))
-			return false;
-	}
-	return attnums != NIL;
-}
-
-/*
- * Whether a MERGE updates a column with a merge rule.
- */
-static bool
-merges_deferrable(const CsMerge *merge, List *actions)
-{
-	ListCell   *lc;
-
-	foreach(lc, actions)
-	{
-		MergeAction *action = lfirst_node(MergeAction, lc);
-
-		if (action->commandType == CMD_UPDATE && any_deferrable(merge, action->updateColnos))
-			return true;
-	}
-	return false;
-}
-
-/* Whether there is a check option of a view, or of a policy. */
-static bool
-has_check(List *options, bool of_view)
+has_policy_check(List *options)
 {
 	ListCell   *lc;
 
 	foreach(lc, options)
 	{
-		if ((lfirst_node(WithCheckOption, lc)->kind == WCO_VIEW_CHECK) == of_view)
+		if (lfirst_node(WithCheckOption, lc)->kind != WCO_VIEW_CHECK)
 			return true;
 	}
 	return false;
-}
-
-/* A feature that cannot be used, and an alternative. */
-typedef struct Fault
-{
-	const char *name;
-	const char *hint;
-} Fault;
-
-static const Fault on_conflict = {
-	"ON CONFLICT DO UPDATE",
-	"To add to a column of the row, or of a new one, use cache.increment(insert => ROW(...)::%s, ...); cache.write() writes a whole row, new or not."
-};
-static const Fault merge_into = {
-	"MERGE",
-	"Use UPDATE for rows that are there and INSERT ... ON CONFLICT DO NOTHING for others; cache.increment(insert => ROW(...)::%s, ...) does both for one row."
-};
-static const Fault returning = {
-	"RETURNING",
-	"Leave it out, and use cache.read(NULL::%s, key) after the UPDATE; cache.increment() returns the new value."
-};
-static const Fault check_option = {
-	"WITH CHECK OPTION",
-	"UPDATE table %s itself, or set a column without a merge rule as well."
-};
-
-/*
- * Feature of the statement that cannot be used with the n-th table; NULL if
- * none.
- */
-static const Fault *
-find_fault(const ModifyTable *plan, int n, const CsMerge *merge)
-{
-	List	   *updated;
-
-	if (plan->onConflictAction == ONCONFLICT_UPDATE &&
-		any_deferrable(merge, plan->onConflictCols))
-		return &on_conflict;
-	if (plan->operation == CMD_MERGE &&
-		merges_deferrable(merge, list_nth(plan->mergeActionLists, n)))
-		return &merge_into;
-	if (plan->operation != CMD_UPDATE)
-		return NULL;
-	updated = list_nth(plan->updateColnosLists, n);
-	if (!all_deferrable(merge, updated))
-		return NULL;
-	if (plan->returningLists != NIL)
-		return &returning;
-	if (plan->withCheckOptionLists != NIL &&
-		has_check(list_nth(plan->withCheckOptionLists, n), true))
-		return &check_option;
-	return NULL;
 }
 
 /*
@@ -182,49 +86,9 @@ may_defer(Oid relid)
 }
 
 /*
- * Check one result relation of a statement.
- */
-static void
-check_table(const ModifyTable *plan, int n, Oid relid)
-{
-	CsBinding  *binding = may_defer(relid) ? cs_binding_get(relid) : NULL;
-	const Fault *fault;
-
-	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
-		return;
-
-	/*
-	 * checks of the role whose policies apply, which for a view is its owner
-	 */
-	if (plan->withCheckOptionLists != NIL &&
-		has_check(list_nth(plan->withCheckOptionLists, n), false))
-	{
-		cs_write_back_stop(binding);
-		return;
-	}
-	if (binding->rls && check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
-		return;
-	fault = find_fault(plan, n, cs_merge_get(binding));
-	if (fault != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s cannot be used on columns of table \"%s\" whose writes are deferred",
-						fault->name, binding->name),
-				 errdetail("The table is attached with write_back and has merge rules for these columns."),
-				 errhint(fault->hint, cs_binding_qualified_name(binding))));
-}
-
-/* As find_fault(), without knowing the table. */
-static bool
-may_be_at_fault(const ModifyTable *plan)
-{
-	if (plan->operation == CMD_UPDATE)
-		return plan->returningLists != NIL || plan->withCheckOptionLists != NIL;
-	return plan->onConflictAction == ONCONFLICT_UPDATE || plan->operation == CMD_MERGE;
-}
-
-/*
- * Check a plan node.
+ * Stop deferring writes of the tables that the plan node changes under checks
+ * of policies.  Those of the role count whose policies apply, which for a view
+ * is its owner.
  */
 static void
 check_plan(const PlannedStmt *stmt, const Plan *plan)
@@ -233,10 +97,20 @@ check_plan(const PlannedStmt *stmt, const Plan *plan)
 	ListCell   *lc;
 	int			n = 0;
 
-	if (plan == NULL || !IsA(plan, ModifyTable) || !may_be_at_fault(modify))
+	if (plan == NULL || !IsA(plan, ModifyTable) || modify->operation != CMD_UPDATE ||
+		modify->withCheckOptionLists == NIL)
 		return;
 	foreach(lc, modify->resultRelations)
-		check_table(modify, n++, rt_fetch(lfirst_int(lc), stmt->rtable)->relid);
+	{
+		Oid			relid = rt_fetch(lfirst_int(lc), stmt->rtable)->relid;
+		CsBinding  *binding;
+
+		if (!has_policy_check(list_nth(modify->withCheckOptionLists, n++)) || !may_defer(relid))
+			continue;
+		binding = cs_binding_get(relid);
+		if (binding != NULL && cs_binding_defers(binding) && binding->slot >= 0)
+			cs_write_back_stop(binding);
+	}
 }
 
 /*
@@ -260,7 +134,8 @@ executor_start(QueryDesc *query, int eflags)
 		prev_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
-	cs_execution_started(query);
+	if (cs_execution_started(query) && cs_xactdelta_direct == 0)
+		cs_mergedrow_started(query);
 }
 
 /* ----- drops ----- */

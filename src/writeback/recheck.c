@@ -342,6 +342,16 @@ needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *colum
 	return false;
 }
 
+/*
+ * Whether the statement returns one of these columns, or may check it.
+ */
+static bool
+shows(const Target *target, const Bitmapset *columns)
+{
+	return target->relinfo->ri_WithCheckOptions != NIL ||
+		looks_at(target, (Node *) target->relinfo->ri_returningList, columns);
+}
+
 /* ----- evaluating it ----- */
 
 /*
@@ -657,6 +667,8 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 	outcome->nownulls = rows.nownulls;
 	outcome->set = set_columns(trigdata, &rows);
 	differing = differing_columns(&rows);
+	outcome->shows = target != NULL && shows(target, merge->attnums);
+	outcome->shown = differing != NULL && target != NULL && shows(target, differing);
 	outcome->depends = differing != NULL && target != NULL && needs_recheck(target, merge, differing);
 	if (!outcome->depends)
 	{

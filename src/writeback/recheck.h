@@ -27,6 +27,10 @@ typedef struct CsOutcome
 								 * is known */
 	int64	   *change;			/* what is added to an integer */
 	bool		depends;		/* the effect depends on deferred changes */
+	bool		shows;			/* the statement returns or checks columns
+								 * with a merge rule */
+	bool		shown;			/* and some of these, or others, have deferred
+								 * changes */
 } CsOutcome;
 
 extern void cs_recheck_update(TriggerData *trigdata, CsBinding *binding,

@@ -53,6 +53,13 @@
 #include "writeback/xactdelta.h"
 #include "xact/xact.h"
 
+/*
+ * Time to wait for a record that does not count yet, because its transaction
+ * is committing.  That transaction may wait for this one through a flush, and
+ * the deadlock detector cannot see that.
+ */
+#define PATIENCE_MS		200
+
 /* Beyond this number of keys in a transaction, the whole table is locked. */
 #define MAX_KEY_LOCKS	64
 
@@ -281,6 +288,31 @@ cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader 
 	over->arrival = deferred.head.arrival;
 	over->awaited = some && cs_deferred_is_awaited(&deferred);
 	over->behind = over->awaited ? cs_deferred_behind(&deferred) : 0;
+}
+
+/*
+ * Wait for a record that does not count yet; *end is 0 at first.  The
+ * transaction that had the row before is waited for until it ends.  Any other
+ * may be waiting for this transaction, so the time is limited; then throws
+ * 40001.  Afterwards the row must be merged again; when that is done, and *end
+ * is set, call cs_deferred_wait_end().
+ */
+void
+cs_write_back_wait(const CsBinding *binding, const CsRowKey *rowkey, const CsMergedRow *over,
+				   TimestampTz *end)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (over->behind != 0)
+	{
+		XactLockTableWait((TransactionId) over->behind, NULL, NULL, XLTW_None);
+		return;
+	}
+	if (!cs_deferred_wait(&rowkey->key, end, PATIENCE_MS))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent deferred writes of a row of table \"%s\"",
+						binding->name),
+				 errhint("The transaction might succeed if retried.")));
 }
 
 /* Whether the table itself has a row with this key now. */

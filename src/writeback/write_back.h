@@ -36,6 +36,8 @@ extern bool cs_write_back_latest(CsBinding *binding, const CsRowKey *rowkey,
 								 CsMergedRow *over);
 extern void cs_write_back_merge(CsBinding *binding, const CsRowKey *rowkey,
 								HeapTupleHeader base, CsMergedRow *over);
+extern void cs_write_back_wait(const CsBinding *binding, const CsRowKey *rowkey,
+							   const CsMergedRow *over, TimestampTz *end);
 extern bool cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey);
 extern HeapTupleHeader cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey,
 										   HeapTupleHeader row, const CsDelta *delta);
