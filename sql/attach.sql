@@ -2,18 +2,9 @@
 -- cache.attach() and cache.detach(): what they make, keep and refuse.
 --
 
--- Try a command: its SQLSTATE and message, or 'done'.
-CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set try :source '/sql/include/try.sql'
+\i :try
 
 CREATE FUNCTION triggers(rel regclass) RETURNS TABLE (trigger name, enabled "char", definition text)
 LANGUAGE sql AS $$

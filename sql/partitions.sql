@@ -4,17 +4,9 @@ CREATE FUNCTION triggers(regclass) RETURNS TABLE (trigger name, enabled "char", 
 	SELECT tgname, tgenabled, tgparentid <> 0, proname FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid
 	WHERE tgrelid = $1 AND NOT (tgisinternal AND tgparentid = 0) ORDER BY tgname
 $$;
-CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set try :source '/sql/include/try.sql'
+\i :try
 -- What is read the second time, and was it a hit?
 CREATE FUNCTION read_twice(i int) RETURNS TABLE (v int, outcome text) LANGUAGE plpgsql AS $$
 BEGIN

@@ -17,17 +17,8 @@ SELECT cache.track('t'), cache.track('u'), cache.track('decl_other.t');
 \set how :source '/sql/include/how.sql'
 \i :how
 CREATE FUNCTION twice(query text) RETURNS text LANGUAGE sql AS $$ SELECT decl.how(query) || ', ' || decl.how(query) $$;
-CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\set try :source '/sql/include/try.sql'
+\i :try
 -- The number of a declaration depends on the tests before.
 CREATE FUNCTION declare(query text, ttl interval DEFAULT NULL, max_age interval DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -3,17 +3,9 @@
 CREATE FUNCTION state(regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = $1 AND tgname LIKE '%cache_strategies%'
 $$;
-CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set try :source '/sql/include/try.sql'
+\i :try
 
 CREATE TABLE aside (id int PRIMARY KEY, v int);
 CREATE TABLE through (LIKE aside INCLUDING ALL);
