@@ -9,7 +9,10 @@
 #   make hostile          of the tests, the attacks by an ordinary role
 #   make clients          what applications connect with: drivers, ORMs and poolers
 #                         (CLIENTS="Django pgjdbc" for some of them)
-#   make fresh            both, on systems as new as debootstrap makes them
+#   make oracle           rows and results from the cache against what the tables hold,
+#                         under all kinds of changes (COMPARISONS=1000000 for so many
+#                         of results; some twenty minutes)
+#   make fresh            check and clients, on systems as new as debootstrap makes them
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
 #                         sanitizers, and under valgrind (SANITIZE=asan for one)
 #   make soak             kill the server 200 times under load, and count
@@ -49,7 +52,7 @@ ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 .PHONY: $(MAKECMDGOALS)
 
 # The settings that the scripts look at.
-export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V
+export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS
 
 check:
 	@test/run $(if $(FULL),--full) $(STAGES)
