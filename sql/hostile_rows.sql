@@ -6,6 +6,8 @@ CREATE ROLE regress_cs_rows;
 CREATE SCHEMA hr AUTHORIZATION regress_cs_rows;
 SET ROLE regress_cs_rows;
 SET search_path = hr, public;
+-- a row type that changes with each try must not be tried for ever
+SET statement_timeout = '30s';
 
 -- What a statement gives, or the error.
 CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
