@@ -36,7 +36,8 @@ CREATE TABLE cache.binding_store (
 	flush_interval	interval,
 	flush_batch		integer,
 	merge			jsonb,
-	settings		text[]
+	settings		text[],
+	plain_reads		boolean
 );
 COMMENT ON TABLE cache.binding_store IS 'tables attached to the cache, with their options; see cache.bindings';
 SELECT pg_catalog.pg_extension_config_dump('cache.binding_store', '');
@@ -50,12 +51,13 @@ COMMENT ON FUNCTION cache.binding_problem(regclass) IS
 CREATE VIEW cache.bindings AS
 	SELECT b.relation, b.strategy, b.ttl, b.ttl_jitter, b.negative_ttl, b.max_memory, b.loader,
 		b.refresh_ahead, b.durable, b.flush_interval, b.flush_batch, b.merge,
-		b.settings, cache.binding_problem(b.relation) AS problem
+		b.settings, b.plain_reads, cache.binding_problem(b.relation) AS problem
 	FROM cache.binding_store b;
 COMMENT ON VIEW cache.bindings IS 'tables attached to the cache, with their options; changed by cache.attach() and cache.detach()';
 COMMENT ON COLUMN cache.bindings.max_memory IS 'bytes';
 COMMENT ON COLUMN cache.bindings.loader IS 'signature of the loader function';
 COMMENT ON COLUMN cache.bindings.settings IS 'with which the loader function, and the triggers that a flush fires, run';
+COMMENT ON COLUMN cache.bindings.plain_reads IS 'whether plain SELECTs by key may be answered from the cache; NULL: as cache_strategies.plain_reads says';
 COMMENT ON COLUMN cache.bindings.problem IS 'why reads bypass the cache, as far as the table itself says so; NULL: they need not';
 GRANT SELECT ON cache.bindings TO PUBLIC;
 
@@ -242,11 +244,12 @@ CREATE FUNCTION cache.attach(relation regclass, strategy text DEFAULT 'cache_asi
 	negative_ttl "any" DEFAULT NULL, max_memory text DEFAULT NULL,
 	loader regproc DEFAULT NULL, refresh_ahead real DEFAULT NULL,
 	durable boolean DEFAULT NULL, flush_interval "any" DEFAULT NULL,
-	flush_batch integer DEFAULT NULL, merge jsonb DEFAULT NULL)
+	flush_batch integer DEFAULT NULL, merge jsonb DEFAULT NULL,
+	plain_reads boolean DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'cs_attach' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.attach(regclass, text, "any", real, "any", text, regproc, real,
-	boolean, "any", integer, jsonb) IS
+	boolean, "any", integer, jsonb, boolean) IS
 'cache a table with the given strategy, or change the options of a cached one';
 
 CREATE FUNCTION cache.detach(relation regclass, discard boolean DEFAULT false) RETURNS void

@@ -174,6 +174,13 @@ cs_vxid_xid(VirtualTransactionId vxid)
 #define cs_no_permissions(query, entry) ((void) 0)
 #endif
 
+/* Outer joins among the members of a set of relations of a query */
+#if PG_VERSION_NUM >= 160000
+#define cs_outer_joins(root) ((root)->outer_join_rels)
+#else
+#define cs_outer_joins(root) ((Relids) NULL)
+#endif
+
 /* Open a relation of the range table while the executor runs */
 #if PG_VERSION_NUM >= 180000
 #define cs_open_entry(estate, n) ExecGetRangeTableRelation((estate), (n), true)

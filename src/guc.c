@@ -23,6 +23,7 @@ int			cs_max_tables = 8192;
 int			cs_max_tables_per_role = -1;
 int			cs_refresh_queue = 1024;
 bool		cs_enabled = true;
+bool		cs_plain_reads = false;
 int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
 int			cs_worker_timeout = 10000;
@@ -53,11 +54,18 @@ assign_results(int newval, void *extra)
 		ResetPlanCache();
 }
 
+static void
+assign_plain_reads(bool newval, void *extra)
+{
+	if (newval != cs_plain_reads)
+		ResetPlanCache();
+}
+
 /*
- * Parameters of results of plain SQL.
+ * Parameters of what plain SQL gets from the cache.
  */
 static void
-define_results(void)
+define_plain_sql(void)
 {
 	static const struct config_enum_entry modes[] = {
 		{"off", CS_RESULTS_OFF, false},
@@ -80,6 +88,11 @@ define_results(void)
 							"Largest result of a plain SELECT that is kept.",
 							NULL, &cs_max_result_kb, 1024, 1, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("cache_strategies.plain_reads",
+							 "Plain SELECTs by key of attached tables may be answered from the cache.",
+							 "For tables for which cache.attach() does not say whether they are.",
+							 &cs_plain_reads, false,
+							 PGC_USERSET, 0, NULL, assign_plain_reads, NULL);
 }
 
 /*
@@ -125,7 +138,7 @@ void
 cs_guc_define(void)
 {
 	define_sizes();
-	define_results();
+	define_plain_sql();
 	DefineCustomIntVariable("cache_strategies.max_tables_per_role",
 							"How many of cache_strategies.max_tables one role's tables and spaces can have.",
 							"-1 is half of them.  Superusers can have all.",

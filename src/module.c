@@ -23,6 +23,7 @@
 #include "relation/binding.h"
 #include "relation/ddl.h"
 #include "relation/track.h"
+#include "rowcache/plainpath.h"
 #include "rowcache/plan.h"
 #include "rowcache/progress.h"
 #include "rowcache/scan.h"
@@ -111,6 +112,7 @@ _PG_init(void)
 	cs_alter_init();
 	cs_bindings_trigger_init();
 	cs_scan_init();
+	cs_plainpath_init();
 	cs_plan_init();
 	cs_conditions_init();
 	cs_untyped_init();

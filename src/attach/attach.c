@@ -68,6 +68,7 @@ enum
 	ARG_FLUSH_INTERVAL,
 	ARG_FLUSH_BATCH,
 	ARG_MERGE,
+	ARG_PLAIN_READS,
 	N_ARGS
 };
 
@@ -215,7 +216,8 @@ note_dropped(FunctionCallInfo fcinfo, Oid relid, bool defers)
 		{ARG_DURABLE, CS_ATTACHED_DURABLE, "durable", true, "t"},
 		{ARG_FLUSH_INTERVAL, CS_ATTACHED_FLUSH_INTERVAL, "flush_interval", true},
 		{ARG_FLUSH_BATCH, CS_ATTACHED_FLUSH_BATCH, "flush_batch", true},
-		{ARG_MERGE, CS_ATTACHED_MERGE, "merge", true}
+		{ARG_MERGE, CS_ATTACHED_MERGE, "merge", true},
+		{ARG_PLAIN_READS, CS_ATTACHED_PLAIN_READS, "plain_reads"}
 	};
 	char	   *texts[CS_ATTACHED_COLUMNS];
 	StringInfoData dropped;
@@ -250,6 +252,20 @@ refuse_deferring(Relation rel, const char *reason, const char *hint)
 			 errmsg("cannot defer writes of table \"%s\"", RelationGetRelationName(rel)),
 			 errdetail("%s", reason),
 			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/*
+ * Plain SELECTs show the table, so what is cached must be the table's rows.
+ */
+static void
+check_plain_reads(FunctionCallInfo fcinfo, bool defers)
+{
+	if (PG_ARGISNULL(ARG_PLAIN_READS) || !PG_GETARG_BOOL(ARG_PLAIN_READS))
+		return;
+	if (defers)
+		bad_option("plain_reads", "Plain SELECTs of a write_back table read the table.");
+	if (!PG_ARGISNULL(ARG_LOADER))
+		bad_option("plain_reads", "What a loader function returns is not what a plain SELECT reads.");
 }
 
 /* Check the options that only write_back has. */
@@ -315,14 +331,14 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 {
 	CsCatalogQuery s = {
 		.text =
-		"INSERT INTO cache.binding_store VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+		"INSERT INTO cache.binding_store VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
 		"ON CONFLICT (relation) DO UPDATE SET strategy = EXCLUDED.strategy, "
 		"ttl = EXCLUDED.ttl, ttl_jitter = EXCLUDED.ttl_jitter, "
 		"negative_ttl = EXCLUDED.negative_ttl, max_memory = EXCLUDED.max_memory, "
 		"loader = EXCLUDED.loader, refresh_ahead = EXCLUDED.refresh_ahead, "
 		"durable = EXCLUDED.durable, flush_interval = EXCLUDED.flush_interval, "
 		"flush_batch = EXCLUDED.flush_batch, merge = EXCLUDED.merge, "
-		"settings = EXCLUDED.settings"
+		"settings = EXCLUDED.settings, plain_reads = EXCLUDED.plain_reads"
 	};
 	char	   *loader = NULL;
 
@@ -342,6 +358,7 @@ save_options(FunctionCallInfo fcinfo, Oid relid, int64 max_memory, bool defers)
 	cs_catalog_arg(&s, INT4OID, PG_GETARG_DATUM(ARG_FLUSH_BATCH), PG_ARGISNULL(ARG_FLUSH_BATCH));
 	cs_catalog_arg(&s, JSONBOID, PG_GETARG_DATUM(ARG_MERGE), PG_ARGISNULL(ARG_MERGE));
 	cs_catalog_arg(&s, TEXTARRAYOID, PointerGetDatum(cs_pinned_now()), !defers && loader == NULL);
+	cs_catalog_arg(&s, BOOLOID, PG_GETARG_DATUM(ARG_PLAIN_READS), PG_ARGISNULL(ARG_PLAIN_READS));
 	cs_catalog_change("binding_store", &s);
 }
 
@@ -390,6 +407,7 @@ check_arguments(FunctionCallInfo fcinfo)
 	check_interval(fcinfo, ARG_NEGATIVE_TTL, "negative_ttl");
 	check_share(fcinfo, ARG_REFRESH_AHEAD, "refresh_ahead");
 	check_flush_options(fcinfo, is_deferring(fcinfo));
+	check_plain_reads(fcinfo, is_deferring(fcinfo));
 }
 
 /*

@@ -117,6 +117,10 @@ take_options(HeapTuple tuple, TupleDesc desc, void *arg)
 		options->merge = DatumGetJsonbPCopy(values[CS_ATTACHED_MERGE - 1]);
 	if (!nulls[CS_ATTACHED_SETTINGS - 1])
 		options->settings = DatumGetArrayTypePCopy(values[CS_ATTACHED_SETTINGS - 1]);
+	options->plain_reads = CS_PLAIN_AS_SET;
+	if (!nulls[CS_ATTACHED_PLAIN_READS - 1])
+		options->plain_reads = DatumGetBool(values[CS_ATTACHED_PLAIN_READS - 1]) ?
+			CS_PLAIN_ON : CS_PLAIN_OFF;
 }
 
 /*

@@ -544,6 +544,28 @@ cs_binding_get(Oid relid)
 }
 
 /*
+ * As cs_binding_get(), for the planner, which asks for each table of each
+ * statement.  What is known costs a look into a hash table.  A table that is
+ * not known is looked up only if it has triggers, as every attached table
+ * does.
+ */
+CsBinding *
+cs_binding_peek(Oid relid)
+{
+	Known	   *entry = known != NULL ? hash_search(known, &relid, HASH_FIND, NULL) : NULL;
+	Relation	rel;
+	bool		triggers;
+
+	if (entry != NULL && entry->valid)
+		return entry->binding;
+	rel = RelationIdGetRelation(relid);
+	triggers = rel != NULL && rel->rd_rel->relhastriggers;
+	if (rel != NULL)
+		RelationClose(rel);
+	return triggers ? cs_binding_get(relid) : NULL;
+}
+
+/*
  * Current qualified and quoted name.  A schema can be renamed without a
  * relcache invalidation, so the name is looked up each time.
  */
@@ -693,6 +715,7 @@ cs_binding_forget(Oid relid)
  *
  * Called when the slot is ACTIVE in an epoch that the binding does not know.
  * Taking the lock processes the invalidations of the change that has moved it.
+ * Returns NULL if the table is not attached any more.
  */
 CsBinding *
 cs_binding_refresh(CsBinding *binding)
@@ -706,8 +729,8 @@ cs_binding_refresh(CsBinding *binding)
 	if (!cs_binding_owns_slot(binding))
 		cs_binding_forget(relid);
 	if (binding->retired)
-		binding = cs_binding_require(relid);
-	if (binding->slot == slot && cs_slot_is(word, CS_SLOT_ACTIVE))
+		binding = cs_binding_get(relid);
+	if (binding != NULL && binding->slot == slot && cs_slot_is(word, CS_SLOT_ACTIVE))
 		binding->epoch = cs_slot_epoch(word);
 	return binding;
 }

@@ -18,6 +18,14 @@
 #include "utils/rel.h"
 #include "xact/xact.h"
 
+/* Whether plain SELECTs by key are answered from the cache. */
+typedef enum CsPlainReads
+{
+	CS_PLAIN_AS_SET,			/* as cache_strategies.plain_reads says */
+	CS_PLAIN_OFF,
+	CS_PLAIN_ON
+} CsPlainReads;
+
 /* Options of cache.attach(), as stored in cache.bindings. */
 typedef struct CsOptions
 {
@@ -33,6 +41,7 @@ typedef struct CsOptions
 	int			flush_batch;	/* rows */
 	Jsonb	   *merge;			/* column -> rule; NULL if none */
 	ArrayType  *settings;		/* see pinned.h; NULL if none */
+	CsPlainReads plain_reads;
 } CsOptions;
 
 /* Which triggers a strategy needs.  DDL is recognized without triggers. */
@@ -137,6 +146,7 @@ extern void cs_binding_init(void);
  */
 extern void (*cs_binding_made_hook) (CsBinding *binding);
 extern CsBinding *cs_binding_get(Oid relid);
+extern CsBinding *cs_binding_peek(Oid relid);
 extern CsBinding *cs_binding_require(Oid relid);
 extern CsTarget *cs_binding_targets(Relation rel, int *n);
 extern bool cs_binding_lock(CsBinding *binding);

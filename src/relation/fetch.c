@@ -88,6 +88,7 @@ take_row(Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
 	if (HeapTupleHeaderGetNatts(tuple->t_data) < tupdesc->natts)
 		tuple = heap_expand_tuple(tuple, tupdesc);
 	loaded->row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, tupdesc));
+	loaded->row->t_ctid = slot->tts_tid;
 }
 
 /*

@@ -202,6 +202,7 @@ take_row(SPITupleTable *table, uint64 n, MemoryContext context, CsLoaded *loaded
 	loaded->row = (HeapTupleHeader) pg_detoast_datum_copy((struct varlena *)
 														  DatumGetPointer(value));
 	MemoryContextSwitchTo(old);
+	ItemPointerSetInvalid(&loaded->row->t_ctid);
 	if (table->tupdesc->natts > 1)
 	{
 		loaded->xmin = DatumGetTransactionId(SPI_getbinval(table->vals[n],
@@ -394,6 +395,7 @@ call_loader(CsBinding *binding, const CsRowKey *rowkey, CsLoaded *loaded)
 		return;
 	loaded->row = (HeapTupleHeader) pg_detoast_datum_copy((struct varlena *)
 														  DatumGetPointer(result));
+	ItemPointerSetInvalid(&loaded->row->t_ctid);
 	if (HeapTupleHeaderGetTypeId(loaded->row) != binding->rowtype)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -14,7 +14,9 @@
 
 typedef struct CsLoaded
 {
-	HeapTupleHeader row;		/* NULL if there is no such row */
+	HeapTupleHeader row;		/* NULL if there is no such row; its t_ctid is
+								 * where the row is, or invalid if that is not
+								 * known */
 	bool		has_xmin;		/* false for a loader function */
 	TransactionId xmin;			/* of the row */
 } CsLoaded;

@@ -6,8 +6,8 @@
  * A value consists of
  *
  *		row		a flat composite datum, of which a copy is returned without
- *				work
- *				per column; nothing for an absence
+ *				work per column; nothing for an absence.  Its t_ctid is where
+ *				the row is in the table, or invalid if that is not known
  *		seen	the snapshot under which it was loaded, if CS_ENTRY_SNAPSHOT
  *		trailer	length of the row and fingerprint of its shape
  *
@@ -20,6 +20,7 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "common/pg_prng.h"
 
 #include "relation/rowvalue.h"
@@ -95,6 +96,7 @@ HeapTupleHeader
 cs_rowvalue_flatten(const CsBinding *binding, HeapTupleHeader row)
 {
 	HeapTupleData tuple;
+	HeapTupleHeader flat;
 	Datum	   *values;
 	bool	   *nulls;
 
@@ -106,7 +108,9 @@ cs_rowvalue_flatten(const CsBinding *binding, HeapTupleHeader row)
 	heap_deform_tuple(&tuple, binding->tupdesc, values, nulls);
 	if (!detoast_values(binding->tupdesc, values, nulls))
 		return NULL;
-	return heap_form_tuple(binding->tupdesc, values, nulls)->t_data;
+	flat = heap_form_tuple(binding->tupdesc, values, nulls)->t_data;
+	flat->t_ctid = row->t_ctid;
+	return flat;
 }
 
 /* The slot's tuple, if it has one; NULL: it has only values. */
@@ -189,6 +193,24 @@ row_header(const CsBinding *binding)
 	return binding->row_header;
 }
 
+/*
+ * The tid of the slot's row.  It is not told if the row's xmin is
+ * not the xid that an entry published by this transaction has: that of a
+ * subtransaction.
+ */
+static ItemPointerData
+tid_of(TupleTableSlot *slot)
+{
+	HeapTuple	tuple = slot_tuple(slot);
+	ItemPointerData tid;
+
+	ItemPointerSetInvalid(&tid);
+	if (tuple != NULL && TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+		HeapTupleHeaderGetRawXmin(tuple->t_data) == GetTopTransactionIdIfAny())
+		tid = slot->tts_tid;
+	return tid;
+}
+
 static Size
 header_size(const CsRowSource *source)
 {
@@ -211,6 +233,7 @@ cs_rowvalue_measure(const CsBinding *binding, TupleTableSlot *slot, AttrMap *map
 	source->binding = binding;
 	source->header = row_header(binding);
 	source->tuple = NULL;
+	source->tid = tid_of(slot);
 	slot_getallattrs(slot);
 	if (tuple != NULL && is_flat(binding->tupdesc, tuple, slot))
 	{
@@ -260,7 +283,7 @@ write_row(const CsRowSource *source, HeapTupleHeader row)
 						source->hasnull ? row->t_bits : NULL);
 	}
 	row->t_choice = header->t_choice;
-	row->t_ctid = header->t_ctid;
+	row->t_ctid = source->tid;
 	row->t_infomask = (row->t_infomask & OF_ROW) | (header->t_infomask & ~OF_ROW);
 	row->t_infomask2 = header->t_infomask2;
 	HeapTupleHeaderSetDatumLength(row, source->rowlen);

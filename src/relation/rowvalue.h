@@ -24,6 +24,7 @@ typedef struct CsRowSource
 	const CsBinding *binding;
 	const HeapTupleHeaderData *header;	/* what datums of the type have in
 										 * common */
+	ItemPointerData tid;		/* invalid: not known */
 	HeapTuple	tuple;			/* to be copied; NULL: to be formed of values */
 	Datum	   *values;			/* nothing of them is in TOAST */
 	bool	   *nulls;

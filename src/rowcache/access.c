@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "guc.h"
+#include "relation/fetch.h"
 #include "relation/loader.h"
 #include "relation/rowvalue.h"
 #include "relation/tree.h"
@@ -131,6 +132,21 @@ is_current(const CsBinding *binding)
 }
 
 /*
+ * The present binding of the access's table.  Throws if the table is not
+ * attached any more; a scan keeps the binding that it has.
+ */
+static CsBinding *
+newer_binding(const CsAccess *access)
+{
+	CsBinding  *binding;
+
+	if (!access->by_scan)
+		return cs_binding_require(access->binding->relid);
+	binding = cs_binding_get(access->binding->relid);
+	return binding != NULL && binding->nkeys > 0 ? binding : access->binding;
+}
+
+/*
  * Bring the binding up to date, and activate the table if its triggers are in
  * force.  Returns false if that is not possible.
  */
@@ -140,6 +156,7 @@ catch_up(CsAccess *access)
 	/* a second round if activating has shown the binding to be outdated */
 	for (int i = 0; i < 3 && !is_current(access->binding); i++)
 	{
+		CsBinding  *refreshed;
 		uint64		word = cs_slot_read(access->binding->slot);
 
 		if (!cs_slot_is(word, CS_SLOT_ACTIVE) &&
@@ -148,15 +165,16 @@ catch_up(CsAccess *access)
 			/*
 			 * the invalidations just processed may have replaced the binding
 			 */
-			CsBinding  *newer = cs_binding_require(access->binding->relid);
+			CsBinding  *newer = newer_binding(access);
 
 			if (newer == access->binding)
 				return false;
 			access->binding = newer;
 			continue;
 		}
-		access->binding = cs_binding_refresh(access->binding);
-		if (access->binding->slot < 0)
+		refreshed = cs_binding_refresh(access->binding);
+		access->binding = refreshed != NULL ? refreshed : newer_binding(access);
+		if (access->binding->slot < 0 || refreshed == NULL)
 			return false;
 	}
 	return is_current(access->binding);
@@ -185,6 +203,9 @@ find_bypass(CsAccess *access)
 		return CS_BYPASS_SERIALIZABLE;
 	if (RecoveryInProgress())
 		return CS_BYPASS_RECOVERY;
+	/* a worker does not know what its leader has changed */
+	if (access->by_scan && IsParallelWorker())
+		return CS_BYPASS_PARALLEL;
 	if (snapshot->snapshot_type != SNAPSHOT_MVCC || snapshot->takenDuringRecovery)
 		return CS_BYPASS_SNAPSHOT;
 	if (is_own(binding))
@@ -211,6 +232,7 @@ cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 {
 	access->binding = binding;
 	access->snapshot = snapshot;
+	access->by_scan = false;
 	do
 	{
 		if (access->binding->retired)
@@ -220,6 +242,29 @@ cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 		access->plain = false;
 		access->bypass = find_bypass(access);
 	} while (access->binding != binding || binding->retired);
+}
+
+/*
+ * Begin a read for a scan of the executor.  Returns false if the table is not
+ * attached any more.
+ */
+bool
+cs_access_begin_scan(CsAccess *access, Oid relid, Snapshot snapshot)
+{
+	CsBinding  *binding;
+
+	access->snapshot = snapshot;
+	access->plain = false;
+	access->by_scan = true;
+	cs_binding_check_slots();
+	do
+	{
+		binding = access->binding = cs_binding_get(relid);
+		if (binding == NULL || binding->nkeys == 0)
+			return false;
+		access->bypass = find_bypass(access);
+	} while (access->binding != binding || binding->retired);
+	return true;
 }
 
 /* ----- hits ----- */
@@ -272,7 +317,11 @@ use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
 		return CS_BYPASS_TOO_NEW;
 	if (parts.row != NULL && !cs_key_equal(access->binding, rowkey, parts.row))
 		return CS_BYPASS_HASH;
+	/* WHERE CURRENT OF takes the row's tid from the scan */
+	if (access->by_scan && parts.row != NULL && !ItemPointerIsValid(&parts.row->t_ctid))
+		return CS_MISS_COLD;
 	answer->row = parts.row;
+	answer->wxid = found->meta.wxid;
 	answer->expires = found->meta.expires;
 	answer->bytes = found->len;
 	return parts.row != NULL ? CS_HIT : CS_HIT_ABSENT;
@@ -330,13 +379,16 @@ cs_access_lock(CsAccess *access)
 }
 
 /*
- * Read the table under the caller's snapshot.
+ * Read the table under the caller's snapshot, or have the scan do so.
  */
 void
 cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
 	CsLoaded	loaded;
 
+	answer->unread = access->by_scan;
+	if (access->by_scan)
+		return;
 	cs_loader_load(access->binding, rowkey, access->snapshot, access->plain, &loaded);
 	answer->row = loaded.row;
 }
@@ -549,6 +601,32 @@ cs_access_count_fill(const CsBinding *binding, CsFill fill)
 }
 
 /*
+ * Load the row under F; returns false if only the scan itself can read it.
+ */
+static bool
+load_fresh(CsAccess *access, const CsRowKey *rowkey, Snapshot fresh, CsLoaded *loaded)
+{
+	if (!access->by_scan)
+		cs_loader_load(access->binding, rowkey, fresh, access->plain, loaded);
+	else
+	{
+		memset(loaded, 0, sizeof(*loaded));
+		if (!cs_fetch_rows(access->binding, &rowkey, 1, fresh, loaded))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the caller's snapshot shows what was loaded under F. */
+static bool
+is_shown(const CsAccess *access, const CsLoaded *loaded, Snapshot fresh)
+{
+	if (loaded->has_xmin)
+		return cs_access_shows(access, loaded->xmin);
+	return cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
+}
+
+/*
  * After a miss: load the row, and keep it if 'fill'.
  */
 void
@@ -557,6 +635,7 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 	CsToken		token;
 	CsLoaded	loaded;
 	Snapshot	fresh;
+	bool		read;
 	bool		shown;
 
 	if (access->bypass == CS_HIT && IsInParallelMode())
@@ -572,12 +651,9 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 	CS_TEST_POINT("after_token");
 	fresh = cs_access_fresh_snapshot(access);
 	CS_TEST_POINT("after_snapshot");
-	cs_loader_load(access->binding, rowkey, fresh, access->plain, &loaded);
-	if (loaded.has_xmin)
-		shown = cs_access_shows(access, loaded.xmin);
-	else
-		shown = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
-	if (fill)
+	read = load_fresh(access, rowkey, fresh, &loaded);
+	shown = read && is_shown(access, &loaded, fresh);
+	if (fill && read)
 	{
 		answer->fill = cs_access_fill(access, rowkey, &token, fresh, &loaded.row,
 									  loaded.has_xmin ? &loaded.xmin : NULL);
@@ -585,7 +661,10 @@ cs_access_load(CsAccess *access, const CsRowKey *rowkey, bool fill, CsAnswer *an
 	}
 	UnregisterSnapshot(fresh);
 	if (shown)
+	{
 		answer->row = loaded.row;
+		answer->wxid = loaded.has_xmin ? cs_snapshot_row_xid(loaded.xmin) : 0;
+	}
 	else
 		cs_access_table(access, rowkey, answer);
 }

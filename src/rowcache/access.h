@@ -37,6 +37,8 @@ typedef enum CsReason
 	CS_BYPASS_SIZE				/* cache.explain() only: too large to be kept */
 } CsReason;
 
+#define CS_N_REASONS	(CS_BYPASS_SIZE + 1)
+
 #define cs_is_hit(reason)		((reason) <= CS_HIT_ABSENT)
 #define cs_is_bypass(reason)	((reason) >= CS_BYPASS_TOO_NEW)
 
@@ -65,6 +67,9 @@ typedef struct CsAccess
 	CsReason	bypass;			/* why the cache is not used; CS_HIT: it is */
 	bool		plain;			/* load from the table, not by the loader
 								 * function */
+	bool		by_scan;		/* for a scan of the executor, which has
+								 * checked the privileges and reads the table
+								 * itself where the cache cannot answer */
 } CsAccess;
 
 typedef struct CsAnswer
@@ -72,6 +77,9 @@ typedef struct CsAnswer
 	CsReason	reason;
 	CsFill		fill;
 	HeapTupleHeader row;		/* NULL: no such row */
+	bool		unread;			/* the scan has to read the table */
+	uint64		wxid;			/* for a scan: 64-bit xid of the row's xmin; 0
+								 * if not known */
 	TimestampTz expires;		/* of the entry that was found */
 	Size		bytes;			/* likewise */
 } CsAnswer;
@@ -89,6 +97,7 @@ typedef struct CsToken
 } CsToken;
 
 extern void cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot);
+extern bool cs_access_begin_scan(CsAccess *access, Oid relid, Snapshot snapshot);
 
 extern bool cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 

@@ -44,6 +44,7 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "rowcache/plainscan.h"
 #include "rowcache/scan.h"
 #include CS_EXPLAIN_STATE_H
 #include CS_EXPLAIN_FORMAT_H
@@ -114,8 +115,6 @@ wants_whole_row(const RelOptInfo *rel)
 	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, columns);
 }
 
-static const CustomScanMethods scan_methods;
-
 /*
  * Each required column of the row, once, in order.  Expressions computed from
  * them above the scan are not known yet; their columns are in the target.
@@ -165,7 +164,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	scan->flags = path->flags;
 	scan->custom_exprs = list_make1(copyObject(function->funcexpr));
 	scan->custom_scan_tlist = columns_of(rel, scan->scan.plan.qual);
-	scan->methods = &scan_methods;
+	scan->methods = &cs_scan_methods;
 	return &scan->scan.plan;
 }
 
@@ -206,13 +205,16 @@ static const CustomExecMethods exec_methods;
 static Node *
 create_state(CustomScan *plan)
 {
-	ReadScan   *scan = (ReadScan *) newNode(sizeof(ReadScan), T_CustomScanState);
+	ReadScan   *scan;
 
+	if (plan->scan.scanrelid > 0)
+		return cs_plainscan_create_state(plan);
+	scan = (ReadScan *) newNode(sizeof(ReadScan), T_CustomScanState);
 	scan->custom.methods = &exec_methods;
 	return (Node *) scan;
 }
 
-static const CustomScanMethods scan_methods = {
+const CustomScanMethods cs_scan_methods = {
 	.CustomName = "CacheRead",
 	.CreateCustomScanState = create_state
 };
@@ -536,7 +538,7 @@ static const CustomExecMethods exec_methods = {
 void
 cs_scan_init(void)
 {
-	RegisterCustomScanMethods(&scan_methods);
+	RegisterCustomScanMethods(&cs_scan_methods);
 	next_pathlist_hook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = set_read_path;
 }

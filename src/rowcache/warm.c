@@ -138,6 +138,22 @@ is_finished(const Warm *warm)
 	return usage.evictions - warm->evictions > FEW_EVICTIONS(warm->filled);
 }
 
+/*
+ * A copy of the row with its tid, if that is known.
+ */
+static HeapTupleHeader
+with_tid(Datum row, ItemPointer tid)
+{
+	HeapTupleHeader copy = (HeapTupleHeader)
+	pg_detoast_datum_copy((struct varlena *) DatumGetPointer(row));
+
+	if (tid != NULL)
+		copy->t_ctid = *tid;
+	else
+		ItemPointerSetInvalid(&copy->t_ctid);
+	return copy;
+}
+
 /* Fill the fetched rows; returns false if it is time to stop. */
 static bool
 fill_fetched(Warm *warm, SPITupleTable *table, uint64 n)
@@ -151,12 +167,14 @@ fill_fetched(Warm *warm, SPITupleTable *table, uint64 n)
 		MemoryContext old = MemoryContextSwitchTo(warm->row_context);
 		bool		isnull;
 		Datum		row = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
+		Datum		tid = SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull);
 		TransactionId xmin = DatumGetTransactionId(SPI_getbinval(table->vals[i],
 																 table->tupdesc, 2,
 																 &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		if (fill_row(warm, DatumGetHeapTupleHeader(row), isnull ? NULL : &xmin))
+		if (fill_row(warm, with_tid(row, isnull ? NULL : (ItemPointer) DatumGetPointer(tid)),
+					 isnull ? NULL : &xmin))
 			warm->filled++;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(warm->row_context);
@@ -178,8 +196,9 @@ open_scan(const Warm *warm)
 	char	   *alias;
 	char	   *from = cs_loader_from(binding, &alias);
 	char	   *query = psprintf("SELECT %s, %s %s", alias,
-								 with_xmin ? psprintf("%s.xmin", alias) :
-								 "CAST(NULL AS pg_catalog.xid)", from);
+								 with_xmin ? psprintf("%s.xmin, %s.ctid", alias, alias) :
+								 "CAST(NULL AS pg_catalog.xid), CAST(NULL AS pg_catalog.tid)",
+								 from);
 	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
 	Portal		portal;
 

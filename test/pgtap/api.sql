@@ -57,7 +57,8 @@ INSERT INTO expected VALUES
 	('attach', 'relation regclass, strategy text DEFAULT ''cache_aside''::text, ttl "any" DEFAULT NULL::unknown, '
 		'ttl_jitter real DEFAULT NULL::real, negative_ttl "any" DEFAULT NULL::unknown, max_memory text DEFAULT NULL::text, '
 		'loader regproc DEFAULT NULL::regproc, refresh_ahead real DEFAULT NULL::real, durable boolean DEFAULT NULL::boolean, '
-		'flush_interval "any" DEFAULT NULL::unknown, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb',
+		'flush_interval "any" DEFAULT NULL::unknown, flush_batch integer DEFAULT NULL::integer, merge jsonb DEFAULT NULL::jsonb, '
+		'plain_reads boolean DEFAULT NULL::boolean',
 		'void', 'v', 'u', false),
 	('detach', 'relation regclass, discard boolean DEFAULT false', 'void', 'v', 'u', true),
 	('repair', 'relation regclass', 'boolean', 'v', 'u', true),
@@ -228,7 +229,7 @@ CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
 	FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped $$;
 SELECT is(tap.columns('cache.binding_store'),
 	'relation regclass, strategy text, ttl interval, ttl_jitter real, negative_ttl interval, max_memory bigint, loader text, refresh_ahead real, '
-	'durable boolean, flush_interval interval, flush_batch integer, merge jsonb, settings text[]',
+	'durable boolean, flush_interval interval, flush_batch integer, merge jsonb, settings text[], plain_reads boolean',
 	'columns of cache.binding_store');
 SELECT is(tap.columns('cache.bindings'), tap.columns('cache.binding_store') || ', problem text', 'columns of cache.bindings');
 SELECT is(tap.columns(journal), 'stamp bigint, relation regclass, written_for oid, change bytea', format('columns of %s', journal))
@@ -426,6 +427,7 @@ SELECT bag_eq(
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),
 		('cache_strategies.enabled', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.bulk_threshold', '10000', NULL, 'user', 'integer'),
+		('cache_strategies.plain_reads', 'off', NULL, 'user', 'bool'),
 		('cache_strategies.results', 'off', NULL, 'user', 'enum'),
 		('cache_strategies.results_min_cost', '100', NULL, 'user', 'real'),
 		('cache_strategies.max_result', '1024', 'kB', 'user', 'integer'),

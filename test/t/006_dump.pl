@@ -31,7 +31,7 @@ $node->safe_psql('source', q(
 	CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
 	CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (100);
 	INSERT INTO parted SELECT i, 'row ' || i FROM generate_series(1, 20) i;
-	SELECT cache.attach('parted', 'write_around');
+	SELECT cache.attach('parted', 'write_around', plain_reads => false);
 	CREATE TABLE parted_more (id int PRIMARY KEY, v text);
 	SELECT cache.attach('parted_more');
 	ALTER TABLE parted ATTACH PARTITION parted_more FOR VALUES FROM (100) TO (200);
@@ -79,7 +79,7 @@ $node->safe_psql('source', q(
 	INSERT INTO cache.declared_store (query, declared_by, search_path) VALUES ('SELECT of one who is gone', '4242424242', 'public');
 ));
 
-my $bindings = q(SELECT relation, strategy, ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, durable, flush_interval, flush_batch, merge, settings[2:3] FROM cache.binding_store ORDER BY relation::text);
+my $bindings = q(SELECT relation, strategy, ttl, ttl_jitter, negative_ttl, max_memory, loader, refresh_ahead, durable, flush_interval, flush_batch, merge, settings[2:3], plain_reads FROM cache.binding_store ORDER BY relation::text);
 my $triggers = q(
 	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid IN ('cache.row_changed'::regproc, 'cache.rows_changed'::regproc, 'cache.bindings_changed'::regproc,
@@ -98,15 +98,15 @@ in_turn($node, 'source',
 	[ $triggers, sub { $expected_triggers = shift } ]);
 
 is( $expected_bindings, join("\n",
-		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5|||||{TimeZone=Asia/Tokyo,timezone_abbreviations=Default}),
-		q(cache_aside|cache_aside|||01:00:00||||||||),
-		q(deferring|write_back|||||||t|02:00:00|500|{"n": "add"}|{TimeZone=Asia/Tokyo,timezone_abbreviations=Default}),
-		q(part|cache_aside|||||||||||),
-		q(part_of_tracked|write_through|||||||||||),
-		q(parted|write_around|||||||||||),
-		q(read_through|read_through|||01:00:00||||||||),
-		q(write_around|write_around|||01:00:00||||||||),
-		q(write_through|write_through|||01:00:00||||||||)),
+		q("Odd Name"."Big Table"|read_through|02:00:00|0.25|00:01:30|204800|"Odd Name"."load it"(integer,pg_catalog.text)|0.5|||||{TimeZone=Asia/Tokyo,timezone_abbreviations=Default}|),
+		q(cache_aside|cache_aside|||01:00:00|||||||||),
+		q(deferring|write_back|||||||t|02:00:00|500|{"n": "add"}|{TimeZone=Asia/Tokyo,timezone_abbreviations=Default}|),
+		q(part|cache_aside||||||||||||),
+		q(part_of_tracked|write_through||||||||||||),
+		q(parted|write_around||||||||||||f),
+		q(read_through|read_through|||01:00:00|||||||||),
+		q(write_around|write_around|||01:00:00|||||||||),
+		q(write_through|write_through|||01:00:00|||||||||)),
 	'what is attached, and how');
 is( $expected_spaces, join("\n",
 		q(16385|Odd "Name"|app|01:30:00|4194304|-|t|f),
