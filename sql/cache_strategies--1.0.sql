@@ -65,12 +65,33 @@ GRANT SELECT ON cache.bindings TO PUBLIC;
 
 CREATE TABLE cache.tracked (
 	relation		regclass PRIMARY KEY,
-	by_value		boolean NOT NULL DEFAULT false
+	by_value		boolean NOT NULL DEFAULT false,
+	by_schema		boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE cache.tracked IS 'tables whose changes are noted, for results that were computed from them; changed by cache.track() and cache.untrack()';
+COMMENT ON TABLE cache.tracked IS 'tables whose changes are noted, for results that were computed from them; changed by cache.track(), cache.track_schema() and cache.untrack()';
 COMMENT ON COLUMN cache.tracked.by_value IS 'do row triggers note the values that results depend on?';
+COMMENT ON COLUMN cache.tracked.by_schema IS 'is it tracked because its schema is?';
 SELECT pg_catalog.pg_extension_config_dump('cache.tracked', '');
 GRANT SELECT ON cache.tracked TO PUBLIC;
+
+CREATE TABLE cache.untracked (
+	relation		regclass PRIMARY KEY
+);
+COMMENT ON TABLE cache.untracked IS 'tables whose owners do not want them to be tracked with their schema; changed by cache.untrack() and cache.track()';
+SELECT pg_catalog.pg_extension_config_dump('cache.untracked', '');
+GRANT SELECT ON cache.untracked TO PUBLIC;
+
+CREATE TABLE cache.tracked_schemas (
+	schema			name,
+	tracked_by		regrole,
+	by_value		boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (schema, tracked_by)
+);
+COMMENT ON TABLE cache.tracked_schemas IS 'schemas whose tables are tracked, as far as a role owns them; changed by cache.track_schema() and cache.untrack_schema()';
+-- Roles that are gone have no name, and elsewhere their number may be another's.
+SELECT pg_catalog.pg_extension_config_dump('cache.tracked_schemas',
+	'WHERE tracked_by IN (SELECT oid FROM pg_catalog.pg_roles)');
+GRANT SELECT ON cache.tracked_schemas TO PUBLIC;
 
 -- ----- statements whose results are kept -----
 
@@ -178,13 +199,24 @@ ALTER TABLE cache.binding_store ENABLE ALWAYS TRIGGER bindings_changed;
 
 CREATE FUNCTION cache.tables_dropped() RETURNS event_trigger
 AS 'MODULE_PATHNAME', 'cs_tables_dropped' LANGUAGE C;
-COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings and cache.tracked';
+COMMENT ON FUNCTION cache.tables_dropped() IS 'takes dropped tables out of cache.bindings and cache.tracked, and dropped schemas out of cache.tracked_schemas';
 REVOKE ALL ON FUNCTION cache.tables_dropped() FROM PUBLIC;
 
 CREATE EVENT TRIGGER cache_strategies_drop ON sql_drop
 	EXECUTE FUNCTION cache.tables_dropped();
 ALTER EVENT TRIGGER cache_strategies_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER cache_strategies_drop IS 'takes dropped tables out of cache.bindings and cache.tracked';
+
+CREATE FUNCTION cache.tables_made() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'cs_tables_made' LANGUAGE C;
+COMMENT ON FUNCTION cache.tables_made() IS 'tracks tables that come to a schema of cache.tracked_schemas';
+REVOKE ALL ON FUNCTION cache.tables_made() FROM PUBLIC;
+
+CREATE EVENT TRIGGER cache_strategies_make ON ddl_command_end
+	WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE', 'ALTER SCHEMA')
+	EXECUTE FUNCTION cache.tables_made();
+ALTER EVENT TRIGGER cache_strategies_make ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER cache_strategies_make IS 'tracks tables that come to a schema of cache.tracked_schemas';
 
 -- ----- spaces of keys and values -----
 
@@ -269,7 +301,17 @@ COMMENT ON FUNCTION cache.track(regclass, boolean) IS
 
 CREATE FUNCTION cache.untrack(relation regclass) RETURNS void
 AS 'MODULE_PATHNAME', 'cs_untrack' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.untrack(regclass) IS 'undo cache.track()';
+COMMENT ON FUNCTION cache.untrack(regclass) IS 'undo cache.track(); the table is not tracked with its schema either';
+
+CREATE FUNCTION cache.track_schema(schema regnamespace, by_value boolean DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_track_schema' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.track_schema(regnamespace, boolean) IS
+'track all tables of a schema that the caller owns, and those to come; returns how many there are';
+
+CREATE FUNCTION cache.untrack_schema(schema regnamespace) RETURNS bigint
+AS 'MODULE_PATHNAME', 'cs_untrack_schema' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.untrack_schema(regnamespace) IS
+'undo cache.track_schema(), for tables that were not tracked by themselves; returns how many there were';
 
 -- ----- reading -----
 

@@ -8,21 +8,18 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
-#include "access/table.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_authid.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "attach/eligible.h"
 #include "attach/parts.h"
+#include "attach/track_table.h"
 #include "compat.h"
 #include "relation/owned.h"
 #include "relation/track.h"
@@ -38,26 +35,6 @@ PG_FUNCTION_INFO_V1(cs_untrack);
 PG_FUNCTION_INFO_V1(cs_tracking);
 PG_FUNCTION_INFO_V1(cs_watched_columns);
 
-/* Track a table.  The lock is the one of CREATE TRIGGER; see attach.c. */
-static void
-track(Oid relid, const bool *by_value)
-{
-	Relation	rel;
-
-	/* check first, so that a role cannot lock a table that it does not own */
-	rel = try_relation_open(relid, AccessShareLock);
-	if (rel == NULL)
-		cs_owned_missing_error(relid);
-	cs_eligible_check(rel, false);
-	relation_close(rel, NoLock);
-	LockRelationOid(relid, ShareRowExclusiveLock);
-	rel = table_open(relid, NoLock);
-	cs_eligible_check(rel, false);
-	table_close(rel, NoLock);
-	cs_parts_take_over(relid, InvalidOid, relid);
-	cs_tracked_create(relid, by_value);
-}
-
 Datum
 cs_track(PG_FUNCTION_ARGS)
 {
@@ -68,7 +45,7 @@ cs_track(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	PreventCommandDuringRecovery("cache.track()");
 	PreventCommandIfReadOnly("cache.track()");
-	track(PG_GETARG_OID(0), PG_ARGISNULL(1) ? NULL : &by_value);
+	cs_track_table(PG_GETARG_OID(0), PG_ARGISNULL(1) ? NULL : &by_value, false);
 	PG_RETURN_VOID();
 }
 
@@ -91,6 +68,7 @@ cs_untrack(PG_FUNCTION_ARGS)
 				 errmsg("table \"%s\" is not tracked", name),
 				 errhint("Tables that were tracked with cache.track() are in cache.tracked.")));
 	cs_parts_renew(relid);
+	cs_tracked_refuse(relid);
 	PG_RETURN_VOID();
 }
 

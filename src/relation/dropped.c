@@ -6,7 +6,7 @@
  *
  * It is fired by every command that drops objects.  To keep unrelated commands
  * cheap, each table is looked up while it is being dropped, and the trigger
- * does nothing in a transaction that has dropped no listed table.  If the
+ * does nothing in a transaction that has dropped no listed table and no schema.  If the
  * library is not preloaded, no table was looked up, and the trigger examines
  * all dropped objects.
  *
@@ -27,7 +27,7 @@
 
 PG_FUNCTION_INFO_V1(cs_tables_dropped);
 
-/* The last transaction that has dropped a listed table. */
+/* The last transaction that has dropped a listed table, or a schema. */
 static LocalTransactionId listed = InvalidLocalTransactionId;
 
 /*
@@ -48,10 +48,31 @@ cs_dropped_note(Oid relid)
 		!OidIsValid(cs_binding_catalog()))
 		return false;
 	attached = cs_attached_is_listed(relid);
-	if (attached || cs_catalog_lists("tracked", relid) ||
+	if (attached || cs_catalog_lists("tracked", relid) || cs_catalog_lists("untracked", relid) ||
 		cs_catalog_lists("dead_letter_store", relid))
 		listed = cs_my_lxid();
 	return attached;
+}
+
+/* Note that a schema is about to be dropped. */
+void
+cs_dropped_note_schema(void)
+{
+	listed = cs_my_lxid();
+}
+
+/* Schemas of which the tables were tracked. */
+static void
+forget_schemas(void)
+{
+	CsCatalogQuery query = {
+		.text = "DELETE FROM cache.tracked_schemas t "
+		"USING pg_catalog.pg_event_trigger_dropped_objects() d "
+		"WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass "
+		"AND d.object_name OPERATOR(pg_catalog.=) t.schema"
+	};
+
+	cs_catalog_change("tracked_schemas", &query);
 }
 
 /*
@@ -63,7 +84,7 @@ Datum
 cs_tables_dropped(PG_FUNCTION_ARGS)
 {
 	static const char *const tables[] = {
-		"binding_store", "tracked", "flush_state", "dead_letter_store"
+		"binding_store", "tracked", "untracked", "flush_state", "dead_letter_store"
 	};
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
@@ -86,6 +107,7 @@ cs_tables_dropped(PG_FUNCTION_ARGS)
 
 		cs_catalog_change(tables[i], &query);
 	}
+	forget_schemas();
 	SPI_finish();
 	PG_RETURN_NULL();
 }

@@ -5,7 +5,8 @@
  *
  * A table is tracked if its triggers note every change, however they were
  * created; that is all that track.c checks.  cache.tracked lists the tables
- * for which cache.track() created triggers.  An attached table has triggers of
+ * for which cache.track() created triggers, or cache.track_schema(), which
+ * leaves alone those of cache.untracked, whose owners have refused.  An attached table has triggers of
  * its own, and gets from here one for the inserted rows that those do not see.
  *
  *-------------------------------------------------------------------------
@@ -98,21 +99,62 @@ cs_tracked_renew_triggers(Oid relid, const CsBinding *binding)
 						  binding != NULL);
 }
 
+/* Whether it is tracked because its schema is. */
+bool
+cs_tracked_is_of_schema(Oid relid)
+{
+	return OidIsValid(cs_binding_catalog()) && cs_catalog_has("tracked", relid, "by_schema");
+}
+
+/* Whether its owner does not want it to be tracked because its schema is. */
+bool
+cs_tracked_is_refused(Oid relid)
+{
+	return OidIsValid(cs_binding_catalog()) && cs_catalog_lists("untracked", relid);
+}
+
+/* Remember that its owner does not want it to be tracked. */
+void
+cs_tracked_refuse(Oid relid)
+{
+	CsCatalogQuery query = {.text =
+	"INSERT INTO cache.untracked VALUES ($1) ON CONFLICT DO NOTHING"};
+
+	SPI_connect();
+	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	(void) cs_catalog_change("untracked", &query);
+	SPI_finish();
+}
+
+/* The caller is connected to SPI. */
+static void
+take_refusal_back(Oid relid)
+{
+	CsCatalogQuery query = {.text =
+	"DELETE FROM cache.untracked WHERE relation OPERATOR(pg_catalog.=) $1"};
+
+	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
+	(void) cs_catalog_change("untracked", &query);
+}
+
 /*
  * Add the table to cache.tracked, and create the triggers.  The caller holds
  * ShareRowExclusiveLock.
  */
 void
-cs_tracked_create(Oid relid, const bool *by_value)
+cs_tracked_create(Oid relid, const bool *by_value, bool by_schema)
 {
 	CsCatalogQuery query = {.text =
-		"INSERT INTO cache.tracked AS t VALUES ($1, coalesce($2, false)) "
-	"ON CONFLICT (relation) DO UPDATE SET by_value = coalesce($2, t.by_value)"};
+		"INSERT INTO cache.tracked AS t VALUES ($1, coalesce($2, false), $3) "
+	"ON CONFLICT (relation) DO UPDATE SET by_value = coalesce($2, t.by_value), by_schema = $3"};
 
 	SPI_connect();
+	if (!by_schema)
+		take_refusal_back(relid);
 	cs_catalog_arg(&query, REGCLASSOID, ObjectIdGetDatum(relid), false);
 	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(by_value != NULL && *by_value),
 				   by_value == NULL);
+	cs_catalog_arg(&query, BOOLOID, BoolGetDatum(by_schema), false);
 	cs_catalog_change("tracked", &query);
 	cs_tracked_renew_triggers(relid, cs_binding_get(relid));
 	SPI_finish();

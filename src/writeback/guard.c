@@ -21,6 +21,7 @@
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -215,6 +216,8 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub)
 		return;
 	if (class == RelationRelationId && cs_dropped_note(object))
 		check_drop_table(object);
+	else if (class == NamespaceRelationId)
+		cs_dropped_note_schema();
 	else if (class == ExtensionRelationId && object == get_extension_oid(EXTENSION, true))
 		check_drop_extension(false);
 }

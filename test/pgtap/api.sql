@@ -19,15 +19,16 @@ FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND
 SELECT is(extrelocatable, false, 'it is not relocatable') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT is(extconfig::regclass[]::text,
-	'{cache.binding_store,cache.tracked,cache.declared_store,cache.declared_store_id_seq,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
+	'{cache.binding_store,cache.tracked,cache.untracked,cache.tracked_schemas,cache.declared_store,cache.declared_store_id_seq,cache.journal_a,cache.journal_b,cache.flush_state,cache.dead_letter_store,'
 	'cache.dead_letter_store_id_seq,cache.space_ids,cache.spaces,cache.space_grants}',
 	'the tables are dumped, with what belongs to users') FROM pg_extension WHERE extname = 'cache_strategies';
 SELECT results_eq($$SELECT t, c COLLATE "default" FROM pg_extension, unnest(extconfig::regclass[], extcondition) x(t, c) WHERE extname = 'cache_strategies' AND c <> ''$$,
-	$$VALUES ('cache.declared_store'::regclass, 'WHERE declared_by IN (SELECT oid FROM pg_catalog.pg_roles)'),
+	$$VALUES ('cache.tracked_schemas'::regclass, 'WHERE tracked_by IN (SELECT oid FROM pg_catalog.pg_roles)'),
+		('cache.declared_store', 'WHERE declared_by IN (SELECT oid FROM pg_catalog.pg_roles)'),
 		('cache.spaces', 'WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles)'),
 		('cache.space_grants', E'WHERE (role = 0 OR role IN (SELECT oid FROM pg_catalog.pg_roles))\n'
 			'	AND space IN (SELECT id FROM cache.spaces WHERE owner IN (SELECT oid FROM pg_catalog.pg_roles))')$$,
-	'all of it, but for declarations, spaces and grants of roles that are gone');
+	'all of it, but for what is of roles that are gone');
 SELECT is(superuser OR trusted, true, 'it is for superusers to create') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT is(trusted, false, 'it is not trusted') FROM pg_available_extension_versions WHERE name = 'cache_strategies' AND version = '1.0';
 SELECT isnt(comment, NULL, 'it has a comment') FROM pg_available_extensions WHERE name = 'cache_strategies';
@@ -110,6 +111,9 @@ INSERT INTO expected VALUES
 		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint', 'SETOF record', 'v', 'r', false),
 	('track', 'relation regclass, by_value boolean DEFAULT NULL::boolean', 'void', 'v', 'u', false),
 	('untrack', 'relation regclass', 'void', 'v', 'u', true),
+	('track_schema', 'schema regnamespace, by_value boolean DEFAULT NULL::boolean', 'bigint', 'v', 'u', false),
+	('untrack_schema', 'schema regnamespace', 'bigint', 'v', 'u', true),
+	('tables_made', '', 'event_trigger', 'v', 'u', false),
 	('watched_columns', 'relation regclass, OUT column_name name, OUT settled boolean', 'SETOF record', 'v', 'u', true),
 	('remember_depends', 'query text, params "any" DEFAULT NULL::text[], reads regclass[] DEFAULT NULL::regclass[], OUT relation regclass, OUT column_name name, OUT value text', 'SETOF record', 'v', 'r', false),
 	('tracking', 'relation regclass, OUT state text, OUT reason text, OUT changes bigint', 'record', 'v', 'u', true),
@@ -214,13 +218,13 @@ SELECT is_empty($$
 			IS DISTINCT FROM col_description('cache.journal_b'::regclass, attnum))
 	$$, 'the columns of both journals have the same comments');
 SELECT isnt(obj_description(oid, 'pg_event_trigger'), NULL, 'the event trigger has a comment')
-	FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop';
+	FROM pg_event_trigger WHERE evtname IN ('cache_strategies_drop', 'cache_strategies_make');
 SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a comment')
 	FROM pg_extension WHERE extname = 'cache_strategies';
 
 -- ----- tables and views -----
 
-SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
+SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
 SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
@@ -256,7 +260,9 @@ SELECT is(tap.columns('cache.space_stats'),
 	'columns of cache.space_stats');
 SELECT is(tap.columns('cache.spaces'), 'id oid, name text, owner regrole, ttl interval, max_memory bigint', 'columns of cache.spaces');
 SELECT is(tap.columns('cache.space_grants'), 'space oid, role regrole, can_read boolean, can_write boolean', 'columns of cache.space_grants');
-SELECT is(tap.columns('cache.tracked'), 'relation regclass, by_value boolean', 'columns of cache.tracked');
+SELECT is(tap.columns('cache.tracked'), 'relation regclass, by_value boolean, by_schema boolean', 'columns of cache.tracked');
+SELECT is(tap.columns('cache.untracked'), 'relation regclass', 'columns of cache.untracked');
+SELECT is(tap.columns('cache.tracked_schemas'), 'schema name, tracked_by regrole, by_value boolean', 'columns of cache.tracked_schemas');
 SELECT is(tap.columns('cache.declared_store'),
 	'id bigint, query text, ttl interval, max_age interval, declared_by regrole, search_path text', 'columns of cache.declared_store');
 SELECT is(tap.columns('cache.declared_queries'), tap.columns('cache.declared_store') || ', problem text', 'columns of cache.declared_queries');
@@ -284,6 +290,8 @@ SELECT col_not_null('cache', 'spaces', 'owner', 'cache.spaces.owner');
 SELECT col_is_pk('cache', 'space_grants', ARRAY['space', 'role'], 'the key of cache.space_grants');
 SELECT fk_ok('cache', 'space_grants', 'space', 'cache', 'spaces', 'id', 'grants are of spaces');
 SELECT col_is_pk('cache', 'tracked', 'relation', 'the key of cache.tracked');
+SELECT col_is_pk('cache', 'untracked', 'relation', 'the key of cache.untracked');
+SELECT col_is_pk('cache', 'tracked_schemas', ARRAY['schema', 'tracked_by'], 'the key of cache.tracked_schemas');
 SELECT col_is_pk('cache', 'declared_store', 'id', 'the key of cache.declared_store');
 SELECT is(reloptions::text, '{autovacuum_enabled=false}', format('%s is not vacuumed', oid::regclass))
 	FROM pg_class WHERE oid IN ('cache.journal_a'::regclass, 'cache.journal_b'::regclass);
@@ -315,6 +323,9 @@ SELECT results_eq($$SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
 SELECT results_eq(
 	$$SELECT evtevent::text COLLATE "default", evtfoid::regproc::text, evtenabled FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop'$$,
 	$$VALUES ('sql_drop', 'cache.tables_dropped', 'A'::"char")$$, 'the event trigger is ENABLE ALWAYS');
+SELECT results_eq(
+	$$SELECT evtevent::text COLLATE "default", evtfoid::regproc::text, evtenabled, evttags FROM pg_event_trigger WHERE evtname = 'cache_strategies_make'$$,
+	$$VALUES ('ddl_command_end', 'cache.tables_made', 'A'::"char", '{CREATE TABLE,CREATE TABLE AS,SELECT INTO,ALTER TABLE,ALTER SCHEMA}'::text[])$$, 'and so is that of new tables');
 
 -- What attach() makes, for each strategy.
 CREATE TABLE tap.plain (id int PRIMARY KEY, v text);

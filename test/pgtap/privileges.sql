@@ -67,7 +67,8 @@ SELECT sequence_privs_are('cache', 'declared_store_id_seq', 'cs_nobody', ARRAY[]
 SELECT table_privs_are('cache', 'declared_queries', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.declared_queries, of its own statements');
 SELECT sequence_privs_are('cache', 'space_ids', 'cs_nobody', ARRAY[]::text[], 'nor that of spaces');
 SELECT table_privs_are('cache', 'space_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.space_stats, of spaces that the role may read');
-SELECT table_privs_are('cache', 'tracked', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.tracked, and not write it');
+SELECT table_privs_are('cache', listed, 'cs_nobody', ARRAY['SELECT'], format('every role may read cache.%s, and not write it', listed))
+	FROM unnest(ARRAY['tracked', 'untracked', 'tracked_schemas']) listed;
 SELECT is_empty($$
 	SELECT oid::regclass, acl.grantee::regrole FROM pg_class, aclexplode(relacl) acl
 	WHERE relnamespace = 'cache'::regnamespace AND acl.grantee <> relowner
@@ -92,6 +93,11 @@ SELECT throws_ok($$CREATE TABLE cache.x (i int)$$, '42501', NULL, 'no CREATE in 
 SELECT throws_ok($$DROP FUNCTION cache.stats_reset()$$, '42501', NULL, 'no DROP of a function');
 SELECT throws_ok($$DROP EXTENSION cache_strategies$$, '42501', NULL, 'no DROP EXTENSION');
 SELECT throws_ok($$DROP EVENT TRIGGER cache_strategies_drop$$, '42501', NULL, 'no DROP of the event trigger');
+SELECT throws_ok($$DROP EVENT TRIGGER cache_strategies_make$$, '42501', NULL, 'nor of the other');
+SELECT throws_ok($$ALTER EVENT TRIGGER cache_strategies_make DISABLE$$, '42501', NULL, 'nor can it be disabled');
+SELECT throws_ok($$INSERT INTO cache.tracked_schemas VALUES ('s', 'cs_nobody', false)$$, '42501', NULL, 'no INSERT into cache.tracked_schemas');
+SELECT throws_ok($$SELECT cache.track_schema('s')$$, '42501', NULL, 'no schema is tracked by a role that cannot create tables in it');
+SELECT throws_ok($$SELECT cache.untrack_schema('s')$$, '55000', NULL, 'nor untracked');
 RESET ROLE;
 
 -- ----- EXECUTE -----
@@ -99,12 +105,13 @@ RESET ROLE;
 SELECT results_eq(
 	$$SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace
 		AND NOT has_function_privilege('cs_nobody', oid, 'EXECUTE') ORDER BY 1$$,
-	$$VALUES ('cache.bindings_changed()'), ('cache.declared_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()')$$,
+	$$VALUES ('cache.bindings_changed()'), ('cache.declared_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.tables_dropped()'), ('cache.tables_made()')$$,
 	'what not every role may call');
 SELECT function_privs_are('cache', 'stats_reset', ARRAY[]::text[], 'cs_stats', ARRAY['EXECUTE'], 'pg_monitor may reset the counters');
 SET ROLE cs_nobody;
 SELECT throws_ok('SELECT cache.stats_reset()', '42501', NULL, 'others may not');
 SELECT throws_ok($$SELECT cache.tables_dropped()$$, NULL, NULL, 'tables_dropped() cannot be called');
+SELECT throws_ok($$SELECT cache.tables_made()$$, NULL, NULL, 'nor can tables_made()');
 SET ROLE cs_stats;
 SELECT lives_ok('SELECT cache.stats_reset()', 'pg_monitor does');
 RESET ROLE;

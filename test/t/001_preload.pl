@@ -115,6 +115,8 @@ my %calls = (
 	'cache.space_stats' => q(SELECT * FROM cache.space_stats),
 	'cache.track' => q(SELECT cache.track('t')),
 	'cache.untrack' => q(SELECT cache.untrack('t')),
+	'cache.track_schema' => q(SELECT cache.track_schema('public')),
+	'cache.untrack_schema' => q(SELECT cache.untrack_schema('public')),
 	'cache.tracking' => q(SELECT cache.tracking('t')));
 
 # Each in a session of its own, one after the other in one psql.

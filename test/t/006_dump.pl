@@ -76,6 +76,17 @@ $node->safe_psql('source', q(
 	SELECT cache.declare_query('SELECT count(*), now() > ''epoch'' FROM "Big Table"', max_age => 90) > 0;
 	RESET ROLE;
 	RESET search_path;
+	CREATE SCHEMA "By Schema" AUTHORIZATION app;
+	CREATE SCHEMA gone;
+	SET ROLE app;
+	SELECT cache.track_schema('"By Schema"', by_value => true);
+	CREATE TABLE "By Schema".made (id int PRIMARY KEY, v text UNIQUE);
+	CREATE TABLE "By Schema".refused (id int PRIMARY KEY);
+	SELECT cache.untrack('"By Schema".refused');
+	RESET ROLE;
+	SELECT cache.track_schema('gone');
+	DROP SCHEMA gone;
+	INSERT INTO cache.tracked_schemas VALUES ('public', '4242424242');
 	INSERT INTO cache.declared_store (query, declared_by, search_path) VALUES ('SELECT of one who is gone', '4242424242', 'public');
 ));
 
@@ -145,7 +156,18 @@ sub check_spaces
 sub check_tracked
 {
 	my ($name) = @_;
-	my @steps = says('SELECT relation FROM cache.tracked ORDER BY relation::text', "parted_tracked\ntracked\ntracked_above", "$name: cache.tracked");
+	my @steps = (
+		says(
+			q(SELECT relation, by_value, by_schema FROM cache.tracked ORDER BY relation::text),
+			qq("By Schema".made|t|t\nparted_tracked|f|f\ntracked|f|f\ntracked_above|f|f),
+			"$name: cache.tracked"),
+		says('SELECT relation FROM cache.untracked ORDER BY relation::text', qq("By Schema".refused\nuntracked), "$name: cache.untracked"),
+		says('SELECT * FROM cache.tracked_schemas WHERE tracked_by IN (SELECT oid FROM pg_roles)', 'By Schema|app|t', "$name: cache.tracked_schemas"),
+		says(
+			q(CREATE TABLE "By Schema".later (id int); ALTER TABLE "By Schema".later OWNER TO app; ALTER TABLE "By Schema".refused ADD v text;
+			SELECT relation, by_value, by_schema FROM cache.tracked WHERE relation::text ~ 'later|refused'; DROP TABLE "By Schema".later),
+			'"By Schema".later|t|t',
+			"$name: a new table is tracked with its schema, one that was untracked is not"));
 
 	foreach my $table ('tracked', 'parted_tracked', @strategies, 'parted', 'tracked_above', 'part')
 	{
@@ -199,9 +221,9 @@ sub check_copy
 		says($registered, $expected_registered, "$name: the extension's configuration tables"),
 		says('SELECT relation, unclean FROM cache.flush_state', 'deferring|f', "$name: cache.flush_state"),
 		says(
-			q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A'),
-			'1',
-			"$name: the event trigger"));
+			q(SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop' AND evtenabled = 'A' OR evtname = 'cache_strategies_make' AND evtenabled = 'A'),
+			'2',
+			"$name: the event triggers"));
 	in_turn($server, $db,
 		map { (
 				exact_step($_, $name),

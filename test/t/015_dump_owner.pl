@@ -101,7 +101,7 @@ sub check_works
 new_database('at_once');
 is(restore('at_once', 'boss'),
 	join("\n", 'must be owner of extension cache_strategies', (map { "permission denied for sequence $_" } qw(dead_letter_store_id_seq declared_store_id_seq space_ids)),
-		map { "permission denied for table $_" } qw(binding_store dead_letter_store declared_store flush_state journal_a journal_b space_grants spaces tracked)),
+		map { "permission denied for table $_" } qw(binding_store dead_letter_store declared_store flush_state journal_a journal_b space_grants spaces tracked tracked_schemas untracked)),
 	'by the owner: what the owner must not write to is what cannot be restored');
 is($node->safe_psql('at_once', $rows), $source{$rows}, 'by the owner: all rows are there');
 
