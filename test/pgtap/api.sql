@@ -324,7 +324,7 @@ SELECT results_eq(
 	$$SELECT evtevent::text COLLATE "default", evtfoid::regproc::text, evtenabled FROM pg_event_trigger WHERE evtname = 'cache_strategies_drop'$$,
 	$$VALUES ('sql_drop', 'cache.tables_dropped', 'A'::"char")$$, 'the event trigger is ENABLE ALWAYS');
 SELECT results_eq(
-	$$SELECT evtevent::text COLLATE "default", evtfoid::regproc::text, evtenabled, evttags FROM pg_event_trigger WHERE evtname = 'cache_strategies_make'$$,
+	$$SELECT evtevent::text COLLATE "default", evtfoid::regproc::text, evtenabled, evttags COLLATE "default" FROM pg_event_trigger WHERE evtname = 'cache_strategies_make'$$,
 	$$VALUES ('ddl_command_end', 'cache.tables_made', 'A'::"char", '{CREATE TABLE,CREATE TABLE AS,SELECT INTO,ALTER TABLE,ALTER SCHEMA}'::text[])$$, 'and so is that of new tables');
 
 -- What attach() makes, for each strategy.
