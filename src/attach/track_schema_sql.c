@@ -341,7 +341,7 @@ list_made(void *arg)
 
 /*
  * Only what the command has locked as CREATE TRIGGER would: another ALTER
- * TABLE is no reason to wait for who uses the table.
+ * TABLE is no reason to wait for transactions that use the table.
  */
 static bool
 is_candidate(Oid relid)

@@ -6,9 +6,9 @@
  *
  * It is fired by every command that drops objects.  To keep unrelated commands
  * cheap, each table is looked up while it is being dropped, and the trigger
- * does nothing in a transaction that has dropped no listed table and no schema.  If the
- * library is not preloaded, no table was looked up, and the trigger examines
- * all dropped objects.
+ * does nothing in a transaction that has dropped no listed table and no
+ * schema.  If the library is not preloaded, no table was looked up, and the
+ * trigger examines all dropped objects.
  *
  *-------------------------------------------------------------------------
  */

@@ -6,8 +6,9 @@
  * A table is tracked if its triggers note every change, however they were
  * created; that is all that track.c checks.  cache.tracked lists the tables
  * for which cache.track() created triggers, or cache.track_schema(), which
- * leaves alone those of cache.untracked, whose owners have refused.  An attached table has triggers of
- * its own, and gets from here one for the inserted rows that those do not see.
+ * leaves alone those of cache.untracked, whose owners have refused.  An
+ * attached table has triggers of its own, and gets from here one for the
+ * inserted rows that those do not see.
  *
  *-------------------------------------------------------------------------
  */
