@@ -672,6 +672,11 @@ describe(CsQuery *query, ArrayType *params, CsDependence **words)
 	Oid			relid;
 	int			n;
 
+	/* columns become watched: that is for roles that may run the query */
+	if (!query->permitted)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for what the query reads")));
 	cs_query_bind(query, params, values, nulls);
 	(void) cs_query_lock(query);
 	tracking = cs_depends_describe(query->tables, query->ntables, query->occurrences,
