@@ -15,9 +15,12 @@ ActiveRecord::Base.establish_connection(SETTINGS)
 
 # What does not go through a model, prepared and with the values bound.  Rows of
 # one column come as values.
+def binds_of(params)
+  params.map { |v| ActiveRecord::Relation::QueryAttribute.new('', v, ActiveRecord::Type::Value.new) }
+end
+
 def rows_of(db, sql, params)
-  binds = params.map { |v| ActiveRecord::Relation::QueryAttribute.new('', v, ActiveRecord::Type::Value.new) }
-  result = db.exec_query(sql, 'SQL', binds, prepare: true)
+  result = db.exec_query(sql, 'SQL', binds_of(params), prepare: true)
   result.columns.size == 1 ? result.cast_values.map { |v| [v] } : result.cast_values
 end
 
@@ -34,7 +37,9 @@ class Connection
     rows_of(@base.connection, sql, params)
   end
 
-  alias run rows
+  def run(sql, params)
+    @base.connection.exec_update(sql, 'SQL', binds_of(params))
+  end
 
   def close
     @base.remove_connection

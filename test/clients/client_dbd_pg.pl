@@ -135,7 +135,7 @@ sub calls
 	foreach my $block (split /\n\n+/, slurp('calls.txt'))
 	{
 		my ($title, @lines) = grep { !/^#/ } split /\n/, $block;
-		my ($sql, $twin, $void, @params, @expected);
+		my ($sql, $twin, $void, $changed, @params, @expected);
 
 		next if !defined $title;
 		foreach (@lines)
@@ -144,13 +144,15 @@ sub calls
 			elsif (/^= (.*)/) { $twin = $1; }
 			elsif (/^> (.*)/) { push @expected, $1; }
 			elsif (/^< (\w+) ?(.*)/) { push @params, value_of($1, $2); }
+			elsif (/^! (.*)/) { $changed = $1; }
 			elsif ($_ eq 'void') { $void = 1; }
 			else { die "what is $_"; }
 		}
 		eval {
-			my $got = rows($db, $sql, @params);
+			my $got = defined $changed ? run($db, $sql, @params) : rows($db, $sql, @params);
 
-			if ($void) { ok(1, $title); }
+			if (defined $changed) { same($got + 0, $changed + 0, $title); }
+			elsif ($void) { ok(1, $title); }
 			elsif ($twin) { same($got, rows($db, $twin, @params), $title); }
 			else
 			{

@@ -125,6 +125,159 @@ found[0].stock = 2
 found[0].save()
 same(t.objects.get(pk=pk).stock, 2, "it can be saved")
 
+
+
+# Counters: the same outcome whether and how the table is attached.
+
+class Lost(Exception):
+    pass
+
+
+def counters(strategy):
+    table = "counters_" + strategy
+    counter = type(table, (models.Model,), {
+        "__module__": __name__,
+        "name": models.TextField(unique=True),
+        "views": models.IntegerField(default=0),
+        "best": models.IntegerField(null=True),
+        "status": models.TextField(default="new"),
+        "version": models.IntegerField(default=0),
+        "Meta": type("Meta", (), {"app_label": "clients", "db_table": table, "managed": False}),
+    })
+    objects = counter.objects
+    F = models.F
+    outcomes = []
+
+    def settle():
+        """A SELECT sees what has been flushed."""
+        if strategy == "write_back":
+            psql("SELECT cache.flush('%s')" % table)
+
+    def by_another(change):
+        psql("UPDATE %s SET %s" % (table, change))
+
+    def step(title, function):
+        try:
+            outcomes.append((title, function()))
+        except Exception as e:
+            outcomes.append((title, type(e).__name__))
+
+    def get(name):
+        settle()
+        return objects.get(name=name)
+
+    def row(name):
+        r = get(name)
+        return (r.views, r.best, r.status, r.version)
+
+    def saved(name, update_fields=None, **values):
+        r = get(name)
+        by_another("views = views + 1000")
+        for field, value in values.items():
+            setattr(r, field, value)
+        if update_fields is None:
+            settle()
+        r.save(update_fields=update_fields)
+        settle()
+        r.refresh_from_db()
+        return (r.views, r.best, r.status, r.version)
+
+    def save_of_deleted(update_fields=None):
+        r = objects.create(name="gone")
+        psql("DELETE FROM %s WHERE name = 'gone'" % table)
+        r.views = 3
+        try:
+            r.save(update_fields=update_fields)
+            return row("gone")
+        finally:
+            objects.filter(name="gone").delete()
+
+    def optimistic(version):
+        settle()
+        return objects.filter(name="a", version=version).update(version=F("version") + 1, status="v%d" % version)
+
+    def in_transaction(fails):
+        with transaction.atomic():
+            first = objects.filter(name="a").update(views=F("views") + 1)
+            try:
+                with transaction.atomic():
+                    objects.filter(name="a").update(views=F("views") + 100, status="lost")
+                    raise Lost()
+            except Lost:
+                pass
+            second = objects.filter(name="a").update(views=F("views") + 1)
+            if fails:
+                raise Lost()
+        return first, second
+
+    def locked():
+        settle()
+        with transaction.atomic():
+            r = objects.select_for_update().get(name="a")
+            r.views += 5
+            r.save(update_fields=["views"])
+        return row("a")
+
+    def upsert(names):
+        rows = [counter(name=name, views=7, status="upserted") for name in names]
+        if django.VERSION >= (4, 1):
+            objects.bulk_create(rows, update_conflicts=True, unique_fields=["name"], update_fields=["views", "status"])
+        else:
+            with connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO %s (name, views, status, version) VALUES (%%s, 7, 'upserted', 0)"
+                                   " ON CONFLICT (name) DO UPDATE SET views = EXCLUDED.views, status = EXCLUDED.status"
+                                   % table, [[r.name] for r in rows])
+        return [row(name) for name in names]
+
+    def bulk_update():
+        rows = [get("a"), get("b")]
+        for r in rows:
+            r.views, r.status = r.views * 2, "bulk"
+        objects.bulk_update(rows, ["views", "status"])
+        return [row(r.name) for r in rows]
+
+    def counted_up():
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE %s SET views = views + 1 WHERE name IN ('a', 'b') RETURNING name, views" % table)
+            return sorted(cursor.fetchall()), cursor.rowcount
+
+    def created(pair):
+        return pair[0].name, pair[0].status, pair[1]
+
+    step("create", lambda: [objects.create(name=name).views for name in "abc"])
+    step("F() + 1", lambda: [objects.filter(name="a").update(views=F("views") + 1) for _ in range(3)])
+    step("F() + 1 of all", lambda: objects.update(views=F("views") + 10, best=5))
+    step("F() + 1 of none", lambda: objects.filter(name="none").update(views=F("views") + 1))
+    step("UPDATE ... RETURNING", counted_up)
+    step("what comes of that", lambda: row("a"))
+    step("save() with F() + 1", lambda: saved("a", views=F("views") + 1, status="saved"))
+    step("save(update_fields) with F() + 1", lambda: saved("a", ["views"], views=F("views") + 1))
+    step("save(update_fields)", lambda: saved("b", ["status", "best"], status="fields", best=9))
+    step("save() of a row that is gone", save_of_deleted)
+    step("save(update_fields) of a row that is gone", lambda: save_of_deleted(["views"]))
+    step("optimistic locking", lambda: [optimistic(v) for v in (0, 0, 1, 7, 2)])
+    step("get_or_create", lambda: [created(objects.get_or_create(name=name, defaults={"status": "made"})) for name in "ad"][1])
+    step("update_or_create", lambda: [created(objects.update_or_create(name=name, defaults={"status": "set", "best": 20})) for name in "de"])
+    step("what comes of these", lambda: [row(name) for name in "ade"])
+    step("bulk_create(update_conflicts=True)", lambda: upsert("ef"))
+    step("bulk_update", bulk_update)
+    step("a transaction with a savepoint", lambda: in_transaction(False))
+    step("a transaction that is rolled back", lambda: in_transaction(True))
+    step("select_for_update", locked)
+    step("delete", lambda: [objects.filter(name="c").delete()[0] for _ in range(2)])
+    step("F() + 1 of what is deleted", lambda: objects.filter(name="c").update(views=F("views") + 1))
+    settle()
+    step("the table", lambda: list(objects.order_by("name").values_list("name", "views", "best", "status", "version")))
+    return outcomes
+
+
+unattached = counters("none")
+for strategy in STRATEGIES + ["write_back"]:
+    for got, expected in zip(counters(strategy), unattached):
+        same(got, expected, "counters, %s: %s" % (strategy, expected[0]))
+ok(not any(isinstance(outcome, str) for title, outcome in unattached if "gone" not in title and "rolled back" not in title),
+   "counters: no errors but those that are meant", *unattached)
+
 calls(Client)
 migrations(Client)
 page("django", lambda: {"models": models, "connections": connections, "__name__": "page"},

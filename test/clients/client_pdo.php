@@ -168,7 +168,7 @@ function calls($emulated)
 	$db = new Connection($emulated);
 	foreach (blocks('calls.txt') as $title => $lines) {
 		$params = $expected = [];
-		$twin = $sql = null;
+		$twin = $sql = $changed = null;
 		$void = false;
 		foreach ($lines as $line) {
 			$rest = substr($line, 2);
@@ -176,6 +176,8 @@ function calls($emulated)
 				$void = true;
 			} elseif ($line[0] === '?') {
 				$sql = $rest;
+			} elseif ($line[0] === '!') {
+				$changed = (int) $rest;
 			} elseif ($line[0] === '=') {
 				$twin = $rest;
 			} elseif ($line[0] === '>') {
@@ -187,6 +189,10 @@ function calls($emulated)
 		}
 		$title .= $emulated ? ' (emulated)' : '';
 		try {
+			if ($changed !== null) {
+				same($db->run($sql, $params), $changed, $title);
+				continue;
+			}
 			$got = $db->rows($sql, $params);
 			if ($void) {
 				ok(true, $title);

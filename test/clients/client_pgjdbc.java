@@ -167,12 +167,14 @@ public class client_pgjdbc {
 		for (List<String> lines : blocks("calls.txt")) {
 			String title = lines.get(0) + (options.isEmpty() ? "" : " (stringtype=unspecified)"), sql = null, twin = null;
 			boolean isVoid = false;
+			Integer changed = null;
 			List<Object> params = new ArrayList<>();
 			List<String> expected = new ArrayList<>();
 			for (String line : lines.subList(1, lines.size())) {
 				String rest = line.substring(2);
 				switch (line.charAt(0)) {
 					case '?': sql = rest; break;
+					case '!': changed = Integer.valueOf(rest); break;
 					case '=': twin = rest; break;
 					case '>': expected.add(rest); break;
 					case '<':
@@ -183,6 +185,10 @@ public class client_pgjdbc {
 				}
 			}
 			try {
+				if (changed != null) {
+					same(run(db, sql, params.toArray()), changed, title);
+					continue;
+				}
 				List<List<Object>> got = rows(db, sql, params.toArray());
 				if (isVoid)
 					ok(true, title);

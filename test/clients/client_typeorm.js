@@ -42,9 +42,16 @@ async function connect() {
 		});
 	};
 
+	// UPDATE and DELETE give the rows and their number, others the rows.
+	const answer = async (sql, values) => {
+		const given = await scope.query(sql, values);
+
+		return Array.isArray(given[0]) && typeof given[1] === 'number' ? given : [given, given.length];
+	};
+
 	return {
-		rows: async (sql, values) => (await scope.query(sql, values)).map((row) => Object.values(row)),
-		run: (sql, values) => scope.query(sql, values),
+		rows: async (sql, values) => (await answer(sql, values))[0].map((row) => Object.values(row)),
+		run: async (sql, values) => (await answer(sql, values))[1],
 		close: () => source.destroy(),
 		transaction: within,
 		get manager() { return scope; },

@@ -94,6 +94,7 @@ function readCalls() {
 		if (line === '') call = null;
 		else if (!call) calls.push(call = { title: line, params: [], rows: [] });
 		else if (line === 'void') call.isVoid = true;
+		else if (line.startsWith('! ')) call.changed = Number(line.slice(2));
 		else if (line.startsWith('? ')) call.sql = line.slice(2);
 		else if (line.startsWith('> ')) call.rows.push(line.slice(2));
 		else if (line.startsWith('= ')) call.twin = line.slice(2);
@@ -129,6 +130,10 @@ async function calls(client) {
 			if (call.isVoid) {
 				await connection.run(call.sql, params);
 				ok(true, call.title);
+				continue;
+			}
+			if (call.changed !== undefined) {
+				same(await connection.run(call.sql, params), call.changed, call.title);
 				continue;
 			}
 			const got = await connection.rows(call.sql, params);

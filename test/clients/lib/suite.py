@@ -117,7 +117,9 @@ def read_calls():
                 yield call
             call = None
         elif call is None:
-            call = {"title": line, "params": [], "rows": [], "twin": None, "void": False}
+            call = {"title": line, "params": [], "rows": [], "twin": None, "void": False, "changed": None}
+        elif line.startswith("! "):
+            call["changed"] = int(line[2:])
         elif line == "void":
             call["void"] = True
         elif line.startswith("? "):
@@ -148,6 +150,9 @@ def calls(client, **variant):
             if call["void"]:
                 connection.run(call["sql"], params)
                 ok(True, title)
+                continue
+            if call["changed"] is not None:
+                same(connection.run(call["sql"], params), call["changed"], title)
                 continue
             got = [plain(row) for row in connection.rows(call["sql"], params)]
             if call["twin"]:

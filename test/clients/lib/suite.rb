@@ -85,6 +85,7 @@ def read_calls
     when /\A#/ then next
     when '' then call = nil
     when 'void' then call[:void] = true
+    when /\A! (\d+)/ then call[:changed] = $1.to_i
     when /\A\? (.*)/ then call[:sql] = $1
     when /\A> (.*)/ then call[:rows] << $1
     when /\A= (.*)/ then call[:twin] = $1
@@ -107,6 +108,8 @@ def calls(client, suffix = '')
       if call[:void]
         connection.run(call[:sql], params)
         ok(true, title)
+      elsif call[:changed]
+        same(connection.run(call[:sql], params), call[:changed], title)
       elsif call[:twin]
         same(connection.rows(call[:sql], params), connection.rows(call[:twin], params), title)
       else
