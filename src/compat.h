@@ -11,6 +11,8 @@
 
 #include "access/transam.h"
 #include "catalog/pg_proc.h"
+#include "nodes/plannodes.h"
+#include "parser/parse_relation.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -180,6 +182,19 @@ cs_vxid_xid(VirtualTransactionId vxid)
 #else
 #define cs_outer_joins(root) ((Relids) NULL)
 #endif
+
+/* Add an entry of a query's range table to a plan's, with its privileges */
+static inline void
+cs_add_entry(PlannedStmt *stmt, Query *query, RangeTblEntry *from, RangeTblEntry *to)
+{
+	stmt->rtable = lappend(stmt->rtable, to);
+#if PG_VERSION_NUM >= 160000
+	to->perminfoindex = 0;
+	if (from->perminfoindex > 0)
+		*addRTEPermissionInfo(&stmt->permInfos, to) =
+			*getRTEPermissionInfo(query->rteperminfos, from);
+#endif
+}
 
 /* Open a relation of the range table while the executor runs */
 #if PG_VERSION_NUM >= 180000

@@ -19,6 +19,7 @@
 #include "kv/kv.h"
 #include "queryresult/conditions.h"
 #include "queryresult/declared.h"
+#include "queryresult/late.h"
 #include "queryresult/plan_result.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
@@ -118,4 +119,5 @@ _PG_init(void)
 	cs_untyped_init();
 	cs_declared_init();
 	cs_plan_result_init();
+	cs_late_init();
 }

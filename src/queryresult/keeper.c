@@ -173,6 +173,14 @@ is_young(const CsKeeper *keeper, const CsKept *kept)
 		cs_clock_now() - kept->asof <= keeper->terms.max_age;
 }
 
+static bool
+is_exact(const CsKeeper *keeper, const CsKept *kept)
+{
+	return !keeper->timely &&
+		cs_depends_stand(&kept->depends, keeper->tables, keeper->ntables) &&
+		cs_snapshot_sees_up_to(keeper->snapshot, kept->seen, kept->depends.newest);
+}
+
 bool
 cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
 {
@@ -181,9 +189,7 @@ cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
 
 	if (!cs_kept_find(&keeper->key, &keeper->space, &kept))
 		return false;
-	exact = !keeper->timely &&
-		cs_depends_stand(&kept.depends, keeper->tables, keeper->ntables) &&
-		cs_snapshot_sees_up_to(keeper->snapshot, kept.seen, kept.depends.newest);
+	exact = is_exact(keeper, &kept);
 	if (!exact && !is_young(keeper, &kept))
 		return false;
 	for (int i = 0; exact && i < kept.depends.nwatches; i++)
@@ -192,6 +198,15 @@ cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
 	*len = kept.len;
 	cs_counters_add(keeper->space.slot, CS_COUNT_HIT, 1);
 	return true;
+}
+
+bool
+cs_keeper_is_there(const CsKeeper *keeper)
+{
+	CsKept		kept;
+
+	return cs_kept_find(&keeper->key, &keeper->space, &kept) &&
+		(is_exact(keeper, &kept) || is_young(keeper, &kept));
 }
 
 /* ----- keeping ----- */

@@ -44,6 +44,9 @@ extern void cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShap
 /* What was given to cs_keeper_keep(), if it may be used under S.  palloc'd. */
 extern bool cs_keeper_find(CsKeeper *keeper, char **data, Size *len);
 
+/* Would that be found?  Nothing is counted. */
+extern bool cs_keeper_is_there(const CsKeeper *keeper);
+
 /*
  * Before the run: could its result be kept, as things are?  Else copying it is
  * in vain.

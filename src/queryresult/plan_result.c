@@ -32,15 +32,19 @@
 #include "optimizer/planner.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "guc.h"
 #include "kv/space.h"
 #include "queryresult/conditions.h"
 #include "queryresult/declared.h"
+#include "queryresult/keeper.h"
+#include "queryresult/late.h"
 #include "queryresult/plan_result.h"
 #include "queryresult/query.h"
 #include "queryresult/scan_result.h"
 #include "relation/track.h"
+#include "testpoint.h"
 
 static planner_hook_type next_planner = NULL;
 
@@ -50,12 +54,18 @@ CsVerdict  *cs_plan_result_verdict = NULL;
 typedef struct Candidate
 {
 	CsPlannedResult planned;
+	const char *text;			/* with the statement in it */
 	CsVerdict  *verdict;		/* or NULL */
 	Oid			declared_by;	/* the role, if its terms are those of a
 								 * declaration */
 	bool		cursor;
+	bool		judged;			/* 'eligible' is known */
+	bool		eligible;
 	CsLevels	levels;
 } Candidate;
+
+/* The next statement to be planned is one of which the node is there. */
+static CsLevels *after_all = NULL;
 
 /* ----- the node's private data ----- */
 
@@ -81,7 +91,8 @@ planned_result_list(const CsPlannedResult *planned)
 	return list_concat(list_make5(planned->query, makeString(digest), number_node(planned->news),
 								  number_node(planned->terms.ttl),
 								  number_node(planned->terms.max_age)),
-					   list_make2(makeInteger(planned->single), planned->conditions));
+					   list_make3(makeInteger(planned->single), planned->conditions,
+								  number_node(planned->late)));
 }
 
 void
@@ -97,6 +108,7 @@ cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned)
 	planned->terms.max_age = number_of(list_nth(private, 4));
 	planned->single = intVal(list_nth(private, 5)) != 0;
 	planned->conditions = list_nth(private, 6);
+	planned->late = number_of(list_nth(private, 7));
 }
 
 /* ----- the path ----- */
@@ -252,11 +264,11 @@ check_declaration(Candidate *of, const CsShape *shape)
 }
 
 static bool
-is_eligible(Candidate *of)
+judge(Candidate *of)
 {
 	CsShape    *shape;
 
-	cs_shape_digest(of->planned.query, of->planned.digest);
+	cs_digest_query(of->planned.query, of->text, of->planned.digest);
 	shape = cs_shape_get(of->planned.query, of->planned.digest, of->planned.news);
 	if (shape == NULL)
 		return refuse(of, "Something that it uses has just been changed.", NULL);
@@ -274,6 +286,15 @@ is_eligible(Candidate *of)
 	return check_tables(of, shape);
 }
 
+static bool
+is_eligible(Candidate *of)
+{
+	if (!of->judged)
+		of->eligible = judge(of);
+	of->judged = true;
+	return of->eligible;
+}
+
 /* For display; as cs_keeper_set_conditions() has them. */
 static List *
 condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *shape)
@@ -285,10 +306,8 @@ condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *sha
 }
 
 static bool
-gets_node(Candidate *of, const PlannerInfo *root, const RelOptInfo *rel)
+gets_node(Candidate *of, const PlannerInfo *root, double cost)
 {
-	double		cost = least_cost(rel);
-
 	/* whether its declaration counts is known once its tables are */
 	if (of->verdict == NULL)
 		return OidIsValid(of->declared_by) ? is_eligible(of) && is_wanted(of, cost) :
@@ -305,10 +324,13 @@ static void
 put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 {
 	Candidate  *of = levels->arg;
+	double		cost = least_cost(final);
+	bool		wanted = gets_node(of, root, cost);
 	List	   *private;
 	ListCell   *lc;
 
-	if (!gets_node(of, root, final))
+	cs_late_learn(of->planned.query, wanted, cost);
+	if (!wanted)
 		return;
 	of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(levels, root));
 	private = planned_result_list(&of->planned);
@@ -433,26 +455,108 @@ plan_next(Query *query, const char *text, int options, ParamListInfo params)
 	return standard_planner(query, text, options, params);
 }
 
-static PlannedStmt *
-plan_statement(Query *query, const char *text, int options, ParamListInfo params)
+/* ----- without a plan ----- */
+
+static bool
+is_there(const Candidate *of, ParamListInfo params)
 {
-	Candidate	of = {.verdict = cs_plan_result_verdict};
+	const CsShape *shape = cs_shape_get(of->planned.query, of->planned.digest, of->planned.news);
+	CsKeeper	keeper = {0};
+	const char *why;
+
+	return shape != NULL && ActiveSnapshotSet() &&
+		cs_keeper_begin(&keeper, shape, params, GetActiveSnapshot(), &of->planned.terms, &why) &&
+		cs_keeper_is_there(&keeper);
+}
+
+/* NULL: the statement has to be planned. */
+static PlannedStmt *
+leave_unplanned(Candidate *of, Query *query, int options, ParamListInfo params)
+{
+	PlannedStmt *result;
+
+	if (!cs_late_is_worth_a_look(query, of->text, options, params))
+		return NULL;
+	of->planned.query = query;
+	if (!is_eligible(of) || (!of->planned.terms.declared && cs_results != CS_RESULTS_AUTO) ||
+		!is_there(of, params))
+		return NULL;
+	CS_TEST_POINT("result_unplanned");
+	of->planned.late = cs_late_number();
+	result = cs_late_statement(query, of->planned.late, planned_result_list(&of->planned),
+							   &cs_scan_result_methods);
+	of->planned.late = 0;
+	return result;
+}
+
+static void
+note_conditions(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
+{
+	CsPlannedResult *planned = levels->arg;
+
+	planned->conditions = cs_conditions_write(cs_conditions_of_levels(levels, root));
+}
+
+/*
+ * Plan the statement of a node that has no child, with the conditions of that
+ * plan.  The executor that runs it starts no workers.
+ */
+PlannedStmt *
+cs_plan_result_after_all(CsPlannedResult *planned, const char *text, ParamListInfo params)
+{
+	CsLevels	levels = {.context = CurrentMemoryContext,.finish = note_conditions,.arg = planned};
+	Query	   *query = copyObject(planned->query);
+	PlannedStmt *result = NULL;
+
+	PG_TRY();
+	{
+		after_all = &levels;
+		result = planner(query, text, 0, params);
+	}
+	PG_FINALLY();
+	{
+		after_all = NULL;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/* ----- the hook ----- */
+
+static PlannedStmt *
+plan_candidate(Candidate *of, Query *query, int options, ParamListInfo params)
+{
+	PlannedStmt *result;
+
+	of->planned.news = cs_query_news();
+	of->planned.single = is_single(query);
+	if (of->verdict != NULL)
+		of->verdict->terms = of->planned.terms;
+	else if ((result = leave_unplanned(of, query, options, params)) != NULL)
+		return result;
+	of->planned.query = copyObject(query);
+	of->levels.context = CurrentMemoryContext;
+	of->levels.finish = put_on_top;
+	of->levels.arg = of;
+	return cs_conditions_plan(&of->levels, plan_next, query, of->text, options, params);
+}
+
+static PlannedStmt *
+plan_statement(Query *query, const char *source, int options, ParamListInfo params)
+{
+	Candidate	of = {.text = source,.verdict = cs_plan_result_verdict};
+	CsLevels   *levels = after_all;
 
 	cs_plan_result_verdict = NULL;
+	after_all = NULL;
+	if (levels != NULL)
+		return cs_conditions_plan(levels, plan_next, query, source, options, params);
 	if (cs_results == CS_RESULTS_OFF && of.verdict == NULL && !cs_conditions_collecting())
-		return plan_next(query, text, options, params);
-	if (!is_candidate(&of, query, text, options))
-		return !cs_conditions_collecting() ? plan_next(query, text, options, params) :
-			cs_conditions_plan(NULL, plan_next, query, text, options, params);
-	of.planned.news = cs_query_news();
-	of.planned.query = copyObject(query);
-	of.planned.single = is_single(query);
-	of.levels.context = CurrentMemoryContext;
-	of.levels.finish = put_on_top;
-	of.levels.arg = &of;
-	if (of.verdict != NULL)
-		of.verdict->terms = of.planned.terms;
-	return cs_conditions_plan(&of.levels, plan_next, query, text, options, params);
+		return plan_next(query, source, options, params);
+	if (is_candidate(&of, query, source, options))
+		return plan_candidate(&of, query, options, params);
+	return !cs_conditions_collecting() ? plan_next(query, source, options, params) :
+		cs_conditions_plan(NULL, plan_next, query, source, options, params);
 }
 
 void

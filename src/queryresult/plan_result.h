@@ -8,9 +8,10 @@
 #ifndef CS_PLAN_RESULT_H
 #define CS_PLAN_RESULT_H
 
-#include "common/sha2.h"
 #include "nodes/extensible.h"
+#include "nodes/params.h"
 #include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
 
 #include "queryresult/comment.h"
 #include "queryresult/shape.h"
@@ -19,15 +20,20 @@
 typedef struct CsPlannedResult
 {
 	Query	   *query;			/* as it was rewritten */
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* cs_shape_digest() */
+	uint8		digest[CS_DIGEST_LENGTH];	/* cs_digest_query() */
 	uint64		news;			/* cs_query_news() before it was planned */
 	CsStatementTerms terms;
 	bool		single;			/* one row at most */
+	uint64		late;			/* number of a node that has no child; 0: it
+								 * has one */
 	List	   *conditions;		/* of CsOccurrence; of this plan.  Written by
 								 * cs_conditions_write() in the node */
 } CsPlannedResult;
 
 extern void cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned);
+
+extern PlannedStmt *cs_plan_result_after_all(CsPlannedResult *planned, const char *text,
+											 ParamListInfo params);
 
 /* What was found about a statement, for cache.explain_result(). */
 typedef struct CsVerdict

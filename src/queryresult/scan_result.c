@@ -34,6 +34,8 @@
 #include CS_EXPLAIN_STATE_H
 #include CS_EXPLAIN_FORMAT_H
 #include "queryresult/keeper.h"
+#include "queryresult/late.h"
+#include "queryresult/late_run.h"
 #include "queryresult/plan_result.h"
 #include "queryresult/scan_result.h"
 
@@ -58,6 +60,10 @@ typedef struct ResultScan
 	CsKeeper	keeper;
 	uint64		shape;			/* number */
 	StringInfoData options;		/* settings that it asks for, as it began */
+
+	/* without a child */
+	PlannedStmt *late_plan;		/* NULL: not planned yet */
+	QueryDesc  *late_run;		/* or NULL */
 
 	/* while it is copied */
 	MemoryContext context;		/* of the copy */
@@ -305,6 +311,53 @@ find_shape(ResultScan *scan)
 	return scan->outcome == OUTCOME_BYPASS ? NULL : shape;
 }
 
+/* The child, or what has to be planned in its place. */
+static void
+plan_late(ResultScan *scan, EState *estate)
+{
+	if (scan->late_plan == NULL)
+		scan->late_plan = cs_plan_result_after_all(&scan->planned, estate->es_sourceText,
+												   estate->es_param_list_info);
+}
+
+static void
+begin_child(ResultScan *scan, EState *estate, int eflags)
+{
+	CustomScan *plan = castNode(CustomScan, scan->custom.ss.ps.plan);
+
+	if (scan->planned.late == 0)
+	{
+		scan->custom.custom_ps = list_make1(ExecInitNode(linitial(plan->custom_plans),
+														 estate, eflags));
+		return;
+	}
+	if (scan->outcome == OUTCOME_HIT || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+		return;
+	plan_late(scan, estate);
+	scan->late_run = cs_late_run_begin(scan->late_plan, estate, eflags);
+}
+
+static void
+miss(ResultScan *scan, EState *estate)
+{
+	const CsShape *shape;
+
+	if (scan->planned.late != 0)
+		plan_late(scan, estate);
+	shape = cs_shape_find(scan->shape);
+	if (shape == NULL)
+	{
+		bypass(scan, "something that it uses was changed since it was planned");
+		return;
+	}
+	cs_keeper_set_conditions(&scan->keeper, scan->planned.conditions, shape,
+							 estate->es_param_list_info);
+	if (cs_keeper_could_keep(&scan->keeper, &scan->why))
+		begin_copying(scan);
+	else
+		scan->outcome = OUTCOME_MISS;
+}
+
 static void
 look(ResultScan *scan, EState *estate, const CsShape *shape)
 {
@@ -322,22 +375,7 @@ look(ResultScan *scan, EState *estate, const CsShape *shape)
 		list_rows(scan, len);
 	}
 	else
-	{
-		cs_keeper_set_conditions(&scan->keeper, scan->planned.conditions, shape,
-								 estate->es_param_list_info);
-		if (cs_keeper_could_keep(&scan->keeper, &scan->why))
-			begin_copying(scan);
-		else
-			scan->outcome = OUTCOME_MISS;
-	}
-}
-
-static void
-begin_child(ResultScan *scan, EState *estate, int eflags)
-{
-	CustomScan *plan = castNode(CustomScan, scan->custom.ss.ps.plan);
-
-	scan->custom.custom_ps = list_make1(ExecInitNode(linitial(plan->custom_plans), estate, eflags));
+		miss(scan, estate);
 }
 
 static void
@@ -347,10 +385,13 @@ begin_result(CustomScanState *node, EState *estate, int eflags)
 	const CsShape *shape;
 
 	cs_plan_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
+	if (scan->planned.late != 0)
+		cs_late_executed(scan->planned.late);
 	node->ss.ps.resultopsset = true;
 	node->ss.ps.resultopsfixed = false;
 	shape = find_shape(scan);
-	if (shape != NULL && (estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0))
+	if (shape != NULL && scan->planned.late == 0 &&
+		(estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0))
 		name_watched(scan, estate, shape);
 	if (shape != NULL && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 		look(scan, estate, shape);
@@ -366,6 +407,14 @@ begin_result(CustomScanState *node, EState *estate, int eflags)
 /* ----- executing ----- */
 
 static TupleTableSlot *
+next_of_child(ResultScan *scan, ScanDirection direction)
+{
+	if (scan->late_run != NULL)
+		return cs_late_run_next(scan->late_run, direction);
+	return ExecProcNode(linitial(scan->custom.custom_ps));
+}
+
+static TupleTableSlot *
 exec_result(CustomScanState *node)
 {
 	ResultScan *scan = (ResultScan *) node;
@@ -377,7 +426,7 @@ exec_result(CustomScanState *node)
 		return next_kept(scan, direction);
 	if (scan->outcome == OUTCOME_COPYING && !ScanDirectionIsForward(direction))
 		stop_copying(scan, "it was read backwards before its end");
-	slot = ExecProcNode(linitial(node->custom_ps));
+	slot = next_of_child(scan, direction);
 	if (scan->outcome != OUTCOME_COPYING)
 		return slot;
 	if (!TupIsNull(slot))
@@ -394,6 +443,8 @@ end_result(CustomScanState *node)
 
 	foreach(lc, node->custom_ps)
 		ExecEndNode(lfirst(lc));
+	if (((ResultScan *) node)->late_run != NULL)
+		cs_late_run_end(((ResultScan *) node)->late_run);
 }
 
 static void
@@ -409,7 +460,10 @@ rescan_result(CustomScanState *node)
 	}
 	if (scan->outcome == OUTCOME_COPYING)
 		stop_copying(scan, "it was begun again before its end");
-	ExecReScan(linitial(node->custom_ps));
+	if (scan->late_run != NULL)
+		cs_late_run_again(scan->late_run);
+	else
+		ExecReScan(linitial(node->custom_ps));
 }
 
 /* ----- EXPLAIN ----- */

@@ -24,8 +24,6 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
@@ -47,67 +45,6 @@
 static dlist_head shapes = DLIST_STATIC_INIT(shapes);
 static int	nshapes = 0;
 static uint64 last_number = 0;
-
-/* ----- digests ----- */
-
-/* Fields that say where in the text something was written. */
-static const char *const places[] = {
-	":location", ":stmt_location", ":stmt_len", ":list_start", ":list_end", ":queryId"
-};
-
-/* A name may look like one of them, but a number follows none. */
-static Size
-place_at(const char *text)
-{
-	for (int i = 0; i < lengthof(places); i++)
-	{
-		Size		len = strlen(places[i]);
-
-		if (strncmp(text, places[i], len) == 0 && text[len] == ' ' &&
-			(text[len + 1] == '-' || isdigit((unsigned char) text[len + 1])))
-			return len;
-	}
-	return 0;
-}
-
-/* A colon in a name or a string follows no space that has no backslash. */
-static void
-drop_places(char *tree)
-{
-	char	   *to = tree;
-
-	for (const char *from = tree; *from != '\0';)
-	{
-		Size		len = 0;
-
-		if (*from == ':' && from > tree && from[-1] == ' ' &&
-			(from - 1 == tree || from[-2] != '\\'))
-			len = place_at(from);
-		if (len == 0)
-		{
-			*to++ = *from++;
-			continue;
-		}
-		from += len + 1;
-		while (*from == '-' || isdigit((unsigned char) *from))
-			from++;
-	}
-	*to = '\0';
-}
-
-void
-cs_shape_digest(const Query *query, uint8 *digest)
-{
-	StringInfoData tree;
-
-	tree.data = nodeToString(query);
-	drop_places(tree.data);
-	tree.len = strlen(tree.data);
-	tree.maxlen = tree.len + 1;
-	tree.cursor = 0;
-	cs_query_digest(&tree, digest);
-	pfree(tree.data);
-}
 
 /* ----- what is in a statement ----- */
 

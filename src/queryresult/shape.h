@@ -15,6 +15,7 @@
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
+#include "queryresult/digest.h"
 #include "queryresult/query.h"
 #include "queryresult/settings.h"
 
@@ -34,7 +35,7 @@ typedef struct CsShape
 	uint64		number;			/* of no other shape of this session */
 
 	/* what it was analysed for */
-	uint8		tree[PG_SHA256_DIGEST_LENGTH];	/* cs_shape_digest() */
+	uint8		tree[CS_DIGEST_LENGTH]; /* cs_digest_query() */
 	Oid			role;
 	Oid			session_user;
 	bool		row_security;
@@ -65,9 +66,6 @@ typedef struct CsShape
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* not of parameters, nor
 													 * of options */
 } CsShape;
-
-/* The digest of a rewritten statement, wherever in a text it was written. */
-extern void cs_shape_digest(const Query *query, uint8 *digest);
 
 /*
  * The statement as it would be executed now.  NULL if 'query' was made before
