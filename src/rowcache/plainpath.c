@@ -249,8 +249,8 @@ match_key(const Table *table, List *clauses, Match *matches)
 /*
  * What is assumed of a table before it is known: PRIOR_READS reads, nine of
  * ten of them hits.  plain_reads is off unless the table's owner, or the
- * session, wants it, and that is the expectation of one who does.  A path that
- * had to prove itself first would never be used, because reads that do not go
+ * session, turns it on, and this is what it is turned on for.  A path that had
+ * to prove itself first would never be used, because reads that do not go
  * through the cache are not counted.  What is measured outweighs it after some
  * hundred reads.
  */
