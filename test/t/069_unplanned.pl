@@ -7,6 +7,9 @@ use strict;
 use warnings FATAL => 'all';
 
 use CacheTest;
+use FindBin;
+use lib "$FindBin::RealBin/../oracle/results";
+use Wire;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -99,6 +102,44 @@ $node->safe_psql('postgres', 'SELECT sum(v) FROM t WHERE id < 11; SELECT sum(v) 
 	is(plans(qr/\$1/), '1 with, 4 without', 'unnamed statements with a parameter');
 	pgbench('-t', 12, '-M', 'prepared', '-f', $param);
 	is(plans(qr/\$1/), '12 with, 0 without', 'a named statement with a parameter');
+}
+
+# ----- what comes over the wire -----
+
+{
+	local @ENV{qw(PGHOST PGPORT PGDATABASE)} = ($node->host, $node->port, 'postgres');
+	my $user = getpwuid($<);
+	my $off = Wire->connect($user, '-c cache_strategies.results=off');
+	my $on = Wire->connect($user, '-c cache_strategies.results=auto');
+
+	# A type modifier that planning finds is described.
+	foreach my $column (q(w), q(id::numeric(5, 1)), q(CASE WHEN true THEN w::varchar(3) ELSE w::varchar(4) END), q(id AS "Id", -id))
+	{
+		my $sql = "SELECT $column FROM t WHERE id < 7 ORDER BY id DESC";
+		my ($plain) = $off->do($sql);
+
+		foreach my $time (1 .. 3)
+		{
+			my ($got) = $on->do($sql);
+			ok($got eq $plain, "$column, time $time: the same bytes") or diag(Wire::readable($got));
+		}
+	}
+
+	# A portal that is fetched in parts, from rows that are computed and that were kept.
+	my $sql = 'SELECT id, w FROM t ORDER BY id DESC';
+	my @parts;
+
+	foreach my $session ($off, $on, $on, $on)
+	{
+		$session->bind('p', $session->prepare($sql), 0);
+		$session->execute('p', $_) foreach 3, 5, 0;
+		$session->close_portal('p');
+		$session->sync;
+		push @parts, $session->read;
+	}
+	is(scalar(() = Wire::readable($parts[0]) =~ /\(/g), 20, 'a portal with row limits');
+	ok($parts[$_] eq $parts[0], "... the same bytes, time $_") foreach 1 .. 3;
+	$_->vanish foreach $off, $on;
 }
 
 # ----- exactness -----
