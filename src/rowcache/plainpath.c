@@ -248,11 +248,10 @@ match_key(const Table *table, List *clauses, Match *matches)
 
 /*
  * What is assumed of a table before it is known: PRIOR_READS reads, nine of
- * ten of them hits.  plain_reads is off unless the table's owner, or the
- * session, turns it on, and this is what it is turned on for.  A path that had
- * to prove itself first would never be used, because reads that do not go
- * through the cache are not counted.  What is measured outweighs it after some
- * hundred reads.
+ * ten of them hits.  plain_reads is off unless it is set for the table or the
+ * session, and setting it expects hits.  A path that had to prove itself first
+ * would never be used, because reads that do not go through the cache are not
+ * counted.  What is measured outweighs it after some hundred reads.
  */
 #define PRIOR_READS		100.0
 #define PRIOR_HITS		90.0
@@ -264,21 +263,27 @@ match_key(const Table *table, List *clauses, Match *matches)
 #define WORTH_RATIO		0.97
 
 /*
- * Shares of hits and of misses in the table's reads.
+ * Shares of hits and of misses in the table's reads.  A miss that has filled
+ * an entry which is still there is not counted: a table that is read for the
+ * first time has nothing but these, and what counts is what comes later.
  */
 static void
 measured_shares(const CsBinding *binding, double *hits, double *misses)
 {
 	uint64		counts[CS_N_COUNTS];
+	CsUsage		usage;
 	double		hit;
+	double		miss;
 	double		reads;
 
 	cs_counters_read(binding->slot, counts);
+	cs_store_usage(binding->slot, &usage);
 	hit = (double) counts[CS_COUNT_HIT] + (double) counts[CS_COUNT_HIT_ABSENT];
-	reads = hit + (double) counts[CS_COUNT_MISS] + (double) counts[CS_COUNT_BYPASS];
+	miss = Max((double) counts[CS_COUNT_MISS] - (double) usage.entries, 0);
+	reads = hit + miss + (double) counts[CS_COUNT_BYPASS];
 	*hits = rint((hit + PRIOR_HITS) / (reads + PRIOR_READS) * STEPS) / STEPS;
-	*misses = (1 - *hits) * ((double) counts[CS_COUNT_MISS] + PRIOR_READS - PRIOR_HITS) /
-		Max(reads - hit + PRIOR_READS - PRIOR_HITS, 1);
+	*misses = (1 - *hits) * (miss + PRIOR_READS - PRIOR_HITS) /
+		(reads - hit + PRIOR_READS - PRIOR_HITS);
 }
 
 /*

@@ -438,7 +438,6 @@ begin_index(PlainScan *scan)
 {
 	EState	   *estate = scan->custom.ss.ps.state;
 	Relation	rel = scan->custom.ss.ss_currentRelation;
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 
 	scan->index = index_open(scan->index_oid, AccessShareLock);
 	scan->row = table_slot_create(rel, &estate->es_tupleTable);
@@ -450,7 +449,6 @@ begin_index(PlainScan *scan)
 														opcintype, BTEqualStrategyNumber));
 	}
 	scan->desc = cs_index_beginscan(rel, scan->index, estate->es_snapshot, scan->nkeys);
-	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -489,12 +487,14 @@ take_from_table(PlainScan *scan, TupleTableSlot *slot)
 
 /*
  * Read the row of a key from the table, under the statement's snapshot; false
- * if there is none.
+ * if there is none.  What the index scan allocates lives as long as the scan.
  */
 static bool
 read_table(PlainScan *scan, const Datum *values, TupleTableSlot *slot)
 {
+	MemoryContext old = MemoryContextSwitchTo(scan->custom.ss.ps.state->es_query_cxt);
 	ScanKeyData skey[INDEX_MAX_KEYS];
+	bool		found;
 
 	if (scan->index == NULL)
 		begin_index(scan);
@@ -502,10 +502,11 @@ read_table(PlainScan *scan, const Datum *values, TupleTableSlot *slot)
 		ScanKeyEntryInitialize(&skey[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
 							   scan->index->rd_indcollation[i], scan->equal[i], values[i]);
 	index_rescan(scan->desc, skey, scan->nkeys, NULL, 0);
-	if (!index_getnext_slot(scan->desc, ForwardScanDirection, scan->row))
-		return false;
-	take_from_table(scan, slot);
-	return true;
+	found = index_getnext_slot(scan->desc, ForwardScanDirection, scan->row);
+	if (found)
+		take_from_table(scan, slot);
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 /* ----- reading the cache ----- */
