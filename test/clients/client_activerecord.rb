@@ -144,6 +144,44 @@ same(found.map { |row| [row.class, row.id, row.name] }, [[ReadThrough, id, 'lamp
 found[0].update!(stock: 2)
 same(ReadThrough.find(id).stock, 2, 'it can be saved')
 
+# The pages of an application that is not changed.
+class Customer < ActiveRecord::Base
+  self.table_name = 'shop.customers'
+end
+
+class Order < ActiveRecord::Base
+  self.table_name = 'shop.orders'
+end
+
+def reconnect(mode)
+  results(mode)
+  ActiveRecord::Base.establish_connection(SETTINGS)
+end
+
+def customer_page(customer)
+  [Customer.find(customer).name, Order.where(customer_id: customer, state: 'open').order(:id).pluck(:id),
+   Order.where(state: 'open').count]
+end
+
+counters = ->(sql) { rows_of(ActiveRecord::Base.connection, sql, []) }
+first = ['customer 7', [6, 26, 46, 66, 86], 100]
+reconnect('auto')
+same([customer_page(7), customer_page(8)[0], customer_page(7), customer_page(8)[0]], [first, 'customer 8', first, 'customer 8'], 'auto: content')
+same(counted(counters) { customer_page(7) }, [first, 3, 0], 'auto: all statements of a page are hits')
+Order.find(7).update!(state: 'delivered') # of customer 8
+same(counted(counters) { customer_page(7) }, [['customer 7', [6, 26, 46, 66, 86], 99], 2, 1],
+     'auto: a write ends what reads all orders, and nothing of another customer')
+same(counted(counters) { customer_page(8) }, [['customer 8', [27, 47, 67, 87], 99], 2, 1],
+     'auto: a write ends what reads the orders of its customer')
+same(counted(counters) { customer_page(8) }, [['customer 8', [27, 47, 67, 87], 99], 3, 0], 'auto: and it is kept again')
+
+# Statements that are named by a comment.
+reconnect('declared')
+same(counted(counters) { customer_page(7)[0] }, ['customer 7', 0, 0], 'declared: no comment, nothing is kept')
+same(counted(counters) { Array.new(2) { Order.annotate('cache ttl=60s').group(:state).count } },
+     [[{ 'delivered' => 1, 'open' => 99 }] * 2, 1, 1], 'declared: annotate()')
+reconnect('off')
+
 calls(client)
 migrations(client)
 page('rails') { |row| [row.id, row.name, row.price, row.stock] }

@@ -278,6 +278,67 @@ for strategy in STRATEGIES + ["write_back"]:
 ok(not any(isinstance(outcome, str) for title, outcome in unattached if "gone" not in title and "rolled back" not in title),
    "counters: no errors but those that are meant", *unattached)
 
+# The pages of an application that is not changed.
+class Customer(models.Model):
+    id = models.IntegerField(primary_key=True)
+    name = models.TextField()
+
+    class Meta:
+        app_label, db_table, managed = "clients", 'shop"."customers', False
+
+
+class Order(models.Model):
+    id = models.IntegerField(primary_key=True)
+    customer = models.ForeignKey(Customer, models.CASCADE)
+    state = models.TextField()
+
+    class Meta:
+        app_label, db_table, managed = "clients", 'shop"."orders', False
+
+
+def customer_page(customer):
+    return [Customer.objects.get(pk=customer).name,
+            list(Order.objects.filter(customer_id=customer, state="open").order_by("pk").values_list("pk", flat=True)),
+            Order.objects.filter(state="open").aggregate(n=models.Count("*"))["n"]]
+
+
+def deliver(order):
+    row = Order.objects.get(pk=order)
+    row.state = "delivered"
+    row.save()
+
+
+def django_rows(sql, params):
+    return execute(connection, sql, params).fetchall()
+
+
+results("auto")
+connection.close()
+shop_page(django_rows, customer_page, deliver, "auto")
+
+# Statements that are named by a comment.
+results("declared")
+connection.close()
+
+
+def names():
+    return [c.name for c in Customer.objects.raw("SELECT * FROM shop.customers WHERE id < %s ORDER BY id /* cache ttl=60s */", [3])]
+
+
+def commenter(run, sql, params, many, context):
+    return run(sql + " /*cache='true',cache_ttl='60s',route='customers'*/", params, many, context)
+
+
+same(counted(django_rows, lambda: customer_page(7)[0]), ("customer 7", 0, 0), "declared: no comment, nothing is kept")
+same(counted(django_rows, lambda: [names(), names()]), ([["customer 1", "customer 2"]] * 2, 1, 1), "declared: raw() with a comment")
+same(counted(django_rows, lambda: list(Customer.objects.filter(pk__lt=3).values_list("name", flat=True)))[1:], (0, 0),
+     "declared: not with the comment of another statement")
+with connection.execute_wrapper(commenter):
+    same(counted(django_rows, lambda: [customer_page(9)[0], customer_page(9)[0]]), (["customer 9"] * 2, 4, 2),
+         "declared: all statements of a view, by a wrapper that adds comments")
+results("off")
+connection.close()
+
 calls(Client)
 migrations(Client)
 page("django", lambda: {"models": models, "connections": connections, "__name__": "page"},

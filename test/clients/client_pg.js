@@ -3,7 +3,7 @@
 
 'use strict';
 
-const { needs, calls, lifeCycle, SqlModel, byStatements, migrations, page, main } = require('./lib/suite.js');
+const { needs, calls, lifeCycle, SqlModel, byStatements, migrations, page, results, counted, shopPage, same, main } = require('./lib/suite.js');
 const { Client, Pool } = needs('pg');
 
 // One connection, whose statements have names or not.
@@ -38,6 +38,33 @@ main(async () => {
 		await migrations(client(named));
 		await connection.close();
 	}
+}, async () => {
+	// An application that is not changed.
+	results('auto');
+	for (const named of [false, true]) {
+		const connection = await connect(named);
+		const values = async (sql, params) => (await connection.rows(sql, params)).map((row) => row[0]);
+		const customerPage = async (customer) => [
+			(await values('SELECT name FROM shop.customers WHERE id = $1', [customer]))[0],
+			await values("SELECT id FROM shop.orders WHERE customer_id = $1 AND state = 'open' ORDER BY id", [customer]),
+			(await values('SELECT count(*)::int FROM shop.orders WHERE state = $1', ['open']))[0],
+		];
+
+		await shopPage(connection, customerPage,
+			(order) => connection.run("UPDATE shop.orders SET state = 'delivered' WHERE id = $1", [order]),
+			`auto, statements ${named ? 'with names' : 'without names'}`);
+		await connection.close();
+	}
+	// Statements that are named by a comment.
+	results('declared');
+	const connection = await connect(false);
+	const name = async (comment) => (await connection.rows(`SELECT name FROM shop.customers WHERE id = $1${comment}`, [11]))[0][0];
+
+	same(await counted(connection, () => name('')), ['customer 11', 0, 0], 'declared: no comment, nothing is kept');
+	same(await counted(connection, async () => [await name(' /* cache ttl=60s */'), await name(' /* cache ttl=60s */')]),
+		[['customer 11', 'customer 11'], 1, 1], 'declared: a comment');
+	await connection.close();
+	results('off');
 }, async () => {
 	const pool = new Pool();
 

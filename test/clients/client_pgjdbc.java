@@ -372,6 +372,60 @@ public class client_pgjdbc {
 		}
 	}
 
+	// ----- results of plain SQL -----
+
+	// The setting of connections to come.
+	static void results(String mode) throws Exception {
+		String database = System.getenv("PGDATABASE");
+		psql("ALTER DATABASE " + database + " SET cache_strategies.results = " + mode + "; ALTER DATABASE " + database
+				+ " SET cache_strategies.results_min_cost = 0");
+	}
+
+	interface Work {
+		Object run() throws SQLException;
+	}
+
+	// What it gives, and how many statements were hits and misses.
+	static String counted(Connection db, Work work) throws SQLException {
+		String counters = "SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats";
+		List<Object> before = rows(db, counters).get(0);
+		Object got = work.run();
+		List<Object> after = rows(db, counters).get(0);
+		return got + " " + ((Integer) after.get(0) - (Integer) before.get(0)) + " " + ((Integer) after.get(1) - (Integer) before.get(1));
+	}
+
+	static Object customerPage(Connection db, int customer) throws SQLException {
+		return rows(db, "SELECT name FROM shop.customers WHERE id = $1", customer) + " "
+				+ rows(db, "SELECT id FROM shop.orders WHERE customer_id = $1 AND state = 'open' ORDER BY id", customer) + " "
+				+ rows(db, "SELECT count(*) FROM shop.orders WHERE state = $1", "open");
+	}
+
+	static void plainResults() throws Exception {
+		results("auto");
+		Connection db = connect("");
+		String first = "[[customer 7]] [[6], [26], [46], [66], [86]] [[100]]", later = first.replace("100", "99");
+		String other = "[[customer 8]] [[27], [47], [67], [87]] [[99]]";
+		// from the fifth run on a statement has a name
+		for (int i = 0; i < 7; i++)
+			same(customerPage(db, 7), first, "auto: content");
+		customerPage(db, 8);
+		same(counted(db, () -> customerPage(db, 7)), first + " 3 0", "auto: all statements of a page are hits");
+		statement(db, "UPDATE shop.orders SET state = 'delivered' WHERE id = $1", 7).executeUpdate();	// of customer 8
+		same(counted(db, () -> customerPage(db, 7)), later + " 2 1", "auto: a write ends what reads all orders, and nothing of another customer");
+		same(counted(db, () -> customerPage(db, 8)), other + " 2 1", "auto: a write ends what reads the orders of its customer");
+		same(counted(db, () -> customerPage(db, 8)), other + " 3 0", "auto: and it is kept again");
+		close(db);
+		// A comment at the beginning, as Hibernate writes it.
+		results("declared");
+		Connection declared = connect("");
+		String sql = "select c1_0.id,c1_0.name from shop.customers c1_0 where c1_0.id=$1";
+		same(counted(declared, () -> rows(declared, sql, 12)), "[[12, customer 12]] 0 0", "declared: no comment, nothing is kept");
+		same(counted(declared, () -> rows(declared, "/* cache ttl=60s */ " + sql, 12) + " " + rows(declared, "/* cache ttl=60s */ " + sql, 12)),
+				"[[12, customer 12]] [[12, customer 12]] 1 1", "declared: a comment at the beginning");
+		close(declared);
+		results("off");
+	}
+
 	public static void main(String[] arguments) throws Exception {
 		for (String options : new String[] { "", "?stringtype=unspecified" }) {
 			Connection db = connect(options);
@@ -389,6 +443,7 @@ public class client_pgjdbc {
 			close(db);
 			calls(options);
 		}
+		plainResults();
 		migrations();
 		try {
 			Class.forName("org.springframework.jdbc.core.JdbcTemplate");

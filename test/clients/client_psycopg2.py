@@ -71,6 +71,43 @@ life_cycle(Client, lambda table: SqlModel(Client, connection, table))
 calls(Client)
 migrations(Client)
 
+# A tool that writes values into the text, as BI tools do.
+results("auto")
+tool = Connection()
+
+
+def literal(sql, *params):
+    return [row[0] for row in tool.rows(sql, params)]
+
+
+def customer_page(customer):
+    return [literal("SELECT name FROM shop.customers WHERE id = $1", customer)[0],
+            literal("SELECT id FROM shop.orders WHERE customer_id = $1 AND state = 'open' ORDER BY id", customer),
+            literal("SELECT count(*) FROM shop.orders WHERE state = $1", "open")[0]]
+
+
+shop_page(tool.rows, customer_page, lambda order: tool.run("UPDATE shop.orders SET state = 'delivered' WHERE id = $1", [order]), "auto")
+report = [literal("SELECT name FROM shop.customers WHERE id = $1", i)[0] for i in range(1, 21)]
+same(counted(tool.rows, lambda: [literal("SELECT name FROM shop.customers WHERE id = $1", i)[0] for i in range(1, 21)]),
+     (report, 20, 0), "auto: a loop with literals, in its second round")
+tool.close()
+
+# psql, which another session's results serve.
+got = subprocess.run(["psql", "-XAtq"], input=COUNTERS + ";\n" + "SELECT count(*) FROM shop.orders WHERE state = 'open';\n" + COUNTERS + ";\n",
+                     text=True, check=True, stdout=subprocess.PIPE).stdout.split()
+before, after = [[int(n) for n in line.split("|")] for line in (got[0], got[2])]
+same([got[1], after[0] - before[0], after[1] - before[1]], ["99", 1, 0], "auto: psql gets what another session has computed")
+
+# A statement that cannot have a comment, declared by the owner of its tables.
+results("declared")
+psql("SELECT cache.declare_query('SELECT state, count(*) FROM shop.orders GROUP BY state ORDER BY state', ttl => '10 min')")
+tool = Connection()
+same(counted(tool.rows, lambda: [tool.rows("select state, count(*) from shop.orders group by state order by state", []) for _ in range(2)]),
+     ([[("delivered", 1), ("open", 99)]] * 2, 1, 1), "declared: a statement of cache.declare_query()")
+same(counted(tool.rows, lambda: customer_page(7)[0]), ("customer 7", 0, 0), "declared: and no other")
+tool.close()
+results("off")
+
 # The statements that docs/applications.md has for those of Redis.
 text = open(os.path.join(os.environ["CLIENTS_DOCS"], "applications.md"), encoding="utf-8").read()
 text = text[text.index("## Keys and values"):text.index("## Drivers")]

@@ -80,3 +80,11 @@ BEGIN
 		END IF;
 	END LOOP;
 END $$;
+
+-- A shop whose pages are read by plain SQL, with what migrations make later.
+CREATE SCHEMA shop;
+SELECT cache.track_schema('shop', by_value => true);
+CREATE TABLE shop.customers (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE shop.orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES shop.customers, state text NOT NULL);
+INSERT INTO shop.customers SELECT i, 'customer ' || i FROM generate_series(1, 20) i;
+INSERT INTO shop.orders SELECT i, 1 + i % 20, 'open' FROM generate_series(1, 100) i;

@@ -419,6 +419,42 @@ async function page(name, namespace) {
 	}
 }
 
+// ----- results of plain SQL -----
+
+const COUNTERS = 'SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats';
+
+// The setting of connections to come.
+function results(mode) {
+	const db = process.env.PGDATABASE;
+
+	psql(`ALTER DATABASE ${db} SET cache_strategies.results = ${mode}; ALTER DATABASE ${db} SET cache_strategies.results_min_cost = 0`);
+}
+
+// What it gives, and how many statements were hits and misses.
+async function counted(connection, what) {
+	const [before] = await connection.rows(COUNTERS, []);
+	const got = await what();
+	const [after] = await connection.rows(COUNTERS, []);
+
+	return [got, Number(after[0]) - Number(before[0]), Number(after[1]) - Number(before[1])];
+}
+
+// page(customer): the customer's name, the ids of the open orders, and how many orders
+// are open, by three statements; deliver(order) changes one.
+async function shopPage(connection, page, deliver, title) {
+	const first = ['customer 7', [6, 26, 46, 66, 86], 100];
+
+	psql("UPDATE shop.orders SET state = 'open' WHERE state <> 'open'");
+	same([await page(7), (await page(8))[0], await page(7), (await page(8))[0]], [first, 'customer 8', first, 'customer 8'], `${title}: content`);
+	same(await counted(connection, () => page(7)), [first, 3, 0], `${title}: all statements of a page are hits`);
+	await deliver(7);		// of customer 8
+	same(await counted(connection, () => page(7)), [['customer 7', [6, 26, 46, 66, 86], 99], 2, 1],
+		`${title}: a write ends what reads all orders, and nothing of another customer`);
+	same(await counted(connection, () => page(8)), [['customer 8', [27, 47, 67, 87], 99], 2, 1],
+		`${title}: a write ends what reads the orders of its customer`);
+	same(await counted(connection, () => page(8)), [['customer 8', [27, 47, 67, 87], 99], 3, 0], `${title}: and it is kept again`);
+}
+
 // Run the parts, one after the other.
 async function main(...parts) {
 	try {
@@ -430,4 +466,4 @@ async function main(...parts) {
 	process.exit(failed ? 1 : 0);
 }
 
-module.exports = { ok, same, notHere, needs, needsNode, psql, calls, lifeCycle, SqlModel, byStatements, migrations, page, main };
+module.exports = { ok, same, notHere, needs, needsNode, psql, calls, lifeCycle, SqlModel, byStatements, migrations, page, results, counted, shopPage, main };

@@ -388,3 +388,36 @@ def page(name, namespace, values, *arguments):
                       [[1, "product 1", decimal.Decimal("1.5"), 10], [3, "product 3", decimal.Decimal("4.5"), 10]]], title)
         except Exception:
             ok(False, title, traceback.format_exc())
+
+
+# ----- results of plain SQL -----
+
+COUNTERS = "SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats"
+
+
+def results(mode):
+    """The setting of connections to come."""
+    psql("ALTER DATABASE %s SET cache_strategies.results = %s; ALTER DATABASE %s SET cache_strategies.results_min_cost = 0"
+         % (os.environ["PGDATABASE"], mode, os.environ["PGDATABASE"]))
+
+
+def counted(rows, what):
+    """What it gives, and how many statements were hits and misses."""
+    before = rows(COUNTERS, [])[0]
+    got = what()
+    after = rows(COUNTERS, [])[0]
+    return got, after[0] - before[0], after[1] - before[1]
+
+
+def shop_page(rows, page, deliver, title):
+    """page(customer): the customer's name, the ids of the open orders, and how many
+    orders are open, by three statements; deliver(order) changes one."""
+    first = ["customer 7", [6, 26, 46, 66, 86], 100]
+    same([page(7), page(8)[0], page(7), page(8)[0]], [first, "customer 8", first, "customer 8"], title + ": content")
+    same(counted(rows, lambda: page(7)), (first, 3, 0), title + ": all statements of a page are hits")
+    deliver(7)                          # of customer 8
+    same(counted(rows, lambda: page(7)), (["customer 7", [6, 26, 46, 66, 86], 99], 2, 1),
+         title + ": a write ends what reads all orders, and nothing of another customer")
+    same(counted(rows, lambda: page(8)), (["customer 8", [27, 47, 67, 87], 99], 2, 1),
+         title + ": a write ends what reads the orders of its customer")
+    same(counted(rows, lambda: page(8)), (["customer 8", [27, 47, 67, 87], 99], 3, 0), title + ": and it is kept again")

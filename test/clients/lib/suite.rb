@@ -270,3 +270,22 @@ def page(name)
     ok(false, title, e.full_message(highlight: false))
   end
 end
+
+# ----- results of plain SQL -----
+
+COUNTERS = 'SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats'.freeze
+
+# The setting of connections to come.
+def results(mode)
+  db = ENV.fetch('PGDATABASE')
+  psql("ALTER DATABASE #{db} SET cache_strategies.results = #{mode};" \
+       "ALTER DATABASE #{db} SET cache_strategies.results_min_cost = 0")
+end
+
+# What the block gives, and how many statements were hits and misses.
+def counted(rows)
+  before = rows.call(COUNTERS)[0].map(&:to_i)
+  got = yield
+  after = rows.call(COUNTERS)[0].map(&:to_i)
+  [got, after[0] - before[0], after[1] - before[1]]
+end
