@@ -825,6 +825,43 @@ GRANT SELECT ON cache.flush_status TO PUBLIC;
 
 -- ----- results of queries -----
 
+CREATE FUNCTION cache.result_counters(OUT id bigint, OUT role regrole, OUT query text,
+	OUT calls bigint, OUT hits bigint, OUT misses bigint, OUT kept bigint,
+	OUT not_kept jsonb, OUT bypasses jsonb, OUT not_found jsonb, OUT falls_by_table jsonb,
+	OUT fallen_unused bigint, OUT waits bigint, OUT waits_in_vain bigint, OUT computed_ahead bigint,
+	OUT bytes bigint, OUT saved_ms double precision, OUT spent_ms double precision,
+	OUT state text, OUT left_alone_for bigint, OUT since timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_result_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.result_counters() IS 'what keeping results has cost and brought; see cache.result_stats';
+
+CREATE VIEW cache.result_stats AS SELECT * FROM cache.result_counters();
+COMMENT ON VIEW cache.result_stats IS 'what keeping the results of plain statements has cost and brought in this database, by statement without its constants and by role';
+COMMENT ON COLUMN cache.result_stats.query IS 'as it was run first, its beginning; NULL: of a role that one is not a member of';
+COMMENT ON COLUMN cache.result_stats.not_found IS 'what lookups found that were no hits: nothing, or a result that had ended, by what';
+COMMENT ON COLUMN cache.result_stats.falls_by_table IS 'how many results were found fallen, by the table whose change ended them';
+COMMENT ON COLUMN cache.result_stats.fallen_unused IS 'of those: never used, as far as is known';
+COMMENT ON COLUMN cache.result_stats.bytes IS 'size of the result that was kept last';
+COMMENT ON COLUMN cache.result_stats.saved_ms IS 'what computing the results took that were used';
+COMMENT ON COLUMN cache.result_stats.spent_ms IS 'what the cache took: for hits, for lookups, for copying and keeping, for planning';
+COMMENT ON COLUMN cache.result_stats.left_alone_for IS 'executions until it is tried again';
+GRANT SELECT ON cache.result_stats TO PUBLIC;
+
+CREATE FUNCTION cache.candidate_counters(OUT id bigint, OUT role regrole, OUT query text,
+	OUT tables regclass[], OUT calls bigint, OUT time_ms double precision,
+	OUT repeated double precision, OUT saving_ms double precision, OUT since timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_result_candidates' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.candidate_counters() IS 'statements over tables that are not tracked; see cache.result_candidates';
+
+CREATE VIEW cache.result_candidates AS SELECT * FROM cache.candidate_counters();
+COMMENT ON VIEW cache.result_candidates IS 'statements of this database whose results could be kept if their tables were tracked';
+COMMENT ON COLUMN cache.result_candidates.tables IS 'those that are not tracked';
+COMMENT ON COLUMN cache.result_candidates.time_ms IS 'of all calls, from those that were measured';
+COMMENT ON COLUMN cache.result_candidates.repeated IS 'part of the calls that were made lately with the same values';
+COMMENT ON COLUMN cache.result_candidates.saving_ms IS 'time of these: what keeping could have saved if nothing had changed';
+GRANT SELECT ON cache.result_candidates TO PUBLIC;
+
 CREATE FUNCTION cache.remember(key text, ttl "any", query text,
 	params "any" DEFAULT NULL, grace "any" DEFAULT NULL, beta double precision DEFAULT 1,
 	tags text[] DEFAULT NULL, reads regclass[] DEFAULT NULL, space text DEFAULT NULL)

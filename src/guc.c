@@ -30,9 +30,13 @@ int			cs_worker_timeout = 10000;
 int			cs_results = CS_RESULTS_OFF;
 double		cs_results_min_cost = 100;
 int			cs_max_result_kb = 1024;
+bool		cs_results_adapt = true;
 #ifdef CS_TEST_POINTS
 char	   *cs_test_points = NULL;
 int			cs_test_delay = 0;
+int			cs_test_run = -1;
+int			cs_test_hit = -1;
+int			cs_test_wait = -1;
 #endif
 
 static bool
@@ -93,6 +97,12 @@ define_plain_sql(void)
 							 "For tables for which cache.attach() does not say whether they are.",
 							 &cs_plain_reads, false,
 							 PGC_USERSET, 0, NULL, assign_plain_reads, NULL);
+	DefineCustomBoolVariable("cache_strategies.results_adapt",
+							 "Leaves statements alone whose kept results do not pay.",
+							 "Also lets sessions wait for a result that another session computes, "
+							 "if that has paid.",
+							 &cs_results_adapt, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 /*
@@ -173,6 +183,18 @@ cs_guc_define(void)
 	DefineCustomIntVariable("cache_strategies.test_delay",
 							"Longest random delay at places where a test can stop a session.",
 							NULL, &cs_test_delay, 0, 0, 1000000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.test_run",
+							"What computing a plain SELECT is said to take, in microseconds.",
+							NULL, &cs_test_run, -1, -1, INT_MAX,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.test_hit",
+							"What a hit, or keeping a result, is said to take, in microseconds.",
+							NULL, &cs_test_hit, -1, -1, INT_MAX,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.test_wait",
+							"What waiting for another session's result is said to take, in microseconds.",
+							NULL, &cs_test_wait, -1, -1, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 #endif
 	MarkGUCPrefixReserved("cache_strategies");

@@ -34,9 +34,13 @@ extern int	cs_worker_timeout;	/* milliseconds */
 extern int	cs_results;			/* CsResults */
 extern double cs_results_min_cost;
 extern int	cs_max_result_kb;
+extern bool cs_results_adapt;
 #ifdef CS_TEST_POINTS
 extern char *cs_test_points;
 extern int	cs_test_delay;		/* microseconds */
+extern int	cs_test_run;		/* microseconds; -1: as measured */
+extern int	cs_test_hit;
+extern int	cs_test_wait;
 #endif
 
 extern void cs_guc_define(void);

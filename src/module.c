@@ -19,8 +19,12 @@
 #include "kv/kv.h"
 #include "queryresult/conditions.h"
 #include "queryresult/declared.h"
+#include "queryresult/herd.h"
 #include "queryresult/late.h"
+#include "queryresult/leave_result.h"
 #include "queryresult/plan_result.h"
+#include "queryresult/tally.h"
+#include "queryresult/worth.h"
 #include "relation/binding.h"
 #include "relation/ddl.h"
 #include "relation/track.h"
@@ -85,6 +89,8 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_state_shmem_size, cs_state_shmem_init},
 	{NULL, cs_commitflag_shmem_size, cs_commitflag_shmem_init},
 	{NULL, cs_keylock_shmem_size, cs_keylock_shmem_init},
+	{NULL, cs_tally_shmem_size, cs_tally_shmem_init},
+	{NULL, cs_herd_shmem_size, cs_herd_shmem_init},
 };
 
 /*
@@ -120,4 +126,7 @@ _PG_init(void)
 	cs_declared_init();
 	cs_plan_result_init();
 	cs_late_init();
+	cs_tally_init();
+	cs_worth_init();
+	cs_leave_result_init();
 }

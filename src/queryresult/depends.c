@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "port/atomics.h"
 
 #include "queryresult/conditions.h"
@@ -237,6 +238,39 @@ cs_depends_stand(const CsDepends *depends, const Oid *tables, int ntables)
 			return false;
 	}
 	return table == ntables - 1;
+}
+
+uint64
+cs_depends_hash(const CsDepends *depends)
+{
+	uint64		hash = 0;
+
+	for (int i = 0; i < depends->nwatches; i++)
+	{
+		const CsWatch *watch = &depends->watches[i];
+
+		hash = hash_combine64(hash, watch->relid);
+		hash = hash_combine64(hash, watch->epoch);
+		hash = hash_combine64(hash, watch->version);
+		hash = hash_combine64(hash, watch->place);
+		hash = hash_combine64(hash, watch->word);
+		hash = hash_combine64(hash, watch->word_version);
+	}
+	return hash;
+}
+
+CsFall
+cs_depends_fall(const CsDepends *depends, Oid *relid)
+{
+	for (int i = 0; i < depends->nwatches; i++)
+	{
+		CsFall		fall = cs_track_fall(&depends->watches[i]);
+
+		*relid = depends->watches[i].relid;
+		if (fall != CS_FALL_NONE)
+			return fall;
+	}
+	return CS_FALL_NONE;
 }
 
 bool

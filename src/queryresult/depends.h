@@ -55,6 +55,12 @@ extern CsTracking cs_depends_describe(const Oid *tables, int ntables, List *occu
 /* All watches stand, and are those of these tables. */
 extern bool cs_depends_stand(const CsDepends *depends, const Oid *tables, int ntables);
 
+/* The same for the same versions of the same data. */
+extern uint64 cs_depends_hash(const CsDepends *depends);
+
+/* Why one of the watches does not stand, and of which table; or none. */
+extern CsFall cs_depends_fall(const CsDepends *depends, Oid *relid);
+
 /*
  * What was computed under this snapshot can be kept with respect to prepared
  * transactions.  Neither throws nor allocates.

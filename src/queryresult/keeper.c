@@ -32,6 +32,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "common/hashfn.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,9 @@
 #include "testpoint.h"
 #include "xact/snapshot.h"
 #include "xact/xact.h"
+
+/* Of max_age, so much is the time in which a result is computed anew. */
+#define AHEAD_PART	5
 
 static bool
 refuse(const char **why, const char *reason)
@@ -67,11 +71,12 @@ table_name(Oid relid)
 }
 
 static bool
-is_not_own(const CsKeeper *keeper, const char **why)
+is_not_own(CsKeeper *keeper, const char **why)
 {
 	Oid			own = cs_track_own(keeper->tables, keeper->ntables);
 
-	if (!OidIsValid(own))
+	keeper->own = OidIsValid(own);
+	if (!keeper->own)
 		return true;
 	return refuse(why, psprintf("the transaction may have changed %s itself", table_name(own)));
 }
@@ -181,22 +186,61 @@ is_exact(const CsKeeper *keeper, const CsKept *kept)
 		cs_snapshot_sees_up_to(keeper->snapshot, kept->seen, kept->depends.newest);
 }
 
+/* The last part of the time for which it may be used. */
+static bool
+is_soon_too_old(const CsKeeper *keeper, const CsKept *kept)
+{
+	int64		part = keeper->terms.max_age / AHEAD_PART;
+	int64		lead = Min(Max(part, 2 * kept->cost), keeper->terms.max_age / 2);
+
+	return cs_clock_now() - kept->asof > keeper->terms.max_age - lead;
+}
+
+/* Why it does not hold, for the counters. */
+static void
+note_fall(const CsKept *kept, CsFinding *finding)
+{
+	switch (cs_depends_fall(&kept->depends, &finding->fell))
+	{
+		case CS_FALL_NONE:
+			break;
+		case CS_FALL_VALUE:
+			finding->missed = CS_TALLY_FELL_VALUE;
+			return;
+		case CS_FALL_TABLE:
+			finding->missed = CS_TALLY_FELL_TABLE;
+			return;
+		case CS_FALL_WHOLE:
+			finding->missed = CS_TALLY_FELL_EPOCH;
+			return;
+	}
+	finding->fell = InvalidOid;
+	finding->missed = kept->depends.nwatches > 0 ? CS_TALLY_OTHER_SNAPSHOT : CS_TALLY_EXPIRED;
+}
+
 bool
-cs_keeper_find(CsKeeper *keeper, char **data, Size *len)
+cs_keeper_find(CsKeeper *keeper, CsFinding *finding)
 {
 	CsKept		kept;
-	bool		exact;
 
+	memset(finding, 0, sizeof(*finding));
 	if (!cs_kept_find(&keeper->key, &keeper->space, &kept))
+	{
+		finding->missed = kept.expired ? CS_TALLY_EXPIRED : CS_TALLY_ABSENT;
 		return false;
-	exact = is_exact(keeper, &kept);
-	if (!exact && !is_young(keeper, &kept))
+	}
+	finding->cost = kept.cost * 1000;
+	finding->exact = is_exact(keeper, &kept);
+	if (!finding->exact && !is_young(keeper, &kept))
+	{
+		note_fall(&kept, finding);
 		return false;
-	for (int i = 0; exact && i < kept.depends.nwatches; i++)
+	}
+	finding->ahead = !finding->exact && is_soon_too_old(keeper, &kept);
+	for (int i = 0; finding->exact && i < kept.depends.nwatches; i++)
 		cs_track_use(&kept.depends.watches[i]);
-	*data = (char *) kept.data;
-	*len = kept.len;
-	cs_counters_add(keeper->space.slot, CS_COUNT_HIT, 1);
+	finding->data = (char *) kept.data;
+	finding->len = kept.len;
 	return true;
 }
 
@@ -207,6 +251,12 @@ cs_keeper_is_there(const CsKeeper *keeper)
 
 	return cs_kept_find(&keeper->key, &keeper->space, &kept) &&
 		(is_exact(keeper, &kept) || is_young(keeper, &kept));
+}
+
+void
+cs_keeper_count(const CsKeeper *keeper, bool hit)
+{
+	cs_counters_add(keeper->space.slot, hit ? CS_COUNT_HIT : CS_COUNT_MISS, 1);
 }
 
 /* ----- keeping ----- */
@@ -272,11 +322,31 @@ bool
 cs_keeper_could_keep(CsKeeper *keeper, const char **why)
 {
 	CsKept		kept = {0};
+	bool		could = take_token(keeper, &kept, why);
 
-	cs_counters_add(keeper->space.slot, CS_COUNT_MISS, 1);
-	if (take_token(keeper, &kept, why))
-		return true;
-	return keeper->terms.max_age > 0;
+	keeper->token = kept.depends;
+	return could || keeper->terms.max_age > 0;
+}
+
+/*
+ * A result that may be old serves all, whatever has changed since.
+ */
+uint64
+cs_keeper_flight(const CsKeeper *keeper)
+{
+	uint64		hash = keeper->key.key.hash;
+
+	return keeper->terms.max_age > 0 ? hash :
+		hash_combine64(hash, cs_depends_hash(&keeper->token));
+}
+
+bool
+cs_keeper_stands(void *arg)
+{
+	const CsKeeper *keeper = arg;
+
+	return keeper->terms.max_age > 0 ||
+		cs_depends_stand(&keeper->token, keeper->tables, keeper->ntables);
 }
 
 typedef struct KeepCheck
@@ -320,9 +390,10 @@ install(CsKeeper *keeper, CsKept *kept, bool exact, const char **why)
 }
 
 bool
-cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why)
+cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, int64 cost, const char **why)
 {
-	CsKept		kept = {.asof = keeper->asof,.data = data,.len = len};
+	CsKept		kept = {.asof = keeper->asof,.cost = (cost + 999) / 1000,
+	.data = data,.len = len};
 	bool		exact;
 
 	CS_TEST_POINT("result_computed");

@@ -11,7 +11,9 @@
 
 #include "kv/kv.h"
 #include "queryresult/comment.h"
+#include "queryresult/depends.h"
 #include "queryresult/shape.h"
+#include "queryresult/tally.h"
 #include "utils/snapshot.h"
 
 typedef struct CsKeeper
@@ -27,7 +29,24 @@ typedef struct CsKeeper
 	TimestampTz asof;			/* S is not older; by cs_clock_now() */
 	CsSpace		space;
 	CsKvKey		key;
+	bool		own;			/* has to do with nothing that is kept, as the
+								 * transaction may have changed a table */
+	CsDepends	token;			/* of cs_keeper_could_keep() */
 } CsKeeper;
+
+/* What is there for a run. */
+typedef struct CsFinding
+{
+	char	   *data;			/* palloc'd; NULL: no result that may be used */
+	Size		len;
+	bool		exact;
+	bool		ahead;			/* soon too old: a session should compute it
+								 * anew */
+	int64		cost;			/* of computing what was found, in
+								 * nanoseconds; 0: not known */
+	CsTallyCount missed;		/* why there is none */
+	Oid			fell;			/* the table that has ended it, or InvalidOid */
+} CsFinding;
 
 /*
  * False: the run has nothing to do with what is kept, and '*why' says why.
@@ -41,8 +60,15 @@ extern bool cs_keeper_begin(CsKeeper *keeper, const CsShape *shape, ParamListInf
 extern void cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShape *shape,
 									 ParamListInfo params);
 
-/* What was given to cs_keeper_keep(), if it may be used under S.  palloc'd. */
-extern bool cs_keeper_find(CsKeeper *keeper, char **data, Size *len);
+/* What was given to cs_keeper_keep(), if it may be used under S. */
+extern bool cs_keeper_find(CsKeeper *keeper, CsFinding *finding);
+
+/* For the counters of the role's space. */
+extern void cs_keeper_count(const CsKeeper *keeper, bool hit);
+
+/* Of the data that the result would be computed from, after could_keep(). */
+extern uint64 cs_keeper_flight(const CsKeeper *keeper);
+extern bool cs_keeper_stands(void *keeper);
 
 /* Would that be found?  Nothing is counted. */
 extern bool cs_keeper_is_there(const CsKeeper *keeper);
@@ -53,8 +79,12 @@ extern bool cs_keeper_is_there(const CsKeeper *keeper);
  */
 extern bool cs_keeper_could_keep(CsKeeper *keeper, const char **why);
 
-/* After the run, with all rows: keep them if they may be. */
-extern bool cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, const char **why);
+/*
+ * After the run, with all rows: keep them if they may be.  'cost' is what
+ * computing took, in nanoseconds; 0: not known.
+ */
+extern bool cs_keeper_keep(CsKeeper *keeper, const char *data, Size len, int64 cost,
+						   const char **why);
 
 /*
  * What a result of the run would depend on, of char *: tables, or values of a

@@ -145,8 +145,10 @@ bool
 cs_kept_find(const CsKvKey *key, const CsSpace *space, CsKept *kept)
 {
 	CsFound		found;
+	CsLookup	result = cs_store_lookup(&key->key, accept_entry, (void *) space, &found);
 
-	if (cs_store_lookup(&key->key, accept_entry, (void *) space, &found) != CS_LOOKUP_HIT)
+	kept->expired = result == CS_LOOKUP_REFUSED && found.meta.epoch == space->epoch;
+	if (result != CS_LOOKUP_HIT)
 		return false;
 	decode(found.value, kept);
 	return true;

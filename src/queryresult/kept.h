@@ -27,6 +27,7 @@ typedef struct CsKept
 	CsKvTag    *tags;
 	const char *data;
 	Size		len;
+	bool		expired;		/* not found, as its time is over */
 } CsKept;
 
 extern bool cs_kept_find(const CsKvKey *key, const CsSpace *space, CsKept *kept);

@@ -30,6 +30,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
+#include "optimizer/tlist.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -38,12 +39,16 @@
 #include "kv/space.h"
 #include "queryresult/conditions.h"
 #include "queryresult/declared.h"
+#include "queryresult/jumble.h"
 #include "queryresult/keeper.h"
 #include "queryresult/late.h"
 #include "queryresult/plan_result.h"
 #include "queryresult/query.h"
 #include "queryresult/scan_result.h"
+#include "queryresult/tally.h"
+#include "queryresult/worth.h"
 #include "relation/track.h"
+#include "store/clock.h"
 #include "testpoint.h"
 
 static planner_hook_type next_planner = NULL;
@@ -61,6 +66,12 @@ typedef struct Candidate
 	bool		cursor;
 	bool		judged;			/* 'eligible' is known */
 	bool		eligible;
+	CsNodeKind	kind;
+	uint64		jumble;
+	uint64		key;			/* of its shape */
+	int			location;
+	int			len;
+	int64		spent;			/* nanoseconds on what follows */
 	CsLevels	levels;
 } Candidate;
 
@@ -82,6 +93,34 @@ number_of(const Node *node)
 }
 
 static List *
+shape_list(const Candidate *of)
+{
+	uint64		values = 0;
+
+	if (of->kind == CS_NODE_CANDIDATE)
+		memcpy(&values, of->planned.digest, sizeof(values));
+	return list_make5_int((int) (of->jumble >> 32), (int) (uint32) of->jumble,
+						  (int) (values >> 32), (int) (uint32) values, of->kind);
+}
+
+static uint64
+number_from(const List *list, int n)
+{
+	return (uint64) (uint32) list_nth_int(list, n) << 32 | (uint32) list_nth_int(list, n + 1);
+}
+
+void
+cs_plan_result_shape(const CustomScan *scan, CsPlannedShape *shape)
+{
+	const List *list = linitial(scan->custom_private);
+
+	shape->jumble = number_from(list, 0);
+	shape->values = number_from(list, 2);
+	shape->kind = list_nth_int(list, 4);
+	shape->whole = list_nth_int(list, 5) != 0 && scan->scan.plan.initPlan == NIL;
+}
+
+static List *
 planned_result_list(const CsPlannedResult *planned)
 {
 	char	   *digest = palloc(2 * sizeof(planned->digest) + 1);
@@ -98,7 +137,7 @@ planned_result_list(const CsPlannedResult *planned)
 void
 cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned)
 {
-	const List *private = scan->custom_private;
+	const List *private = lsecond(scan->custom_private);
 	const char *digest = strVal(lsecond(private));
 
 	planned->query = linitial_node(Query, private);
@@ -130,6 +169,19 @@ columns_of_child(List *columns)
 	return tlist;
 }
 
+/*
+ * Can the child be executed in the node's place?  Its columns are named as
+ * those of a statement then.
+ */
+static bool
+make_whole(const PlannerInfo *root, Plan *child)
+{
+	if (list_length(child->targetlist) != list_length(root->processed_tlist))
+		return false;
+	apply_tlist_labeling(child->targetlist, root->processed_tlist);
+	return true;
+}
+
 static Plan *
 plan_result(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 			List *clauses, List *custom_plans)
@@ -140,7 +192,9 @@ plan_result(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	scan->scan.plan.targetlist = tlist;
 	scan->flags = ExecSupportsBackwardScan(child) ? CUSTOMPATH_SUPPORT_BACKWARD_SCAN : 0;
 	scan->custom_plans = custom_plans;
-	scan->custom_private = path->custom_private;
+	scan->custom_private = list_copy(path->custom_private);
+	linitial(scan->custom_private) =
+		lappend_int(list_copy(linitial(path->custom_private)), make_whole(root, child));
 	scan->custom_scan_tlist = columns_of_child(tlist);
 	scan->methods = &cs_scan_result_methods;
 	return &scan->scan.plan;
@@ -216,8 +270,27 @@ untracked_table(const CsShape *shape)
 	return InvalidOid;
 }
 
+/*
+ * For cache.result_candidates: all of its tables that are not tracked.
+ */
+static void
+note_candidate(Candidate *of, const CsShape *shape)
+{
+	of->kind = CS_NODE_CANDIDATE;
+	of->key = cs_tally_key(of->jumble, true);
+	if (cs_tally_make(of->key, of->text, of->location, of->len) == NULL)
+		return;
+	for (int i = 0; i < shape->ntables; i++)
+	{
+		CsWatch		watch;
+
+		if (cs_track_watch(shape->tables[i], &watch) == CS_TRACKING_UNTRACKED)
+			cs_tally_reads(of->key, shape->tables[i]);
+	}
+}
+
 static bool
-check_tables(const Candidate *of, const CsShape *shape)
+check_tables(Candidate *of, const CsShape *shape)
 {
 	Oid			untracked = untracked_table(shape);
 	char	   *name;
@@ -226,6 +299,11 @@ check_tables(const Candidate *of, const CsShape *shape)
 
 	if (!OidIsValid(untracked))
 		return true;
+	if (of->verdict == NULL)
+	{
+		note_candidate(of, shape);
+		return false;
+	}
 	name = get_rel_name(untracked);
 	schema = get_namespace_name(get_rel_namespace(untracked));
 	if (name == NULL || schema == NULL)
@@ -295,6 +373,22 @@ is_eligible(Candidate *of)
 	return of->eligible;
 }
 
+/*
+ * Planning is a cost of each execution, if each is planned.  The session's
+ * first is not: it has the statement analysed.
+ */
+static void
+count_planning(Candidate *of, int64 began)
+{
+	CsTally    *tally = cs_tally_make(of->key, of->text, of->location, of->len);
+
+	if (tally == NULL)
+		return;
+	if (tally->planned)
+		tally->count[CS_TALLY_SPENT] += of->spent + cs_clock_nanos() - began;
+	tally->planned = true;
+}
+
 /* For display; as cs_keeper_set_conditions() has them. */
 static List *
 condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *shape)
@@ -308,6 +402,8 @@ condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *sha
 static bool
 gets_node(Candidate *of, const PlannerInfo *root, double cost)
 {
+	if (of->kind == CS_NODE_ALONE)
+		return is_wanted(of, cost);
 	/* whether its declaration counts is known once its tables are */
 	if (of->verdict == NULL)
 		return OidIsValid(of->declared_by) ? is_eligible(of) && is_wanted(of, cost) :
@@ -317,25 +413,47 @@ gets_node(Candidate *of, const PlannerInfo *root, double cost)
 	if (of->verdict->shape != NULL)
 		of->verdict->conditions = condition_names(of, root, of->verdict->shape);
 	of->verdict->terms = of->planned.terms;
-	return of->verdict->eligible && is_wanted(of, cost);
+	if (!of->verdict->eligible || !is_wanted(of, cost))
+		return false;
+	if (cs_worth_alone(of->key))
+		return refuse(of, "Keeping it does not pay at the moment.",
+					  "It is tried again later; see cache.result_stats.");
+	return true;
+}
+
+static List *
+node_private(Candidate *of, PlannerInfo *root)
+{
+	List	   *rest = NIL;
+
+	if (of->kind == CS_NODE_RESULT)
+	{
+		of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(&of->levels, root));
+		rest = planned_result_list(&of->planned);
+	}
+	return list_make2(shape_list(of), rest);
 }
 
 static void
 put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 {
 	Candidate  *of = levels->arg;
+	int64		began = cs_clock_nanos();
 	double		cost = least_cost(final);
-	bool		wanted = gets_node(of, root, cost);
+	bool		gets = gets_node(of, root, cost);
 	List	   *private;
 	ListCell   *lc;
 
-	cs_late_learn(of->planned.query, wanted, cost);
-	if (!wanted)
-		return;
-	of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(levels, root));
-	private = planned_result_list(&of->planned);
-	foreach(lc, final->pathlist)
-		lfirst(lc) = result_path(final, lfirst(lc), private);
+	if (of->kind == CS_NODE_RESULT)
+		cs_late_learn(of->planned.query, gets, cost);
+	if (gets || of->kind == CS_NODE_CANDIDATE)
+	{
+		private = node_private(of, root);
+		foreach(lc, final->pathlist)
+			lfirst(lc) = result_path(final, lfirst(lc), private);
+	}
+	if (gets && of->kind == CS_NODE_RESULT && of->verdict == NULL)
+		count_planning(of, began);
 }
 
 /* ----- which statements ----- */
@@ -483,7 +601,9 @@ leave_unplanned(Candidate *of, Query *query, int options, ParamListInfo params)
 		return NULL;
 	CS_TEST_POINT("result_unplanned");
 	of->planned.late = cs_late_number();
-	result = cs_late_statement(query, of->planned.late, planned_result_list(&of->planned),
+	result = cs_late_statement(query, of->planned.late,
+							   list_make2(lappend_int(shape_list(of), false),
+										  planned_result_list(&of->planned)),
 							   &cs_scan_result_methods);
 	of->planned.late = 0;
 	return result;
@@ -523,18 +643,36 @@ cs_plan_result_after_all(CsPlannedResult *planned, const char *text, ParamListIn
 
 /* ----- the hook ----- */
 
+/* Of a shape that is left alone nothing more is needed than that. */
+static void
+note_shape(Candidate *of, const Query *query)
+{
+	of->location = query->stmt_location;
+	of->len = query->stmt_len;
+	of->jumble = cs_jumble_query(query);
+	of->key = cs_tally_key(of->jumble, false);
+	if (of->verdict == NULL && cs_worth_alone(of->key))
+		of->kind = CS_NODE_ALONE;
+}
+
 static PlannedStmt *
 plan_candidate(Candidate *of, Query *query, int options, ParamListInfo params)
 {
 	PlannedStmt *result;
 
+	int64		began = cs_clock_nanos();
+
 	of->planned.news = cs_query_news();
 	of->planned.single = is_single(query);
+	note_shape(of, query);
 	if (of->verdict != NULL)
 		of->verdict->terms = of->planned.terms;
-	else if ((result = leave_unplanned(of, query, options, params)) != NULL)
+	else if (of->kind == CS_NODE_RESULT &&
+			 (result = leave_unplanned(of, query, options, params)) != NULL)
 		return result;
-	of->planned.query = copyObject(query);
+	if (of->kind == CS_NODE_RESULT)
+		of->planned.query = copyObject(query);
+	of->spent = cs_clock_nanos() - began;
 	of->levels.context = CurrentMemoryContext;
 	of->levels.finish = put_on_top;
 	of->levels.arg = of;

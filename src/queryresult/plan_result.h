@@ -30,6 +30,25 @@ typedef struct CsPlannedResult
 								 * cs_conditions_write() in the node */
 } CsPlannedResult;
 
+typedef enum CsNodeKind
+{
+	CS_NODE_RESULT,
+	CS_NODE_ALONE,				/* its shape was left alone when it was
+								 * planned: the rest is not in the node */
+	CS_NODE_CANDIDATE			/* it reads a table that is not tracked: the
+								 * same */
+} CsNodeKind;
+
+/* What can be read of a node at a glance. */
+typedef struct CsPlannedShape
+{
+	uint64		jumble;
+	uint64		values;			/* a hash of a candidate's constants */
+	CsNodeKind	kind;
+	bool		whole;			/* the child is a plan by itself */
+} CsPlannedShape;
+
+extern void cs_plan_result_shape(const CustomScan *scan, CsPlannedShape *shape);
 extern void cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned);
 
 extern PlannedStmt *cs_plan_result_after_all(CsPlannedResult *planned, const char *text,

@@ -33,11 +33,15 @@
 #include "compat.h"
 #include CS_EXPLAIN_STATE_H
 #include CS_EXPLAIN_FORMAT_H
+#include "queryresult/candidate.h"
+#include "queryresult/herd.h"
 #include "queryresult/keeper.h"
 #include "queryresult/late.h"
 #include "queryresult/late_run.h"
+#include "queryresult/meter.h"
 #include "queryresult/plan_result.h"
 #include "queryresult/scan_result.h"
+#include "queryresult/worth.h"
 
 typedef enum Outcome
 {
@@ -52,13 +56,18 @@ typedef enum Outcome
 typedef struct ResultScan
 {
 	CustomScanState custom;
+	CsPlannedShape node;
 	CsPlannedResult planned;
 	Outcome		outcome;
+	CsMeter		meter;
+	CsHerd		herd;
 	const char *why;			/* if it was bypassed or not kept */
 	List	   *watched;		/* names of tables, for EXPLAIN */
 	List	   *values;			/* that are watched of others */
 	CsKeeper	keeper;
 	uint64		shape;			/* number */
+	CsTallyCount how;			/* a miss is counted as */
+	bool		begun;			/* it was asked for a row */
 	StringInfoData options;		/* settings that it asks for, as it began */
 
 	/* without a child */
@@ -74,7 +83,7 @@ typedef struct ResultScan
 
 	/* a hit */
 	TupleTableSlot *slot;
-	char	   *data;
+	CsFinding	found;
 	int64		nrows;
 	Size	   *rows;			/* where each begins */
 	int64		next;			/* the one to be returned next, going forwards */
@@ -96,14 +105,14 @@ list_rows(ResultScan *scan, Size len)
 			scan->rows = repalloc_huge(scan->rows, max * sizeof(Size));
 		}
 		scan->rows[scan->nrows] = place;
-		place += MAXALIGN(((MinimalTuple) (scan->data + place))->t_len);
+		place += MAXALIGN(((MinimalTuple) (scan->found.data + place))->t_len);
 	}
 }
 
 static TupleTableSlot *
 show_row(ResultScan *scan, int64 n)
 {
-	return ExecStoreMinimalTuple((MinimalTuple) (scan->data + scan->rows[n]), scan->slot, false);
+	return ExecStoreMinimalTuple((MinimalTuple) (scan->found.data + scan->rows[n]), scan->slot, false);
 }
 
 /* 'next' is behind the row that was returned last, or it is the one itself. */
@@ -127,11 +136,22 @@ next_kept(ResultScan *scan, ScanDirection direction)
 
 /* ----- copying ----- */
 
+/* Has the executor left the node since its last row? */
 static void
-stop_copying(ResultScan *scan, const char *why)
+note_time(ResultScan *scan)
+{
+	if (scan->begun && scan->custom.ss.ps.state->es_processed == 0)
+		cs_meter_interrupt(&scan->meter);
+	scan->begun = true;
+}
+
+static void
+stop_copying(ResultScan *scan, const char *why, CsTallyCount how)
 {
 	scan->outcome = OUTCOME_MISS;
 	scan->why = why;
+	cs_herd_land(&scan->herd, false);
+	cs_meter_end(&scan->meter, how);
 	MemoryContextDelete(scan->context);
 	scan->context = NULL;
 	scan->copy = NULL;
@@ -215,14 +235,19 @@ static void
 copy_row(ResultScan *scan, TupleTableSlot *slot)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
-	MinimalTuple tuple = flat_tuple(slot);
-	Size		size = MAXALIGN(tuple->t_len);
+	MinimalTuple tuple;
+	Size		size;
+
+	cs_meter_copy(&scan->meter);
+	tuple = flat_tuple(slot);
+	size = MAXALIGN(tuple->t_len);
 
 	MemoryContextSwitchTo(old);
 	if (scan->custom.ss.ps.state->es_processed == 0 && !is_as_begun(scan))
-		stop_copying(scan, "settings, or something that it uses, were changed meanwhile");
+		stop_copying(scan, "settings, or something that it uses, were changed meanwhile",
+					 CS_TALLY_NOT_KEPT);
 	else if (!reserve(scan, size))
-		stop_copying(scan, "it is larger than cache_strategies.max_result");
+		stop_copying(scan, "it is larger than cache_strategies.max_result", CS_TALLY_TOO_LARGE);
 	else
 	{
 		memset(scan->copy + scan->len, 0, size);
@@ -230,6 +255,7 @@ copy_row(ResultScan *scan, TupleTableSlot *slot)
 		scan->len += size;
 		MemoryContextReset(scan->row_context);
 	}
+	cs_meter_copied(&scan->meter);
 }
 
 static void
@@ -237,16 +263,21 @@ keep_copy(ResultScan *scan)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->custom.ss.ps.state->es_query_cxt);
 	const char *why = NULL;
+	int64		computed = cs_meter_computed(&scan->meter);
 
+	cs_herd_computed(&scan->herd, computed);
 	if (!is_as_begun(scan))
-		stop_copying(scan, "settings, or something that it uses, were changed meanwhile");
-	else if (cs_keeper_keep(&scan->keeper, scan->copy, scan->len, &why))
+		stop_copying(scan, "settings, or something that it uses, were changed meanwhile",
+					 CS_TALLY_NOT_KEPT);
+	else if (cs_keeper_keep(&scan->keeper, scan->copy, scan->len, computed, &why))
 	{
-		stop_copying(scan, NULL);
+		cs_tally_keeps(scan->meter.key, scan->len);
+		cs_herd_kept(scan->keeper.key.key.hash);
+		stop_copying(scan, NULL, CS_TALLY_KEPT);
 		scan->outcome = OUTCOME_KEPT;
 	}
 	else
-		stop_copying(scan, why);
+		stop_copying(scan, why, CS_TALLY_CHANGED);
 	MemoryContextSwitchTo(old);
 }
 
@@ -337,9 +368,64 @@ begin_child(ResultScan *scan, EState *estate, int eflags)
 	scan->late_run = cs_late_run_begin(scan->late_plan, estate, eflags);
 }
 
+/* What the lookup found is counted once, whatever is done then. */
 static void
-miss(ResultScan *scan, EState *estate)
+count_miss(const ResultScan *scan)
 {
+	const CsFinding *found = &scan->found;
+	uint64		key = scan->meter.key;
+
+	if (!OidIsValid(found->fell))
+	{
+		cs_tally_add(key, found->missed, 1);
+		return;
+	}
+	cs_tally_fell(key, found->missed, found->fell);
+	if (!cs_herd_used(scan->keeper.key.key.hash))
+		cs_tally_add(key, CS_TALLY_UNUSED, 1);
+}
+
+/*
+ * One session computes a result anew that will soon be too old, and the others
+ * go on with it.  Now and then one is computed to know what that takes.
+ */
+static bool
+is_to_be_used(ResultScan *scan)
+{
+	if (scan->found.ahead && cs_herd_lead(&scan->herd, cs_keeper_flight(&scan->keeper)))
+	{
+		cs_tally_add(scan->meter.key, CS_TALLY_AHEAD, 1);
+		return false;
+	}
+	return !scan->found.exact || !cs_worth_measuring(scan->meter.key);
+}
+
+static void
+use_found(ResultScan *scan)
+{
+	scan->outcome = OUTCOME_HIT;
+	list_rows(scan, scan->found.len);
+	cs_keeper_count(&scan->keeper, true);
+	cs_herd_hit(scan->keeper.key.key.hash, scan->found.cost);
+}
+
+static void
+miss(ResultScan *scan, const char *why, CsTallyCount how)
+{
+	scan->outcome = OUTCOME_MISS;
+	scan->why = why;
+	cs_meter_run(&scan->meter);
+	scan->how = how;
+}
+
+/*
+ * Compute it, alone or for others, or get it from a session that does.
+ */
+static void
+compute(ResultScan *scan, EState *estate)
+{
+	CsHerd	   *herd = &scan->herd;
+	const char *why = NULL;
 	const CsShape *shape;
 
 	if (scan->planned.late != 0)
@@ -352,44 +438,110 @@ miss(ResultScan *scan, EState *estate)
 	}
 	cs_keeper_set_conditions(&scan->keeper, scan->planned.conditions, shape,
 							 estate->es_param_list_info);
-	if (cs_keeper_could_keep(&scan->keeper, &scan->why))
-		begin_copying(scan);
-	else
-		scan->outcome = OUTCOME_MISS;
+	for (;;)
+	{
+		if (!cs_keeper_could_keep(&scan->keeper, &why))
+		{
+			miss(scan, why, CS_TALLY_CHANGED);
+			return;
+		}
+		switch (herd->leads ? CS_HERD_COMPUTE :
+				cs_herd_join(herd, cs_keeper_flight(&scan->keeper), cs_keeper_stands,
+							 &scan->keeper))
+		{
+			case CS_HERD_COMPUTE:
+				begin_copying(scan);
+				cs_meter_run(&scan->meter);
+				return;
+			case CS_HERD_RUN:
+				miss(scan, "another session is computing it", CS_TALLY_NOT_KEPT);
+				return;
+			case CS_HERD_LOOK:
+				break;
+		}
+		cs_meter_interrupt(&scan->meter);
+		cs_tally_add(scan->meter.key, CS_TALLY_WAIT, 1);
+		if (cs_keeper_find(&scan->keeper, &scan->found))
+		{
+			cs_herd_found(herd);
+			use_found(scan);
+			return;
+		}
+		cs_herd_missed(herd);
+		cs_tally_add(scan->meter.key, CS_TALLY_WAITED_IN_VAIN, 1);
+	}
 }
 
 static void
 look(ResultScan *scan, EState *estate, const CsShape *shape)
 {
-	Size		len;
-
 	scan->shape = shape->number;
 	initStringInfo(&scan->options);
 	cs_shape_options(shape, &scan->options);
 	if (!cs_keeper_begin(&scan->keeper, shape, estate->es_param_list_info,
 						 estate->es_snapshot, &scan->planned.terms, &scan->why))
-		scan->outcome = OUTCOME_BYPASS;
-	else if (cs_keeper_find(&scan->keeper, &scan->data, &len))
 	{
-		scan->outcome = OUTCOME_HIT;
-		list_rows(scan, len);
+		scan->outcome = OUTCOME_BYPASS;
+		cs_meter_bypass(&scan->meter, scan->keeper.own ? CS_TALLY_OWN : CS_TALLY_BYPASS);
+		return;
 	}
-	else
-		miss(scan, estate);
+	scan->herd.hash = scan->keeper.key.key.hash;
+	cs_herd_watch(&scan->herd, estate->es_query_cxt);
+	if (cs_keeper_find(&scan->keeper, &scan->found) && is_to_be_used(scan))
+	{
+		use_found(scan);
+		return;
+	}
+	if (scan->found.data == NULL)
+		count_miss(scan);
+	cs_keeper_count(&scan->keeper, false);
+	scan->herd.cost = scan->found.cost > 0 ? scan->found.cost :
+		cs_tally_mean_run(scan->meter.key);
+	compute(scan, estate);
+}
+
+/*
+ * Has the node nothing to do?
+ */
+static bool
+passes_by(ResultScan *scan, EState *estate, int eflags)
+{
+	uint64		key = cs_tally_key(scan->node.jumble, scan->node.kind == CS_NODE_CANDIDATE);
+
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+		return scan->node.kind != CS_NODE_RESULT;
+	(void) cs_tally_make(key, estate->es_sourceText, estate->es_plannedstmt->stmt_location,
+						 estate->es_plannedstmt->stmt_len);
+	cs_meter_begin(&scan->meter, key, estate->es_instrument == 0);
+	if (scan->node.kind == CS_NODE_CANDIDATE)
+	{
+		bypass(scan, "it reads a table whose changes are not tracked");
+		cs_meter_run(&scan->meter);
+		return true;
+	}
+	if (cs_worth_leave(key) || scan->node.kind == CS_NODE_ALONE)
+	{
+		bypass(scan, "keeping it does not pay at the moment");
+		return true;
+	}
+	return false;
 }
 
 static void
 begin_result(CustomScanState *node, EState *estate, int eflags)
 {
 	ResultScan *scan = (ResultScan *) node;
-	const CsShape *shape;
+	const CsShape *shape = NULL;
 
-	cs_plan_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
+	cs_plan_result_shape(castNode(CustomScan, node->ss.ps.plan), &scan->node);
+	if (scan->node.kind == CS_NODE_RESULT)
+		cs_plan_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
 	if (scan->planned.late != 0)
 		cs_late_executed(scan->planned.late);
 	node->ss.ps.resultopsset = true;
 	node->ss.ps.resultopsfixed = false;
-	shape = find_shape(scan);
+	if (!passes_by(scan, estate, eflags))
+		shape = find_shape(scan);
 	if (shape != NULL && scan->planned.late == 0 &&
 		(estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0))
 		name_watched(scan, estate, shape);
@@ -415,6 +567,18 @@ next_of_child(ResultScan *scan, ScanDirection direction)
 }
 
 static TupleTableSlot *
+next_of_hit(ResultScan *scan, ScanDirection direction)
+{
+	TupleTableSlot *slot;
+
+	note_time(scan);
+	slot = next_kept(scan, direction);
+	if (TupIsNull(slot) || scan->planned.single)
+		cs_meter_hit(&scan->meter, scan->found.cost);
+	return slot;
+}
+
+static TupleTableSlot *
 exec_result(CustomScanState *node)
 {
 	ResultScan *scan = (ResultScan *) node;
@@ -423,9 +587,10 @@ exec_result(CustomScanState *node)
 
 	CHECK_FOR_INTERRUPTS();
 	if (scan->outcome == OUTCOME_HIT)
-		return next_kept(scan, direction);
+		return next_of_hit(scan, direction);
 	if (scan->outcome == OUTCOME_COPYING && !ScanDirectionIsForward(direction))
-		stop_copying(scan, "it was read backwards before its end");
+		stop_copying(scan, "it was read backwards before its end", CS_TALLY_UNFINISHED);
+	note_time(scan);
 	slot = next_of_child(scan, direction);
 	if (scan->outcome != OUTCOME_COPYING)
 		return slot;
@@ -439,8 +604,20 @@ exec_result(CustomScanState *node)
 static void
 end_result(CustomScanState *node)
 {
+	ResultScan *scan = (ResultScan *) node;
 	ListCell   *lc;
 
+	cs_herd_land(&scan->herd, false);
+	if (scan->outcome == OUTCOME_HIT)
+		cs_meter_hit(&scan->meter, scan->found.cost);
+	else if (scan->outcome == OUTCOME_COPYING)
+		cs_meter_end(&scan->meter, CS_TALLY_UNFINISHED);
+	else if (scan->outcome == OUTCOME_MISS)
+		cs_meter_end(&scan->meter, scan->how);
+	else if (scan->node.kind == CS_NODE_CANDIDATE && scan->begun)
+		cs_candidate_note(scan->meter.key, scan->node.values,
+						  node->ss.ps.state->es_param_list_info,
+						  cs_meter_computed(&scan->meter));
 	foreach(lc, node->custom_ps)
 		ExecEndNode(lfirst(lc));
 	if (((ResultScan *) node)->late_run != NULL)
@@ -459,7 +636,7 @@ rescan_result(CustomScanState *node)
 		return;
 	}
 	if (scan->outcome == OUTCOME_COPYING)
-		stop_copying(scan, "it was begun again before its end");
+		stop_copying(scan, "it was begun again before its end", CS_TALLY_UNFINISHED);
 	if (scan->late_run != NULL)
 		cs_late_run_again(scan->late_run);
 	else

@@ -692,6 +692,24 @@ cs_track_stands(const CsWatch *watch)
 }
 
 /*
+ * Why the watch does not stand, for the counters.
+ */
+CsFall
+cs_track_fall(const CsWatch *watch)
+{
+	if (cs_track_stands(watch))
+		return CS_FALL_NONE;
+	if (cs_slot_epoch(cs_slot_peek(watch->slot)) != watch->epoch)
+		return CS_FALL_WHOLE;
+	if (watch->place == 0)
+		return CS_FALL_TABLE;
+	if (cs_place_read(watch->slot, watch->nplace) != watch->place ||
+		cs_stripe_version(cs_place_whole(watch->slot)) != watch->version)
+		return CS_FALL_WHOLE;
+	return CS_FALL_VALUE;
+}
+
+/*
  * Newest xid that has prepared a change of the table.
  */
 uint64

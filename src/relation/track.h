@@ -59,6 +59,16 @@ typedef enum CsTracking
 								 * place for the column, or none yet */
 } CsTracking;
 
+/* Why a watch does not stand. */
+typedef enum CsFall
+{
+	CS_FALL_NONE,				/* it does */
+	CS_FALL_VALUE,				/* a row with the value has changed */
+	CS_FALL_TABLE,				/* a row has changed */
+	CS_FALL_WHOLE				/* the table as a whole has, or the column is
+								 * not watched any more */
+} CsFall;
+
 extern void cs_track_init(void);
 extern CsTracking cs_track_watch(Oid relid, CsWatch *watch);
 extern CsTracking cs_track_watch_column(Oid relid, AttrNumber column, Snapshot snapshot,
@@ -66,6 +76,7 @@ extern CsTracking cs_track_watch_column(Oid relid, AttrNumber column, Snapshot s
 extern bool cs_track_watch_word(CsWatch *watch, uint32 word);
 extern void cs_track_use(const CsWatch *watch);
 extern bool cs_track_stands(const CsWatch *watch);
+extern CsFall cs_track_fall(const CsWatch *watch);
 extern uint64 cs_track_prepared_xid(const CsWatch *watch);
 extern uint64 cs_track_last_xid(const CsWatch *watch);
 extern Oid	cs_track_own(const Oid *tables, int ntables);

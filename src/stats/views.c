@@ -18,6 +18,7 @@
 #include "utils/xid8.h"
 
 #include "guc.h"
+#include "queryresult/tally.h"
 #include "shmem.h"
 #include "store/counters.h"
 #include "store/slot.h"
@@ -184,6 +185,7 @@ Datum
 cs_stats_reset(PG_FUNCTION_ARGS)
 {
 	cs_shmem_require();
+	cs_tally_reset();
 	cs_counters_flush();
 	for (int slot = 0; slot < cs_max_tables; slot++)
 	{

@@ -109,6 +109,18 @@ cs_clock_time_of_day(TimestampTz expires)
 	return expires + (GetCurrentTimestamp() - cs_clock_now());
 }
 
+/*
+ * Nanoseconds since some time; for measuring spans.  Tests do not stop it.
+ */
+int64
+cs_clock_nanos(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64) t.tv_sec * INT64CONST(1000000000) + t.tv_nsec;
+}
+
 #ifdef CS_TEST_POINTS
 
 /*

@@ -19,6 +19,7 @@ extern void cs_clock_shmem_init(void);
 extern TimestampTz cs_clock_now(void);
 extern TimestampTz cs_clock_after(int64 usecs);
 extern TimestampTz cs_clock_time_of_day(TimestampTz expires);
+extern int64 cs_clock_nanos(void);
 
 #ifdef CS_TEST_POINTS
 extern TimestampTz cs_clock_stop(int64 ahead);

@@ -40,6 +40,9 @@
 /* Interval at which a waiter checks whether the leader waits for a lock. */
 #define LOOK_MS		1000
 
+/* Interval at which a waiter asks whether the load is still of use. */
+#define ASK_MS		5
+
 typedef struct CsSharedGate
 {
 	uint64		hash;			/* spinlock; of the key being loaded, 0 if
@@ -269,6 +272,40 @@ cs_flight_wait(int timeout_ms)
 
 			if (waited && waits)
 				result = CS_LANDING_LATE;
+			waited = waits;
+		}
+	}
+	ConditionVariableCancelSleep();
+	return result == CS_LANDING_DONE ? landing() : result;
+}
+
+/*
+ * Wait, for so many milliseconds at most, while useful() is true.
+ */
+CsLanding
+cs_flight_wait_while(int timeout_ms, bool (*useful) (void *), void *arg)
+{
+	TimestampTz begin = GetCurrentTimestamp();
+	CsLanding	result = CS_LANDING_DONE;
+	bool		waited = false;
+
+	ConditionVariablePrepareToSleep(&followed->landed);
+	while (!has_landed() && result == CS_LANDING_DONE)
+	{
+		long		left = timeout_ms -
+		TimestampDifferenceMilliseconds(begin, GetCurrentTimestamp());
+
+		if (left <= 0)
+			result = CS_LANDING_LATE;
+		else if (ConditionVariableTimedSleep(&followed->landed, Min(left, ASK_MS),
+											 PG_WAIT_EXTENSION))
+		{
+			bool		waits = leader_waits_for_lock();
+
+			if (waited && waits)
+				result = CS_LANDING_LATE;
+			else if (!useful(arg))
+				result = CS_LANDING_OUTRUN;
 			waited = waits;
 		}
 	}

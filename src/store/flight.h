@@ -26,7 +26,8 @@ typedef enum CsLanding
 {
 	CS_LANDING_DONE,			/* the leader has loaded the key */
 	CS_LANDING_FAILED,			/* the leader had an error, or was terminated */
-	CS_LANDING_LATE				/* timeout, or the leader waits for a lock */
+	CS_LANDING_LATE,			/* timeout, or the leader waits for a lock */
+	CS_LANDING_OUTRUN			/* what it loads is of no use any more */
 } CsLanding;
 
 extern Size cs_flight_shmem_size(void);
@@ -34,6 +35,7 @@ extern void cs_flight_shmem_init(void);
 extern CsFlight cs_flight_start(uint64 hash);
 extern void cs_flight_land(bool failed);
 extern CsLanding cs_flight_wait(int timeout_ms);
+extern CsLanding cs_flight_wait_while(int timeout_ms, bool (*useful) (void *), void *arg);
 
 #ifdef CS_TEST_POINTS
 extern int	cs_flight_count(void);

@@ -107,6 +107,12 @@ INSERT INTO expected VALUES
 		'OUT journal_bytes bigint, OUT open boolean, OUT timeouts bigint, OUT quarantined boolean, OUT owner_dirty_bytes bigint, OUT owner_limit bigint', 'SETOF record', 'v', 'r', false),
 	('dead_letter_count', 'relation oid', 'bigint', 's', 'u', false),
 	('stats_reset', '', 'void', 'v', 'u', false),
+	('result_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT calls bigint, OUT hits bigint, OUT misses bigint, '
+		'OUT kept bigint, OUT not_kept jsonb, OUT bypasses jsonb, OUT not_found jsonb, OUT falls_by_table jsonb, OUT fallen_unused bigint, '
+		'OUT waits bigint, OUT waits_in_vain bigint, OUT computed_ahead bigint, OUT bytes bigint, OUT saved_ms double precision, '
+		'OUT spent_ms double precision, OUT state text, OUT left_alone_for bigint, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
+	('candidate_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT tables regclass[], OUT calls bigint, '
+		'OUT time_ms double precision, OUT repeated double precision, OUT saving_ms double precision, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
 		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint', 'SETOF record', 'v', 'r', false),
 	('track', 'relation regclass, by_value boolean DEFAULT NULL::boolean', 'void', 'v', 'u', false),
@@ -225,7 +231,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 -- ----- tables and views -----
 
 SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
@@ -440,6 +446,7 @@ SELECT bag_eq(
 		('cache_strategies.bulk_threshold', '10000', NULL, 'user', 'integer'),
 		('cache_strategies.plain_reads', 'off', NULL, 'user', 'bool'),
 		('cache_strategies.results', 'off', NULL, 'user', 'enum'),
+		('cache_strategies.results_adapt', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.results_min_cost', '100', NULL, 'user', 'real'),
 		('cache_strategies.max_result', '1024', 'kB', 'user', 'integer'),
 		('cache_strategies.load_timeout', '5000', 'ms', 'user', 'integer')$$,

@@ -110,6 +110,7 @@ sub new_node
 			"max_prepared_transactions = 20",
 			"autovacuum = off",
 			"cache_strategies.load_timeout = '1h'",
+			"cache_strategies.results_adapt = off",
 			@settings) . "\n");
 	$node->start;
 	return $node;
