@@ -17,7 +17,10 @@ GRANT USAGE ON SCHEMA kept TO cs_deferrer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON kept.t TO cs_deferrer;
 CREATE TABLE kept.wb (id int PRIMARY KEY, v text, n int DEFAULT 0);
 INSERT INTO kept.wb SELECT i, 'row ' || i FROM generate_series(1, 10) i;
+CREATE TABLE kept.tracked AS SELECT 1 AS id;
+CREATE TABLE kept.untracked AS SELECT 1 AS id;
 DO $$BEGIN
+	PERFORM cache.track('kept.tracked');
 	PERFORM cache.attach('kept.t', 'write_back', flush_interval => '1 hour', merge => '{"n": "add"}');
 	PERFORM cache.attach('kept.wb', 'write_back', flush_interval => '1 hour', merge => '{"n": "add", "v": "replace"}');
 END$$;
@@ -114,6 +117,28 @@ SELECT throws_ok($$SELECT cache.tables_dropped()$$, NULL, NULL, 'tables_dropped(
 SELECT throws_ok($$SELECT cache.tables_made()$$, NULL, NULL, 'nor can tables_made()');
 SET ROLE cs_stats;
 SELECT lives_ok('SELECT cache.stats_reset()', 'pg_monitor does');
+RESET ROLE;
+
+-- ----- texts of statements -----
+
+SET ROLE cs_keeper;
+SET cache_strategies.results = auto;
+SET cache_strategies.results_min_cost = 0;
+SELECT count(*) AS of_the_owner FROM kept.tracked;
+SELECT count(*) AS of_the_owner FROM kept.untracked;
+RESET cache_strategies.results;
+RESET cache_strategies.results_min_cost;
+SELECT is((SELECT count(*) FROM cache.result_stats WHERE query LIKE '%of_the_owner%'), 1::bigint, 'a role sees the texts of its own statements');
+SELECT is((SELECT count(*) FROM cache.result_candidates WHERE query LIKE '%of_the_owner%' AND tables = ARRAY['kept.untracked'::regclass]), 1::bigint,
+	'and of those over tables that are not tracked');
+SET ROLE cs_nobody;
+SELECT is((SELECT count(*) FROM cache.result_stats WHERE query LIKE '%of_the_owner%'), 0::bigint, 'others do not');
+SELECT is((SELECT count(*) FROM cache.result_stats WHERE role = 'cs_keeper'::regrole AND query IS NULL AND id IS NULL AND falls_by_table IS NULL), 1::bigint,
+	'they see that there is one');
+SELECT is((SELECT count(*) FROM cache.result_candidates WHERE role = 'cs_keeper'::regrole AND query IS NULL AND id IS NULL AND tables IS NULL), 1::bigint,
+	'and no tables');
+SET ROLE cs_stats;
+SELECT is((SELECT count(*) FROM cache.result_stats WHERE query LIKE '%of_the_owner%'), 1::bigint, 'pg_monitor does');
 RESET ROLE;
 
 -- ----- attach and detach -----
