@@ -854,8 +854,10 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_result_candidates' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.candidate_counters() IS 'statements over tables that are not tracked; see cache.result_candidates';
 
-CREATE VIEW cache.result_candidates AS SELECT * FROM cache.candidate_counters();
-COMMENT ON VIEW cache.result_candidates IS 'statements of this database whose results could be kept if their tables were tracked';
+CREATE VIEW cache.result_candidates AS
+	SELECT * FROM cache.candidate_counters() c
+	WHERE NOT EXISTS (SELECT FROM cache.untracked u WHERE u.relation = ANY (c.tables));
+COMMENT ON VIEW cache.result_candidates IS 'statements of this database whose results could be kept if their tables were tracked, without those over tables whose owners do not want that';
 COMMENT ON COLUMN cache.result_candidates.tables IS 'those that are not tracked';
 COMMENT ON COLUMN cache.result_candidates.time_ms IS 'of all calls, from those that were measured';
 COMMENT ON COLUMN cache.result_candidates.repeated IS 'part of the calls that were made lately with the same values';
