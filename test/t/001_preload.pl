@@ -36,6 +36,7 @@ my %calls = (
 	'cache.detach' => q(SELECT cache.detach('t')),
 	'cache.repair' => q(SELECT cache.repair('t')),
 	'cache.read' => q(SELECT cache.read(NULL::t, 1)),
+	'cache.read_row' => q(SELECT * FROM cache.read_row(NULL::t, 1)),
 	'cache.read_many' => q(SELECT cache.read_many(NULL::t, ARRAY[1])),
 	'cache.lookup' => q(SELECT cache.lookup(NULL::t, 1)),
 	'cache.fill' => q(SELECT cache.fill(t) FROM t),

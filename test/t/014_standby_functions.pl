@@ -62,6 +62,7 @@ replayed();
 my @calls = (
 	# what reads
 	[ 'cache.read(NULL::cache_aside, 1)' => '("(1,""row 1"",0)")' ],
+	[ '(cache.read_row(NULL::cache_aside, 1)).v' => '("row 1")' ],
 	[ 'cache.read(NULL::wb, 1)' => '("(1,1)")' ],
 	[ 'cache.read(ROW(2, NULL, NULL)::read_through)' => '22023' ],
 	[ 'cache.read_many(NULL::write_around, ARRAY[1, 2, 77])' => '("(1,""row 1"",0)"),("(2,""row 2"",0)")' ],
