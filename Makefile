@@ -15,6 +15,8 @@
 #   make fresh            check and clients, on systems as new as debootstrap makes them
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
 #                         sanitizers, and under valgrind (SANITIZE=asan for one)
+#   make regress-postgres PostgreSQL's own tests: plain, preloaded, with all tables
+#                         tracked, and with all results kept (TESTS="join union")
 #   make soak             kill the server 200 times under load, and count
 #   make bench            everything that is claimed of speed, against plain
 #                         PostgreSQL, Redis, memcached and pgpool, into
@@ -45,7 +47,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check clients demo hostile fresh compat sanitize pgindent typedefs soak bench $(TEST_TARGETS)
+OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -77,6 +79,9 @@ compat:
 
 sanitize:
 	@STAGES="$(STAGES)" test/sanitize $(SANITIZE)
+
+regress-postgres:
+	@test/postgres/run $(TESTS)
 
 soak:
 	@test/soak/run

@@ -73,4 +73,19 @@ SET LOCAL quote_all_identifiers = on;
 FETCH c;
 ROLLBACK;
 
+-- ----- progress of a command around -----
+
+-- That a statement is looked at, and found to be none, ends no report of progress.
+CREATE TABLE copied (id int);
+CREATE FUNCTION copying() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE INFO '%', (SELECT command || ' ' || relid::regclass || ' ' || tuples_processed FROM pg_stat_progress_copy WHERE pid = pg_backend_pid());
+	RETURN NULL;
+END $$;
+CREATE TRIGGER copying AFTER INSERT ON copied EXECUTE FUNCTION copying();
+COPY copied FROM STDIN;
+1
+2
+\.
+
 DROP SCHEMA exact CASCADE;

@@ -29,6 +29,8 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
+#include "utils/backend_progress.h"
+#include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -62,6 +64,39 @@ static TimeoutId insistence;
 
 /* ----- in a subtransaction ----- */
 
+typedef struct Progress
+{
+	ProgressCommandType command;
+	Oid			target;
+	int64		param[PGSTAT_NUM_PROGRESS_PARAM];
+} Progress;
+
+static void
+read_progress(Progress *progress)
+{
+	progress->command = PROGRESS_COMMAND_INVALID;
+	if (MyBEEntry == NULL)
+		return;
+	progress->command = MyBEEntry->st_progress_command;
+	progress->target = MyBEEntry->st_progress_command_target;
+	for (int i = 0; i < PGSTAT_NUM_PROGRESS_PARAM; i++)
+		progress->param[i] = MyBEEntry->st_progress_param[i];
+}
+
+/*
+ * The end of any subtransaction by an error ends the report of progress, also
+ * that of a COPY whose trigger has run a statement that was looked at.
+ */
+static void
+restore_progress(const Progress *progress)
+{
+	if (progress->command == PROGRESS_COMMAND_INVALID)
+		return;
+	pgstat_progress_start_command(progress->command, progress->target);
+	for (int i = 0; i < PGSTAT_NUM_PROGRESS_PARAM; i++)
+		pgstat_progress_update_param(i, progress->param[i]);
+}
+
 /*
  * Execute work(arg) in a subtransaction, in the caller's memory context.
  *
@@ -76,7 +111,9 @@ cs_attempt_run(CsAttempt work, void *arg)
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
+	Progress	progress;
 
+	read_progress(&progress);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
@@ -90,6 +127,7 @@ cs_attempt_run(CsAttempt work, void *arg)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		restore_progress(&progress);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);

@@ -1,0 +1,152 @@
+#!/usr/bin/perl
+#
+#   compare.pl DIRECTORY RUN RUN
+#
+# What tests have printed in two runs, as test/postgres/run makes them.  Taken for the
+# same are plans that differ in the node CachedResult, and the lines that explained.txt
+# lists, with why.  Whatever else differs is shown.
+
+use strict;
+use warnings FATAL => 'all';
+
+use File::Basename;
+
+my ($dir, $one, $other) = @ARGV;
+my (%counts, @explained);
+my $differences = 0;
+
+# TEST LINES REASON, separated by tabs: of which test, in which runs, a pattern for
+# each line that may differ
+open(my $list, '<', dirname($0) . '/explained.txt') or die "explained.txt: $!\n";
+while (<$list>)
+{
+	chomp;
+	next if /^\s*(#|$)/;
+	my ($run, $test, $pattern, $reason) = split /\t+/;
+
+	push @explained, [ $run, $test, qr/$pattern/, $reason ];
+}
+
+sub slurp
+{
+	my ($file) = @_;
+
+	open(my $in, '<:raw', $file) or return '';
+	local $/;
+	return scalar <$in>;
+}
+
+# plan(LINES): a plan as EXPLAIN prints it, without the node.  Subplans hang on the
+# topmost node, which it is, so the order of lines does not count.
+sub plan
+{
+	my @lines = split /\n/, $_[0];
+	my $node = grep { /Custom Scan \(CachedResult\)/ } @lines;
+
+	# its own output, with VERBOSE
+	foreach my $i (reverse 1 .. $#lines)
+	{
+		splice(@lines, $i, 1) if $lines[$i] =~ /^\s*Output: / && $lines[ $i - 1 ] =~ /Custom Scan \(CachedResult\)/;
+	}
+	@lines = grep { !/^\s*(->  )?Custom Scan \(CachedResult\)|^\s*(Result: |Watched |Result Key|Max Age: |Time To Live: )/ } @lines;
+	s/^[\s|+]*(->  )?//, s/[\s+]+$// foreach @lines;
+	$counts{'plans with the node'}++ if $node;
+	return join("\n", sort @lines) . "\n";
+}
+
+# What tracking shows: its triggers, in lists of them and in those of psql and EXPLAIN
+# ANALYZE, and messages about parts that are tracked with the whole.
+my $tracking = qr/cache_strategies_track|^Triggers firing (?:always|on replica only):|NOTICE:  partition ".*" is no longer tracked by itself|^DETAIL:  Table ".*", which it is part of, is tracked\.|WARNING:  changes of table ".*" are no longer noted|^HINT:  cache\.repair\(\) puts its triggers/;
+
+# without($text): that, and the widths of columns and numbers of rows of the tables
+# around.
+sub without
+{
+	my ($text) = @_;
+	my @lines;
+
+	foreach my $line (split /\n/, $text)
+	{
+		if ($line =~ $tracking)
+		{
+			$counts{'lines of tracking'}++;
+			next;
+		}
+		$line =~ s/[ \t]+/ /g;
+		$line =~ s/ $//;
+		$line =~ s/-{3,}/---/g;
+		$line = '(rows)' if $line =~ /^\(\d+ rows?\)$/;
+		push @lines, $line;
+	}
+	return join("\n", @lines) . "\n";
+}
+
+sub normalised
+{
+	my ($text) = @_;
+
+	$text =~ s/^ +QUERY PLAN +\n-+\n(.*?)^\(\d+ rows?\)\n/plan($1)/gems;
+	$text = without($text) if $other ne 'preloaded';
+	return $text;
+}
+
+# hunks(ONE, OTHER): as diff finds them
+sub hunks
+{
+	my ($test) = @_;
+	my @files = map { "$dir/$_.$$" } 'one', 'other';
+	my @hunks;
+
+	foreach my $i (0, 1)
+	{
+		open(my $out, '>:raw', $files[$i]) or die "$files[$i]: $!\n";
+		print $out normalised(slurp("$dir/" . ($i ? $other : $one) . "/results/$test.out"));
+		close $out;
+	}
+	open(my $diff, '-|', 'diff', '-U0', @files) or die "diff: $!\n";
+	while (<$diff>)
+	{
+		next if /^(---|\+\+\+) /;
+		push @hunks, '' if /^@@/;
+		$hunks[-1] .= $_ if @hunks;
+	}
+	close $diff;
+	unlink @files;
+	return @hunks;
+}
+
+# explained(TEST, HUNK): the reason, when each line that differs has one.
+sub explained
+{
+	my ($test, $hunk) = @_;
+	my $reason;
+
+	foreach my $line (grep { /^[-+]/ } split /\n/, $hunk)
+	{
+		my ($found) = grep { ($_->[0] eq '*' || $_->[0] eq $other) && ($_->[1] eq '*' || $_->[1] eq $test) && substr($line, 1) =~ $_->[2] } @explained;
+
+		return undef if !$found;
+		$reason = $found->[3] if !defined $reason || $found->[2] ne qr/^\s*$/;
+	}
+	return $reason;
+}
+
+my @tests = map { basename($_, '.out') } sort glob("$dir/$one/results/*.out");
+die "nothing to compare\n" if !@tests;
+foreach my $test (@tests)
+{
+	foreach my $hunk (hunks($test))
+	{
+		my $reason = explained($test, $hunk);
+
+		if (defined $reason)
+		{
+			$counts{$reason}++;
+			next;
+		}
+		$differences++;
+		print "$test: $hunk";
+	}
+}
+print "$one and $other: ", $differences ? "$differences differences" : 'no difference', (map { "; $counts{$_}: $_" } sort keys %counts), "\n";
+exit($differences ? 1 : 0);
