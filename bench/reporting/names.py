@@ -37,8 +37,12 @@ TURNS = {
     'read': '`cache.read`, read_through',
     'column': '`cache.read`, one column',
     'get': '`cache.get`',
+    'update_free': '`UPDATE`, not tracked',
     'update_cache_aside': '`UPDATE`, cache_aside',
     'update_write_through': '`UPDATE`, write_through',
+    'update_tracked': '`UPDATE`, tracked',
+    'update_by_value': '`UPDATE`, tracked by value, no column watched',
+    'update_watched': '`UPDATE`, tracked by value, two columns watched',
     'select_unloaded': '`pgbench -S`, without the library',
     'select_loaded': '`pgbench -S`, the library loaded and not used',
     'tpcb_unloaded': 'TPC-B, without the library',
@@ -86,14 +90,25 @@ DASHBOARDS = {
     'branch': "sum over one branch's accounts",
     'activity': 'the 20 busiest tellers, from history',
     'accounts': 'all accounts by branch',
+    'of_branch': "accounts of one branch, by key",
+    'of_teller': "one teller and the teller’s history, by key",
+    'tellers': "tellers of one branch and their history, by key",
 }
+BY_KEY = ('of_branch', 'of_teller', 'tellers')
 WRITERS = {
     'none': 'none',
     'other': 'another table, 100/s',
     'same_1': 'the same tables, 1/s',
     'same_10': 'the same tables, 10/s',
     'same_100': 'the same tables, 100/s',
+    'others_1': 'other keys, 1/s',
+    'others_10': 'other keys, 10/s',
+    'others_100': 'other keys, 100/s',
+    'alone': 'the same tables, at intervals of a computation by one session alone',
+    'together': 'the same tables, at intervals of a computation among all sessions',
 }
+REGULAR = ('alone', 'together')
+PROTOCOLS = {'prepared': 'prepared', 'simple': 'as text'}
 
 # Pairs of the benchmark of write ratios: what is cached, and its plain base.
 RATIO = {

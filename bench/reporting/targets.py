@@ -51,7 +51,7 @@ def table(page: Page) -> None:
 
 def all_targets(results: Results) -> list:
     found: list = []
-    for part in (hot_key, redis, inside_a_query, toast, miss, updates, bulk, counters, policy):
+    for part in (hot_key, redis, plain_sql, inside_a_query, toast, miss, updates, tracked, bulk, counters, policy):
         found += part(results)
     return found
 
@@ -70,6 +70,41 @@ def hot_key(r: Results) -> list:
 def redis(r: Results) -> list:
     what = 'hot key, against Redis `GET` over loopback TCP, 8 clients, no pipeline'
     return [Target(what, names.TURNS[case], True, 1.1, ' ×', turns(r, case, 'redis', 8)) for case in ('read', 'column', 'get')]
+
+
+def plain_sql(r: Results) -> list:
+    what = 'results of plain SQL, the worst case'
+    against_plain: dict = {False: {}, True: {}}
+    against_quiet = {}
+    for dashboard, writes, protocol in plain_sql_cells(r):
+        kept, plain, quiet = (f'{dashboard}:{mode}:{protocol}:{how}'
+                              for mode, how in ((writes, 'kept'), (writes, 'plain'), ('none', 'kept')))
+        cell = f'{names.label(names.DASHBOARDS, dashboard)}, {names.PROTOCOLS[protocol]}'
+        gain = r.ratio('plain_sql', kept, plain, 'tps')
+        if gain:
+            against_plain[writes in names.REGULAR][f'{cell}, writes: {names.label(names.WRITERS, writes)}'] = gain
+        if writes == 'others_100':
+            against_quiet[cell] = r.ratio('plain_sql', kept, quiet, 'tps')
+    return [worst(what, '100 commits/s to other keys, against no writes', 0.8, against_quiet),
+            worst(what, 'against the plain query', 0.95, against_plain[False]),
+            worst(what, 'the same, a change in each computation, at regular intervals', 0.88, against_plain[True])]
+
+
+def plain_sql_cells(r: Results) -> list:
+    """Dashboard, writes, protocol."""
+    return list(dict.fromkeys(tuple(case.split(':')[:3]) for case in r.cases('plain_sql', 'tps')))
+
+
+def worst(what: str, how: str, limit: float, found: dict) -> Target:
+    """Of ratios by what they are of."""
+    cell = min((cell for cell in found if found[cell]), key=lambda cell: found[cell].median, default=None)
+    return Target(what, how if cell is None else f'{how}: {cell}', True, limit, ' ×', found.get(cell))
+
+
+def tracked(r: Results) -> list:
+    what = '`UPDATE` of one row, against a table that is not tracked, synchronous_commit off'
+    return [Target(what, f'by value, two columns watched, {clients_text(clients)}', True, 0.93, ' ×',
+                   turns(r, 'update_watched', 'update_free', clients)) for clients in (8, 1)]
 
 
 def inside_a_query(r: Results) -> list:

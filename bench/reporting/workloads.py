@@ -3,7 +3,7 @@ from . import names
 from .data import Results, break_even, middle, numbered, policy_runs, ratio
 from .page import LOSES, Page, count, gain, number, percent, spread
 from .reads import LATENCIES, latencies
-from .targets import miss_ratios
+from .targets import miss_ratios, plain_sql_cells
 
 KV = {
     'select1': '`SELECT 1`',
@@ -69,6 +69,26 @@ def remember(page: Page) -> None:
     rows.sort(key=lambda row: order.index(row[0]) if row[0] in order else len(order))
     page.table(['dashboard', 'writes', 'plain, per second', 'remembered, per second', 'ratio',
                 'materialised view, per second', 'remembered to that'], rows, left=2)
+
+
+def plain_sql(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('plain_sql', 'Results of plain SQL', 'Dashboards over the tables of pgbench, the same statements '
+                          'with cache_strategies.results off and with auto, while one more client writes. Those by key '
+                          'ask for the lower half of the branches or tellers, and the writer changes the upper half. At '
+                          'intervals of a computation: each computation meets one change, which is the worst for sessions '
+                          'that wait for each other. Rows are compared with the plain ones under the same snapshot.'):
+        return
+    rows = []
+    for dashboard, writes, protocol in plain_sql_cells(r):
+        plain, kept = (f'{dashboard}:{writes}:{protocol}:{how}' for how in ('plain', 'kept'))
+        quiet = '' if writes == 'none' else spread(r.ratio('plain_sql', kept, f'{dashboard}:none:{protocol}:kept', 'tps'))
+        rows.append([names.label(names.DASHBOARDS, dashboard), names.label(names.WRITERS, writes),
+                     names.label(names.PROTOCOLS, protocol), *(count(r.median('plain_sql', case, 'tps')) for case in (plain, kept)),
+                     gain(r.ratio('plain_sql', kept, plain, 'tps')), quiet,
+                     *(count(r.median('plain_sql', case, 'p99')) for case in (plain, kept))])
+    page.table(['dashboard', 'writes', 'statements', 'plain, per second', 'kept, per second', 'ratio', 'kept, to no writes',
+                'plain, p99 µs', 'kept, p99 µs'], rows, left=3)
 
 
 def write_ratio(page: Page) -> None:
