@@ -15,20 +15,8 @@
 
 #include <libpq-fe.h>
 
-/* ----- latencies (histogram.c) ----- */
-
-/* Of each power of two, so that a value is known to 1.6 %. */
-#define SUB_BUCKET_BITS		6
-#define HISTOGRAM_BUCKETS	(36 << SUB_BUCKET_BITS)
-
-typedef struct
-{
-	uint64_t	counts[HISTOGRAM_BUCKETS];
-} Histogram;
-
-extern void histogram_add(Histogram *h, int64_t ns);
-extern void histogram_merge(Histogram *into, const Histogram *from);
-extern double histogram_us(const Histogram *h, double fraction);
+#include "histogram.h"
+#include "zipf.h"
 
 /* ----- keys and what is known of their rows (keys.c) ----- */
 
@@ -58,7 +46,6 @@ extern void keys_save(const char *state_file);
 extern long keys_pick(uint64_t *random);
 extern void keys_set_pool(const char *text, int length);
 extern void keys_check_row(long id, const Row *row);
-extern double random_unit(uint64_t *random);
 
 /* ----- sessions ----- */
 

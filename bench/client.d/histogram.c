@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "client.h"
+#include "histogram.h"
 
 #define SUB_BUCKETS (1 << SUB_BUCKET_BITS)
 
