@@ -340,15 +340,29 @@ def hit_percent(r: Results, case: str) -> dict:
 # --- the headline ------------------------------------------------------------
 
 def headline(r: Results):
-    cases = [case for case in names.HEADLINE if r.has('headline', case)]
+    return three_panels(r, 'headline', names.HEADLINE, list(names.HEADLINE), (
+        ('transactions per second', 'tps', rate, summarise), ('p99 of a read in µs', 'p99', count, summarise),
+        ('stale reads after a COMMIT', 'stale_reads_commit', count, summed)))
+
+
+def shop(r: Results):
+    return three_panels(r, 'shop', names.SHOP, ['plain', 'kept', 'redis'], (
+        ('pages per second', 'pages_per_second', rate, summarise), ('p99 of a page in ms', 'p99', milliseconds, summarise),
+        ('stale fragments after a COMMIT', 'stale_commit', count, summed)))
+
+
+def milliseconds(value: float) -> str:
+    return shorten(value / 1000)
+
+
+def three_panels(r: Results, bench: str, texts: dict, cases: list, panels: tuple):
+    cases = [case for case in cases if r.has(bench, case)]
     if not cases:
         return None
     figure, axes = pyplot.subplots(1, 3, figsize=(WIDTH, 0.9 + 0.34 * len(cases)), sharey=True, layout='constrained')
-    panels = (('transactions per second', 'tps', rate, summarise), ('p99 of a read in µs', 'p99', count, summarise),
-              ('stale reads after a COMMIT', 'stale_reads_commit', count, summed))
     for axis, (title, metric, write, over_rounds) in zip(axes, panels):
-        summaries = {case: over_rounds(r.series('headline', case, metric, 8)) for case in cases}
-        bars(axis, cases, summaries, write, names.HEADLINE)
+        summaries = {case: over_rounds(r.series(bench, case, metric, 8)) for case in cases}
+        bars(axis, cases, summaries, write, texts)
         axis.set_title(title, loc='left')
         axis.margins(x=0.3)
         axis.set_xlim(left=0)
@@ -364,6 +378,7 @@ def summed(series: dict) -> Optional[Summary]:
 
 
 CHARTS = {
+    'shop': shop,
     'headline': headline,
     'point': point,
     'latency': latency,

@@ -133,6 +133,21 @@ HEADLINE = {
     'redis': 'PostgreSQL and Redis beside it',
 }
 
+SHOP = {
+    'plain': 'PostgreSQL alone',
+    'kept': 'cache_strategies, results kept',
+    'kept_default': 'the same, results_min_cost as by default',
+    'redis': 'PostgreSQL and Redis beside it',
+    'plain_text': 'PostgreSQL alone, statements as text',
+    'kept_text': 'cache_strategies, results kept, statements as text',
+}
+FRAGMENTS = {
+    'product': 'product',
+    'prices': 'prices of a customer',
+    'orders': 'orders of a customer',
+    'counts': 'orders by state',
+}
+
 # Eviction policies: in the store itself, and exact simulations.
 OURS = 's3fifo'
 FITTED = 'fitted'
@@ -163,7 +178,7 @@ SYSTEMS = {
     'floor': 'a statement or call that does nothing',
     'plain': 'PostgreSQL',
     'unlogged': 'unlogged table',
-    'cache': 'cache_strategies, rows',
+    'cache': 'cache_strategies, rows and results',
     'keys': 'cache_strategies, keys and values',
     'memcached': 'memcached',
     'pgpool': 'pgpool-II',
@@ -173,6 +188,7 @@ SYSTEM = {
     'select1': 'floor', 'empty': 'floor',
     'unlogged': 'unlogged',
     **dict.fromkeys(CACHED + ('cache', 'cache_wt', 'read', 'read_composite', 'lateral', 'read_many', 'loader'), 'cache'),
+    **dict.fromkeys(('kept', 'kept_default', 'kept_text'), 'cache'),
     'get': 'keys',
     'pgmemcache': 'memcached', 'memcached': 'memcached',
     'pgpool': 'pgpool',

@@ -235,7 +235,42 @@ def headline_numbers(r: Results, case: str, clients: int) -> list:
             number(r.median('headline', case, 'pages_read', clients))]
 
 
-def total(r: Results, case: str, metric: str, clients: int):
+def shop(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('shop', 'Pages of a web shop', 'A page is six statements: a product with its category, the prices '
+                          'of a customer, the customer’s last 20 orders with items, the numbers of orders by state, the top '
+                          'sellers of the last day, a search. 95 % pages, 5 % writes: prices, new orders, states of orders. '
+                          'Keys by Zipf’s law (0.99), by a client in C over loopback TCP; everything in shared buffers. '
+                          'Results are kept by a setting of the role, and the statements are the same; with Redis the client '
+                          'asks it first for each fragment, fills it after a miss, and deletes what has changed after a '
+                          'COMMIT. synchronous_commit off.'):
+        return
+    page.chart('shop', 'Throughput, latency and stale fragments')
+    rows, checks = [], []
+    for case in names.known_first(names.SHOP, r.cases('shop')):
+        for clients in r.clients('shop', case):
+            head = [names.label(names.SHOP, case), str(clients)]
+            base = 'plain_text' if case.endswith('_text') else 'plain'
+            memory = r.median('shop', case, 'memory', clients)
+            rows.append([*head, count(r.median('shop', case, 'pages_per_second', clients)),
+                         '' if case == base else gain(r.ratio('shop', case, base, 'pages_per_second', clients)),
+                         *latencies(r, 'shop', case, clients),
+                         *(count(r.median('shop', case, f'write_{which}', clients)) for which in ('p50', 'p95', 'p99')),
+                         percent(r.median('shop', case, 'hit_ratio', clients)),
+                         number(memory / 1e6) if memory else ''])
+            checks.append(head + [count(total(r, case, metric, clients, 'shop')) for metric in (
+                'pages', 'writes', 'stale_commit', 'stale', *(f'stale_commit_{name}' for name in names.FRAGMENTS))]
+                + [number(r.median('shop', case, 'oldest', clients))])
+    page.table(['system', 'clients', 'pages per second', 'to PostgreSQL alone', 'page, p50 µs', 'p95 µs', 'p99 µs',
+                'write, p50 µs', 'p95 µs', 'p99 µs', 'hits', 'memory, MB'], rows)
+    page.text('A fragment is stale if it does not show all that was there before it was asked for: there, because its COMMIT '
+              'had returned; or, with Redis, because the DEL after it had returned, too. Sums over all rounds. Top sellers and '
+              'search may lag by 10 seconds; the last column says by how much they did.')
+    page.table(['system', 'clients', 'pages', 'writes', 'stale after a COMMIT', 'stale after the DEL, too',
+                *(f'of these after a COMMIT: {name}' for name in names.FRAGMENTS.values()), 'oldest that may lag, s'], checks)
+
+
+def total(r: Results, case: str, metric: str, clients: int, bench: str = 'headline'):
     """Over the rounds: of what must not happen, every one counts."""
-    values = r.series('headline', case, metric, clients).values()
+    values = r.series(bench, case, metric, clients).values()
     return sum(values) if values else None
