@@ -298,6 +298,8 @@ sub read_all
 		# other roles, other plans
 		my $role = Statements::pick('shop', 'shop', 'clerk');
 		my $options = "-c search_path=shop -c app.tenant=" . int(rand(2)) . " -c cache_strategies.test_delay=$delay -c plan_cache_mode=" . Statements::pick('auto', 'auto', 'force_generic_plan', 'force_custom_plan') .
+			# with 'on' statements that do not pay are left alone, and few are hits
+			' -c cache_strategies.results_adapt=' . Statements::pick('off', 'off', 'off', 'on') .
 			' -c cache_strategies.results_min_cost=0 -c lock_timeout=1s -c client_min_messages=error -c cache_strategies.results=';
 		my $end = time + 15;
 
