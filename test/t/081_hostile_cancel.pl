@@ -499,8 +499,11 @@ my %remember = (
 $old->query_safe("SELECT cache.track('plain')");
 cases('queryresult/remember.c', [ 'remember_lead', 'remember_token', 'remember_snapshot', 'remember_before_install' ], \%remember,
 	{ %remember, name => 'cache.remember of what is due', before => "SELECT $result; SELECT cache.invalidate_tag('t')" });
+my $keep_results = 'SET cache_strategies.results = auto; SET cache_strategies.results_min_cost = 0';
 cases('queryresult/keeper.c', [ 'result_token', 'result_computed' ],
-	{ name => 'a result of plain SQL', settings => 'SET cache_strategies.results = auto; SET cache_strategies.results_min_cost = 0', before => 'UPDATE plain SET n = n', sql => 'SELECT sum(n) FROM plain' });
+	{ name => 'a result of plain SQL', settings => $keep_results, before => 'UPDATE plain SET n = n', sql => 'SELECT sum(n) FROM plain' });
+cases('queryresult/plan_result.c', ['result_unplanned'],
+	{ name => 'a result that is there', settings => "$keep_results; SELECT sum(n) FROM plain; SELECT sum(n) FROM plain", sql => 'SELECT sum(n) FROM plain' });
 cases('relation/track.c', [ 'watch_slot', 'before_look', 'after_look' ], \%remember);
 cases('relation/track.c', [ 'watch_place', 'watch_settle' ],
 	{ name => 'a column that is not watched yet',
