@@ -1,16 +1,8 @@
 -- cache.track_schema(): the tables of a schema, those to come, and those that are left alone.
 
-CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(E'\n', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set try :source '/sql/include/try.sql'
+\i :try
 CREATE SCHEMA app;
 CREATE SCHEMA elsewhere;
 CREATE VIEW tracked AS SELECT relation, by_value, by_schema, (cache.tracking(relation)).state FROM cache.tracked
