@@ -123,8 +123,10 @@ UPDATE seen SET n = n + 1 WHERE id = 9;
 INSERT INTO seen (id) VALUES (9) ON CONFLICT (id) DO UPDATE SET n = seen.n + 1
 	WHERE seen.tableoid = 'seen'::regclass AND seen.xmin <> '0' AND seen.ctid <> '(0,0)' RETURNING n, tableoid = 'seen'::regclass AS ours;
 UPDATE seen SET n = n + 1 WHERE id = 9;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF)
-	INSERT INTO seen (id) VALUES (9) ON CONFLICT (id) DO UPDATE SET n = seen.n + 1 WHERE seen.n < 0;
+\getenv source PG_ABS_SRCDIR
+\set plan :source '/sql/include/plan.sql'
+\i :plan
+SELECT plan('VERBOSE OFF', 'INSERT INTO seen (id) VALUES (9) ON CONFLICT (id) DO UPDATE SET n = seen.n + 1 WHERE seen.n < 0');
 -- under another name of the trigger that defers
 ALTER TRIGGER zz_cache_strategies_defer ON seen RENAME TO zz_other;
 UPDATE seen SET n = n + 1 WHERE id = 9;
