@@ -95,6 +95,7 @@ my @calls = (
 	[ 'count(*) FROM (SELECT cache.flush_counters()) x' => '(1)' ],
 	[ 'count(*) > 0 FROM (SELECT cache.space_counters()) x' => '(t)' ],
 	[ '(cache.store_info()).entries' => '(0)' ],
+	[ 'count(*) >= 0 FROM (SELECT cache.result_counters(), cache.candidate_counters()) x' => '(t)' ],
 	[ 'max((x.c).entries) FROM (SELECT cache.table_counters() c) x' => '(0)' ],
 	[ 'cache.warm_progress()' => 'nothing' ],
 	[ 'cache.stats_reset()' => '("")' ],
