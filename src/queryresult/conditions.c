@@ -306,23 +306,16 @@ note_level(CsLevels *levels, PlannerInfo *root)
 	MemoryContext old = MemoryContextSwitchTo(levels->context);
 
 	levels->roots = lappend(levels->roots, root);
-	levels->globals = lappend(levels->globals, root->glob);
 	MemoryContextSwitchTo(old);
 }
 
-/*
- * Functions that are called for an estimate may plan statements of their own,
- * whose levels are gone by now.
- */
 List *
-cs_conditions_of_levels(const CsLevels *levels, const PlannerInfo *top)
+cs_conditions_of_levels(const CsLevels *levels)
 {
 	List	   *occurrences = NIL;
 	ListCell   *lc;
-	ListCell   *lg;
 
-	forboth(lc, levels->roots, lg, levels->globals)
-		if (lfirst(lg) == top->glob)
+	foreach(lc, levels->roots)
 		occurrences = list_concat(occurrences, occurrences_of_level(lfirst(lc)));
 	return occurrences;
 }
@@ -418,11 +411,8 @@ plan_for_conditions(void *arg)
 	(void) cs_conditions_plan(&levels, standard_planner,
 							  (Query *) copyObjectImpl(of->query), of->text,
 							  CURSOR_OPT_PARALLEL_OK, NULL);
-	if (levels.roots == NIL)
-		return;
 	old = MemoryContextSwitchTo(of->context);
-	/* the outermost level comes last */
-	of->occurrences = cs_conditions_of_levels(&levels, llast(levels.roots));
+	of->occurrences = cs_conditions_of_levels(&levels);
 	MemoryContextSwitchTo(old);
 }
 

@@ -46,7 +46,6 @@ typedef struct CsLevels
 {
 	MemoryContext context;
 	List	   *roots;			/* of PlannerInfo * */
-	List	   *globals;		/* their PlannerGlobal * */
 	void		(*finish) (struct CsLevels *levels, PlannerInfo *top, RelOptInfo *final);
 	void	   *arg;			/* of 'finish', which is called with the paths
 								 * of the outermost level; NULL: no need */
@@ -64,10 +63,10 @@ extern PlannedStmt *cs_conditions_plan(CsLevels *levels, planner_hook_type plann
 extern bool cs_conditions_collecting(void);
 
 /*
- * The occurrences of all levels, of which this is the outermost; in the
- * current memory context.
+ * The occurrences of all levels, in the current memory context.  The memory in
+ * which the statement was planned is still there.
  */
-extern List *cs_conditions_of_levels(const CsLevels *levels, const PlannerInfo *top);
+extern List *cs_conditions_of_levels(const CsLevels *levels);
 
 /*
  * Are there tables whose triggers may see values?  The caller has locks on

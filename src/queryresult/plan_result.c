@@ -391,16 +391,16 @@ count_planning(Candidate *of, int64 began)
 
 /* For display; as cs_keeper_set_conditions() has them. */
 static List *
-condition_names(const Candidate *of, const PlannerInfo *root, const CsShape *shape)
+condition_names(const Candidate *of, const CsShape *shape)
 {
-	List	   *occurrences = cs_conditions_of_levels(&of->levels, root);
+	List	   *occurrences = cs_conditions_of_levels(&of->levels);
 
 	return cs_conditions_names(cs_conditions_add_whole(occurrences, shape->opened,
 													   shape->nopened));
 }
 
 static bool
-gets_node(Candidate *of, const PlannerInfo *root, double cost)
+gets_node(Candidate *of, double cost)
 {
 	if (of->kind == CS_NODE_ALONE)
 		return is_wanted(of, cost);
@@ -411,7 +411,7 @@ gets_node(Candidate *of, const PlannerInfo *root, double cost)
 	of->verdict->reason = NULL;
 	of->verdict->eligible = is_eligible(of);
 	if (of->verdict->shape != NULL)
-		of->verdict->conditions = condition_names(of, root, of->verdict->shape);
+		of->verdict->conditions = condition_names(of, of->verdict->shape);
 	of->verdict->terms = of->planned.terms;
 	if (!of->verdict->eligible || !is_wanted(of, cost))
 		return false;
@@ -422,13 +422,13 @@ gets_node(Candidate *of, const PlannerInfo *root, double cost)
 }
 
 static List *
-node_private(Candidate *of, PlannerInfo *root)
+node_private(Candidate *of)
 {
 	List	   *rest = NIL;
 
 	if (of->kind == CS_NODE_RESULT)
 	{
-		of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(&of->levels, root));
+		of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(&of->levels));
 		rest = planned_result_list(&of->planned);
 	}
 	return list_make2(shape_list(of), rest);
@@ -440,7 +440,7 @@ put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 	Candidate  *of = levels->arg;
 	int64		began = cs_clock_nanos();
 	double		cost = least_cost(final);
-	bool		gets = gets_node(of, root, cost);
+	bool		gets = gets_node(of, cost);
 	List	   *private;
 	ListCell   *lc;
 
@@ -448,7 +448,7 @@ put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 		cs_late_learn(of->planned.query, gets, cost);
 	if (gets || of->kind == CS_NODE_CANDIDATE)
 	{
-		private = node_private(of, root);
+		private = node_private(of);
 		foreach(lc, final->pathlist)
 			lfirst(lc) = result_path(final, lfirst(lc), private);
 	}
@@ -614,7 +614,7 @@ note_conditions(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 {
 	CsPlannedResult *planned = levels->arg;
 
-	planned->conditions = cs_conditions_write(cs_conditions_of_levels(levels, root));
+	planned->conditions = cs_conditions_write(cs_conditions_of_levels(levels));
 }
 
 /*
@@ -659,7 +659,6 @@ static PlannedStmt *
 plan_candidate(Candidate *of, Query *query, int options, ParamListInfo params)
 {
 	PlannedStmt *result;
-
 	int64		began = cs_clock_nanos();
 
 	of->planned.news = cs_query_news();
