@@ -83,6 +83,13 @@ BEGIN
 END $$;
 SELECT how('SELECT * FROM orders WHERE id = 7 AND v < many(4)');
 SELECT relation, column_name, value FROM cache.remember_depends('SELECT * FROM orders WHERE id = 7 AND v < many(4)');
+-- the same where those have no node
+SET cache_strategies.results = declared;
+DISCARD PLANS;
+SELECT how('SELECT *, 1 FROM orders WHERE id = 7 AND v < many(4) /* cache */');
+DISCARD PLANS;
+SELECT relation, column_name, value FROM cache.remember_depends('SELECT *, 2 FROM orders WHERE id = 7 AND v < many(4)');
+SET cache_strategies.results = auto;
 
 -- ----- parameters -----
 
