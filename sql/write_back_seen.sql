@@ -49,6 +49,37 @@ SELECT * FROM both_sides WHERE id = 1;
 UPDATE q SET (n, r) = ROW(n + 1, r || '?') WHERE id = 1;
 SELECT * FROM both_sides WHERE id = 1;
 
+-- a sub-SELECT that sets several columns
+INSERT INTO q SELECT i, 0, 'table', 'table', 0, 0 FROM generate_series(11, 19) i;
+UPDATE q SET n = 10, num = 2.5, r = 'deferred' WHERE id > 10;
+UPDATE q SET (n, r) = (SELECT n + 1, r || '?') WHERE id = 11;
+UPDATE q SET (num, r) = (SELECT n + 0.25, 'from n') WHERE id = 12 RETURNING n, r, num;
+UPDATE q SET (n, k) = (SELECT n * 2, r) WHERE id = 13;
+UPDATE q SET (n, k) = (SELECT t.n + q.n, 'joined') FROM q t WHERE q.id = 14 AND t.id = 11;
+UPDATE q SET (n, r) = (SELECT 5, 'constant') WHERE id = 15;
+SELECT id, n, r, k, num FROM cache.scan(NULL::q) WHERE id BETWEEN 11 AND 15 ORDER BY id;
+-- what is added is another column, and the UPDATE goes to the table
+UPDATE q SET n = n + num::int, k = 'direct' WHERE id = 16;
+UPDATE q SET num = num + n, n = n + 1, k = n WHERE id = 17;
+UPDATE q SET f = f + n, k = 'direct' WHERE id = 18;
+UPDATE q SET n = n - length(r), k = 'direct' WHERE id = 19;
+-- the same in a join
+INSERT INTO q SELECT i, 0, 'table', 'table', 0, 0 FROM generate_series(21, 24) i;
+UPDATE q SET n = 10, num = 2.5, r = 'deferred' WHERE id > 20;
+UPDATE q SET n = q.n + q.num::int, k = v.k FROM (VALUES (21, 'join')) v(id, k) WHERE q.id = v.id;
+UPDATE q SET n = q.n + length(q.r), f = q.f + q.n, k = v.k FROM (VALUES (22, 'join')) v(id, k) WHERE q.id = v.id;
+UPDATE q SET n = q.n + v.n, k = v.k FROM (VALUES (23, 'join', 3)) v(id, k, n) WHERE q.id = v.id;
+UPDATE q SET num = q.num + q.n, k = v.k FROM (VALUES (24, 'join')) v(id, k) WHERE q.id = v.id;
+-- what is added is rounded with the sum
+INSERT INTO q VALUES (20, -1, 'table', 'table', 0, 0);
+UPDATE q SET n = n + 1 WHERE id = 20;
+UPDATE q SET n = n + 0.5, k = 'direct' WHERE id = 20;
+SELECT c.id, c.n, c.k, c.f, c.num, t.n AS stored_n, t.f AS stored_f, t.num AS stored_num
+	FROM cache.scan(NULL::q) c JOIN q t USING (id) WHERE id > 15 ORDER BY id;
+SELECT cache.flush('q') > 0 AS flushed;
+SELECT id, n, r, k, f, num FROM q WHERE id > 10 ORDER BY id;
+DELETE FROM q WHERE id > 10;
+
 -- WHERE: found by what the table has, and looked at again
 UPDATE q SET n = 5 WHERE id = 3;
 UPDATE q SET n = n - 1 WHERE id = 3 AND n = 5;

@@ -475,6 +475,11 @@ set_outcome(const Update *update)
 
 		values[i] = theirs ? update->outcome.values[i] : new->tts_values[i];
 		nulls[i] = theirs ? update->outcome.nulls[i] : new->tts_isnull[i];
+		if (bms_is_member(i + 1, update->outcome.differently) && !theirs)
+		{
+			values[i] = update->outcome.carried[i];
+			nulls[i] = false;
+		}
 	}
 	return heap_form_tuple(tupdesc, values, nulls);
 }

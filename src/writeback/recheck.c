@@ -26,6 +26,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -317,6 +318,27 @@ finds_by(const Target *target, const Bitmapset *columns)
 }
 
 /*
+ * Whether a sub-SELECT that sets several columns, SET (a, b) = (SELECT ...),
+ * uses one of these columns.  In the place of what is set there are parameters,
+ * and the sub-SELECT with its arguments is a column of the plan by itself.
+ */
+static bool
+sub_select_uses(const Target *target, const Bitmapset *columns)
+{
+	ListCell   *cell;
+
+	foreach(cell, target->plan->targetlist)
+	{
+		Node	   *node = (Node *) lfirst_node(TargetEntry, cell)->expr;
+
+		if (IsA(node, SubPlan) && ((SubPlan *) node)->subLinkType == MULTIEXPR_SUBLINK &&
+			looks_at(target, node, columns))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Whether the outcome may differ for other values of these columns.
  *
  * What is added to a column is known without them, but only if the column's
@@ -326,7 +348,7 @@ finds_by(const Target *target, const Bitmapset *columns)
 static bool
 needs_recheck(const Target *target, const CsMerge *merge, const Bitmapset *columns)
 {
-	if (!target->simple || finds_by(target, columns))
+	if (!target->simple || finds_by(target, columns) || sub_select_uses(target, columns))
 		return true;
 	for (int i = 0; i < target->nsettings; i++)
 	{
@@ -596,14 +618,65 @@ use_new(const Target *target, const Rows *rows, const CsMerge *merge, CsOutcome 
 }
 
 /*
+ * Whether what is added to a column may differ for other values of these
+ * columns.  In a join only plain columns are followed to their table.
+ */
+static bool
+amount_uses(const Target *target, Node *amount, const Bitmapset *columns)
+{
+	if (target->simple || IsA(amount, Const) || IsA(amount, Param))
+		return looks_at(target, amount, columns);
+	amount = resolve(target->plan, amount);
+	return !IsA(amount, Var) || IS_SPECIAL_VARNO(((Var *) amount)->varno) ||
+		looks_at(target, amount, columns);
+}
+
+/*
+ * Compute what the table's row must get in a column to which the statement
+ * adds, where the amount is another one for the complete row.  The deferred
+ * changes of the column are added to that later.  Where the amount cannot be
+ * told from the values, the column counts as set.
+ */
+static void
+carry_back(const Target *target, const Setting *setting, const Rows *rows,
+		   const CsMergeColumn *column, const Bitmapset *differing, CsOutcome *outcome)
+{
+	int			i = setting->attnum - 1;
+	CsColumnDelta change = {.rule = CS_RULE_ADD};
+	CsColumnDelta value = {.rule = CS_RULE_REPLACE};
+
+	if (!bms_is_member(setting->attnum, outcome->added))
+		return;
+	/* a sum is rounded as a whole, and that of floats to so many digits */
+	if (!amount_uses(target, setting->by, differing) &&
+		(setting->shift == SHIFT_EXACT || column->delta_type == FLOAT4OID ||
+		 column->delta_type == FLOAT8OID))
+		return;
+	if (rows->oldnulls[i] || rows->nownulls[i] || outcome->nulls[i] ||
+		cs_sum_is_near_end(column->type, rows->old[i]) ||
+		!cs_sum_difference(column, outcome->values[i], rows->now[i], &change))
+	{
+		outcome->added = bms_del_member(outcome->added, setting->attnum);
+		return;
+	}
+	if (outcome->carried == NULL)
+		outcome->carried = palloc(rows->tupdesc->natts * sizeof(Datum));
+	value.type = column->type;
+	value.value = rows->old[i];
+	outcome->differently = bms_add_member(outcome->differently, setting->attnum);
+	cs_combine(NULL, column, &value, &change);
+	outcome->carried[i] = cs_combine_convert(NULL, value.value, value.type, column->type);
+}
+
+/*
  * Outcome from the evaluation, for the columns that the statement itself sets.
  * If a trigger has changed one, its value counts, or what the trigger has
  * added.
  */
 static void
 use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *rows,
-			  const CsMerge *merge, const Datum *evaluated, const bool *nulls,
-			  CsOutcome *outcome)
+			  const CsMerge *merge, const Bitmapset *differing, const Datum *evaluated,
+			  const bool *nulls, CsOutcome *outcome)
 {
 	Datum	   *plain = palloc0(rows->tupdesc->natts * sizeof(Datum));
 	bool	   *plainnulls = palloc0(rows->tupdesc->natts * sizeof(bool));
@@ -636,6 +709,7 @@ use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *row
 		}
 		if (setting->shift == SHIFT_NOT)
 			outcome->added = bms_del_member(outcome->added, i + 1);
+		carry_back(target, setting, rows, column, differing, outcome);
 	}
 }
 
@@ -678,7 +752,7 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 	evaluated = palloc0(natts * sizeof(Datum));
 	nulls = palloc0(natts * sizeof(bool));
 	if (evaluate(trigdata, target, &tuple, evaluated, nulls))
-		use_evaluated(trigdata, target, &rows, merge, evaluated, nulls, outcome);
+		use_evaluated(trigdata, target, &rows, merge, differing, evaluated, nulls, outcome);
 	else
 		outcome->gone = true;
 }

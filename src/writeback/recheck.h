@@ -23,6 +23,10 @@ typedef struct CsOutcome
 								 * changed; attribute numbers */
 	Bitmapset  *added;			/* CS_RULE_ADD columns among them that change
 								 * by the same amount whatever their value */
+	Bitmapset  *differently;	/* of these, columns that change by another
+								 * amount in the complete row than in the
+								 * table's */
+	Datum	   *carried;		/* the table's value with that amount */
 	Bitmapset  *open;			/* columns among them for which only 'change'
 								 * is known */
 	int64	   *change;			/* what is added to an integer */
