@@ -105,6 +105,10 @@ SELECT q, same(q) FROM unnest(ARRAY[
 	'SELECT b FROM pr_t WHERE id = 5 AND xmin::text::bigint > 0',
 	'SELECT xmax FROM pr_t WHERE id = 5',
 	'SELECT b FROM pr_t WHERE id = 5 AND xmax = 0::text::xid',
+	'SELECT pg_column_size(b) FROM pr_t WHERE id = 5',
+	'SELECT b FROM pr_t WHERE id = 5 AND pg_column_compression(b) IS NULL',
+	'SELECT sum(pg_column_size(s.b)) FROM (SELECT * FROM pr_t WHERE id = 5 OFFSET 0) s',
+	'SELECT (SELECT pg_column_size(t.b) FROM (SELECT b FROM pr_t WHERE id = n OFFSET 0) t) FROM pr_o WHERE n = 5',
 	'SELECT cmin, cmax FROM pr_t WHERE id = 5',
 	'SELECT b FROM pr_t TABLESAMPLE system (100) WHERE id = 5',
 	'SELECT b FROM ONLY pr_t WHERE id = 5']) q;

@@ -28,7 +28,9 @@
 #define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode), false)
 #define cs_my_procno()		((int) MyProcNumber)
 #define cs_my_lxid()		(MyProc->vxid.lxid)
+#define CS_F_PG_COLUMN_TOAST_CHUNK_ID F_PG_COLUMN_TOAST_CHUNK_ID
 #else
+#define CS_F_PG_COLUMN_TOAST_CHUNK_ID InvalidOid
 #define CsTransamVariables	ShmemVariableCache
 #define cs_lock_held(tag, mode) LockHeldByMe((tag), (mode))
 #define cs_my_procno()		(MyProc->pgprocno)

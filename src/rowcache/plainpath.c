@@ -16,7 +16,8 @@
  *		for UPDATE, DELETE and MERGE, nor with FOR UPDATE and its like, which
  *		find a row again by its ctid and have to lock it
  *		if the statement uses xmax, cmin or cmax, which change without a
- *		trigger
+ *		trigger, or pg_column_size() and its like: the cache has values
+ *		uncompressed
  *		for tables with row-level security, and by conditions that a condition
  *		of a security barrier has to precede
  *		for tables whose cache has something else than the table: write_back,
@@ -52,6 +53,7 @@
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 #include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
@@ -645,6 +647,41 @@ uses_other_system_columns(const RelOptInfo *rel)
 	return false;
 }
 
+/*
+ * Walker: whether functions are used that tell how a value is stored, which is
+ * not how the cache keeps it.
+ */
+static bool
+asks_for_storage(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr))
+	{
+		Oid			function = ((FuncExpr *) node)->funcid;
+
+		if (function == F_PG_COLUMN_SIZE || function == F_PG_COLUMN_COMPRESSION ||
+			function == CS_F_PG_COLUMN_TOAST_CHUNK_ID)
+			return true;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, asks_for_storage, context, 0);
+	return expression_tree_walker(node, asks_for_storage, context);
+}
+
+/*
+ * Whether the query of the table, or one that it is part of, asks how values
+ * are stored.
+ */
+static bool
+shows_storage(const PlannerInfo *root)
+{
+	for (; root != NULL; root = root->parent_root)
+		if (asks_for_storage((Node *) root->parse, NULL))
+			return true;
+	return false;
+}
+
 /* The planner's description of the primary key's index; NULL if not usable. */
 static IndexOptInfo *
 find_index(const RelOptInfo *rel, Oid index)
@@ -675,7 +712,8 @@ add_plain_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rt
 		return;
 	table.index = find_index(rel, table.binding->key_index);
 	if (table.index == NULL || !cs_enabled || !cs_plainscan_serves(table.binding) ||
-		uses_other_system_columns(rel) || IsParallelWorker() || RecoveryInProgress())
+		uses_other_system_columns(rel) || shows_storage(root) || IsParallelWorker() ||
+		RecoveryInProgress())
 		return;
 	if (!offer(&table, rel->lateral_relids))
 		offer_joined(&table);
