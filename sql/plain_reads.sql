@@ -177,6 +177,20 @@ SELECT * FROM typed('u', 'u = ''00000000-0000-0000-0000-000000000005''', 'u IN (
 SELECT * FROM typed('ts', 'ts = ''2026-01-01 05:00+00''', 'ts = ''2026-01-01 08:00+03''', 'ts = timestamp ''2026-01-01 05:00''');
 SELECT * FROM typed('d', 'd = ''{5,-5}''', 'd IN (''{5,-5}'', ''{6}'')');
 DROP FUNCTION typed;
+CREATE TYPE pr_c AS (a int, b text);
+CREATE TABLE pr_y (k pr_c PRIMARY KEY, x int);
+INSERT INTO pr_y SELECT ROW(i, 'a')::pr_c, i FROM generate_series(1, 3000) i;
+ANALYZE pr_y;
+SELECT cache.attach('pr_y', 'read_through');
+SELECT q, same(q) FROM unnest(ARRAY[
+	'SELECT x FROM pr_y WHERE k = ROW(5, ''a'')::pr_c',
+	'SELECT x FROM pr_y WHERE k = ''(5,a)''::pr_c',
+	'SELECT x FROM pr_y WHERE k = ROW(5, ''a''::text)',
+	'SELECT x FROM pr_y WHERE k = ROW(5, ''a'')']) q;
+TRUNCATE pr_y;
+SELECT same('SELECT x FROM pr_y WHERE k = ROW(5, ''a'')');
+DROP TABLE pr_y;
+DROP TYPE pr_c;
 DROP TABLE pr_types;
 
 -- ----- joins -----
@@ -390,9 +404,9 @@ ALTER TABLE pr_t ALTER b TYPE varchar(40);
 EXECUTE prs('{5,4,5}');
 ROLLBACK;
 CLUSTER pr_t USING pr_t_pkey;
-SELECT same('SELECT *, ctid FROM pr_t WHERE id IN (4, 5)');
+SELECT same('SELECT *, ctid = (SELECT y.ctid FROM pr_t y WHERE y.id + 0 = x.id) FROM pr_t x WHERE id IN (4, 5)');
 VACUUM FULL pr_t;
-SELECT same('SELECT *, ctid FROM pr_t WHERE id IN (4, 5)');
+SELECT same('SELECT *, ctid = (SELECT y.ctid FROM pr_t y WHERE y.id + 0 = x.id) FROM pr_t x WHERE id IN (4, 5)');
 ALTER TABLE pr_t DISABLE TRIGGER USER;
 UPDATE pr_t SET b = 'untracked' WHERE id = 4;
 EXECUTE prs('{5,4}');

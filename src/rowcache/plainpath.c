@@ -113,6 +113,8 @@ is_integer(Oid type)
 
 /*
  * Whether "column operator value" means that the key's column has this value.
+ * A row whose type has no name is not of the column's type: comparing it can be
+ * an error, and only if there is a row to compare it with.
  * *given is set if the value has another integer type than the column.
  */
 static bool
@@ -123,7 +125,7 @@ is_key_equality(const CsKeyColumn *column, Oid operator, Oid type, Oid collation
 	if (OidIsValid(column->collation) && column->collation != collation)
 		return false;
 	if (operator == column->equality)
-		return type == column->type || !IsPolymorphicType(column->operand);
+		return type == column->type || column->operand != column->type;
 	*given = type;
 	return is_integer(type) && is_integer(column->type) &&
 		operator < FirstGenbkiObjectId &&
