@@ -18,6 +18,11 @@
  * A key is read again when the scan comes to it again, forward or backward;
  * the row is the same under the same snapshot.
  *
+ * A key can have several rows, but only in the table: in REPEATABLE READ a row
+ * that another transaction has deleted is still visible beside the one that
+ * this transaction has inserted in its place.  The cache does not answer after
+ * changes of the transaction's own.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -98,6 +103,7 @@ typedef struct PlainScan
 	/* reading the table */
 	Relation	index;			/* NULL: not needed so far */
 	IndexScanDesc desc;
+	bool		in_table;		/* the index scan is at the present key */
 	TupleTableSlot *row;
 	RegProcedure equal[INDEX_MAX_KEYS];
 
@@ -425,6 +431,7 @@ make_keys(PlainScan *scan)
 	}
 	scan->n = scan->list ? make_list(scan) : make_one(scan) ? 1 : 0;
 	scan->pos = -1;
+	scan->in_table = false;
 	scan->made = true;
 }
 
@@ -486,15 +493,33 @@ take_from_table(PlainScan *scan, TupleTableSlot *slot)
 }
 
 /*
- * Read the row of a key from the table, under the statement's snapshot; false
- * if there is none.  What the index scan allocates lives as long as the scan.
+ * Read the next row of the present key from the table, under the statement's
+ * snapshot; false if there is none.  What the index scan allocates lives as
+ * long as the scan.
+ */
+static bool
+read_index(PlainScan *scan, TupleTableSlot *slot)
+{
+	EState	   *estate = scan->custom.ss.ps.state;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ScanDirection direction = ScanDirectionIsBackward(estate->es_direction) ?
+	BackwardScanDirection : ForwardScanDirection;
+
+	scan->in_table = index_getnext_slot(scan->desc, direction, scan->row);
+	if (scan->in_table)
+		take_from_table(scan, slot);
+	MemoryContextSwitchTo(old);
+	return scan->in_table;
+}
+
+/*
+ * Read the first row of a key from the table.
  */
 static bool
 read_table(PlainScan *scan, const Datum *values, TupleTableSlot *slot)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->custom.ss.ps.state->es_query_cxt);
 	ScanKeyData skey[INDEX_MAX_KEYS];
-	bool		found;
 
 	if (scan->index == NULL)
 		begin_index(scan);
@@ -502,11 +527,8 @@ read_table(PlainScan *scan, const Datum *values, TupleTableSlot *slot)
 		ScanKeyEntryInitialize(&skey[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
 							   scan->index->rd_indcollation[i], scan->equal[i], values[i]);
 	index_rescan(scan->desc, skey, scan->nkeys, NULL, 0);
-	found = index_getnext_slot(scan->desc, ForwardScanDirection, scan->row);
-	if (found)
-		take_from_table(scan, slot);
 	MemoryContextSwitchTo(old);
-	return found;
+	return read_index(scan, slot);
 }
 
 /* ----- reading the cache ----- */
@@ -634,6 +656,8 @@ next_row(ScanState *ss)
 		ExecClearTuple(scan->row);
 	/* until the next row */
 	old = MemoryContextSwitchTo(ss->ps.ps_ExprContext->ecxt_per_tuple_memory);
+	if (scan->in_table)
+		found = read_index(scan, slot);
 	while (!found)
 	{
 		CHECK_FOR_INTERRUPTS();
