@@ -26,6 +26,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -328,6 +329,13 @@ find_shape(ResultScan *scan)
 		bypass(scan, "it is run inside a parallel query");
 		return NULL;
 	}
+
+	/*
+	 * A plan that was made before may hold all its locks already.  Then nothing
+	 * else tells of privileges on what functions read that were revoked since.
+	 */
+	if (scan->planned.late == 0)
+		AcceptInvalidationMessages();
 	shape = cs_shape_get(scan->planned.query, scan->planned.digest, scan->planned.news);
 	if (shape == NULL)
 	{
