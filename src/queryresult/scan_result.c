@@ -331,8 +331,9 @@ find_shape(ResultScan *scan)
 	}
 
 	/*
-	 * A plan that was made before may hold all its locks already.  Then nothing
-	 * else tells of privileges on what functions read that were revoked since.
+	 * A plan that was made before may hold all its locks already.  Then
+	 * nothing else tells of privileges on what functions read that were
+	 * revoked since.
 	 */
 	if (scan->planned.late == 0)
 		AcceptInvalidationMessages();

@@ -113,8 +113,8 @@ is_integer(Oid type)
 
 /*
  * Whether "column operator value" means that the key's column has this value.
- * A row whose type has no name is not of the column's type: comparing it can be
- * an error, and only if there is a row to compare it with.
+ * A row whose type has no name is not of the column's type: comparing it can
+ * be an error, and only if there is a row to compare it with.
  * *given is set if the value has another integer type than the column.
  */
 static bool

@@ -319,8 +319,9 @@ finds_by(const Target *target, const Bitmapset *columns)
 
 /*
  * Whether a sub-SELECT that sets several columns, SET (a, b) = (SELECT ...),
- * uses one of these columns.  In the place of what is set there are parameters,
- * and the sub-SELECT with its arguments is a column of the plan by itself.
+ * uses one of these columns.  In the place of what is set there are
+ * parameters, and the sub-SELECT with its arguments is a column of the plan by
+ * itself.
  */
 static bool
 sub_select_uses(const Target *target, const Bitmapset *columns)
