@@ -356,15 +356,18 @@ cs_late_statement(Query *query, uint64 number, List *private, const CustomScanMe
 
 /*
  * Such a plan is being executed.  If that is not the first time it is a cached
- * one, which is to be made anew.
+ * one, which is to be made anew; returns false then.
  */
-void
+bool
 cs_late_executed(uint64 number)
 {
-	if (number == last_number && last_is_fresh)
+	bool		first = number == last_number && last_is_fresh;
+
+	if (first)
 		last_is_fresh = false;
 	else
 		CallSyscacheCallbacks(TYPEOID, inval_hash(number));
+	return first;
 }
 
 void

@@ -19,7 +19,7 @@ extern void cs_late_learn(const Query *query, bool wanted, Cost cost);
 extern uint64 cs_late_number(void);
 extern PlannedStmt *cs_late_statement(Query *query, uint64 number, List *private,
 									  const CustomScanMethods *methods);
-extern void cs_late_executed(uint64 number);
+extern bool cs_late_executed(uint64 number);
 extern void cs_late_init(void);
 
 #endif							/* CS_LATE_H */

@@ -320,7 +320,7 @@ name_watched(ResultScan *scan, EState *estate, const CsShape *shape)
 
 /* NULL: there is nothing to be looked for, or kept. */
 static const CsShape *
-find_shape(ResultScan *scan)
+find_shape(ResultScan *scan, bool planned_now)
 {
 	const CsShape *shape;
 
@@ -335,7 +335,7 @@ find_shape(ResultScan *scan)
 	 * nothing else tells of privileges on what functions read that were
 	 * revoked since.
 	 */
-	if (scan->planned.late == 0)
+	if (!planned_now)
 		AcceptInvalidationMessages();
 	shape = cs_shape_get(scan->planned.query, scan->planned.digest, scan->planned.news);
 	if (shape == NULL)
@@ -541,16 +541,17 @@ begin_result(CustomScanState *node, EState *estate, int eflags)
 {
 	ResultScan *scan = (ResultScan *) node;
 	const CsShape *shape = NULL;
+	bool		planned_now = false;
 
 	cs_plan_result_shape(castNode(CustomScan, node->ss.ps.plan), &scan->node);
 	if (scan->node.kind == CS_NODE_RESULT)
 		cs_plan_result_read(castNode(CustomScan, node->ss.ps.plan), &scan->planned);
 	if (scan->planned.late != 0)
-		cs_late_executed(scan->planned.late);
+		planned_now = cs_late_executed(scan->planned.late);
 	node->ss.ps.resultopsset = true;
 	node->ss.ps.resultopsfixed = false;
 	if (!passes_by(scan, estate, eflags))
-		shape = find_shape(scan);
+		shape = find_shape(scan, planned_now);
 	if (shape != NULL && scan->planned.late == 0 &&
 		(estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0))
 		name_watched(scan, estate, shape);
