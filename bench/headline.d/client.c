@@ -33,13 +33,14 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "redis_link.h"
 
 #define PROGRESS_S	10
 #define MAX_CLIENTS	1000
 
 static const Case cases[] = {
-	{"plain", "SELECT * FROM items WHERE id = $1", .read = server_read},
-	{"cache", "SELECT * FROM cache.read(NULL::items, $1)", .read = server_read,
+	{"plain", "SELECT * FROM items WHERE id = $1",.read = server_read},
+	{"cache", "SELECT * FROM cache.read(NULL::items, $1)",.read = server_read,
 	.stale_keys = server_stale_keys},
 #ifndef NO_REDIS
 	{"redis", "SELECT * FROM items WHERE id = $1", redis_connect, redis_read,

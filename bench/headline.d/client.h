@@ -103,7 +103,6 @@ extern long server_stale_keys(Session *s);
 
 /* ----- Redis, beside PostgreSQL (redis.c) ----- */
 
-extern const char *redis_address;	/* HOST:PORT, or the path of a socket */
 
 extern void redis_connect(Session *s);
 extern void redis_read(Session *s, long id, Row *row);

@@ -15,43 +15,16 @@
 #include <hiredis/hiredis.h>
 
 #include "client.h"
+#include "redis_link.h"
 
 #define TTL			"300"
 #define KEY_PREFIX	"items:"
 #define MAX_VALUE	2048
 
-const char *redis_address = "127.0.0.1:6379";
-
 void
 redis_connect(Session *s)
 {
-	const char *colon = strrchr(redis_address, ':');
-	redisContext *context;
-
-	if (redis_address[0] == '/' || colon == NULL)
-		context = redisConnectUnix(redis_address);
-	else
-	{
-		char		host[256];
-
-		snprintf(host, sizeof(host), "%.*s", (int) (colon - redis_address), redis_address);
-		context = redisConnect(host, atoi(colon + 1));
-	}
-	if (context == NULL || context->err != 0)
-		fail("cannot connect to Redis at %s", redis_address);
-	s->redis = context;
-}
-
-static redisReply *
-command(Session *s, int argc, const char **argv, const size_t *lengths)
-{
-	redisReply *reply = redisCommandArgv(s->redis, argc, argv, lengths);
-
-	if (reply == NULL)
-		fail("Redis: %s", ((redisContext *) s->redis)->errstr);
-	if (reply->type == REDIS_REPLY_ERROR)
-		fail("Redis: %s", reply->str);
-	return reply;
+	s->redis = redis_link_open();
 }
 
 static void
@@ -82,7 +55,7 @@ put(Session *s, const char *key)
 					  PQgetvalue(s->result, 0, 2), PQgetvalue(s->result, 0, 3));
 	if (length >= (int) sizeof(value))
 		fail("a row is too long");
-	freeReplyObject(command(s, 4, argv, NULL));
+	freeReplyObject(redis_link_ask(s->redis, 4, argv, NULL));
 	s->counts.round_trips++;
 }
 
@@ -96,7 +69,7 @@ redis_read(Session *s, long id, Row *row)
 	snprintf(key, sizeof(key), KEY_PREFIX "%ld", id);
 	if (s->reply != NULL)
 		freeReplyObject(s->reply);
-	s->reply = reply = command(s, 2, argv, NULL);
+	s->reply = reply = redis_link_ask(s->redis, 2, argv, NULL);
 	s->counts.round_trips++;
 	if (reply->type == REDIS_REPLY_STRING)
 	{
@@ -115,12 +88,12 @@ redis_after_update(Session *s, long id)
 	const char *argv[] = {"DEL", key};
 
 	snprintf(key, sizeof(key), KEY_PREFIX "%ld", id);
-	freeReplyObject(command(s, 2, argv, NULL));
+	freeReplyObject(redis_link_ask(s->redis, 2, argv, NULL));
 }
 
 /* Of these keys; one may have been evicted meanwhile. */
 static long
-count_stale(Session *s, const redisReply *names)
+count_stale(Session *s, const redisReply * names)
 {
 	const char **argv = calloc(names->elements + 1, sizeof(*argv));
 	redisReply *values;
@@ -131,7 +104,7 @@ count_stale(Session *s, const redisReply *names)
 	argv[0] = "MGET";
 	for (size_t i = 0; i < names->elements; i++)
 		argv[i + 1] = names->element[i]->str;
-	values = command(s, names->elements + 1, argv, NULL);
+	values = redis_link_ask(s->redis, names->elements + 1, argv, NULL);
 	for (size_t i = 0; i < values->elements; i++)
 	{
 		long		id = atol(names->element[i]->str + strlen(KEY_PREFIX));
@@ -159,7 +132,7 @@ redis_stale_keys(Session *s)
 	do
 	{
 		const char *argv[] = {"SCAN", cursor, "COUNT", "1000"};
-		redisReply *reply = command(s, 4, argv, NULL);
+		redisReply *reply = redis_link_ask(s->redis, 4, argv, NULL);
 
 		if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
 			fail("Redis: SCAN has answered something else");

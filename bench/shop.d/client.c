@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "shop.h"
+#include "redis_link.h"
 
 #define PROGRESS_S	10
 #define MAX_CLIENTS	1000

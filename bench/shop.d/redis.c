@@ -17,41 +17,14 @@
 #include <hiredis/hiredis.h>
 
 #include "shop.h"
+#include "redis_link.h"
 
 #define MAX_VALUE	65536
-
-const char *redis_address = "127.0.0.1:6379";
 
 void
 redis_connect(Session *s)
 {
-	const char *colon = strrchr(redis_address, ':');
-	redisContext *context;
-
-	if (redis_address[0] == '/' || colon == NULL)
-		context = redisConnectUnix(redis_address);
-	else
-	{
-		char		host[256];
-
-		snprintf(host, sizeof(host), "%.*s", (int) (colon - redis_address), redis_address);
-		context = redisConnect(host, atoi(colon + 1));
-	}
-	if (context == NULL || context->err != 0)
-		fail("cannot connect to Redis at %s", redis_address);
-	s->redis = context;
-}
-
-static redisReply *
-command(Session *s, int argc, const char **argv)
-{
-	redisReply *reply = redisCommandArgv(s->redis, argc, argv, NULL);
-
-	if (reply == NULL)
-		fail("Redis: %s", ((redisContext *) s->redis)->errstr);
-	if (reply->type == REDIS_REPLY_ERROR)
-		fail("Redis: %s", reply->str);
-	return reply;
+	s->redis = redis_link_open();
 }
 
 static void
@@ -81,7 +54,7 @@ put(Session *s, const char *key, const char *ttl, const Shown *shown, const PGre
 				fail("%s is too long", key);
 		}
 	}
-	freeReplyObject(command(s, 4, argv));
+	freeReplyObject(redis_link_ask(s->redis, 4, argv, NULL));
 }
 
 void
@@ -92,7 +65,7 @@ redis_show(Session *s, FragmentKind kind, const char *param, Shown *shown)
 	redisReply *reply;
 
 	name_key(key, sizeof(key), kind, param);
-	reply = command(s, 2, argv);
+	reply = redis_link_ask(s->redis, 2, argv, NULL);
 	if (reply->type == REDIS_REPLY_STRING)
 	{
 		s->counts.hits++;
@@ -116,5 +89,5 @@ redis_delete(Session *s, FragmentKind kind, const char *param)
 	const char *argv[] = {"DEL", key};
 
 	name_key(key, sizeof(key), kind, param);
-	freeReplyObject(command(s, 2, argv));
+	freeReplyObject(redis_link_ask(s->redis, 2, argv, NULL));
 }

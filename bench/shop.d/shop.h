@@ -107,7 +107,6 @@ extern void server_show(Session *s, FragmentKind kind, const char *param, Shown 
 
 /* ----- Redis, beside PostgreSQL (redis.c) ----- */
 
-extern const char *redis_address;	/* HOST:PORT, or the path of a socket */
 
 extern void redis_connect(Session *s);
 extern void redis_show(Session *s, FragmentKind kind, const char *param, Shown *shown);
