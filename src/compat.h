@@ -185,6 +185,17 @@ cs_vxid_xid(VirtualTransactionId vxid)
 #define cs_outer_joins(root) ((Relids) NULL)
 #endif
 
+/* Translate expressions from a partitioned table to one of its partitions */
+#if PG_VERSION_NUM >= 160000
+#define cs_adjust_attrs(root, list, child) \
+	((List *) adjust_appendrel_attrs_multilevel((root), (Node *) (list), (child), \
+												(child)->top_parent))
+#else
+#define cs_adjust_attrs(root, list, child) \
+	((List *) adjust_appendrel_attrs_multilevel((root), (Node *) (list), (child)->relids, \
+												(child)->top_parent_relids))
+#endif
+
 /* Add an entry of a query's range table to a plan's, with its privileges */
 static inline void
 cs_add_entry(PlannedStmt *stmt, Query *query, RangeTblEntry *from, RangeTblEntry *to)

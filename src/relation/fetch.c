@@ -10,7 +10,7 @@
  * statistics) is seen, locked and counted here too.
  *
  * Other cases are left to a query: partitions and children, row-level
- * security, columns computed when read, a role that may not read the whole row
+ * security whose policies the caller does not apply, columns computed when read, a role that may not read the whole row
  * with its xmin, and an index that some snapshots must not use.
  *
  *-------------------------------------------------------------------------
@@ -36,7 +36,6 @@ is_plain_table(Relation rel)
 {
 	return rel->rd_rel->relkind == RELKIND_RELATION &&
 		!rel->rd_rel->relhassubclass &&
-		!rel->rd_rel->relrowsecurity &&
 		!cs_has_virtual_columns(RelationGetDescr(rel));
 }
 
@@ -45,12 +44,12 @@ is_plain_table(Relation rel)
  * that the binding describes.
  */
 static bool
-is_usable(const CsBinding *binding, Relation index)
+is_usable(const CsBinding *binding, Relation rel, Relation index)
 {
 	Form_pg_index form = index->rd_index;
 
 	if (form == NULL || index->rd_rel->relam != BTREE_AM_OID ||
-		form->indrelid != binding->relid || !form->indisprimary ||
+		form->indrelid != RelationGetRelid(rel) || !form->indisprimary ||
 		!form->indisvalid || form->indnkeyatts != binding->nkeys)
 		return false;
 	if (form->indcheckxmin &&
@@ -74,10 +73,10 @@ set_keys(CsBinding *binding, const CsRowKey *rowkey, ScanKeyData *skey)
 
 /*
  * Copy the row.  A row that is older than some of its columns gets their
- * defaults, as in a query.
+ * defaults, as in a query.  The row of a partition becomes one of its table.
  */
 static void
-take_row(Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
+take_row(const CsBinding *binding, Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
 {
 	bool		copied;
 	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
@@ -87,7 +86,7 @@ take_row(Relation rel, TupleTableSlot *slot, CsLoaded *loaded)
 	loaded->has_xmin = true;
 	if (HeapTupleHeaderGetNatts(tuple->t_data) < tupdesc->natts)
 		tuple = heap_expand_tuple(tuple, tupdesc);
-	loaded->row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, tupdesc));
+	loaded->row = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, binding->tupdesc));
 	loaded->row->t_ctid = slot->tts_tid;
 }
 
@@ -107,7 +106,7 @@ scan_for_rows(CsBinding *binding, Relation rel, Relation index,
 		set_keys(binding, keys[i], skey);
 		index_rescan(scan, skey, binding->nkeys, NULL, 0);
 		if (index_getnext_slot(scan, ForwardScanDirection, slot))
-			take_row(rel, slot, &loaded[i]);
+			take_row(binding, rel, slot, &loaded[i]);
 		ExecClearTuple(slot);
 	}
 	index_endscan(scan);
@@ -115,38 +114,70 @@ scan_for_rows(CsBinding *binding, Relation rel, Relation index,
 }
 
 /*
- * As cs_loader_load_many(), for a role that may see xmin.  Returns false if a
- * query is required.
+ * Fetch rows of the table, or of a partition of the same layout.  Returns
+ * false if that takes a query.
  *
  * Locks are kept until the transaction ends, as a query would.
+ */
+static bool
+fetch(CsBinding *binding, Relation rel, Oid index_oid, const CsRowKey *const *keys, int n,
+	  Snapshot snapshot, CsLoaded *loaded)
+{
+	Relation	index = is_plain_table(rel) ?
+	try_relation_open(index_oid, AccessShareLock) : NULL;
+	bool		fits;
+
+	if (index == NULL)
+		return false;
+	fits = is_usable(binding, rel, index);
+	if (fits)
+	{
+		/* active, for values that are fetched from TOAST */
+		PushActiveSnapshot(snapshot);
+		scan_for_rows(binding, rel, index, keys, n, snapshot, loaded);
+		PopActiveSnapshot();
+	}
+	relation_close(index, NoLock);
+	return fits;
+}
+
+/*
+ * As cs_loader_load_many(), for a role that may see xmin.  Returns false if a
+ * query is required.
  */
 bool
 cs_fetch_rows(CsBinding *binding, const CsRowKey *const *keys, int n,
 			  Snapshot snapshot, CsLoaded *loaded)
 {
 	Relation	rel;
-	Relation	index;
-	bool		fits = false;
+	bool		fits;
 
 	if (!OidIsValid(binding->key_index))
 		return false;
 	rel = try_relation_open(binding->relid, AccessShareLock);
 	if (rel == NULL)
 		return false;
-	index = is_plain_table(rel) ?
-		try_relation_open(binding->key_index, AccessShareLock) : NULL;
-	if (index != NULL)
-	{
-		fits = is_usable(binding, index);
-		if (fits)
-		{
-			/* active, for values that are fetched from TOAST */
-			PushActiveSnapshot(snapshot);
-			scan_for_rows(binding, rel, index, keys, n, snapshot, loaded);
-			PopActiveSnapshot();
-		}
-		relation_close(index, NoLock);
-	}
+	fits = !rel->rd_rel->relrowsecurity &&
+		fetch(binding, rel, binding->key_index, keys, n, snapshot, loaded);
+	relation_close(rel, NoLock);
+	return fits;
+}
+
+/*
+ * The same for a scan of the table, or of one of its partitions, which applies
+ * policies to what it gets.
+ */
+bool
+cs_fetch_raw_rows(CsBinding *binding, Oid relid, Oid index_oid, const CsRowKey *const *keys,
+				  int n, Snapshot snapshot, CsLoaded *loaded)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	bool		fits;
+
+	if (rel == NULL)
+		return false;
+	memset(loaded, 0, n * sizeof(CsLoaded));
+	fits = fetch(binding, rel, index_oid, keys, n, snapshot, loaded);
 	relation_close(rel, NoLock);
 	return fits;
 }

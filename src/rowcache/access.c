@@ -189,7 +189,8 @@ find_bypass(CsAccess *access)
 	CsBinding  *binding = access->binding;
 	Snapshot	snapshot = access->snapshot;
 
-	if (binding->rls &&
+	/* a scan's plan has the policies as conditions */
+	if (binding->rls && !access->by_scan &&
 		check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED)
 	{
 		access->plain = true;
@@ -245,8 +246,8 @@ cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snapshot)
 }
 
 /*
- * Begin a read for a scan of the executor.  Returns false if the table is not
- * attached any more.
+ * Begin a read for a scan of the executor, which sets what it reads.  Returns
+ * false if the table is not attached any more.
  */
 bool
 cs_access_begin_scan(CsAccess *access, Oid relid, Snapshot snapshot)
@@ -609,11 +610,8 @@ load_fresh(CsAccess *access, const CsRowKey *rowkey, Snapshot fresh, CsLoaded *l
 	if (!access->by_scan)
 		cs_loader_load(access->binding, rowkey, fresh, access->plain, loaded);
 	else
-	{
-		memset(loaded, 0, sizeof(*loaded));
-		if (!cs_fetch_rows(access->binding, &rowkey, 1, fresh, loaded))
-			return false;
-	}
+		return cs_fetch_raw_rows(access->binding, access->part, access->part_index, &rowkey, 1,
+								 fresh, loaded);
 	return true;
 }
 

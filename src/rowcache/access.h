@@ -70,6 +70,9 @@ typedef struct CsAccess
 	bool		by_scan;		/* for a scan of the executor, which has
 								 * checked the privileges and reads the table
 								 * itself where the cache cannot answer */
+	Oid			part;			/* for such a scan: what it reads, the table
+								 * or a partition of it */
+	Oid			part_index;		/* and by which index */
 } CsAccess;
 
 typedef struct CsAnswer

@@ -15,8 +15,12 @@
  * takes it from there.  If the plan uses xmin the slot is replaced by one
  * that has it.
  *
- * A key is read again when the scan comes to it again, forward or backward;
- * the row is the same under the same snapshot.
+ * The cache's answers come from plainanswer.c.  A key is read again when the
+ * scan comes to it again, forward or backward; the row is the same under the
+ * same snapshot.
+ *
+ * A partition is read from the cache of the table that it is a part of.  The
+ * partition's own constraint says which keys can be in it.
  *
  * A key can have several rows, but only in the table: in REPEATABLE READ a row
  * that another transaction has deleted is still visible beside the one that
@@ -33,28 +37,23 @@
 #include "access/relscan.h"
 #include "access/sysattr.h"
 #include "access/tableam.h"
-#include "access/transam.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
+#include "utils/partcache.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
 #include CS_EXPLAIN_STATE_H
 #include CS_EXPLAIN_FORMAT_H
-#include "rowcache/call.h"
+#include "rowcache/plainanswer.h"
 #include "rowcache/plainscan.h"
 #include "rowcache/scan.h"
-#include "rowcache/strategy.h"
 
 /* A virtual slot that has xmin. */
 typedef struct PlainSlot
@@ -63,42 +62,26 @@ typedef struct PlainSlot
 	TransactionId xmin;
 } PlainSlot;
 
-/* One column of the key. */
-typedef struct KeyColumn
-{
-	ExprState  *value;			/* of the array, if there is a list */
-	Oid			given;			/* as in CsPlainKey */
-	Oid			type;			/* of the column, or of a domain's base */
-	int16		typlen;
-	bool		typbyval;
-} KeyColumn;
-
 typedef struct PlainScan
 {
 	CustomScanState custom;
 
 	/* from the plan */
-	Oid			index_oid;
-	bool		list;
-	int			nkeys;
-	KeyColumn	columns[INDEX_MAX_KEYS];
 	int			nwanted;		/* columns of the table that the plan uses;
 								 * -1: all */
 	AttrNumber *wanted;
 	AttrNumber	last_wanted;
 	bool		wants_xmin;
+	ExprState  *belongs;		/* of a partition: which keys can be in it */
+	TupleTableSlot *key;		/* with only a key, for that */
 
 	/* keys of this scan */
 	bool		made;
-	MemoryContext context;		/* of the values */
-	int			n;				/* number of keys */
-	Datum	   *values;			/* nkeys for each of them */
-	int			pos;			/* the present one; -1 before the first, n
+	CsPlainKeys keys;
+	int64		pos;			/* the present one; -1 before the first, n
 								 * after the last */
 
-	/* the binding that was examined last */
-	const CsBinding *binding;
-	uint64		generation;
+	CsPlainAnswers answers;
 
 	/* reading the table */
 	Relation	index;			/* NULL: not needed so far */
@@ -106,8 +89,6 @@ typedef struct PlainScan
 	bool		in_table;		/* the index scan is at the present key */
 	TupleTableSlot *row;
 	RegProcedure equal[INDEX_MAX_KEYS];
-
-	uint64		counts[CS_N_REASONS];
 } PlainScan;
 
 static TupleTableSlotOps slot_ops;	/* of a PlainSlot */
@@ -116,30 +97,33 @@ static const CustomExecMethods exec_methods;
 /* ----- the plan ----- */
 
 /*
- * Whether plain SELECTs of the table can be answered from its cache: what is
- * cached are the table's rows and nothing else.
- */
-bool
-cs_plainscan_serves(const CsBinding *binding)
-{
-	return binding->nkeys > 0 && binding->slot >= 0 && OidIsValid(binding->key_index) &&
-		binding->strategy != NULL && binding->strategy->read == NULL &&
-		binding->options.loader == NULL && !binding->rls && !binding->tree.partitioned &&
-		!cs_has_virtual_columns(binding->tupdesc);
-}
-
-/*
  * Make the plan's node for the key.  The planner processes custom_exprs, which
  * are the values, followed by the conditions.
  */
 void
-cs_plainscan_set_key(CustomScan *plan, const CsPlainKey *key)
+cs_plainscan_set_key(CustomScan *plan, const CsPlainSource *source, const CsPlainKey *key,
+					 List *clauses)
 {
-	plan->custom_exprs = list_concat_copy(key->values, key->clauses);
-	plan->custom_private = list_make3(list_make1_oid(key->index),
-									  list_make1_int(key->list),
+	plan->custom_exprs = list_concat_copy(key->values, clauses);
+	plan->custom_private = list_make3(list_make3_oid(source->attached, source->key_index,
+													 source->index),
+									  lcons_int(key->rows, list_copy(key->lists)),
 									  key->given);
 	plan->methods = &cs_scan_methods;
+}
+
+/* What cs_plainscan_set_key() has put into the plan. */
+static CsPlainKey
+planned_key(const CustomScan *plan)
+{
+	CsPlainKey	key;
+	List	   *ints = lsecond(plan->custom_private);
+
+	key.rows = linitial_int(ints) != 0;
+	key.lists = list_copy_tail(ints, 1);
+	key.values = plan->custom_exprs;
+	key.given = lthird(plan->custom_private);
+	return key;
 }
 
 /*
@@ -224,42 +208,35 @@ find_wanted(PlainScan *scan)
 }
 
 /*
- * Describe a column of the key, whose type is that of the table's column.
+ * A partition has only keys that its constraint allows, and its table's cache
+ * has those of other partitions too.
  */
 static void
-begin_column(KeyColumn *column, Relation rel, AttrNumber attnum, Oid given)
+begin_partition(PlainScan *scan)
 {
-	column->type = getBaseType(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid);
-	column->given = given;
-	get_typlenbyval(column->type, &column->typlen, &column->typbyval);
+	ScanState  *ss = &scan->custom.ss;
+	List	   *constraint = RelationGetPartitionQual(ss->ss_currentRelation);
+
+	scan->belongs = ExecPrepareCheck(constraint, ss->ps.state);
+	scan->key = ExecAllocTableSlot(&ss->ps.state->es_tupleTable,
+								   RelationGetDescr(ss->ss_currentRelation), &TTSOpsVirtual);
 }
 
 /*
- * Describe the key.  The index is not opened yet: if all keys are found in the
- * cache, it is not needed.
+ * Describe the key.
  */
 static void
 begin_key(PlainScan *scan)
 {
 	CustomScan *plan = castNode(CustomScan, scan->custom.ss.ps.plan);
-	Relation	rel = scan->custom.ss.ss_currentRelation;
-	List	   *given = lthird(plan->custom_private);
-	HeapTuple	tuple;
+	List	   *oids = linitial(plan->custom_private);
+	CsPlainKey	key = planned_key(plan);
+	CsPlainSource source = {linitial_oid(oids), lsecond_oid(oids), lthird_oid(oids)};
 
-	scan->index_oid = linitial_oid(linitial(plan->custom_private));
-	scan->list = linitial_int(lsecond(plan->custom_private)) != 0;
-	scan->nkeys = list_length(given);
-	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(scan->index_oid));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for index %u", scan->index_oid);
-	for (int i = 0; i < scan->nkeys; i++)
-	{
-		begin_column(&scan->columns[i], rel,
-					 ((Form_pg_index) GETSTRUCT(tuple))->indkey.values[i], list_nth_oid(given, i));
-		scan->columns[i].value = ExecInitExpr(list_nth(plan->custom_exprs, i),
-											  &scan->custom.ss.ps);
-	}
-	ReleaseSysCache(tuple);
+	cs_plainkeys_begin(&scan->keys, &key, source.index, &scan->custom.ss.ps);
+	cs_plainanswer_begin(&scan->answers, &source, &scan->custom.ss, &scan->keys);
+	if (scan->answers.part)
+		begin_partition(scan);
 }
 
 /*
@@ -283,156 +260,38 @@ begin_plain(CustomScanState *node, EState *estate, int eflags)
 /* ----- keys ----- */
 
 /*
- * Convert a value to the column's integer type; false if no row can have it.
- */
-static bool
-convert(const KeyColumn *column, Datum *value)
-{
-	int64		whole;
-
-	if (!OidIsValid(column->given))
-		return true;
-	whole = column->given == INT2OID ? DatumGetInt16(*value) :
-		column->given == INT4OID ? DatumGetInt32(*value) : DatumGetInt64(*value);
-	switch (column->type)
-	{
-		case INT2OID:
-			*value = Int16GetDatum((int16) whole);
-			return whole >= PG_INT16_MIN && whole <= PG_INT16_MAX;
-		case INT4OID:
-			*value = Int32GetDatum((int32) whole);
-			return whole >= PG_INT32_MIN && whole <= PG_INT32_MAX;
-		default:
-			*value = Int64GetDatum(whole);
-			return true;
-	}
-}
-
-/*
- * Make the one key; returns false if no row can have it.
- */
-static bool
-make_one(PlainScan *scan)
-{
-	ExprContext *econtext = scan->custom.ss.ps.ps_ExprContext;
-
-	if (scan->values == NULL)
-		scan->values = MemoryContextAlloc(econtext->ecxt_per_query_memory,
-										  scan->nkeys * sizeof(Datum));
-	for (int i = 0; i < scan->nkeys; i++)
-	{
-		KeyColumn  *column = &scan->columns[i];
-		bool		isnull;
-		Datum		value = ExecEvalExprSwitchContext(column->value, econtext, &isnull);
-
-		if (isnull || !convert(column, &value))
-			return false;
-		if (!column->typbyval)
-		{
-			MemoryContext old = MemoryContextSwitchTo(scan->context);
-
-			value = column->typlen == -1 ?
-				PointerGetDatum(PG_DETOAST_DATUM_COPY(value)) :
-				datumCopy(value, false, column->typlen);
-			MemoryContextSwitchTo(old);
-		}
-		scan->values[i] = value;
-	}
-	return true;
-}
-
-typedef struct Order
-{
-	FmgrInfo   *compare;
-	Oid			collation;
-} Order;
-
-static int
-compare_values(const void *a, const void *b, void *arg)
-{
-	const Order *order = arg;
-
-	return DatumGetInt32(FunctionCall2Coll(order->compare, order->collation,
-										   *(const Datum *) a, *(const Datum *) b));
-}
-
-/*
- * Sort the values, as the index would return them, and drop duplicates.
- */
-static int
-sort_values(PlainScan *scan, int n)
-{
-	TypeCacheEntry *type = lookup_type_cache(scan->columns[0].type, TYPECACHE_CMP_PROC_FINFO);
-	Order		order = {.compare = &type->cmp_proc_finfo};
-	Relation	index = index_open(scan->index_oid, AccessShareLock);
-	int			distinct = 0;
-
-	order.collation = index->rd_indcollation[0];
-	index_close(index, NoLock);
-	qsort_arg(scan->values, n, sizeof(Datum), compare_values, &order);
-	for (int i = 0; i < n; i++)
-		if (distinct == 0 ||
-			compare_values(&scan->values[distinct - 1], &scan->values[i], &order) != 0)
-			scan->values[distinct++] = scan->values[i];
-	return distinct;
-}
-
-/*
- * Make the keys of the list.
- */
-static int
-make_list(PlainScan *scan)
-{
-	ExprContext *econtext = scan->custom.ss.ps.ps_ExprContext;
-	KeyColumn  *column = &scan->columns[0];
-	MemoryContext old;
-	ArrayType  *array;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-	int			valid = 0;
-	bool		isnull;
-	Datum		given = ExecEvalExprSwitchContext(column->value, econtext, &isnull);
-
-	if (isnull)
-		return 0;
-	old = MemoryContextSwitchTo(scan->context);
-	array = DatumGetArrayTypePCopy(given);
-	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
-	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
-					  &values, &nulls, &n);
-	scan->values = values;
-	for (int i = 0; i < n; i++)
-		if (!nulls[i] && convert(column, &values[i]))
-			values[valid++] = values[i];
-	if (valid > 1)
-		valid = sort_values(scan, valid);
-	MemoryContextSwitchTo(old);
-	return valid;
-}
-
-/*
  * Make the keys of this scan.
  */
 static void
 make_keys(PlainScan *scan)
 {
-	if (scan->list || !scan->columns[scan->nkeys - 1].typbyval || scan->nkeys > 1)
-	{
-		if (scan->context == NULL)
-			scan->context = AllocSetContextCreate(scan->custom.ss.ps.state->es_query_cxt,
-												  "cache_strategies keys",
-												  ALLOCSET_SMALL_SIZES);
-		else
-			MemoryContextReset(scan->context);
-	}
-	scan->n = scan->list ? make_list(scan) : make_one(scan) ? 1 : 0;
+	cs_plainkeys_make(&scan->keys, scan->custom.ss.ps.ps_ExprContext);
 	scan->pos = -1;
 	scan->in_table = false;
+	cs_plainanswer_reset(&scan->answers);
 	scan->made = true;
+}
+
+/*
+ * Whether the key can be in the table, which may be a partition.
+ */
+static bool
+may_have(PlainScan *scan, const Datum *values)
+{
+	ExprContext *econtext;
+
+	if (scan->belongs == NULL)
+		return true;
+	ExecClearTuple(scan->key);
+	memset(scan->key->tts_isnull, true, scan->key->tts_tupleDescriptor->natts * sizeof(bool));
+	for (int i = 0; i < scan->keys.nkeys; i++)
+	{
+		scan->key->tts_values[scan->keys.column[i].attnum - 1] = values[i];
+		scan->key->tts_isnull[scan->keys.column[i].attnum - 1] = false;
+	}
+	econtext = scan->custom.ss.ps.ps_ExprContext;
+	econtext->ecxt_scantuple = ExecStoreVirtualTuple(scan->key);
+	return ExecCheck(scan->belongs, econtext);
 }
 
 /* ----- reading the table ----- */
@@ -446,16 +305,16 @@ begin_index(PlainScan *scan)
 	EState	   *estate = scan->custom.ss.ps.state;
 	Relation	rel = scan->custom.ss.ss_currentRelation;
 
-	scan->index = index_open(scan->index_oid, AccessShareLock);
+	scan->index = index_open(scan->answers.source.index, AccessShareLock);
 	scan->row = table_slot_create(rel, &estate->es_tupleTable);
-	for (int i = 0; i < scan->nkeys; i++)
+	for (int i = 0; i < scan->keys.nkeys; i++)
 	{
 		Oid			opcintype = scan->index->rd_opcintype[i];
 
 		scan->equal[i] = get_opcode(get_opfamily_member(scan->index->rd_opfamily[i], opcintype,
 														opcintype, BTEqualStrategyNumber));
 	}
-	scan->desc = cs_index_beginscan(rel, scan->index, estate->es_snapshot, scan->nkeys);
+	scan->desc = cs_index_beginscan(rel, scan->index, estate->es_snapshot, scan->keys.nkeys);
 }
 
 /*
@@ -523,10 +382,10 @@ read_table(PlainScan *scan, const Datum *values, TupleTableSlot *slot)
 
 	if (scan->index == NULL)
 		begin_index(scan);
-	for (int i = 0; i < scan->nkeys; i++)
+	for (int i = 0; i < scan->keys.nkeys; i++)
 		ScanKeyEntryInitialize(&skey[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
 							   scan->index->rd_indcollation[i], scan->equal[i], values[i]);
-	index_rescan(scan->desc, skey, scan->nkeys, NULL, 0);
+	index_rescan(scan->desc, skey, scan->keys.nkeys, NULL, 0);
 	MemoryContextSwitchTo(old);
 	return read_index(scan, slot);
 }
@@ -562,77 +421,26 @@ take_from_row(PlainScan *scan, const CsAnswer *answer, TupleTableSlot *slot)
 }
 
 /*
- * Whether the binding is that of the table as it was planned.
+ * Read the row of the present key into the slot; false if there is none.
  */
 static bool
-fits(PlainScan *scan, const CsBinding *binding)
+read_key(PlainScan *scan, TupleTableSlot *slot)
 {
-	if (scan->binding == binding && scan->generation == cs_binding_generation)
-		return true;
-	if (!cs_plainscan_serves(binding) || binding->key_index != scan->index_oid ||
-		binding->nkeys != scan->nkeys ||
-		binding->tupdesc->natts != RelationGetNumberOfAttributes(scan->custom.ss.ss_currentRelation))
-		return false;
-	scan->binding = binding;
-	scan->generation = cs_binding_generation;
-	return true;
-}
-
-/* How often a read is begun anew because the table's binding has changed. */
-#define MAX_ATTEMPTS	3
-
-/*
- * Ask the cache for a key.  If it cannot answer, answer->unread is set.
- */
-static void
-ask_cache(PlainScan *scan, const Datum *values, CsAnswer *answer)
-{
-	EState	   *estate = scan->custom.ss.ps.state;
-	Oid			relid = RelationGetRelid(scan->custom.ss.ss_currentRelation);
-	CsAccess	access;
-	CsRowKey	rowkey;
-
-	for (int i = 0; i < MAX_ATTEMPTS; i++)
-	{
-		if (!cs_access_begin_scan(&access, relid, estate->es_snapshot) ||
-			!fits(scan, access.binding))
-			break;
-		memcpy(rowkey.value, values, scan->nkeys * sizeof(Datum));
-		cs_key_make(access.binding, &rowkey);
-		if (!cs_access_read_snapshot(&access, &rowkey, answer))
-			continue;
-		if (answer->reason == CS_HIT)
-			cs_call_refresh_if_due(access.binding, &rowkey, answer);
-		return;
-	}
-	memset(answer, 0, sizeof(*answer));
-	answer->reason = CS_BYPASS_TRIGGERS;
-	answer->unread = true;
-}
-
-/*
- * Read the row of a key into the slot; false if there is none.
- */
-static bool
-read_key(PlainScan *scan, const Datum *values, TupleTableSlot *slot)
-{
+	Datum		values[INDEX_MAX_KEYS];
 	CsAnswer	answer;
-	bool		found;
 
-	ask_cache(scan, values, &answer);
-	scan->counts[answer.reason]++;
+	cs_plainkeys_get(&scan->keys, scan->pos, values);
+	if (!may_have(scan, values))
+		return false;
+	cs_plainanswer_key(&scan->answers, scan->pos, values, &answer);
 	/* what a frozen row has for xmin is only in the table */
 	if (answer.row != NULL && scan->wants_xmin && answer.wxid == 0)
 		answer.unread = true;
 	if (answer.unread)
-		found = read_table(scan, values, slot);
-	else
-	{
-		found = answer.row != NULL;
-		if (found)
-			take_from_row(scan, &answer, slot);
-	}
-	return found;
+		return read_table(scan, values, slot);
+	if (answer.row != NULL)
+		take_from_row(scan, &answer, slot);
+	return answer.row != NULL;
 }
 
 /* ----- execution ----- */
@@ -661,10 +469,10 @@ next_row(ScanState *ss)
 	while (!found)
 	{
 		CHECK_FOR_INTERRUPTS();
-		scan->pos = Max(Min(scan->pos + step, scan->n), -1);
-		if (scan->pos < 0 || scan->pos >= scan->n)
+		scan->pos = Max(Min(scan->pos + step, scan->keys.n), -1);
+		if (scan->pos < 0 || scan->pos >= scan->keys.n)
 			break;
-		found = read_key(scan, &scan->values[scan->pos * scan->nkeys], slot);
+		found = read_key(scan, slot);
 	}
 	MemoryContextSwitchTo(old);
 	if (!found)
@@ -700,8 +508,8 @@ end_plain(CustomScanState *node)
 		index_endscan(scan->desc);
 		index_close(scan->index, NoLock);
 	}
-	if (scan->context != NULL)
-		MemoryContextDelete(scan->context);
+	cs_plainanswer_end(&scan->answers);
+	cs_plainkeys_end(&scan->keys);
 }
 
 /*
@@ -740,7 +548,7 @@ show_condition(const PlainScan *scan, List *ancestors, ExplainState *es)
 static void
 show_counts(const PlainScan *scan, ExplainState *es)
 {
-	const uint64 *counts = scan->counts;
+	const uint64 *counts = scan->answers.counts;
 
 	ExplainPropertyUInteger("Cache Hits", NULL, counts[CS_HIT] + counts[CS_HIT_ABSENT], es);
 	ExplainPropertyUInteger("Cache Misses", NULL, counts[CS_MISS_COLD] +

@@ -4,17 +4,12 @@
  *		SQL function cache.read_many(): the rows of many keys.
  *
  * Each key is answered as cache.read() would.  The keys are processed in
- * batches; of each batch, those that miss are loaded with one query:
+ * batches (batch.c); of each batch, those that miss are loaded with one query,
+ * and those that the cache cannot answer with one more, under the caller's
+ * snapshot.
  *
- *		missed	no usable entry: take all tokens, then one fresh snapshot, then
- *				run the query; its rows are kept
- *		direct	cannot be answered or kept by the cache, or found under the
- *				fresh snapshot to be newer than the caller's: one more query,
- *				under the caller's snapshot
- *
- * Nothing is locked until something must be loaded, and a change of the
- * table's shape is noticed at the first lock.  Then everything starts again,
- * so that the returned rows are all of one shape.
+ * When the table's shape has changed, which is noticed at the first lock,
+ * everything starts again, so that the returned rows are all of one shape.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,6 +31,7 @@
 #include "utils/typcache.h"
 
 #include "relation/loader.h"
+#include "rowcache/batch.h"
 #include "rowcache/call.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
@@ -79,21 +75,6 @@ typedef struct Many
 	bool		singly;			/* the rows cannot be loaded with one query */
 	KeyReader	reader;
 } Many;
-
-/* The keys of a batch; the int arrays are lists of indexes of keys. */
-typedef struct Batch
-{
-	int			n;
-	CsRowKey   *keys;			/* contain pointers into themselves, so they
-								 * must not be moved */
-	HeapTupleHeader *rows;		/* the answers; NULL if there is no row */
-	CsReason   *reasons;
-	int		   *missed;
-	int			nmissed;
-	CsToken    *tokens;			/* of the missed keys */
-	int		   *direct;
-	int			ndirect;
-} Batch;
 
 /* ----- making keys ----- */
 
@@ -253,17 +234,11 @@ make_key(Many *many, int element, CsRowKey *rowkey)
 /*
  * Make the keys of a batch.
  */
-static Batch *
+static CsBatch *
 make_batch(Many *many, int first, int n)
 {
-	Batch	   *batch = palloc0(sizeof(Batch));
+	CsBatch    *batch = cs_batch_create(n);
 
-	batch->keys = palloc(n * sizeof(CsRowKey));
-	batch->rows = palloc0(n * sizeof(HeapTupleHeader));
-	batch->reasons = palloc0(n * sizeof(CsReason));
-	batch->missed = palloc(n * sizeof(int));
-	batch->tokens = palloc(n * sizeof(CsToken));
-	batch->direct = palloc(n * sizeof(int));
 	for (int i = 0; i < n; i++)
 		if (make_key(many, first + i, &batch->keys[batch->n]))
 			batch->n++;
@@ -273,131 +248,20 @@ make_batch(Many *many, int first, int n)
 /* ----- answering ----- */
 
 /*
- * Look up all keys.
- */
-static void
-look_up(Many *many, Batch *batch)
-{
-	CsAccess   *access = &many->access;
-
-	for (int i = 0; i < batch->n; i++)
-	{
-		CsAnswer	answer;
-
-		access->bypass = many->bypass;
-		if (cs_access_lookup(access, &batch->keys[i], &answer))
-		{
-			batch->rows[i] = answer.row;
-			cs_call_refresh_if_due(access->binding, &batch->keys[i], &answer);
-		}
-		else if (access->bypass == CS_HIT)
-			batch->missed[batch->nmissed++] = i;
-		else
-			batch->direct[batch->ndirect++] = i;
-		batch->reasons[i] = answer.reason;
-	}
-	access->bypass = many->bypass;
-}
-
-/*
- * Take a token for each missed key; those that could not be kept become
- * direct.
- */
-static void
-take_tokens(Many *many, Batch *batch)
-{
-	const CsStrategy *strategy = cs_strategy_of(many->access.binding);
-	int			n = 0;
-
-	for (int j = 0; j < batch->nmissed; j++)
-	{
-		int			i = batch->missed[j];
-		const CsRowKey *key = &batch->keys[i];
-		bool		keep = true;
-
-		if (strategy->admits != NULL && !strategy->admits(key))
-			keep = false;
-		else if (IsInParallelMode())
-		{
-			batch->reasons[i] = CS_BYPASS_PARALLEL;
-			keep = false;
-		}
-		else if (!cs_access_token(&many->access, key->key.hash, &batch->tokens[n]))
-		{
-			batch->reasons[i] = CS_BYPASS_WRITERS;
-			keep = false;
-		}
-		if (keep)
-			batch->missed[n++] = i;
-		else
-			batch->direct[batch->ndirect++] = i;
-	}
-	batch->nmissed = n;
-}
-
-/*
- * Load the rows of some keys under a snapshot.
- */
-static CsLoaded *
-load(Many *many, Batch *batch, const int *which, int n, Snapshot snapshot)
-{
-	CsRowKey  **keys = palloc(n * sizeof(CsRowKey *));
-	CsLoaded   *loaded = palloc(n * sizeof(CsLoaded));
-
-	for (int j = 0; j < n; j++)
-		keys[j] = &batch->keys[which[j]];
-	cs_loader_load_many(many->access.binding, keys, n, snapshot, loaded);
-	pfree(keys);
-	return loaded;
-}
-
-/*
- * Load the missed keys under a fresh snapshot, and fill.
- */
-static void
-load_missed(Many *many, Batch *batch)
-{
-	CsAccess   *access = &many->access;
-	CsLoaded   *loaded;
-	Snapshot	fresh;
-	bool		shows_absences;
-
-	if (batch->nmissed == 0)
-		return;
-	CS_TEST_POINT("after_token");
-	fresh = cs_access_fresh_snapshot(access);
-	CS_TEST_POINT("after_snapshot");
-	loaded = load(many, batch, batch->missed, batch->nmissed, fresh);
-	shows_absences = cs_snapshot_sees_all(access->snapshot, cs_snapshot_seen(fresh));
-	for (int j = 0; j < batch->nmissed; j++)
-	{
-		int			i = batch->missed[j];
-		CsLoaded   *l = &loaded[j];
-
-		cs_access_count_fill(access->binding,
-							 cs_access_fill(access, &batch->keys[i], &batch->tokens[j],
-											fresh, &l->row, l->has_xmin ? &l->xmin : NULL));
-		if (l->has_xmin ? cs_access_shows(access, l->xmin) : shows_absences)
-			batch->rows[i] = l->row;
-		else
-			batch->direct[batch->ndirect++] = i;
-	}
-	UnregisterSnapshot(fresh);
-}
-
-/*
  * Load the direct keys under the caller's snapshot.
  */
 static void
-load_direct(Many *many, Batch *batch)
+load_direct(Many *many, CsBatch *batch)
 {
-	CsLoaded   *loaded;
+	CsRowKey  **keys = palloc(batch->ndirect * sizeof(CsRowKey *));
+	CsLoaded   *loaded = palloc(batch->ndirect * sizeof(CsLoaded));
 
-	if (batch->ndirect == 0)
-		return;
-	loaded = load(many, batch, batch->direct, batch->ndirect, many->access.snapshot);
 	for (int j = 0; j < batch->ndirect; j++)
-		batch->rows[batch->direct[j]] = loaded[j].row;
+		keys[j] = &batch->keys[batch->direct[j]];
+	cs_loader_load_many(many->access.binding, keys, batch->ndirect, many->access.snapshot,
+						loaded);
+	for (int j = 0; j < batch->ndirect; j++)
+		batch->answers[batch->direct[j]].row = loaded[j].row;
 }
 
 /*
@@ -405,19 +269,13 @@ load_direct(Many *many, Batch *batch)
  * changed.
  */
 static bool
-answer_together(Many *many, Batch *batch)
+answer_together(Many *many, CsBatch *batch)
 {
-	look_up(many, batch);
-	if (batch->nmissed + batch->ndirect > 0)
-	{
-		if (!cs_access_lock(&many->access))
-			return false;
-		take_tokens(many, batch);
-		load_missed(many, batch);
+	many->access.bypass = many->bypass;
+	if (!cs_batch_answer(&many->access, batch))
+		return false;
+	if (batch->ndirect > 0)
 		load_direct(many, batch);
-	}
-	for (int i = 0; i < batch->n; i++)
-		cs_access_count(many->access.binding, batch->reasons[i]);
 	return true;
 }
 
@@ -425,18 +283,17 @@ answer_together(Many *many, Batch *batch)
  * Answer a batch key by key; returns false if the table has changed.
  */
 static bool
-answer_singly(Many *many, Batch *batch)
+answer_singly(Many *many, CsBatch *batch)
 {
 	for (int i = 0; i < batch->n; i++)
 	{
-		CsAnswer	answer;
+		CsAnswer   *answer = &batch->answers[i];
 
 		many->access.bypass = many->bypass;
-		if (!cs_access_read(&many->access, &batch->keys[i], &answer))
+		if (!cs_access_read(&many->access, &batch->keys[i], answer))
 			return false;
-		batch->rows[i] = answer.row;
-		if (answer.reason == CS_HIT)
-			cs_call_refresh_if_due(many->access.binding, &batch->keys[i], &answer);
+		if (answer->reason == CS_HIT)
+			cs_call_refresh_if_due(many->access.binding, &batch->keys[i], answer);
 	}
 	return true;
 }
@@ -467,7 +324,7 @@ begin_pass(Many *many)
 static bool
 read_batch(Many *many, int first, int n)
 {
-	Batch	   *batch = make_batch(many, first, n);
+	CsBatch    *batch = make_batch(many, first, n);
 	CsBinding  *binding = many->access.binding;
 
 	/* casts may have run any code */
@@ -481,9 +338,9 @@ read_batch(Many *many, int first, int n)
 	{
 		HeapTupleData tuple;
 
-		if (batch->rows[i] == NULL)
+		if (batch->answers[i].row == NULL)
 			continue;
-		tuple = cs_row_tuple(batch->rows[i]);
+		tuple = cs_row_tuple(batch->answers[i].row);
 		tuplestore_puttuple(many->rows, &tuple);
 	}
 	return true;
