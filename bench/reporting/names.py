@@ -28,6 +28,15 @@ PEERS = {
     'redis_unix': 'Redis, Unix socket',
 }
 
+# Plain SELECTs by key; what is to be reached of the rate without the cache, if anything is.
+PLAIN_READS = {
+    'document': ('two fields of a document of 100 kB', 5),
+    'join': ('a nested loop by key, 20 rows with a field of 8 kB each', 2),
+    'list': ('the same field of 20 rows, `= ANY`', None),
+    'small': ('all columns of a row of 120 bytes', 1),
+    'planning': ('planning of a join of three tables that are not attached, against a server without the library', 0.97),
+}
+
 # What takes turns.
 TURNS = {
     'select1': '`SELECT 1`',

@@ -96,6 +96,21 @@ def pair_rows(r: Results) -> list:
     return rows
 
 
+def plain_reads(page: Page) -> None:
+    r = page.results
+    if not page.benchmark('plain_reads', 'Plain SELECTs by key', 'The same rows in a table that is not attached and in one '
+                          'that is attached with `plain_reads`, all of them cached and in shared buffers; prepared '
+                          'statements. Plans, rows and hits are checked before a number is recorded.'):
+        return
+    rows = []
+    for case, (what, _) in names.PLAIN_READS.items():
+        for clients in sorted(r.clients('plain_reads', case + '_cache'), reverse=True):
+            plain, cached = case + '_table', case + '_cache'
+            rows.append([what, count(clients), *(count(r.median('plain_reads', name, 'tps', clients)) for name in (plain, cached)),
+                         gain(r.ratio('plain_reads', cached, plain, 'tps', clients))])
+    page.table(['what', 'clients', 'without, per second', 'with, per second', 'ratio'], rows)
+
+
 def inquery(page: Page) -> None:
     r = page.results
     if not page.benchmark('inquery', 'Reads inside one query', 'One session, one query that reads 100,000 times, 10,000 '

@@ -51,7 +51,7 @@ def table(page: Page) -> None:
 
 def all_targets(results: Results) -> list:
     found: list = []
-    for part in (hot_key, redis, plain_sql, inside_a_query, toast, miss, updates, tracked, bulk, counters, policy):
+    for part in (hot_key, redis, plain_sql, plain_reads, inside_a_query, toast, miss, updates, tracked, bulk, counters, policy):
         found += part(results)
     return found
 
@@ -93,6 +93,13 @@ def plain_sql(r: Results) -> list:
 def plain_sql_cells(r: Results) -> list:
     """Dashboard, writes, protocol."""
     return list(dict.fromkeys(tuple(case.split(':')[:3]) for case in r.cases('plain_sql', 'tps')))
+
+
+def plain_reads(r: Results) -> list:
+    what = 'plain `SELECT` by key, answered from the cache, against a table that is not attached'
+    return [Target(what, f'{text}, {clients_text(clients)}', True, limit, ' ×',
+                   r.ratio('plain_reads', case + '_cache', case + '_table', 'tps', clients))
+            for case, (text, limit) in names.PLAIN_READS.items() if limit for clients in (8, 1)]
 
 
 def worst(what: str, how: str, limit: float, found: dict) -> Target:
