@@ -9,9 +9,10 @@
  * same snapshot, so what a query would see, lock or count (predicate locks,
  * statistics) is seen, locked and counted here too.
  *
- * Other cases are left to a query: partitions and children, row-level
- * security whose policies the caller does not apply, columns computed when read, a role that may not read the whole row
- * with its xmin, and an index that some snapshots must not use.
+ * Other cases are left to a query: partitioned tables and children, row-level
+ * security whose policies the caller does not apply, columns computed when
+ * read, a role that may not read the whole row with its xmin, and an index
+ * that some snapshots must not use.
  *
  *-------------------------------------------------------------------------
  */

@@ -5,9 +5,9 @@
  *
  * The path is one of the table's own, beside its index scans, and competes
  * with them by cost.  So what is above it (LIMIT, joins, aggregates, cursors)
- * needs no code here.  It is offered when conditions determine the primary key
- * (plainmatch.c) and the cache is estimated to be faster (plaincost.c).  Values
- * of other tables make it the inner side of a nested loop.
+ * needs no code here.  It is offered when conditions determine the primary
+ * key (plainmatch.c) and the cache is estimated to be faster (plaincost.c).
+ * Values of other tables make it the inner side of a nested loop.
  *
  * A partition is read from the cache of the table that is attached, if rows
  * have the same layout in both.  So a SELECT of a partitioned table by key has
