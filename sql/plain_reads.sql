@@ -18,7 +18,6 @@ BEGIN
 	FOR plan IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ' || query LOOP
 		IF plan ~ 'CacheRead|Key Cond|Cache |on pr_|using pr_|Filter: ' AND plan !~ 'Rows Removed' THEN
 			plan := regexp_replace(btrim(plan), ' \(actual.*', '');
-			plan := regexp_replace(plan, '\((pr_o\.t_id) = id\)', '(id = \1)');	-- 17 turns it round
 			RETURN NEXT;
 		END IF;
 	END LOOP;

@@ -38,6 +38,7 @@
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -77,6 +78,29 @@ enum
 };
 
 /*
+ * The conditions that the keys are made of, with the column on the left side,
+ * as an index scan shows them.
+ */
+static List *
+shown_clauses(PlannerInfo *root, Index relid, List *used)
+{
+	List	   *clauses = extract_actual_clauses(used, false);
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		OpExpr	   *clause = lfirst(lc);
+
+		if (!IsA(clause, OpExpr) ||
+			bms_is_member(relid, pull_varnos(root, linitial(clause->args))))
+			continue;
+		lfirst(lc) = clause = copyObject(clause);
+		CommuteOpExpr(clause);
+	}
+	return clauses;
+}
+
+/*
  * Make the plan node.  The conditions that the key is made of hold for each
  * row that has it.
  */
@@ -101,7 +125,7 @@ plan_plain(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	scan->scan.scanrelid = rel->relid;
 	scan->flags = path->flags;
-	cs_plainscan_set_key(scan, &source, &key, extract_actual_clauses(used, false));
+	cs_plainscan_set_key(scan, &source, &key, shown_clauses(root, rel->relid, used));
 	return &scan->scan.plan;
 }
 

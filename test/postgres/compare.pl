@@ -3,8 +3,9 @@
 #   compare.pl DIRECTORY RUN RUN
 #
 # What tests have printed in two runs, as test/postgres/run makes them.  Taken for the
-# same are plans that differ in the node CachedResult, and the lines that explained.txt
-# lists, with why.  Whatever else differs is shown.
+# same are plans that differ in the node CachedResult, or in that a key is looked up by
+# CacheRead, and the lines that explained.txt lists, with why.  Whatever else differs
+# is shown.
 
 use strict;
 use warnings FATAL => 'all';
@@ -51,12 +52,25 @@ sub plan
 	@lines = grep { !/^\s*(->  )?Custom Scan \(CachedResult\)|^\s*(Result: |Watched |Result Key|Max Age: |Time To Live: )/ } @lines;
 	s/^[\s|+]*(->  )?//, s/[\s+]+$// foreach @lines;
 	$counts{'plans with the node'}++ if $node;
+	$counts{'plans that read the cache'}++ if grep { /Custom Scan \(CacheRead\)/ } @lines;
+	@lines = map { by_key($_) } @lines if $other eq 'attached';
 	return join("\n", sort @lines) . "\n";
 }
 
-# What tracking shows: its triggers, in lists of them and in those of psql and EXPLAIN
-# ANALYZE, and messages about parts that are tracked with the whole.
-my $tracking = qr/cache_strategies_track|^Triggers firing (?:always|on replica only):|NOTICE:  partition ".*" is no longer tracked by itself|^DETAIL:  Table ".*", which it is part of, is tracked\.|WARNING:  changes of table ".*" are no longer noted|^HINT:  cache\.repair\(\) puts its triggers/;
+# by_key(LINE): a scan by key, from the cache or from the index.
+sub by_key
+{
+	my ($line) = @_;
+
+	return () if $line =~ /^Cache (Hits|Misses|Bypasses): /;
+	$line =~ s/^(Custom Scan \(CacheRead\)|Index (Only )?Scan using \S+) on /Scan by key on /;
+	$line =~ s/^(Key|Index) Cond: /Cond: /;
+	return $line;
+}
+
+# What tracking and attaching show: their triggers, in lists of them and in those of
+# psql and EXPLAIN ANALYZE, and messages about parts that are tracked with the whole.
+my $tracking = qr/cache_strategies_\w+|^Triggers firing (?:always|on replica only):|NOTICE:  partition ".*" is no longer tracked by itself|^DETAIL:  Table ".*", which it is part of, is tracked\.|WARNING:  changes of table ".*" are no longer noted|^HINT:  cache\.repair\(\) puts its triggers/;
 
 # without($text): that, and the widths of columns and numbers of rows of the tables
 # around.
