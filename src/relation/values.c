@@ -20,6 +20,8 @@
 
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -55,21 +57,19 @@ cs_values_hash(Form_pg_attribute column, CsValueHash *hash)
 	return true;
 }
 
+/*
+ * The value's hash is seeded.  Columns have 11 bits.  A word is chosen by the
+ * upper half of a hash, and some types' hashes have only a lower one.
+ */
 uint32
 cs_values_word(int slot, AttrNumber column, const CsValueHash *hash, Datum value)
 {
-	struct
-	{
-		uint64		value;
-		int32		slot;
-		int32		column;
-	}			name;
+	uint64		of_column = murmurhash32((uint32) slot << 11 ^ (uint32) column);
+	uint64		of_value;
 
-	name.value = DatumGetUInt64(FunctionCall2Coll(hash->function, hash->collation, value,
-												  UInt64GetDatum(cs_keyhash_seed(0))));
-	name.slot = slot;
-	name.column = column;
-	return cs_watchword_of(cs_keyhash(&name, sizeof(name), 0));
+	of_value = DatumGetUInt64(FunctionCall2Coll(hash->function, hash->collation, value,
+												UInt64GetDatum(cs_keyhash_seed(0))));
+	return cs_watchword_of(of_value ^ of_value << 32 ^ of_column << 32);
 }
 
 /*
@@ -105,17 +105,38 @@ describe(CsNotedColumns *columns, int i, Relation rel, Oid table, uint64 place)
 }
 
 static void
-note(const CsNotedColumns *columns, int i, int slot, TupleTableSlot *row)
+note(const CsNotedColumns *columns, int i, int slot, Datum value)
 {
 	AttrNumber	column = cs_place_column(columns->column[i].place);
-	bool		isnull;
-	Datum		value;
 
-	if (row == NULL)
-		return;
-	value = slot_getattr(row, columns->column[i].attnum, &isnull);
-	if (!isnull)
-		cs_xact_note_word(slot, cs_values_word(slot, column, &columns->column[i].hash, value));
+	cs_xact_note_word(slot, cs_values_word(slot, column, &columns->column[i].hash, value));
+}
+
+/*
+ * Note the values of a row as it was, and as it is.  Most changes leave a
+ * watched column as it is; the same bytes have the same word.
+ */
+static void
+note_both(const CsNotedColumns *columns, int i, int slot, TupleTableSlot *old,
+		  TupleTableSlot *new)
+{
+	AttrNumber	attnum = columns->column[i].attnum;
+	bool		was_null = true;
+	bool		is_null = true;
+	Datum		was = old != NULL ? slot_getattr(old, attnum, &was_null) : (Datum) 0;
+	Datum		is = new != NULL ? slot_getattr(new, attnum, &is_null) : (Datum) 0;
+
+	if (!was_null)
+		note(columns, i, slot, was);
+	if (!was_null && !is_null)
+	{
+		Form_pg_attribute att = TupleDescAttr(new->tts_tupleDescriptor, attnum - 1);
+
+		if (datumIsEqual(was, is, att->attbyval, att->attlen))
+			return;
+	}
+	if (!is_null)
+		note(columns, i, slot, is);
 }
 
 bool
@@ -135,8 +156,7 @@ cs_values_note(CsNotedColumns *columns, Relation rel, Oid table, int slot,
 		if (columns->column[i].attnum == 0)
 			continue;
 		watched = true;
-		note(columns, i, slot, old);
-		note(columns, i, slot, new);
+		note_both(columns, i, slot, old, new);
 	}
 	return watched && !cs_xact_has_all_values(slot);
 }

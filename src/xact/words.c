@@ -24,8 +24,8 @@
 #include "xact/pending.h"
 #include "xact/words.h"
 
-/* Most transactions change a few rows. */
-#define INITIAL_WORDS	8
+/* Most transactions change a few rows: these words need no set. */
+#define FEW				8
 
 /* More words than this that come late are one mark of the whole table. */
 #define MAX_LATE		1024
@@ -47,7 +47,10 @@ typedef struct CsNotedWord
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-static wordset_hash *noted;
+static uint64 few[FEW];			/* names; the first ones, before there is a
+								 * set */
+static int	nfew;
+static wordset_hash *noted;		/* all; NULL while they are few */
 static uint64 noted_last;		/* repeating it would change nothing */
 static struct
 {
@@ -65,22 +68,50 @@ name_of(int slot, uint32 word)
 	return ((uint64) slot + 1) << 32 | word;
 }
 
+static void
+make_set(void)
+{
+	bool		found;
+
+	noted = wordset_create(cs_pending_context(), 4 * FEW, NULL);
+	for (int i = 0; i < nfew; i++)
+		(void) wordset_insert(noted, few[i], &found);
+}
+
+/* False: it was there. */
+static bool
+add(uint64 name)
+{
+	bool		found;
+
+	if (noted == NULL)
+	{
+		for (int i = 0; i < nfew; i++)
+			if (few[i] == name)
+				return false;
+		if (nfew < FEW)
+		{
+			few[nfew++] = name;
+			return true;
+		}
+		make_set();
+	}
+	(void) wordset_insert(noted, name, &found);
+	return !found;
+}
+
 void
 cs_words_note(int slot, uint32 word)
 {
 	uint64		name = name_of(slot, word);
 	CsPendingTable *table;
-	bool		found;
 
 	if (name == noted_last)
 		return;
 	table = cs_pending_table(slot, true);
 	if (table->all_values)
 		return;
-	if (noted == NULL)
-		noted = wordset_create(cs_pending_context(), INITIAL_WORDS, NULL);
-	(void) wordset_insert(noted, name, &found);
-	if (!found && ++table->nwords > cs_bulk_threshold)
+	if (add(name) && ++table->nwords > cs_bulk_threshold)
 		table->all_values = true;
 	noted_last = name;
 }
@@ -96,26 +127,44 @@ compare_words(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
-void
-cs_words_collect(void)
+/* Unless the whole of its table is marked. */
+static void
+collect(uint64 name)
+{
+	const CsPendingTable *table = cs_pending_table((int) (name >> 32) - 1, false);
+
+	if (!table->all_values && !table->whole)
+		list.word[list.nlisted++] = (uint32) name;
+}
+
+static void
+collect_all(void)
 {
 	wordset_iterator iter;
 	CsNotedWord *each;
-	int			unique = 0;
 
 	if (noted == NULL)
+	{
+		for (int i = 0; i < nfew; i++)
+			collect(few[i]);
 		return;
-	list.max = noted->members + 16;
-	list.word = MemoryContextAllocHuge(cs_pending_context(), list.max * sizeof(uint32));
-	list.nlisted = 0;
+	}
 	wordset_start_iterate(noted, &iter);
 	while ((each = wordset_iterate(noted, &iter)) != NULL)
-	{
-		const CsPendingTable *table = cs_pending_table((int) (each->name >> 32) - 1, false);
+		collect(each->name);
+}
 
-		if (!table->all_values && !table->whole)
-			list.word[list.nlisted++] = (uint32) each->name;
-	}
+void
+cs_words_collect(void)
+{
+	int			unique = 0;
+
+	if (nfew == 0)
+		return;
+	list.max = (noted != NULL ? noted->members : nfew) + 16;
+	list.word = MemoryContextAllocHuge(cs_pending_context(), list.max * sizeof(uint32));
+	list.nlisted = 0;
+	collect_all();
 	qsort(list.word, list.nlisted, sizeof(uint32), compare_words);
 	for (int i = 0; i < list.nlisted; i++)
 		if (i == 0 || list.word[i] != list.word[unique - 1])
@@ -196,6 +245,7 @@ void
 cs_words_forget(void)
 {
 	noted = NULL;
+	nfew = 0;
 	noted_last = 0;
 	memset(&list, 0, sizeof(list));
 }
