@@ -10,6 +10,7 @@
 #   make clients          what applications connect with: drivers, ORMs and poolers
 #                         (CLIENTS="Django pgjdbc" for some of them)
 #   make oracle           rows and results from the cache against what the tables hold,
+#                         and tables that defer against those that are not attached,
 #                         under all kinds of changes (COMPARISONS=1000000 for so many
 #                         of results; some twenty minutes)
 #   make fresh            check and clients, on systems as new as debootstrap makes them

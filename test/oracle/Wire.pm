@@ -119,7 +119,7 @@ sub read
 		$self->more while length $self->{buffer} <= $length;
 		my $message = substr($self->{buffer}, 0, $length + 1, '');
 
-		if ($type eq 'D' || $type eq 'T')
+		if ($type eq 'D' || $type eq 'T' || $type eq 'd')
 		{
 			$result .= $message;
 		}
