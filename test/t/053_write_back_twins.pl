@@ -53,7 +53,7 @@ foreach my $round (1 .. $rounds)
 
 		$node->kill9;
 		kill 'KILL', @all;
-		Accounting::wait_until('the server is gone', sub { !grep { Killing::is_running($_) } @all });
+		Accounting::wait_until('the server is gone', sub { !grep { Killing::is_running($_) } @all and !kill 0, $pid });
 		$load->end(1);
 		Killing::start_server($node);
 	}
