@@ -225,6 +225,11 @@ END $$;
 CREATE TABLE pm.expected (no int, result text);
 CREATE TABLE pm.seen (node text);
 
+-- pm.only(RESULT, OTHER): rows that are only in the first
+CREATE FUNCTION pm.only(text, text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(r, ' ' ORDER BY r), 'in another order') FROM (
+		SELECT unnest(string_to_array($1, E'\n')) EXCEPT ALL SELECT unnest(string_to_array($2, E'\n')) ORDER BY 1 LIMIT 3) d (r);
+$$;
 -- pm.differences(SCHEMA): of each query under each plan, what is not as in pm_plain.
 CREATE FUNCTION pm.differences(schema text, which text DEFAULT '', OUT query text, OUT plan text, OUT got text, OUT expected text)
 	RETURNS SETOF record LANGUAGE plpgsql AS $$
@@ -252,7 +257,8 @@ BEGIN
 			IF got IS DISTINCT FROM q.result THEN
 				query := q.query;
 				plan := p.name;
-				expected := q.result;
+				expected := pm.only(q.result, got);
+				got := pm.only(got, q.result);
 				RETURN NEXT;
 			END IF;
 		END LOOP;
