@@ -52,6 +52,7 @@
 #include "writeback/state.h"
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"
+#include "xact/participant.h"
 #include "xact/snapshot.h"
 #include "xact/xact.h"
 
@@ -93,6 +94,9 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_herd_shmem_size, cs_herd_shmem_init},
 };
 
+/* Counting is below the protocol, and cannot take part by itself. */
+static const CsParticipant counters = {.before_marks = cs_counters_before_commit};
+
 /*
  * Load the library.  If this is not done by shared_preload_libraries there is
  * no shared memory; the SQL functions then throw.
@@ -113,6 +117,7 @@ _PG_init(void)
 	cs_ddl_init();
 	cs_track_init();
 	cs_strategy_init(strategies);
+	cs_xact_join(&counters);
 	cs_xact_at_end(cs_counters_flush_if_due);
 	cs_launcher_init();
 	cs_guard_init();

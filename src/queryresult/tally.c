@@ -10,9 +10,9 @@
  * longest time ago.
  *
  * Each session counts in local memory, in places that a key finds without
- * searching, and hands its counts in at the end of a transaction if FLUSH_MS
- * have passed, after BATCH executions of a shape, when another shape needs the
- * place, at exit, and before the session reads them.  Counting and looking
+ * searching, and hands its counts in with those of its tables (counters.c),
+ * after BATCH executions of a shape, and when another shape needs the place.
+ * Counting and looking
  * need no lock: all that executions touch are atomics.  A spinlock for each
  * set protects which shape has which place in it.  Counts that are handed in
  * while the shape is replaced may go to the new one.
@@ -25,14 +25,13 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/scansup.h"
-#include "storage/ipc.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
 #include "queryresult/tally.h"
 #include "store/clock.h"
+#include "store/counters.h"
 #include "store/keyhash.h"
-#include "xact/xact.h"
 
 #define N_SETS		128			/* a power of two */
 #define SET_SIZE	8
@@ -40,7 +39,6 @@
 
 #define N_PLACES	256			/* a power of two */
 #define BATCH		32
-#define FLUSH_MS	100
 #define MEAN_OF		8
 
 #define TALLY_TWEAK	UINT64CONST(0x74616c6c79)
@@ -54,8 +52,6 @@ typedef struct CsSharedTallies
 static CsSharedTallies *tallies;
 static CsTally places[N_PLACES];
 static bool waiting = false;
-static bool exit_registered = false;
-static TimestampTz last_flush = 0;
 
 CsTallyHook cs_tally_handed_in = NULL;
 
@@ -256,11 +252,8 @@ hand_in(CsTally *tally)
 	tally->pending = tally->skipped = 0;
 }
 
-/*
- * Add this session's counts to shared memory.
- */
-void
-cs_tally_flush(void)
+static void
+hand_in_all(void)
 {
 	if (waiting)
 		for (int i = 0; i < N_PLACES; i++)
@@ -269,35 +262,10 @@ cs_tally_flush(void)
 	waiting = false;
 }
 
-static void
-flush_at_exit(int code, Datum arg)
-{
-	cs_tally_flush();
-}
-
-/* Callback for the end of a transaction. */
-static void
-flush_if_due(bool committed)
-{
-	TimestampTz now = GetCurrentStatementStartTimestamp();
-
-	if (!waiting)
-		return;
-	if (!exit_registered)
-	{
-		before_shmem_exit(flush_at_exit, (Datum) 0);
-		exit_registered = true;
-	}
-	if (now - last_flush < FLUSH_MS * INT64CONST(1000))
-		return;
-	cs_tally_flush();
-	last_flush = now;
-}
-
 void
 cs_tally_init(void)
 {
-	cs_xact_at_end(flush_if_due);
+	cs_counters_join(hand_in_all);
 }
 
 /* ----- counting ----- */
@@ -365,6 +333,7 @@ cs_tally_executed(uint64 key, CsTallyCount how)
 	tally->count[how]++;
 	tally->skipped += how == CS_TALLY_LEFT_ALONE;
 	waiting = true;
+	cs_counters_note();
 	if (++tally->pending >= BATCH)
 		hand_in(tally);
 }
@@ -496,7 +465,7 @@ cs_tally_mean_run(uint64 key)
 void
 cs_tally_reset(void)
 {
-	cs_tally_flush();
+	hand_in_all();
 	for (int i = 0; i < N_SHARED; i++)
 	{
 		CsSharedTally *shared = &tallies->shape[i];

@@ -134,7 +134,6 @@ extern void cs_tally_keeps(uint64 key, Size bytes);
 extern void cs_tally_ran(uint64 key, int64 nanos);
 extern int64 cs_tally_mean_run(uint64 key);
 
-extern void cs_tally_flush(void);
 extern void cs_tally_reset(void);
 extern CsSharedTally *cs_tally_all(int *n);
 

@@ -26,6 +26,7 @@
 #include "queryresult/tally.h"
 #include "shmem.h"
 #include "store/clock.h"
+#include "store/counters.h"
 
 PG_FUNCTION_INFO_V1(cs_result_counters);
 PG_FUNCTION_INFO_V1(cs_result_candidates);
@@ -332,7 +333,7 @@ put_all(FunctionCallInfo fcinfo, bool candidates,
 
 	cs_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
-	cs_tally_flush();
+	cs_counters_flush();
 	all = cs_tally_all(&n);
 	for (int i = 0; i < n; i++)
 		if (copy_row(&all[i], row) && is_candidate(row) == candidates)

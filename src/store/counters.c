@@ -6,7 +6,13 @@
  * Each session counts in local memory, in N_PLACES accumulators, and adds them
  * to shared memory at the end of a transaction if FLUSH_MS have passed, when
  * another table needs the accumulator, at exit, and before the session reads
- * the counters.  So a hit writes no shared cache line.
+ * the counters.  So a hit writes no shared cache line.  Layers above that keep
+ * counts of their own have them handed in at the same moments.
+ *
+ * PostgreSQL has a fixed number of places for what is called at exit, and ends
+ * a session that asks for one more.  So this one is asked for at PRE_COMMIT,
+ * where the transaction can still be rolled back.  Until a session has it, it
+ * hands in at the end of each transaction.
  *
  * Shared memory holds one row of counters per slot, and one more for reads of
  * tables without a slot.  They are atomic; there is no lock.
@@ -26,6 +32,7 @@
 
 #define FLUSH_MS	100
 #define N_PLACES	64
+#define MAX_OTHERS	4
 
 typedef struct CsSharedCounts
 {
@@ -44,6 +51,8 @@ static Place places[N_PLACES];
 static bool waiting = false;
 static TimestampTz last_flush = 0;
 static bool exit_registered = false;
+static CsHandIn others[MAX_OTHERS];
+static int	n_others = 0;
 
 Size
 cs_counters_shmem_size(void)
@@ -116,29 +125,56 @@ cs_counters_flush(void)
 	for (int i = 0; i < N_PLACES; i++)
 		if (places[i].used)
 			flush_place(&places[i]);
+	for (int i = 0; i < n_others; i++)
+		others[i] ();
 	waiting = false;
 }
 
 /*
- * Callback for the end of a transaction: flush if FLUSH_MS have passed.
+ * Callback at PRE_COMMIT, before anything is marked.  May end the session.
+ */
+void
+cs_counters_before_commit(void)
+{
+	if (!waiting || exit_registered)
+		return;
+	before_shmem_exit(flush_at_exit, (Datum) 0);
+	exit_registered = true;
+}
+
+/*
+ * Callback for the end of a transaction: flush if FLUSH_MS have passed.  Does
+ * not throw.
  */
 void
 cs_counters_flush_if_due(bool committed)
 {
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 
-	if (!waiting)
+	if (!waiting ||
+		(exit_registered && now - last_flush < FLUSH_MS * INT64CONST(1000)))
 		return;
-	if (!exit_registered)
-	{
-		before_shmem_exit(flush_at_exit, (Datum) 0);
-		exit_registered = true;
-	}
-	if (now - last_flush >= FLUSH_MS * INT64CONST(1000))
-	{
-		cs_counters_flush();
-		last_flush = now;
-	}
+	cs_counters_flush();
+	last_flush = now;
+}
+
+/*
+ * Have a function called whenever this session hands in its counts.  It must
+ * not throw.  To be called while the library is loaded.
+ */
+void
+cs_counters_join(CsHandIn hand_in)
+{
+	if (n_others == lengthof(others))
+		elog(FATAL, "too many kinds of counts");
+	others[n_others++] = hand_in;
+}
+
+/* There is something to be handed in by a function that has joined. */
+void
+cs_counters_note(void)
+{
+	waiting = true;
 }
 
 /*

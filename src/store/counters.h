@@ -26,10 +26,16 @@ typedef enum CsCount
 	CS_N_COUNTS
 } CsCount;
 
+/* Adds counts of this session to shared memory; must not throw. */
+typedef void (*CsHandIn) (void);
+
 extern Size cs_counters_shmem_size(void);
 extern void cs_counters_shmem_init(void);
 extern void cs_counters_add(int slot, CsCount what, uint64 n);
+extern void cs_counters_join(CsHandIn hand_in);
+extern void cs_counters_note(void);
 extern void cs_counters_flush(void);
+extern void cs_counters_before_commit(void);
 extern void cs_counters_flush_if_due(bool committed);
 extern void cs_counters_read(int slot, uint64 *counts);
 extern void cs_counters_reset(int slot);

@@ -60,7 +60,7 @@ typedef enum Phase
 CsResolveHook cs_xact_resolve_hook = NULL;
 uint64		cs_xact_lock_generation = 1;
 
-static const CsParticipant *participants[4];
+static const CsParticipant *participants[8];
 static int	n_participants = 0;
 static CsEndHook end_hooks[8];
 static int	n_end_hooks = 0;
@@ -424,10 +424,13 @@ xact_callback(XactEvent event, void *arg)
 			}
 			reset(false);
 			break;
-		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
-			break;				/* parallel workers change nothing */
+			/* parallel workers change nothing, but they count */
+			reset(event == XACT_EVENT_PARALLEL_COMMIT);
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+			break;
 	}
 }
 
