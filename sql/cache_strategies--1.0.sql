@@ -726,16 +726,27 @@ COMMENT ON FUNCTION cache.watched_columns(regclass) IS
 
 CREATE FUNCTION cache.store_info(OUT memory bigint, OUT value_memory bigint, OUT partitions integer,
 	OUT max_value bigint, OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
-	OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8)
+	OUT evictions_unread bigint, OUT expirations bigint, OUT dead_bytes bigint,
+	OUT dirty_entries bigint, OUT dirty_bytes bigint,
+	OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8,
+	OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint,
+	OUT fills bigint, OUT fills_refused bigint, OUT fills_no_room bigint,
+	OUT loads bigint, OUT load_ms double precision,
+	OUT waits bigint, OUT wait_ms double precision, OUT waits_in_vain bigint,
+	OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, OUT refreshes bigint,
+	OUT stats_reset timestamptz)
 AS 'MODULE_PATHNAME', 'cs_store_info_row' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.store_info() IS 'size and contents of the store; see cache.stats';
 
 CREATE FUNCTION cache.table_counters(OUT relation oid, OUT state text,
 	OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
+	OUT evictions_unread bigint, OUT expirations bigint,
 	OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint,
-	OUT fills bigint, OUT fills_refused bigint, OUT fills_no_room bigint, OUT waits bigint,
+	OUT fills bigint, OUT fills_refused bigint, OUT fills_no_room bigint,
+	OUT loads bigint, OUT load_ms double precision,
+	OUT waits bigint, OUT wait_ms double precision, OUT waits_in_vain bigint,
 	OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, OUT refreshes bigint,
-	OUT fills_wait_for xid8)
+	OUT fills_wait_for xid8, OUT stats_reset timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_table_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.table_counters() IS 'what happened to each table of this database; see cache.table_stats';
@@ -752,20 +763,29 @@ COMMENT ON FUNCTION cache.stats_reset() IS 'set the counters of this database''s
 REVOKE ALL ON FUNCTION cache.stats_reset() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cache.stats_reset() TO pg_monitor;
 
+CREATE FUNCTION cache.stats_reset_shared() RETURNS void
+AS 'MODULE_PATHNAME', 'cs_stats_reset_shared' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.stats_reset_shared() IS 'let the sums over all databases in cache.stats begin at zero';
+REVOKE ALL ON FUNCTION cache.stats_reset_shared() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cache.stats_reset_shared() TO pg_monitor;
+
 CREATE VIEW cache.table_stats AS
-	SELECT b.relation, b.strategy, c.state, c.entries, c.bytes, c.evictions,
+	SELECT b.relation, b.strategy, c.state, c.entries, c.bytes,
+		c.evictions, c.evictions_unread, c.expirations,
 		c.hits, c.absent_hits, c.misses, c.bypasses,
 		round((c.hits + c.absent_hits)::numeric
 			/ nullif(c.hits + c.absent_hits + c.misses + c.bypasses, 0), 4) AS hit_ratio,
-		c.fills, c.fills_refused, c.fills_no_room, c.waits,
-		c.publishes, c.invalidations, c.table_invalidations, c.refreshes, c.fills_wait_for
+		c.fills, c.fills_refused, c.fills_no_room, c.loads, c.load_ms,
+		c.waits, c.wait_ms, c.waits_in_vain,
+		c.publishes, c.invalidations, c.table_invalidations, c.refreshes, c.fills_wait_for, c.stats_reset
 	FROM cache.binding_store b LEFT JOIN cache.table_counters() c ON c.relation = b.relation;
 COMMENT ON VIEW cache.table_stats IS 'what the cache did for each attached table of this database';
 GRANT SELECT ON cache.table_stats TO PUBLIC;
 
 CREATE FUNCTION cache.space_counters(OUT space text, OUT owner regrole, OUT entries bigint,
 	OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, OUT hits bigint, OUT misses bigint,
-	OUT sets bigint, OUT evictions bigint)
+	OUT sets bigint, OUT evictions bigint, OUT evictions_unread bigint, OUT expirations bigint,
+	OUT bypasses bigint, OUT refused bigint, OUT no_room bigint, OUT waits bigint, OUT stats_reset timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_space_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.space_counters() IS 'what happened to the spaces that one may read; see cache.space_stats';
@@ -773,6 +793,16 @@ COMMENT ON FUNCTION cache.space_counters() IS 'what happened to the spaces that 
 CREATE VIEW cache.space_stats AS SELECT * FROM cache.space_counters();
 COMMENT ON VIEW cache.space_stats IS 'what the cache did for the spaces of this database that one may read, and for one''s private one; for all spaces if one may read all statistics';
 GRANT SELECT ON cache.space_stats TO PUBLIC;
+
+CREATE FUNCTION cache.reason_counters(OUT relation regclass, OUT space text, OUT owner regrole,
+	OUT event text, OUT reason text, OUT count bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_reason_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.reason_counters() IS 'misses, bypasses and refused fills by reason; see cache.stats_reasons';
+
+CREATE VIEW cache.stats_reasons AS SELECT * FROM cache.reason_counters();
+COMMENT ON VIEW cache.stats_reasons IS 'why reads missed or left the cache out, and why loaded rows, values and results were not kept, for each table of this database and each space that one may read';
+GRANT SELECT ON cache.stats_reasons TO PUBLIC;
 
 CREATE VIEW cache.stats AS SELECT * FROM cache.store_info();
 COMMENT ON VIEW cache.stats IS 'size and contents of the store, over all databases';

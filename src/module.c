@@ -118,6 +118,7 @@ _PG_init(void)
 	cs_track_init();
 	cs_strategy_init(strategies);
 	cs_xact_join(&counters);
+	cs_xact_at_end(cs_flight_at_end);
 	cs_xact_at_end(cs_counters_flush_if_due);
 	cs_launcher_init();
 	cs_guard_init();

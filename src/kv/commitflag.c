@@ -262,10 +262,14 @@ accept_any(const CsMeta *meta, void *arg)
 	CsLook	   *look = arg;
 
 	look->alive = true;
+	look->expired = false;
 	if (meta->epoch != look->epoch)
 		look->alive = false;
-	if (meta->expires != 0 && meta->expires <= cs_clock_now())
+	else if (meta->expires != 0 && meta->expires <= cs_clock_now())
+	{
 		look->alive = false;
+		look->expired = true;
+	}
 	return look->value && look->alive;
 }
 

@@ -31,6 +31,7 @@ typedef struct CsLook
 								 * whether it is alive */
 	bool		alive;			/* out: exists, is not dead and has not
 								 * expired */
+	bool		expired;		/* out: exists, but has expired */
 	uint64		tag;			/* out: tag of the transaction that has staged
 								 * it, as far as known; 0 if none */
 } CsLook;

@@ -103,20 +103,20 @@ read_own(const CsKvKey *key, const CsXactKeyState *state, CsKvValue *value)
 }
 
 /*
- * Value of a key in the store, ignoring changes of this transaction.  For
- * 'pass' see cs_commitflag_lookup().  The value is palloc'd.
+ * cs_kv_read_store(), with the reason if there is no value.
  *
  * A transaction that invalidates a tag and sets a key that carries it may
  * commit between our reading the key and our reading the tag.  So read again
  * until the key has stayed the same.
  */
-bool
-cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
+static bool
+read_store(const CsKvKey *key, bool pass, CsKvValue *value, CsCount *miss)
 {
 	CsLook		look = {.epoch = key->space->epoch,.value = true};
 	uint64		version = 0;
 	CsFound		found;
 
+	*miss = CS_COUNT_MISS_TAG;
 	while (cs_commitflag_lookup(&key->key, &look, pass, &found) == CS_LOOKUP_HIT)
 	{
 		cs_entry_decode(found.value, found.len, found.meta.expires, value);
@@ -127,7 +127,20 @@ cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
 		version = cs_entry_version(found.value);
 		pfree(found.value);
 	}
+	*miss = look.expired ? CS_COUNT_MISS_EXPIRED : CS_COUNT_MISS_COLD;
 	return false;
+}
+
+/*
+ * Value of a key in the store, ignoring changes of this transaction.  For
+ * 'pass' see cs_commitflag_lookup().  The value is palloc'd.
+ */
+bool
+cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
+{
+	CsCount		miss;
+
+	return read_store(key, pass, value, &miss);
 }
 
 /*
@@ -140,13 +153,14 @@ bool
 cs_kv_read(const CsKvKey *key, CsKvValue *value)
 {
 	const CsXactKeyKey *own = cs_xactkeys_find(key);
+	CsCount		miss = CS_COUNT_MISS_COLD;
 	bool		found;
 
 	if (own != NULL)
 		found = read_own(key, own->top, value);
 	else
-		found = key->space->slot >= 0 && cs_kv_read_store(key, false, value);
-	cs_counters_add(key->space->slot, found ? CS_COUNT_HIT : CS_COUNT_MISS, 1);
+		found = key->space->slot >= 0 && read_store(key, false, value, &miss);
+	cs_counters_add(key->space->slot, found ? CS_COUNT_HIT : miss, 1);
 	cs_xact_note_use();
 	return found;
 }

@@ -253,10 +253,28 @@ cs_keeper_is_there(const CsKeeper *keeper)
 		(is_exact(keeper, &kept) || is_young(keeper, &kept));
 }
 
-void
-cs_keeper_count(const CsKeeper *keeper, bool hit)
+static CsCount
+miss_of(const CsFinding *finding)
 {
-	cs_counters_add(keeper->space.slot, hit ? CS_COUNT_HIT : CS_COUNT_MISS, 1);
+	if (finding->data != NULL)
+		return CS_COUNT_MISS_ANEW;
+	switch (finding->missed)
+	{
+		case CS_TALLY_ABSENT:
+			return CS_COUNT_MISS_COLD;
+		case CS_TALLY_EXPIRED:
+			return CS_COUNT_MISS_EXPIRED;
+		case CS_TALLY_OTHER_SNAPSHOT:
+			return CS_COUNT_MISS_SNAPSHOT;
+		default:
+			return CS_COUNT_MISS_FALLEN;
+	}
+}
+
+void
+cs_keeper_count(const CsKeeper *keeper, const CsFinding *finding, bool hit)
+{
+	cs_counters_add(keeper->space.slot, hit ? CS_COUNT_HIT : miss_of(finding), 1);
 }
 
 /* ----- keeping ----- */

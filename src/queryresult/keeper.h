@@ -64,7 +64,7 @@ extern void cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShap
 extern bool cs_keeper_find(CsKeeper *keeper, CsFinding *finding);
 
 /* For the counters of the role's space. */
-extern void cs_keeper_count(const CsKeeper *keeper, bool hit);
+extern void cs_keeper_count(const CsKeeper *keeper, const CsFinding *finding, bool hit);
 
 /* Of the data that the result would be computed from, after could_keep(). */
 extern uint64 cs_keeper_flight(const CsKeeper *keeper);

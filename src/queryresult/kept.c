@@ -160,9 +160,14 @@ cs_kept_find(const CsKvKey *key, const CsSpace *space, CsKept *kept)
 void
 cs_kept_count(const CsSpace *space, CsInstall installed)
 {
-	cs_counters_add(space->slot,
-					installed == CS_INSTALL_DONE ? CS_COUNT_PUBLISH :
-					installed == CS_INSTALL_REFUSED ? CS_COUNT_REFUSED : CS_COUNT_NO_ROOM, 1);
+	static const CsCount counts[] = {
+		[CS_INSTALL_DONE] = CS_COUNT_PUBLISH,
+		[CS_INSTALL_REFUSED] = CS_COUNT_REFUSED_CHANGED,
+		[CS_INSTALL_TOO_LARGE] = CS_COUNT_NO_ROOM_LARGE,
+		[CS_INSTALL_FULL] = CS_COUNT_NO_ROOM_FULL
+	};
+
+	cs_counters_add(space->slot, counts[installed], 1);
 }
 
 /*

@@ -71,6 +71,7 @@ typedef struct Call
 	Snapshot	snapshot;		/* S */
 	CsSpace		space;
 	CsKvKey		key;			/* of the entry */
+	CsCount		miss;			/* why no result was found, for the counters */
 } Call;
 
 /* ----- running the query ----- */
@@ -85,6 +86,7 @@ run(Call *call, Snapshot snapshot)
 		.dest = cs_result_output_receiver(call->output)
 	};
 	MemoryContext context = CurrentMemoryContext;
+	int64		began = cs_clock_nanos();
 	volatile int rc = 0;
 
 	PushActiveSnapshot(snapshot);
@@ -104,13 +106,15 @@ run(Call *call, Snapshot snapshot)
 	SPI_finish();
 	PopActiveSnapshot();
 	cs_result_output_end(call->output);
+	cs_counters_add(call->space.slot, CS_COUNT_LOAD, 1);
+	cs_counters_add(call->space.slot, CS_COUNT_LOAD_TIME, cs_clock_nanos() - began);
 }
 
 /* Run the query without searching for a result or keeping one. */
 static void
 run_plainly(Call *call)
 {
-	cs_counters_add(call->space.slot, CS_COUNT_BYPASS, 1);
+	cs_counters_add(call->space.slot, CS_COUNT_BYPASS_RESULT, 1);
 	run(call, call->snapshot);
 }
 
@@ -210,14 +214,20 @@ is_due(const Call *call, const CsKept *kept)
  * Search for a result.
  */
 static Finding
-find(const Call *call, CsKept *kept)
+find(Call *call, CsKept *kept)
 {
 	if (!cs_kept_find(&call->key, &call->space, kept))
+	{
+		call->miss = kept->expired ? CS_COUNT_MISS_EXPIRED : CS_COUNT_MISS_COLD;
 		return FOUND_NOTHING;
+	}
+	call->miss = CS_COUNT_MISS_FALLEN;
 	if (!watches_stand(call->query, kept))
 		return FOUND_NOTHING;
+	call->miss = CS_COUNT_MISS_TAG;
 	if (!cs_tag_all_hold(&call->space, kept->tags, kept->ntags))
 		return FOUND_NOTHING;
+	call->miss = CS_COUNT_MISS_ANEW;
 	if (!is_visible(call, kept->seen, kept->depends.newest))
 		return FOUND_OTHER;
 	return is_due(call, kept) ? FOUND_DUE : FOUND;
@@ -427,7 +437,7 @@ compute(Call *call)
 {
 	CsKept		kept = {0};
 
-	cs_counters_add(call->space.slot, CS_COUNT_MISS, 1);
+	cs_counters_add(call->space.slot, call->miss, 1);
 	if (cs_query_lock(call->query) && take_token(call, &kept))
 		compute_and_keep(call, &kept);
 	else
@@ -493,8 +503,11 @@ start_flight(const Call *call)
 static Finding
 follow(Call *call, CsKept *kept, CsLanding *landing)
 {
+	int64		began = cs_clock_nanos();
+
 	cs_counters_add(call->space.slot, CS_COUNT_WAIT, 1);
 	*landing = cs_flight_wait(-1);
+	cs_counters_add(call->space.slot, CS_COUNT_WAIT_TIME, cs_clock_nanos() - began);
 	if (*landing == CS_LANDING_LATE)
 		(void) cs_query_lock(call->query);
 	return find(call, kept);

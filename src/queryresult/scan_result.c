@@ -414,7 +414,7 @@ use_found(ResultScan *scan)
 {
 	scan->outcome = OUTCOME_HIT;
 	list_rows(scan, scan->found.len);
-	cs_keeper_count(&scan->keeper, true);
+	cs_keeper_count(&scan->keeper, &scan->found, true);
 	cs_herd_hit(scan->keeper.key.key.hash, scan->found.cost);
 }
 
@@ -503,7 +503,7 @@ look(ResultScan *scan, EState *estate, const CsShape *shape)
 	}
 	if (scan->found.data == NULL)
 		count_miss(scan);
-	cs_keeper_count(&scan->keeper, false);
+	cs_keeper_count(&scan->keeper, &scan->found, false);
 	scan->herd.cost = scan->found.cost > 0 ? scan->found.cost :
 		cs_tally_mean_run(scan->meter.key);
 	compute(scan, estate);

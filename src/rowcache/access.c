@@ -380,17 +380,32 @@ cs_access_lock(CsAccess *access)
 }
 
 /*
+ * Count rows that were loaded since 'began'.
+ */
+void
+cs_access_count_load(const CsBinding *binding, int n, int64 began)
+{
+	int64		nanos = cs_clock_nanos() - began;
+
+	cs_counters_add(binding->slot, CS_COUNT_LOAD, n);
+	cs_counters_add(binding->slot, CS_COUNT_LOAD_TIME, nanos);
+}
+
+/*
  * Read the table under the caller's snapshot, or have the scan do so.
  */
 void
 cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 {
 	CsLoaded	loaded;
+	int64		began;
 
 	answer->unread = access->by_scan;
 	if (access->by_scan)
 		return;
+	began = cs_clock_nanos();
 	cs_loader_load(access->binding, rowkey, access->snapshot, access->plain, &loaded);
+	cs_access_count_load(access->binding, 1, began);
 	answer->row = loaded.row;
 }
 
@@ -516,6 +531,30 @@ settle_slot(const CsBinding *binding, Snapshot fresh)
 	cs_binding_settle_slot(binding);
 }
 
+/* Why a fill was refused, as far as can be told afterwards. */
+static CsFill
+why_refused(const CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
+			Snapshot fresh)
+{
+	TransactionId xid;
+
+	if (cs_stripe_read(token->stripe) != token->stripe_word ||
+		!cs_slot_same(cs_slot_read(token->slot), token->slot_word))
+		return CS_FILL_CHANGED;
+	switch (cs_access_wait(access, rowkey, fresh, &xid))
+	{
+		case CS_WAIT_BOOT:
+			return CS_FILL_BOOT;
+		case CS_WAIT_YOUNG:
+			return CS_FILL_YOUNG;
+		case CS_WAIT_PREPARED:
+			return CS_FILL_PREPARED;
+		case CS_WAIT_NONE:
+			break;
+	}
+	return CS_FILL_CHANGED;
+}
+
 /*
  * Keep what was loaded under 'fresh'.  Without xmin (for an absence, or the
  * result of a loader function) the entry records what 'fresh' saw.  *row is
@@ -534,7 +573,7 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 	CsInstall	installed;
 
 	if (may_be_own(binding, xmin))
-		return CS_FILL_REFUSED;
+		return CS_FILL_OWN;
 	if (*row == NULL)
 	{
 		if (binding->options.negative_ttl <= 0 || binding->hashed)
@@ -546,7 +585,7 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 		HeapTupleHeader flat = cs_rowvalue_flatten(binding, *row);
 
 		if (flat == NULL)
-			return CS_FILL_NO_ROOM;
+			return CS_FILL_TOO_LARGE;
 		*row = flat;
 	}
 	if (xmin != NULL)
@@ -564,11 +603,19 @@ cs_access_fill(CsAccess *access, const CsRowKey *rowkey, const CsToken *token,
 								 (Size) binding->options.max_memory,
 								 token_stands, &check);
 	pfree(value.data);
-	if (installed == CS_INSTALL_DONE)
-		return CS_FILL_DONE;
-	if (installed == CS_INSTALL_REFUSED)
-		settle_slot(binding, fresh);
-	return installed == CS_INSTALL_REFUSED ? CS_FILL_REFUSED : CS_FILL_NO_ROOM;
+	switch (installed)
+	{
+		case CS_INSTALL_DONE:
+			return CS_FILL_DONE;
+		case CS_INSTALL_TOO_LARGE:
+			return CS_FILL_TOO_LARGE;
+		case CS_INSTALL_FULL:
+			return CS_FILL_NO_ROOM;
+		case CS_INSTALL_REFUSED:
+			break;
+	}
+	settle_slot(binding, fresh);
+	return why_refused(access, rowkey, token, fresh);
 }
 
 /*
@@ -593,12 +640,19 @@ cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader
 void
 cs_access_count_fill(const CsBinding *binding, CsFill fill)
 {
-	if (fill == CS_FILL_DONE)
-		cs_counters_add(binding->slot, CS_COUNT_FILL, 1);
-	else if (fill == CS_FILL_REFUSED)
-		cs_counters_add(binding->slot, CS_COUNT_REFUSED, 1);
-	else if (fill == CS_FILL_NO_ROOM)
-		cs_counters_add(binding->slot, CS_COUNT_NO_ROOM, 1);
+	static const CsCount counts[] = {
+		[CS_FILL_DONE] = CS_COUNT_FILL,
+		[CS_FILL_CHANGED] = CS_COUNT_REFUSED_CHANGED,
+		[CS_FILL_OWN] = CS_COUNT_REFUSED_OWN,
+		[CS_FILL_BOOT] = CS_COUNT_REFUSED_BOOT,
+		[CS_FILL_YOUNG] = CS_COUNT_REFUSED_YOUNG,
+		[CS_FILL_PREPARED] = CS_COUNT_REFUSED_PREPARED,
+		[CS_FILL_TOO_LARGE] = CS_COUNT_NO_ROOM_LARGE,
+		[CS_FILL_NO_ROOM] = CS_COUNT_NO_ROOM_FULL
+	};
+
+	if (fill != CS_FILL_NOT_TRIED)
+		cs_counters_add(binding->slot, counts[fill], 1);
 }
 
 /*
@@ -607,11 +661,14 @@ cs_access_count_fill(const CsBinding *binding, CsFill fill)
 static bool
 load_fresh(CsAccess *access, const CsRowKey *rowkey, Snapshot fresh, CsLoaded *loaded)
 {
+	int64		began = cs_clock_nanos();
+
 	if (!access->by_scan)
 		cs_loader_load(access->binding, rowkey, fresh, access->plain, loaded);
-	else
-		return cs_fetch_raw_rows(access->binding, access->part, access->part_index, &rowkey, 1,
-								 fresh, loaded);
+	else if (!cs_fetch_raw_rows(access->binding, access->part, access->part_index, &rowkey, 1,
+								fresh, loaded))
+		return false;
+	cs_access_count_load(access->binding, 1, began);
 	return true;
 }
 
@@ -693,6 +750,18 @@ load_and_land(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	cs_flight_land(false);
 }
 
+static CsLanding
+wait_for_flight(const CsBinding *binding)
+{
+	int64		began = cs_clock_nanos();
+	CsLanding	landing;
+
+	cs_counters_add(binding->slot, CS_COUNT_WAIT, 1);
+	landing = cs_flight_wait(cs_load_timeout);
+	cs_counters_add(binding->slot, CS_COUNT_WAIT_TIME, cs_clock_nanos() - began);
+	return landing;
+}
+
 /*
  * For miss(): load the row, unless another session is already loading this
  * key.  In that case wait for that session, and look up the row again.  A
@@ -712,14 +781,15 @@ cs_access_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 		flight = cs_flight_start(rowkey->key.hash);
 		if (flight != CS_FLIGHT_FOLLOW)
 			break;
-		cs_counters_add(access->binding->slot, CS_COUNT_WAIT, 1);
-		if (cs_flight_wait(cs_load_timeout) == CS_LANDING_LATE)
+		if (wait_for_flight(access->binding) == CS_LANDING_LATE)
 			break;
 		if (cs_access_lookup(access, rowkey, answer) || cs_is_bypass(answer->reason))
 			break;
 	}
 	if (cs_is_hit(answer->reason))
 		return;
+	if (flight == CS_FLIGHT_FOLLOW)
+		cs_counters_add(access->binding->slot, CS_COUNT_WAIT_IN_VAIN, 1);
 	if (flight == CS_FLIGHT_LEAD)
 		load_and_land(access, rowkey, answer);
 	else
@@ -734,15 +804,12 @@ cs_access_load_once(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 void
 cs_access_count(const CsBinding *binding, CsReason reason)
 {
-	CsCount		what = CS_COUNT_MISS;
+	StaticAssertStmt((int) CS_COUNT_BYPASS_DISABLED - (int) CS_COUNT_HIT ==
+					 (int) CS_BYPASS_DISABLED - (int) CS_HIT,
+					 "reads are counted in the order of their reasons");
 
-	if (reason == CS_HIT)
-		what = CS_COUNT_HIT;
-	else if (reason == CS_HIT_ABSENT)
-		what = CS_COUNT_HIT_ABSENT;
-	else if (cs_is_bypass(reason))
-		what = CS_COUNT_BYPASS;
-	cs_counters_add(binding->slot, what, 1);
+	Assert(reason <= CS_BYPASS_DISABLED);
+	cs_counters_add(binding->slot, CS_COUNT_HIT + reason, 1);
 }
 
 /*

@@ -47,7 +47,12 @@ typedef enum CsFill
 {
 	CS_FILL_NOT_TRIED,
 	CS_FILL_DONE,
-	CS_FILL_REFUSED,			/* a writer has changed the key, or may have */
+	CS_FILL_CHANGED,			/* a writer has changed the key, or may have */
+	CS_FILL_OWN,				/* it may show changes of this transaction */
+	CS_FILL_BOOT,				/* see CsFillWait, like the next */
+	CS_FILL_YOUNG,
+	CS_FILL_PREPARED,
+	CS_FILL_TOO_LARGE,
 	CS_FILL_NO_ROOM
 } CsFill;
 
@@ -126,6 +131,7 @@ extern CsFill cs_access_fill(CsAccess *access, const CsRowKey *rowkey,
 							 const CsToken *token, Snapshot fresh,
 							 HeapTupleHeader *row, const TransactionId *xmin);
 extern void cs_access_count_fill(const CsBinding *binding, CsFill fill);
+extern void cs_access_count_load(const CsBinding *binding, int n, int64 began);
 extern bool cs_access_shows(const CsAccess *access, TransactionId xmin);
 
 extern const char *cs_access_reason_text(CsReason reason);

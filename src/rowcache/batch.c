@@ -27,6 +27,7 @@
 #include "rowcache/batch.h"
 #include "rowcache/call.h"
 #include "rowcache/strategy.h"
+#include "store/clock.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
 #include "xact/xact.h"
@@ -116,6 +117,7 @@ load(CsAccess *access, CsBatch *batch, Snapshot fresh)
 	int			n = batch->nmissed;
 	CsRowKey  **keys = palloc(n * sizeof(CsRowKey *));
 	CsLoaded   *loaded = palloc0(n * sizeof(CsLoaded));
+	int64		began = cs_clock_nanos();
 
 	for (int j = 0; j < n; j++)
 		keys[j] = &batch->keys[batch->missed[j]];
@@ -124,6 +126,7 @@ load(CsAccess *access, CsBatch *batch, Snapshot fresh)
 	else if (!cs_fetch_raw_rows(access->binding, access->part, access->part_index,
 								(const CsRowKey *const *) keys, n, fresh, loaded))
 		return NULL;
+	cs_access_count_load(access->binding, n, began);
 	return loaded;
 }
 

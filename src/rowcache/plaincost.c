@@ -74,8 +74,8 @@ measured_shares(const CsBinding *binding, double *hits, double *misses)
 	cs_counters_read(binding->slot, counts);
 	cs_store_usage(binding->slot, &usage);
 	hit = (double) counts[CS_COUNT_HIT] + (double) counts[CS_COUNT_HIT_ABSENT];
-	miss = Max((double) counts[CS_COUNT_MISS] - (double) usage.entries, 0);
-	reads = hit + miss + (double) counts[CS_COUNT_BYPASS];
+	miss = Max((double) cs_counters_sum(counts, CS_EVENT_MISS) - (double) usage.entries, 0);
+	reads = hit + miss + (double) cs_counters_sum(counts, CS_EVENT_BYPASS);
 	*hits = rint((hit + PRIOR_HITS) / (reads + PRIOR_READS) * STEPS) / STEPS;
 	*misses = (1 - *hits) * (miss + PRIOR_READS - PRIOR_HITS) /
 		(reads - hit + PRIOR_READS - PRIOR_HITS);

@@ -292,6 +292,6 @@ cs_fill(PG_FUNCTION_ARGS)
 	cs_xact_note_use();
 	filled = redeem(&access, &rowkey, row);
 	cs_counters_add(access.binding->slot,
-					filled ? CS_COUNT_FILL : CS_COUNT_REFUSED, 1);
+					filled ? CS_COUNT_FILL : CS_COUNT_REFUSED_BY_HAND, 1);
 	PG_RETURN_BOOL(filled);
 }

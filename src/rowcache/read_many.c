@@ -35,6 +35,7 @@
 #include "rowcache/call.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
+#include "store/clock.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
 #include "xact/xact.h"
@@ -255,11 +256,13 @@ load_direct(Many *many, CsBatch *batch)
 {
 	CsRowKey  **keys = palloc(batch->ndirect * sizeof(CsRowKey *));
 	CsLoaded   *loaded = palloc(batch->ndirect * sizeof(CsLoaded));
+	int64		began = cs_clock_nanos();
 
 	for (int j = 0; j < batch->ndirect; j++)
 		keys[j] = &batch->keys[batch->direct[j]];
 	cs_loader_load_many(many->access.binding, keys, batch->ndirect, many->access.snapshot,
 						loaded);
+	cs_access_count_load(many->access.binding, batch->ndirect, began);
 	for (int j = 0; j < batch->ndirect; j++)
 		batch->answers[batch->direct[j]].row = loaded[j].row;
 }

@@ -135,7 +135,9 @@ is_finished(const Warm *warm)
 	if (!cs_slot_same(cs_slot_read(warm->access.binding->slot), warm->slot_word))
 		return true;
 	cs_store_usage(warm->access.binding->slot, &usage);
-	return usage.evictions - warm->evictions > FEW_EVICTIONS(warm->filled);
+	/* the counter may have been reset */
+	return usage.evictions > warm->evictions &&
+		usage.evictions - warm->evictions > FEW_EVICTIONS(warm->filled);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "kv/space.h"
 #include "shmem.h"
@@ -35,6 +36,13 @@ enum
 	SPACE_MISSES,
 	SPACE_SETS,
 	SPACE_EVICTIONS,
+	SPACE_UNREAD,
+	SPACE_EXPIRATIONS,
+	SPACE_BYPASSES,
+	SPACE_REFUSED,
+	SPACE_NO_ROOM,
+	SPACE_WAITS,
+	SPACE_RESET,
 	N_SPACE
 };
 
@@ -58,11 +66,13 @@ put_space(ReturnSetInfo *result, const CsSpace *space)
 	bool		nulls[N_SPACE] = {0};
 	uint64		counts[CS_N_COUNTS] = {0};
 	CsUsage		usage = {0};
+	TimestampTz since = 0;
 
 	if (space->slot >= 0)
 	{
 		cs_store_usage((uint32) space->slot, &usage);
 		cs_counters_read(space->slot, counts);
+		since = cs_counters_since(space->slot);
 	}
 	values[SPACE_NAME] = CStringGetTextDatum(space->own ? "(private)" : space->name);
 	values[SPACE_OWNER] = ObjectIdGetDatum(space->owner);
@@ -73,9 +83,17 @@ put_space(ReturnSetInfo *result, const CsSpace *space)
 	values[SPACE_TTL] = span(space->ttl);
 	nulls[SPACE_TTL] = space->ttl == 0;
 	values[SPACE_HITS] = Int64GetDatum((int64) counts[CS_COUNT_HIT]);
-	values[SPACE_MISSES] = Int64GetDatum((int64) counts[CS_COUNT_MISS]);
+	values[SPACE_MISSES] = Int64GetDatum((int64) cs_counters_sum(counts, CS_EVENT_MISS));
 	values[SPACE_SETS] = Int64GetDatum((int64) counts[CS_COUNT_PUBLISH]);
 	values[SPACE_EVICTIONS] = Int64GetDatum((int64) usage.evictions);
+	values[SPACE_UNREAD] = Int64GetDatum((int64) usage.unread);
+	values[SPACE_EXPIRATIONS] = Int64GetDatum((int64) usage.expirations);
+	values[SPACE_BYPASSES] = Int64GetDatum((int64) cs_counters_sum(counts, CS_EVENT_BYPASS));
+	values[SPACE_REFUSED] = Int64GetDatum((int64) cs_counters_sum(counts, CS_EVENT_REFUSED));
+	values[SPACE_NO_ROOM] = Int64GetDatum((int64) cs_counters_sum(counts, CS_EVENT_NO_ROOM));
+	values[SPACE_WAITS] = Int64GetDatum((int64) counts[CS_COUNT_WAIT]);
+	values[SPACE_RESET] = TimestampTzGetDatum(since);
+	nulls[SPACE_RESET] = since == 0;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

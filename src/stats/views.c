@@ -15,11 +15,13 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/xid8.h"
 
 #include "guc.h"
 #include "queryresult/tally.h"
 #include "shmem.h"
+#include "stats/statscolumns.h"
 #include "store/counters.h"
 #include "store/slot.h"
 #include "store/store.h"
@@ -28,6 +30,7 @@
 PG_FUNCTION_INFO_V1(cs_store_info_row);
 PG_FUNCTION_INFO_V1(cs_table_counters);
 PG_FUNCTION_INFO_V1(cs_stats_reset);
+PG_FUNCTION_INFO_V1(cs_stats_reset_shared);
 
 /* Columns of cache.store_info() */
 enum
@@ -39,10 +42,17 @@ enum
 	INFO_ENTRIES,
 	INFO_BYTES,
 	INFO_EVICTIONS,
+	INFO_UNREAD,
+	INFO_EXPIRATIONS,
+	INFO_DEAD,
+	INFO_DIRTY_ENTRIES,
+	INFO_DIRTY_BYTES,
 	INFO_TABLES,
 	INFO_SLOTS_USED,
 	INFO_SLOTS_TOTAL,
 	INFO_FILLS_WAIT_FOR,
+	INFO_TOTALS,
+	INFO_RESET = INFO_TOTALS + CS_N_STATS_COLUMNS,
 	N_INFO
 };
 
@@ -54,8 +64,11 @@ enum
 	TABLE_ENTRIES,
 	TABLE_BYTES,
 	TABLE_EVICTIONS,
+	TABLE_UNREAD,
+	TABLE_EXPIRATIONS,
 	TABLE_COUNTS,
-	TABLE_FILLS_WAIT_FOR = TABLE_COUNTS + CS_N_COUNTS,
+	TABLE_FILLS_WAIT_FOR = TABLE_COUNTS + CS_N_STATS_COLUMNS,
+	TABLE_RESET,
 	N_TABLE
 };
 
@@ -97,6 +110,7 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 	bool		nulls[N_INFO] = {0};
 	TupleDesc	tupdesc;
 	CsStoreInfo info;
+	uint64		counts[CS_N_COUNTS];
 	uint64		waits_for;
 	int			ntables;
 
@@ -112,12 +126,22 @@ cs_store_info_row(PG_FUNCTION_ARGS)
 	values[INFO_ENTRIES] = Int64GetDatum((int64) info.usage.entries);
 	values[INFO_BYTES] = Int64GetDatum((int64) info.usage.bytes);
 	values[INFO_EVICTIONS] = Int64GetDatum((int64) info.usage.evictions);
+	values[INFO_UNREAD] = Int64GetDatum((int64) info.usage.unread);
+	values[INFO_EXPIRATIONS] = Int64GetDatum((int64) info.usage.expirations);
+	values[INFO_DEAD] = Int64GetDatum((int64) info.dead);
+	values[INFO_DIRTY_ENTRIES] = Int64GetDatum((int64) info.usage.dirty_entries);
+	values[INFO_DIRTY_BYTES] = Int64GetDatum((int64) info.usage.dirty_bytes);
 	values[INFO_TABLES] = Int32GetDatum(ntables);
 	values[INFO_SLOTS_USED] = Int32GetDatum(cs_slot_used());
 	values[INFO_SLOTS_TOTAL] = Int32GetDatum(cs_max_tables);
 	nulls[INFO_FILLS_WAIT_FOR] = !fills_wait(&waits_for);
 	values[INFO_FILLS_WAIT_FOR] =
 		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));
+	cs_counters_flush();
+	cs_counters_total(counts);
+	cs_statscolumns_put(counts, &values[INFO_TOTALS]);
+	values[INFO_RESET] = TimestampTzGetDatum(cs_counters_total_since());
+	nulls[INFO_RESET] = cs_counters_total_since() == 0;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
 }
@@ -146,14 +170,17 @@ put_slot(ReturnSetInfo *result, int slot, Snapshot now)
 	values[TABLE_ENTRIES] = Int64GetDatum((int64) usage.entries);
 	values[TABLE_BYTES] = Int64GetDatum((int64) usage.bytes);
 	values[TABLE_EVICTIONS] = Int64GetDatum((int64) usage.evictions);
-	for (int c = 0; c < CS_N_COUNTS; c++)
-		values[TABLE_COUNTS + c] = Int64GetDatum((int64) counts[c]);
+	values[TABLE_UNREAD] = Int64GetDatum((int64) usage.unread);
+	values[TABLE_EXPIRATIONS] = Int64GetDatum((int64) usage.expirations);
+	cs_statscolumns_put(counts, &values[TABLE_COUNTS]);
 	waits_for = cs_snapshot_waits_for(now);
 	if (waits_for == 0 && cs_snapshot_widen(now->xmin) <= cs_slot_prepared_xid(slot))
 		waits_for = cs_snapshot_widen(now->xmin);
 	values[TABLE_FILLS_WAIT_FOR] =
 		FullTransactionIdGetDatum(FullTransactionIdFromU64(waits_for));
 	nulls[TABLE_FILLS_WAIT_FOR] = waits_for == 0 || RecoveryInProgress();
+	values[TABLE_RESET] = TimestampTzGetDatum(cs_counters_since(slot));
+	nulls[TABLE_RESET] = cs_counters_since(slot) == 0;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -178,6 +205,18 @@ cs_table_counters(PG_FUNCTION_ARGS)
 }
 
 /*
+ * cache.stats_reset_shared()
+ */
+Datum
+cs_stats_reset_shared(PG_FUNCTION_ARGS)
+{
+	cs_shmem_require();
+	cs_counters_flush();
+	cs_counters_reset_total();
+	PG_RETURN_VOID();
+}
+
+/*
  * cache.stats_reset().  Counts that other sessions have not yet added to
  * shared memory are not reset.
  */
@@ -185,15 +224,18 @@ Datum
 cs_stats_reset(PG_FUNCTION_ARGS)
 {
 	cs_shmem_require();
-	cs_tally_reset();
 	cs_counters_flush();
+	cs_tally_reset();
 	for (int slot = 0; slot < cs_max_tables; slot++)
 	{
 		CsSlotKind	kind;
 		Oid			database;
 
 		if (OidIsValid(cs_slot_name(slot, &database, &kind)) && database == MyDatabaseId)
+		{
 			cs_counters_reset(slot);
+			cs_store_reset_evictions((uint32) slot);
+		}
 	}
 	PG_RETURN_VOID();
 }

@@ -170,6 +170,16 @@ cs_flight_land(bool failed)
 	ConditionVariableBroadcast(&gate->landed);
 }
 
+/*
+ * Callback for the end of a transaction.  A session that has no room for the
+ * cleanup of its load ends before that is registered.
+ */
+void
+cs_flight_at_end(bool committed)
+{
+	cs_flight_land(!committed);
+}
+
 #ifdef CS_TEST_POINTS
 /* Number of flights in progress. */
 int

@@ -34,6 +34,7 @@ extern Size cs_flight_shmem_size(void);
 extern void cs_flight_shmem_init(void);
 extern CsFlight cs_flight_start(uint64 hash);
 extern void cs_flight_land(bool failed);
+extern void cs_flight_at_end(bool committed);
 extern CsLanding cs_flight_wait(int timeout_ms);
 extern CsLanding cs_flight_wait_while(int timeout_ms, bool (*useful) (void *), void *arg);
 

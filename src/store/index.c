@@ -181,7 +181,10 @@ bucket_victim(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 		s.n = (i / 2 + (pg_atomic_read_u32(&s.bucket->seq) >> 1)) % CS_BUCKET_SLOTS;
 		freq = s.bucket->freq[s.n];
 		if (freq > 0)
+		{
+			cs_slot_record(place->part, &s)->flags |= CS_ENTRY_READ;
 			s.bucket->freq[s.n] = freq - 1;
+		}
 		if ((found && freq >= least) ||
 			!cs_policy_may_evict(&s, cs_slot_record(place->part, &s), claim))
 			continue;
@@ -382,19 +385,31 @@ cs_index_unlink(int part, CsSlot *slot)
 
 /*
  * Unlink an entry to make room.  'place' is the entry's own.  Losing a useless
- * entry is neither counted nor noted by the policy.
+ * entry is no eviction, and not noted by the policy.
  */
 void
 cs_index_evict(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 {
 	Size		pos = (Size) slot->bucket->ref[slot->n] * 8;
 	CsRecord   *rec = cs_record(place->part, pos);
+	CsSharedPartition *partition = &cs_store.partitions[place->part];
+	CsSharedOwner *owner = &cs_store.owners[cs_stamp_owner(rec->stamp)];
 
 	if (!cs_record_useless(rec, claim->now))
 	{
 		cs_policy_evicted(place, cs_log_of(pos));
-		cs_store.partitions[place->part].evictions++;
-		pg_atomic_fetch_add_u64(&cs_store.owners[cs_stamp_owner(rec->stamp)].evictions, 1);
+		partition->evictions++;
+		pg_atomic_fetch_add_u64(&owner->evictions, 1);
+		if (!cs_record_was_read(rec, slot->bucket->freq[slot->n]))
+		{
+			partition->unread++;
+			pg_atomic_fetch_add_u64(&owner->unread, 1);
+		}
+	}
+	else if (cs_record_expired(rec, claim->now))
+	{
+		partition->expirations++;
+		pg_atomic_fetch_add_u64(&owner->expirations, 1);
 	}
 	cs_index_unlink(place->part, slot);
 }

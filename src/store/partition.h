@@ -24,7 +24,8 @@
  *   with the same tag.
  * - The bytes of a linked record, and the slot that links it, are changed only
  *   while the bucket's seq is odd.  So memory that a reader may be copying is
- *   reused only after the seq that the reader will check has moved.
+ *   reused only after the seq that the reader will check has moved.  The flag
+ *   CS_ENTRY_READ is an exception, as readers are not shown it.
  * - A record moves only while its slot points at it, so an unlinked record
  *   stays unlinked.
  * - A slot's bit in its bucket's dirty mask is set exactly when its entry is
@@ -128,7 +129,11 @@ typedef struct CsSharedPartition
 	uint64		dirty_entries;	/* partition lock */
 	uint64		dirty_bytes;	/* partition lock; of their records */
 	uint64		evictions;		/* partition lock */
-	uint64		unused[4];		/* pads to two cache lines */
+	uint64		unread;			/* partition lock; evictions of entries that
+								 * were never read */
+	uint64		expirations;	/* partition lock; expired entries that made
+								 * room */
+	uint64		unused[2];		/* pads to two cache lines */
 } CsSharedPartition;
 
 StaticAssertDecl(sizeof(CsSharedPartition) == 2 * CS_BUCKET_SIZE,
@@ -159,6 +164,8 @@ typedef struct CsSharedOwner
 								 * owner are recognized */
 	pg_atomic_uint64 bytes;		/* atomic */
 	pg_atomic_uint64 evictions; /* atomic */
+	pg_atomic_uint64 unread;	/* atomic; see CsUsage, like the next */
+	pg_atomic_uint64 expirations;	/* atomic */
 	pg_atomic_uint64 dirty_entries; /* atomic */
 	pg_atomic_uint64 dirty_bytes;	/* atomic */
 	pg_atomic_uint64 pending;	/* atomic; pending entries */
@@ -304,6 +311,16 @@ cs_record_size(const CsRecord *rec)
 	return MAXALIGN(cs_value_offset(rec->keylen, rec->flags) + rec->len);
 }
 
+/*
+ * Whether the entry was ever read.  The frequency tells only of reads since it
+ * was last lowered; what lowers it sets CS_ENTRY_READ.
+ */
+static inline bool
+cs_record_was_read(const CsRecord *rec, uint8 freq)
+{
+	return freq > 0 || (rec->flags & CS_ENTRY_READ) != 0;
+}
+
 static inline bool
 cs_record_expired(const CsRecord *rec, TimestampTz now)
 {
@@ -328,7 +345,7 @@ cs_record_meta(const CsRecord *rec, CsMeta *meta)
 	meta->epoch = rec->stamp & CS_EPOCH_MASK;
 	meta->wxid = rec->wxid;
 	meta->expires = rec->expires;
-	meta->flags = rec->flags;
+	meta->flags = rec->flags & ~CS_ENTRY_READ;
 }
 
 static inline CsSharedBucket *

@@ -187,7 +187,7 @@ take_free_slot(const SlotName *name, Oid role)
 		slot->name = *name;
 		slot->role = role;
 		pg_atomic_fetch_add_u64(&slots->generation, 1);
-		cs_counters_reset(i);
+		cs_counters_begin(i);
 		cs_store_reset_evictions((uint32) i);
 		cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
 		cs_slot_taken_hook(i);

@@ -26,7 +26,8 @@
 #include "store/staged.h"
 
 /* Flags that callers must not set. */
-#define CS_ENTRY_INTERNAL	(CS_ENTRY_DIRTY | CS_ENTRY_PENDING | CS_ENTRY_STAGED)
+#define CS_ENTRY_INTERNAL \
+	(CS_ENTRY_DIRTY | CS_ENTRY_PENDING | CS_ENTRY_STAGED | CS_ENTRY_READ)
 
 /* Number of times that an owner is brought below its quota for one entry. */
 #define QUOTA_TRIES		3

@@ -182,6 +182,8 @@ init_memory(void)
 		pg_atomic_init_u64(&owner->entries, 0);
 		pg_atomic_init_u64(&owner->bytes, 0);
 		pg_atomic_init_u64(&owner->evictions, 0);
+		pg_atomic_init_u64(&owner->unread, 0);
+		pg_atomic_init_u64(&owner->expirations, 0);
 		pg_atomic_init_u64(&owner->dirty_entries, 0);
 		pg_atomic_init_u64(&owner->dirty_bytes, 0);
 		pg_atomic_init_u64(&owner->pending, 0);
@@ -276,6 +278,8 @@ cs_store_usage(uint32 owner, CsUsage *usage)
 	usage->entries = cs_owner_entries(o);
 	usage->bytes = pg_atomic_read_u64(&o->bytes);
 	usage->evictions = pg_atomic_read_u64(&o->evictions);
+	usage->unread = pg_atomic_read_u64(&o->unread);
+	usage->expirations = pg_atomic_read_u64(&o->expirations);
 	usage->dirty_entries = pg_atomic_read_u64(&o->dirty_entries);
 	usage->dirty_bytes = pg_atomic_read_u64(&o->dirty_bytes);
 }
@@ -283,7 +287,11 @@ cs_store_usage(uint32 owner, CsUsage *usage)
 void
 cs_store_reset_evictions(uint32 owner)
 {
-	pg_atomic_write_u64(&cs_store.owners[owner].evictions, 0);
+	CsSharedOwner *o = &cs_store.owners[owner];
+
+	pg_atomic_write_u64(&o->evictions, 0);
+	pg_atomic_write_u64(&o->unread, 0);
+	pg_atomic_write_u64(&o->expirations, 0);
 }
 
 /*
@@ -306,9 +314,13 @@ cs_store_info(CsStoreInfo *info)
 		CsSharedPartition *p = &cs_store.partitions[part];
 
 		cs_lock_acquire(cs_partition_lock(part), CS_RANK_PARTITION, LW_SHARED);
+		for (int logid = 0; logid < CS_LOGS; logid++)
+			info->dead += p->log[logid].head - p->log[logid].tail - p->log[logid].live;
 		info->usage.entries += p->entries;
 		info->usage.bytes += p->log[CS_LOG_SMALL].live + p->log[CS_LOG_MAIN].live;
 		info->usage.evictions += p->evictions;
+		info->usage.unread += p->unread;
+		info->usage.expirations += p->expirations;
 		info->usage.dirty_entries += p->dirty_entries;
 		info->usage.dirty_bytes += p->dirty_bytes;
 		cs_lock_release(cs_partition_lock(part), CS_RANK_PARTITION);

@@ -40,6 +40,8 @@
 #define CS_ENTRY_PENDING	0x08	/* not yet valid, see staged.h */
 #define CS_ENTRY_STAGED		0x10	/* valid, but a transaction in progress
 									 * will replace or remove it */
+#define CS_ENTRY_READ		0x40	/* was read before it was moved; only in the
+									 * store, see partition.h */
 
 /*
  * A key.  The hash determines partition, bucket and stripe.  Two keys are
@@ -101,6 +103,8 @@ typedef struct CsUsage
 	uint64		entries;		/* currently linked */
 	uint64		bytes;			/* of their values, keys and headers */
 	uint64		evictions;		/* since the server started */
+	uint64		unread;			/* of these: of entries never read */
+	uint64		expirations;	/* expired entries that made room */
 	uint64		dirty_entries;	/* dirty ones among the entries */
 	uint64		dirty_bytes;
 } CsUsage;
@@ -112,6 +116,8 @@ typedef struct CsStoreInfo
 	Size		value_memory;	/* the value logs' part of it */
 	int			partitions;
 	Size		dirty_limit;	/* bytes that dirty entries may use */
+	Size		dead;			/* bytes of entries that were unlinked, not yet
+								 * used again */
 	CsUsage		usage;
 } CsStoreInfo;
 

@@ -137,6 +137,7 @@ move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 	Size		pos = cs_valuelog_position(from, log->tail);
 	CsRecord   *rec = cs_record(part, pos);
 	Size		size = cs_record_size(rec);
+	bool		was_read = cs_record_was_read(rec, slot->bucket->freq[slot->n]);
 	Size		newpos;
 
 	log->tail += size;
@@ -144,6 +145,8 @@ move_tail(int part, CsLogId from, CsLogId to, CsSlot *slot, uint8 freq)
 
 	cs_bucket_begin(slot->bucket);
 	memmove(cs_record(part, newpos), rec, size);
+	if (was_read)
+		cs_record(part, newpos)->flags |= CS_ENTRY_READ;
 	cs_index_relink(part, slot, newpos, size);
 	slot->bucket->freq[slot->n] = freq;
 	cs_bucket_end(slot->bucket);
@@ -298,6 +301,7 @@ walk_log(int part, CsLogId logid, CsWalk *walk)
 		if (slot.bucket->freq[slot.n] > 0 && walk->chances > 0 &&
 			!cs_record_useless(rec, walk->claim.now))
 		{
+			rec->flags |= CS_ENTRY_READ;
 			slot.bucket->freq[slot.n]--;
 			walk->chances--;
 		}

@@ -237,7 +237,7 @@ publish_key(const CsPendingKey *pending, const CsMark *mark)
 	done = cs_store_reinstall(&key, &meta, pending->top->data, publish->len,
 							  publish->quota, &pending->vacated, is_newest, &check);
 	cs_counters_add(table->slot,
-					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED, 1);
+					done == CS_INSTALL_DONE ? CS_COUNT_PUBLISH : CS_COUNT_REFUSED_PUBLISH, 1);
 }
 
 /*

@@ -93,11 +93,19 @@ INSERT INTO expected VALUES
 	('declared_problem', 'id bigint', 'text', 'v', 'u', true),
 	('declared_changed', '', 'trigger', 'v', 'u', false),
 	('store_info', 'OUT memory bigint, OUT value_memory bigint, OUT partitions integer, OUT max_value bigint, OUT entries bigint, '
-		'OUT bytes bigint, OUT evictions bigint, OUT tables integer, OUT slots_used integer, OUT slots_total integer, OUT fills_wait_for xid8', 'record', 'v', 'r', false),
-	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT hits bigint, '
+		'OUT bytes bigint, OUT evictions bigint, OUT evictions_unread bigint, OUT expirations bigint, OUT dead_bytes bigint, '
+		'OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT tables integer, OUT slots_used integer, OUT slots_total integer, '
+		'OUT fills_wait_for xid8, OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint, OUT fills bigint, '
+		'OUT fills_refused bigint, OUT fills_no_room bigint, OUT loads bigint, OUT load_ms double precision, OUT waits bigint, '
+		'OUT wait_ms double precision, OUT waits_in_vain bigint, OUT publishes bigint, OUT invalidations bigint, '
+		'OUT table_invalidations bigint, OUT refreshes bigint, OUT stats_reset timestamp with time zone', 'record', 'v', 'r', false),
+	('table_counters', 'OUT relation oid, OUT state text, OUT entries bigint, OUT bytes bigint, OUT evictions bigint, '
+		'OUT evictions_unread bigint, OUT expirations bigint, OUT hits bigint, '
 		'OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint, OUT fills bigint, OUT fills_refused bigint, '
-		'OUT fills_no_room bigint, OUT waits bigint, OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, '
-		'OUT refreshes bigint, OUT fills_wait_for xid8', 'SETOF record', 'v', 'r', false),
+		'OUT fills_no_room bigint, OUT loads bigint, OUT load_ms double precision, OUT waits bigint, OUT wait_ms double precision, '
+		'OUT waits_in_vain bigint, OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, '
+		'OUT refreshes bigint, OUT fills_wait_for xid8, OUT stats_reset timestamp with time zone', 'SETOF record', 'v', 'r', false),
+	('reason_counters', 'OUT relation regclass, OUT space text, OUT owner regrole, OUT event text, OUT reason text, OUT count bigint', 'SETOF record', 'v', 'r', false),
 	('warm_progress', 'OUT pid integer, OUT relation oid, OUT phase text, OUT rows_total bigint, OUT rows_done bigint, '
 		'OUT rows_filled bigint, OUT started timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('flush_counters', 'OUT relation oid, OUT durable boolean, OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT oldest interval, '
@@ -107,6 +115,7 @@ INSERT INTO expected VALUES
 		'OUT journal_bytes bigint, OUT open boolean, OUT timeouts bigint, OUT quarantined boolean, OUT owner_dirty_bytes bigint, OUT owner_limit bigint', 'SETOF record', 'v', 'r', false),
 	('dead_letter_count', 'relation oid', 'bigint', 's', 'u', false),
 	('stats_reset', '', 'void', 'v', 'u', false),
+	('stats_reset_shared', '', 'void', 'v', 'u', false),
 	('result_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT calls bigint, OUT hits bigint, OUT misses bigint, '
 		'OUT kept bigint, OUT not_kept jsonb, OUT bypasses jsonb, OUT not_found jsonb, OUT falls_by_table jsonb, OUT fallen_unused bigint, '
 		'OUT waits bigint, OUT waits_in_vain bigint, OUT computed_ahead bigint, OUT bytes bigint, OUT saved_ms double precision, '
@@ -114,7 +123,9 @@ INSERT INTO expected VALUES
 	('candidate_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT tables regclass[], OUT calls bigint, '
 		'OUT time_ms double precision, OUT repeated double precision, OUT saving_ms double precision, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
-		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint', 'SETOF record', 'v', 'r', false),
+		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint, '
+		'OUT evictions_unread bigint, OUT expirations bigint, OUT bypasses bigint, OUT refused bigint, OUT no_room bigint, OUT waits bigint, '
+		'OUT stats_reset timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('track', 'relation regclass, by_value boolean DEFAULT NULL::boolean', 'void', 'v', 'u', false),
 	('untrack', 'relation regclass', 'void', 'v', 'u', true),
 	('track_schema', 'schema regnamespace, by_value boolean DEFAULT NULL::boolean', 'bigint', 'v', 'u', false),
@@ -231,7 +242,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 -- ----- tables and views -----
 
 SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'progress', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'progress', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
@@ -257,12 +268,17 @@ SELECT is(tap.columns('cache.flush_status'),
 	'gone bigint, dead bigint, retries bigint, waits bigint, last_error text, last_error_time timestamp with time zone, '
 	'journal_bytes bigint, dead_letters bigint, open boolean, timeouts bigint, quarantined boolean, owner_dirty_bytes bigint, owner_limit bigint', 'columns of cache.flush_status');
 SELECT is(tap.columns('cache.table_stats'),
-	'relation regclass, strategy text, state text, entries bigint, bytes bigint, evictions bigint, hits bigint, absent_hits bigint, '
-	'misses bigint, bypasses bigint, hit_ratio numeric, fills bigint, fills_refused bigint, fills_no_room bigint, waits bigint, '
-	'publishes bigint, invalidations bigint, table_invalidations bigint, refreshes bigint, fills_wait_for xid8',
+	'relation regclass, strategy text, state text, entries bigint, bytes bigint, evictions bigint, evictions_unread bigint, expirations bigint, '
+	'hits bigint, absent_hits bigint, '
+	'misses bigint, bypasses bigint, hit_ratio numeric, fills bigint, fills_refused bigint, fills_no_room bigint, '
+	'loads bigint, load_ms double precision, waits bigint, wait_ms double precision, waits_in_vain bigint, '
+	'publishes bigint, invalidations bigint, table_invalidations bigint, refreshes bigint, fills_wait_for xid8, '
+	'stats_reset timestamp with time zone',
 	'columns of cache.table_stats');
 SELECT is(tap.columns('cache.space_stats'),
-	'space text, owner regrole, entries bigint, bytes bigint, max_memory bigint, ttl interval, hits bigint, misses bigint, sets bigint, evictions bigint',
+	'space text, owner regrole, entries bigint, bytes bigint, max_memory bigint, ttl interval, hits bigint, misses bigint, sets bigint, evictions bigint, '
+	'evictions_unread bigint, expirations bigint, bypasses bigint, refused bigint, no_room bigint, waits bigint, '
+	'stats_reset timestamp with time zone',
 	'columns of cache.space_stats');
 SELECT is(tap.columns('cache.spaces'), 'id oid, name text, owner regrole, ttl interval, max_memory bigint', 'columns of cache.spaces');
 SELECT is(tap.columns('cache.space_grants'), 'space oid, role regrole, can_read boolean, can_write boolean', 'columns of cache.space_grants');
@@ -274,7 +290,13 @@ SELECT is(tap.columns('cache.declared_store'),
 SELECT is(tap.columns('cache.declared_queries'), tap.columns('cache.declared_store') || ', problem text', 'columns of cache.declared_queries');
 SELECT is(tap.columns('cache.stats'),
 	'memory bigint, value_memory bigint, partitions integer, max_value bigint, entries bigint, bytes bigint, evictions bigint, '
-	'tables integer, slots_used integer, slots_total integer, fills_wait_for xid8', 'columns of cache.stats');
+	'evictions_unread bigint, expirations bigint, dead_bytes bigint, dirty_entries bigint, dirty_bytes bigint, '
+	'tables integer, slots_used integer, slots_total integer, fills_wait_for xid8, '
+	'hits bigint, absent_hits bigint, misses bigint, bypasses bigint, fills bigint, fills_refused bigint, fills_no_room bigint, '
+	'loads bigint, load_ms double precision, waits bigint, wait_ms double precision, waits_in_vain bigint, publishes bigint, '
+	'invalidations bigint, table_invalidations bigint, refreshes bigint, stats_reset timestamp with time zone', 'columns of cache.stats');
+SELECT is(tap.columns('cache.stats_reasons'), 'relation regclass, space text, owner regrole, event text, reason text, count bigint',
+	'columns of cache.stats_reasons');
 SELECT is(tap.columns('cache.progress'),
 	'pid integer, relation regclass, phase text, rows_total bigint, rows_done bigint, rows_filled bigint, started timestamp with time zone',
 	'columns of cache.progress');
@@ -310,6 +332,7 @@ SELECT is(reloptions::text, '{security_barrier=true}', 'and so is cache.declared
 SELECT is_empty('SELECT * FROM cache.declared_queries', 'with nothing declared cache.declared_queries is empty');
 SELECT isnt_empty('SELECT * FROM cache.stats', 'cache.stats has a row');
 SELECT is_empty('SELECT * FROM cache.table_stats', 'with nothing attached cache.table_stats is empty');
+SELECT is_empty('SELECT * FROM cache.stats_reasons', 'and so is cache.stats_reasons');
 SELECT is_empty('SELECT * FROM cache.progress', 'with nothing running cache.progress is empty');
 SELECT is_empty('SELECT * FROM cache.flush_status', 'with nothing attached cache.flush_status is empty');
 SELECT is_empty('SELECT * FROM cache.dead_letters', 'and so is cache.dead_letters');

@@ -82,7 +82,8 @@ C
 chomp(my $include = `pg_config --includedir-server`);
 system_or_bail('cc', '-shared', '-fPIC', '-o', "$dir/others.so", "-I$include", "$dir/others.c");
 
-my $node = new_node('main', "shared_preload_libraries = 'cache_strategies,$dir/others.so'");
+my $node = new_node('main', "shared_preload_libraries = 'cache_strategies,$dir/others.so'",
+	"cache_strategies.load_timeout = '60s'");
 
 add_extension($node);
 create_tables($node);
@@ -141,6 +142,8 @@ like(in_session_with(0, "BEGIN", "SELECT (cache.read(NULL::write_through, 2)).v"
 		"UPDATE write_through SET v = 'none' WHERE id = 2", "COMMIT"),
 	qr/FATAL.*exit slots/, 'at the end of its transaction');
 is($node->safe_psql('postgres', 'SELECT v FROM write_through WHERE id = 2'), 'row 2', 'which is rolled back');
+is( $node->psql('postgres', "SET statement_timeout = '30s'; SELECT cache.read(NULL::write_through, i) FROM generate_series(1, 2) i"),
+	0, 'others do not wait for what it was loading');
 exact($node, 'write_through', 'and the cache is exact');
 is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'the server has gone on');
 unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal/, 'no session has taken others with it');
