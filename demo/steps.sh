@@ -21,6 +21,14 @@ step B pgbench_accounts 42 "$account" 500 hit 'hits +1'
 control A pgbench_accounts "ROLLBACK" -
 step A pgbench_accounts 42 "$account" 500 hit 'hits +1'
 
+part "With cache_strategies.trace a session is told of each operation: what, by which strategy, and why."
+quietly A "SET client_min_messages = notice" "SET cache_strategies.trace = on"
+traced A "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 43)" \
+	'read public.pgbench_accounts (43) under cache_aside: miss, not in the cache'
+traced A "SELECT abalance FROM cache.read(NULL::pgbench_accounts, 43)" 'read public.pgbench_accounts (43) under cache_aside: hit'
+traced A "UPDATE pgbench_accounts SET abalance = 0 WHERE aid = 43" 'update public.pgbench_accounts (43) under cache_aside: invalidates'
+quietly A "RESET cache_strategies.trace" "RESET client_min_messages"
+
 if full; then
 	part "By hand: look up, load, fill. A fill is refused if a writer came in between."
 	by_hand="SELECT abalance FROM cache.lookup(NULL::pgbench_accounts, 77)"

@@ -765,7 +765,7 @@ GRANT EXECUTE ON FUNCTION cache.stats_reset() TO pg_monitor;
 
 CREATE FUNCTION cache.stats_reset_shared() RETURNS void
 AS 'MODULE_PATHNAME', 'cs_stats_reset_shared' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cache.stats_reset_shared() IS 'let the sums over all databases in cache.stats begin at zero';
+COMMENT ON FUNCTION cache.stats_reset_shared() IS 'let the sums over all databases in cache.stats, and cache.latency, begin at zero';
 REVOKE ALL ON FUNCTION cache.stats_reset_shared() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cache.stats_reset_shared() TO pg_monitor;
 
@@ -807,6 +807,43 @@ GRANT SELECT ON cache.stats_reasons TO PUBLIC;
 CREATE VIEW cache.stats AS SELECT * FROM cache.store_info();
 COMMENT ON VIEW cache.stats IS 'size and contents of the store, over all databases';
 GRANT SELECT ON cache.stats TO PUBLIC;
+
+CREATE FUNCTION cache.latency_counters(OUT kind text, OUT operation text, OUT timed bigint,
+	OUT total_ms double precision, OUT mean_ms double precision, OUT p50_ms double precision,
+	OUT p95_ms double precision, OUT p99_ms double precision, OUT p999_ms double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_latency_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.latency_counters() IS 'how long operations take; see cache.latency';
+
+CREATE VIEW cache.latency AS SELECT * FROM cache.latency_counters();
+COMMENT ON VIEW cache.latency IS 'how long hits, misses, loads, writes and flushes take, over all databases';
+COMMENT ON COLUMN cache.latency.timed IS 'how many were timed: of hits, and of writes of keys, one in 64 on average';
+GRANT SELECT ON cache.latency TO PUBLIC;
+
+CREATE FUNCTION cache.latency_buckets(OUT kind text, OUT operation text, OUT below_ms double precision,
+	OUT count bigint, OUT cumulative bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_latency_buckets' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.latency_buckets() IS 'histograms of how long operations take; see cache.latency_histogram';
+
+CREATE VIEW cache.latency_histogram AS SELECT * FROM cache.latency_buckets();
+COMMENT ON VIEW cache.latency_histogram IS 'histograms of how long operations take, over all databases; the bounds never change';
+GRANT SELECT ON cache.latency_histogram TO PUBLIC;
+
+CREATE FUNCTION cache.trace_entries(OUT number bigint, OUT "time" timestamptz, OUT pid integer,
+	OUT database oid, OUT role oid, OUT strategy text, OUT object text, OUT key text,
+	OUT operation text, OUT outcome text, OUT reason text, OUT took_ms double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_trace_entries' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.trace_entries() IS 'operations of all sessions; see cache.trace_log';
+REVOKE ALL ON FUNCTION cache.trace_entries() FROM PUBLIC;
+
+CREATE VIEW cache.trace_log AS
+	SELECT t.number, t."time", t.pid, d.datname AS database, t.role::regrole AS role, t.strategy, t.object, t.key,
+		t.operation, t.outcome, t.reason, t.took_ms
+	FROM cache.trace_entries() t LEFT JOIN pg_catalog.pg_database d ON d.oid = t.database
+	ORDER BY t.number;
+COMMENT ON VIEW cache.trace_log IS 'the last operations of all sessions, of which one in cache_strategies.trace_log_sample is noted; for superusers';
 
 CREATE VIEW cache.progress AS
 	SELECT pid, relation::regclass AS relation, phase, rows_total, rows_done, rows_filled, started

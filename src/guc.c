@@ -27,6 +27,11 @@ bool		cs_plain_reads = false;
 int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
 int			cs_worker_timeout = 10000;
+int			cs_log_min_duration = -1;
+bool		cs_trace = false;
+void		(*cs_trace_changed) (void) = NULL;
+int			cs_trace_log_sample = 1000;
+int			cs_trace_log_size = 1000;
 int			cs_results = CS_RESULTS_OFF;
 double		cs_results_min_cost = 100;
 int			cs_max_result_kb = 1024;
@@ -63,6 +68,46 @@ assign_plain_reads(bool newval, void *extra)
 {
 	if (newval != cs_plain_reads)
 		ResetPlanCache();
+}
+
+static void
+assign_trace(bool newval, void *extra)
+{
+	if (cs_trace_changed != NULL)
+		cs_trace_changed();
+}
+
+static void
+assign_trace_log_sample(int newval, void *extra)
+{
+	if (cs_trace_changed != NULL)
+		cs_trace_changed();
+}
+
+/*
+ * Parameters of what is logged.
+ */
+static void
+define_logging(void)
+{
+	DefineCustomIntVariable("cache_strategies.log_min_duration",
+							"Loads and flushes that take at least so long are logged.",
+							"-1 logs none, 0 all.",
+							&cs_log_min_duration, -1, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable("cache_strategies.trace",
+							 "Reports each operation of the session as a notice.",
+							 NULL, &cs_trace, false,
+							 PGC_USERSET, 0, NULL, assign_trace, NULL);
+	DefineCustomIntVariable("cache_strategies.trace_log_sample",
+							"One operation in so many is noted in cache.trace_log.",
+							"0 notes none, 1 all.",
+							&cs_trace_log_sample, 1000, 0, INT_MAX,
+							PGC_SUSET, 0, NULL, assign_trace_log_sample, NULL);
+	DefineCustomIntVariable("cache_strategies.trace_log_size",
+							"Number of operations that cache.trace_log can show.",
+							NULL, &cs_trace_log_size, 1000, 0, 1000000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
 /*
@@ -149,6 +194,7 @@ cs_guc_define(void)
 {
 	define_sizes();
 	define_plain_sql();
+	define_logging();
 	DefineCustomIntVariable("cache_strategies.max_tables_per_role",
 							"How many of cache_strategies.max_tables one role's tables and spaces can have.",
 							"-1 is half of them.  Superusers can have all.",

@@ -31,6 +31,11 @@ extern bool cs_plain_reads;
 extern int	cs_bulk_threshold;
 extern int	cs_load_timeout;	/* milliseconds */
 extern int	cs_worker_timeout;	/* milliseconds */
+extern bool cs_trace;
+extern void (*cs_trace_changed) (void); /* it is set, or the next one */
+extern int	cs_trace_log_sample;	/* one in so many; 0: none */
+extern int	cs_trace_log_size;	/* entries */
+extern int	cs_log_min_duration;	/* milliseconds; -1: nothing is logged */
 extern int	cs_results;			/* CsResults */
 extern double cs_results_min_cost;
 extern int	cs_max_result_kb;

@@ -39,11 +39,13 @@
 #include "store/counters.h"
 #include "store/flight.h"
 #include "store/keyhash.h"
+#include "store/latency.h"
 #include "store/place.h"
 #include "store/queue.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
+#include "store/trace.h"
 #include "store/watchword.h"
 #include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
@@ -83,6 +85,8 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_flight_shmem_size, cs_flight_shmem_init},
 	{NULL, cs_snapshot_shmem_size, cs_snapshot_shmem_init},
 	{NULL, cs_counters_shmem_size, cs_counters_shmem_init},
+	{NULL, cs_latency_shmem_size, cs_latency_shmem_init},
+	{NULL, cs_trace_shmem_size, cs_trace_shmem_init},
 	{NULL, cs_progress_shmem_size, cs_progress_shmem_init},
 	{NULL, cs_quarantine_shmem_size, cs_quarantine_shmem_init},
 	{NULL, cs_deferred_shmem_size, cs_deferred_shmem_init},
@@ -120,6 +124,8 @@ _PG_init(void)
 	cs_xact_join(&counters);
 	cs_xact_at_end(cs_flight_at_end);
 	cs_xact_at_end(cs_counters_flush_if_due);
+	cs_latency_init();
+	cs_trace_init();
 	cs_launcher_init();
 	cs_guard_init();
 	cs_alter_init();

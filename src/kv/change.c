@@ -24,7 +24,9 @@
 #include "kv/keylock.h"
 #include "kv/tag.h"
 #include "kv/xactkeys.h"
+#include "store/clock.h"
 #include "store/counters.h"
+#include "store/latency.h"
 #include "store/staged.h"
 #include "testpoint.h"
 #include "xact/xact.h"
@@ -338,9 +340,21 @@ change_now(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 bool
 cs_change_any(const CsKvKey *key, CsKvHow how, CsKvChangeFn change, void *arg)
 {
+	int64		began = cs_latency_begin();
+	bool		done;
+
 	if (how.immediate)
-		return change_now(key, how, change, arg);
-	return change_later(key, how, change, arg);
+		done = change_now(key, how, change, arg);
+	else
+		done = change_later(key, how, change, arg);
+	if (unlikely(began != 0) && key->key.data[0] == CS_KV_KEY)
+	{
+		int64		nanos = cs_clock_nanos() - began;
+
+		cs_latency_add(CS_LATENCY_KEY_WRITE, nanos);
+		cs_kv_trace(key, "change", done ? "done" : "no room", NULL, nanos);
+	}
+	return done;
 }
 
 /*

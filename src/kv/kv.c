@@ -22,6 +22,8 @@
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/keyhash.h"
+#include "store/latency.h"
+#include "store/trace.h"
 #include "xact/xact.h"
 
 /*
@@ -144,6 +146,41 @@ cs_kv_read_store(const CsKvKey *key, bool pass, CsKvValue *value)
 }
 
 /*
+ * Trace what was done with a key, if that is wanted.
+ */
+void
+cs_kv_trace(const CsKvKey *key, const char *operation, const char *outcome,
+			const char *reason, int64 nanos)
+{
+	CsTraced	traced = {0};
+
+	if (!cs_trace_wants(CS_LATENCY_EVERY))
+		return;
+	traced.strategy = "space";
+	traced.object = key->space->own ? "(private)" : key->space->name;
+	traced.key = pnstrdup(key->key.data + 1, Min(key->key.len - 1, CS_TRACE_TEXT));
+	traced.operation = operation;
+	traced.outcome = outcome;
+	traced.reason = reason;
+	traced.nanos = nanos;
+	cs_trace_emit(&traced);
+}
+
+static void
+timed_read(const CsKvKey *key, bool found, CsCount miss, int64 nanos)
+{
+	const char *reason = "not in the cache";
+
+	if (found)
+		cs_latency_add(CS_LATENCY_KEY_HIT, nanos);
+	if (miss == CS_COUNT_MISS_EXPIRED)
+		reason = "the value has expired";
+	else if (miss == CS_COUNT_MISS_TAG)
+		reason = "a tag was invalidated";
+	cs_kv_trace(key, "get", found ? "hit" : "miss", found ? NULL : reason, nanos);
+}
+
+/*
  * Read a key: the value that this transaction has given it, else the one that
  * was committed last.  Returns false if there is none, if it has expired, or
  * if one of its tags was invalidated.  The value is palloc'd in the current
@@ -154,12 +191,15 @@ cs_kv_read(const CsKvKey *key, CsKvValue *value)
 {
 	const CsXactKeyKey *own = cs_xactkeys_find(key);
 	CsCount		miss = CS_COUNT_MISS_COLD;
+	int64		began = cs_latency_begin();
 	bool		found;
 
 	if (own != NULL)
 		found = read_own(key, own->top, value);
 	else
 		found = key->space->slot >= 0 && read_store(key, false, value, &miss);
+	if (unlikely(began != 0))
+		timed_read(key, found, miss, cs_clock_nanos() - began);
 	cs_counters_add(key->space->slot, found ? CS_COUNT_HIT : miss, 1);
 	cs_xact_note_use();
 	return found;

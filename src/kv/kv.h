@@ -65,6 +65,8 @@ typedef struct CsKvValue
 extern void cs_kv_init(void);
 extern void cs_kv_key(CsKvKey *result, const CsSpace *space, char kind,
 					  const char *data, Size len);
+extern void cs_kv_trace(const CsKvKey *key, const char *operation, const char *outcome,
+						const char *reason, int64 nanos);
 extern bool cs_kv_read(const CsKvKey *key, CsKvValue *value);
 extern bool cs_kv_exists(const CsKvKey *key);
 

@@ -21,6 +21,7 @@
 #include "guc.h"
 #include "queryresult/meter.h"
 #include "store/clock.h"
+#include "store/latency.h"
 
 #define COPY_FIRST	4
 #define COPY_EVERY	16			/* a power of two */
@@ -72,15 +73,21 @@ cs_meter_bypass(CsMeter *meter, CsTallyCount why)
 void
 cs_meter_hit(CsMeter *meter, int64 cost)
 {
+	int64		took = 0;
+
 	if (!count_now(meter))
 		return;
 	if (cost == 0)
 		cost = cs_tally_mean_run(meter->key);
+	if (meter->timed)
+	{
+		took = cs_clock_nanos() - meter->began;
+		cs_latency_add(CS_LATENCY_RESULT_HIT, took);
+	}
 	if (meter->timed && cost > 0)
 	{
 		cs_tally_add(meter->key, CS_TALLY_SAVED, cost);
-		cs_tally_add(meter->key, CS_TALLY_SPENT,
-					 hit_time(cs_clock_nanos() - meter->began));
+		cs_tally_add(meter->key, CS_TALLY_SPENT, hit_time(took));
 		cs_tally_add(meter->key, CS_TALLY_TIMED, 1);
 	}
 	cs_tally_executed(meter->key, CS_TALLY_HIT);
@@ -136,6 +143,7 @@ cs_meter_end(CsMeter *meter, CsTallyCount how)
 	if (computed > 0)
 	{
 		cs_tally_ran(meter->key, computed);
+		cs_latency_add(CS_LATENCY_RESULT_LOAD, computed);
 		cs_tally_add(meter->key, CS_TALLY_SPENT,
 					 hit_time(meter->looked - meter->began + meter->spent +
 							  cs_clock_nanos() - meter->ended));

@@ -55,7 +55,9 @@
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/flight.h"
+#include "store/latency.h"
 #include "store/slot.h"
+#include "store/trace.h"
 #include "testpoint.h"
 #include "xact/snapshot.h"
 #include "xact/xact.h"
@@ -71,10 +73,63 @@ typedef struct Call
 	Snapshot	snapshot;		/* S */
 	CsSpace		space;
 	CsKvKey		key;			/* of the entry */
-	CsCount		miss;			/* why no result was found, for the counters */
+	int64		began;			/* 0: not timed */
+	CsCount		miss;			/* why no result was found, for the counters;
+								 * CS_N_COUNTS: none was looked for, or could
+								 * be used */
 } Call;
 
 /* ----- running the query ----- */
+
+static void
+trace(const Call *call, const char *outcome, const char *reason, int64 nanos)
+{
+	CsTraced	traced = {0};
+
+	traced.strategy = "remember";
+	traced.object = call->space.own ? "(private)" : call->space.name;
+	traced.key = text_to_cstring(call->terms->key);
+	traced.operation = "remember";
+	traced.outcome = outcome;
+	traced.reason = reason;
+	traced.nanos = nanos;
+	cs_trace_emit(&traced);
+}
+
+static const char *
+miss_text(CsCount miss)
+{
+	switch (miss)
+	{
+		case CS_COUNT_MISS_COLD:
+			return "not in the cache";
+		case CS_COUNT_MISS_EXPIRED:
+			return "the result has expired";
+		case CS_COUNT_MISS_FALLEN:
+			return "a table has changed";
+		case CS_COUNT_MISS_TAG:
+			return "a tag was invalidated";
+		case CS_COUNT_MISS_ANEW:
+			return "the result is computed anew";
+		default:
+			return "no result could be used";
+	}
+}
+
+static void
+count_run(const Call *call, int64 nanos)
+{
+	if (cs_trace_wants(1))
+		trace(call, call->miss == CS_N_COUNTS ? "bypass" : "miss", miss_text(call->miss), nanos);
+	cs_counters_add(call->space.slot, CS_COUNT_LOAD, 1);
+	cs_counters_add(call->space.slot, CS_COUNT_LOAD_TIME, nanos);
+	cs_latency_add(CS_LATENCY_RESULT_LOAD, nanos);
+	if (cs_latency_is_slow(nanos))
+		ereport(LOG,
+				(errmsg("computing a remembered result took %.3f ms", (double) nanos / 1000000),
+				 errdetail("The query is \"%s\".", call->query->text),
+				 errhidestmt(true), errhidecontext(true)));
+}
 
 /* Run the query as the caller's own SELECT, with the caller's privileges. */
 static void
@@ -106,14 +161,14 @@ run(Call *call, Snapshot snapshot)
 	SPI_finish();
 	PopActiveSnapshot();
 	cs_result_output_end(call->output);
-	cs_counters_add(call->space.slot, CS_COUNT_LOAD, 1);
-	cs_counters_add(call->space.slot, CS_COUNT_LOAD_TIME, cs_clock_nanos() - began);
+	count_run(call, cs_clock_nanos() - began);
 }
 
 /* Run the query without searching for a result or keeping one. */
 static void
 run_plainly(Call *call)
 {
+	call->miss = CS_N_COUNTS;
 	cs_counters_add(call->space.slot, CS_COUNT_BYPASS_RESULT, 1);
 	run(call, call->snapshot);
 }
@@ -243,6 +298,14 @@ answer(Call *call, const CsKept *kept)
 	for (int i = 0; i < kept->depends.nwatches; i++)
 		cs_track_use(&kept->depends.watches[i]);
 	cs_result_output_replay(call->output, kept);
+	if (unlikely(call->began != 0))
+	{
+		int64		nanos = cs_clock_nanos() - call->began;
+
+		cs_latency_add(CS_LATENCY_RESULT_HIT, nanos);
+		if (cs_trace_wants(CS_LATENCY_EVERY))
+			trace(call, "hit", NULL, nanos);
+	}
 }
 
 /* ----- computing ----- */
@@ -661,7 +724,7 @@ void
 cs_remember(const CsAsked *asked, ArrayType *params, const CsTerms *terms,
 			CsOutput *output)
 {
-	Call		call = {.terms = terms,.output = output};
+	Call		call = {.terms = terms,.output = output,.began = cs_latency_begin()};
 
 	call.query = cs_query_get(asked);
 	PG_TRY();

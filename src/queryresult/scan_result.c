@@ -43,6 +43,8 @@
 #include "queryresult/plan_result.h"
 #include "queryresult/scan_result.h"
 #include "queryresult/worth.h"
+#include "store/clock.h"
+#include "store/trace.h"
 
 typedef enum Outcome
 {
@@ -611,12 +613,60 @@ exec_result(CustomScanState *node)
 	return slot;
 }
 
+static const char *
+miss_text(CsTallyCount missed)
+{
+	switch (missed)
+	{
+		case CS_TALLY_ABSENT:
+			return "not in the cache";
+		case CS_TALLY_EXPIRED:
+			return "the result has expired";
+		case CS_TALLY_OTHER_SNAPSHOT:
+			return "the result is for other snapshots";
+		case CS_TALLY_FELL_VALUE:
+		case CS_TALLY_FELL_TABLE:
+		case CS_TALLY_FELL_EPOCH:
+			return "a table has changed";
+		default:
+			return "the result is computed anew";
+	}
+}
+
+/* An execution has ended. */
+static void
+trace(const ResultScan *scan, const char *text)
+{
+	static const char *const outcomes[] = {
+		[OUTCOME_BYPASS] = "bypass",
+		[OUTCOME_HIT] = "hit",
+		[OUTCOME_COPYING] = "miss",
+		[OUTCOME_MISS] = "miss",
+		[OUTCOME_KEPT] = "miss"
+	};
+	CsTraced	traced = {0};
+
+	traced.strategy = "results";
+	traced.object = pnstrdup(text, CS_TRACE_NAME);
+	traced.operation = "query";
+	traced.outcome = outcomes[scan->outcome];
+	if (scan->outcome == OUTCOME_BYPASS)
+		traced.reason = scan->why;
+	else if (scan->outcome != OUTCOME_HIT)
+		traced.reason = miss_text(scan->found.missed);
+	traced.nanos = scan->meter.timed ? cs_clock_nanos() - scan->meter.began : -1;
+	cs_trace_emit(&traced);
+}
+
 static void
 end_result(CustomScanState *node)
 {
 	ResultScan *scan = (ResultScan *) node;
 	ListCell   *lc;
 
+	if (scan->node.kind != CS_NODE_CANDIDATE && scan->outcome != OUTCOME_NONE &&
+		cs_trace_wants(1))
+		trace(scan, node->ss.ps.state->es_sourceText);
 	cs_herd_land(&scan->herd, false);
 	if (scan->outcome == OUTCOME_HIT)
 		cs_meter_hit(&scan->meter, scan->found.cost);

@@ -40,10 +40,12 @@
 #include "relation/tree.h"
 #include "relation/triggers.h"
 #include "rowcache/access.h"
+#include "rowcache/rowtrace.h"
 #include "rowcache/strategy.h"
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/flight.h"
+#include "store/latency.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/stripe.h"
@@ -389,6 +391,14 @@ cs_access_count_load(const CsBinding *binding, int n, int64 began)
 
 	cs_counters_add(binding->slot, CS_COUNT_LOAD, n);
 	cs_counters_add(binding->slot, CS_COUNT_LOAD_TIME, nanos);
+	cs_latency_add(CS_LATENCY_ROW_LOAD, nanos);
+	if (cs_latency_is_slow(nanos))
+		ereport(LOG,
+				(errmsg_plural("loading %d row of table \"%s\" into the cache took %.3f ms",
+							   "loading %d rows of table \"%s\" into the cache took %.3f ms",
+							   n, n, cs_binding_qualified_name(binding),
+							   (double) nanos / 1000000),
+				 errhidestmt(true), errhidecontext(true)));
 }
 
 /*
@@ -813,22 +823,52 @@ cs_access_count(const CsBinding *binding, CsReason reason)
 }
 
 /*
+ * A hit that was timed has taken so long.
+ */
+void
+cs_access_timed_hit(const CsAccess *access, const CsRowKey *rowkey, const CsAnswer *answer,
+					int64 nanos)
+{
+	cs_latency_add(CS_LATENCY_ROW_HIT, nanos);
+	if (cs_trace_wants(CS_LATENCY_EVERY))
+		cs_rowtrace_read(access->binding, rowkey, answer->reason, nanos);
+}
+
+/* A read that was no hit at once has taken so long. */
+static void
+read_slowly(const CsAccess *access, const CsRowKey *rowkey, const CsAnswer *answer,
+			int64 nanos)
+{
+	if (!cs_is_bypass(answer->reason))
+		cs_latency_add(CS_LATENCY_ROW_MISS, nanos);
+	if (cs_trace_wants(1))
+		cs_rowtrace_read(access->binding, rowkey, answer->reason, nanos);
+}
+
+/*
  * Read a row: cache, then the strategy's miss() or the table.
  */
 static bool
 read_under_snapshot(CsAccess *access, const CsStrategy *strategy, const CsRowKey *rowkey,
 					CsAnswer *answer)
 {
+	int64		began = cs_latency_begin();
+
 	cs_xact_note_use();
 	if (!cs_access_lookup(access, rowkey, answer))
 	{
+		int64		looked = cs_clock_nanos();
+
 		if (!cs_access_lock(access))
 			return false;
 		if (access->bypass != CS_HIT)
 			cs_access_table(access, rowkey, answer);
 		else
 			strategy->miss(access, rowkey, answer);
+		read_slowly(access, rowkey, answer, cs_clock_nanos() - looked);
 	}
+	else if (unlikely(began != 0))
+		cs_access_timed_hit(access, rowkey, answer, cs_clock_nanos() - began);
 	cs_access_count(access->binding, answer->reason);
 	return true;
 }

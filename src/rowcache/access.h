@@ -120,6 +120,8 @@ extern void cs_access_load_once(CsAccess *access, const CsRowKey *rowkey,
 extern bool cs_access_read(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 extern bool cs_access_read_snapshot(CsAccess *access, const CsRowKey *rowkey,
 									CsAnswer *answer);
+extern void cs_access_timed_hit(const CsAccess *access, const CsRowKey *rowkey,
+								const CsAnswer *answer, int64 nanos);
 extern void cs_access_count(const CsBinding *binding, CsReason reason);
 
 extern void cs_access_table(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);

@@ -26,6 +26,7 @@
 #include "relation/loader.h"
 #include "rowcache/batch.h"
 #include "rowcache/call.h"
+#include "rowcache/rowtrace.h"
 #include "rowcache/strategy.h"
 #include "store/clock.h"
 #include "testpoint.h"
@@ -59,10 +60,16 @@ look_up(CsAccess *access, CsBatch *batch)
 	for (int i = 0; i < batch->n; i++)
 	{
 		CsAnswer   *answer = &batch->answers[i];
+		int64		began = cs_latency_begin();
 
 		access->bypass = bypass;
 		if (cs_access_lookup(access, &batch->keys[i], answer))
+		{
+			if (unlikely(began != 0))
+				cs_access_timed_hit(access, &batch->keys[i], answer,
+									cs_clock_nanos() - began);
 			cs_call_refresh_if_due(access->binding, &batch->keys[i], answer);
+		}
 		else if (access->bypass == CS_HIT)
 			batch->missed[batch->nmissed++] = i;
 		else
@@ -192,7 +199,13 @@ cs_batch_answer(CsAccess *access, CsBatch *batch)
 		load_missed(access, batch);
 	}
 	for (int i = 0; i < batch->n; i++)
-		cs_access_count(access->binding, batch->answers[i].reason);
+	{
+		CsReason	reason = batch->answers[i].reason;
+
+		cs_access_count(access->binding, reason);
+		if (!cs_is_hit(reason) && cs_trace_wants(1))
+			cs_rowtrace_read(access->binding, &batch->keys[i], reason, -1);
+	}
 	for (int j = 0; access->by_scan && j < batch->ndirect; j++)
 		batch->answers[batch->direct[j]].unread = true;
 	return true;

@@ -29,5 +29,6 @@ const CsStrategy cs_cache_aside = {
 	.name = "cache_aside",
 	.needs = needs,
 	.miss = miss,
-	.changed = cs_strategy_invalidate
+	.changed = cs_strategy_invalidate,
+	.effect = "invalidates"
 };

@@ -24,5 +24,6 @@ const CsStrategy cs_read_through = {
 	.name = "read_through",
 	.needs = needs,
 	.miss = cs_access_load_once,
-	.changed = cs_strategy_invalidate
+	.changed = cs_strategy_invalidate,
+	.effect = "invalidates"
 };

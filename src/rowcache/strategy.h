@@ -49,6 +49,9 @@ typedef struct CsStrategy
 
 	/* A row was changed. */
 	void		(*changed) (const CsBinding *binding, const CsChange *change);
+
+	/* What becomes of the row's entry at commit, for the trace. */
+	const char *effect;
 } CsStrategy;
 
 extern const CsStrategy cs_cache_aside;

@@ -22,6 +22,7 @@
 #include "utils/tuplestore.h"
 
 #include "relation/track.h"
+#include "rowcache/rowtrace.h"
 #include "rowcache/strategy.h"
 #include "rowcache/trigger.h"
 #include "shmem.h"
@@ -132,6 +133,8 @@ report(const CsTarget *target, TupleTableSlot *old, TupleTableSlot *new,
 		binding->strategy->changed(binding, &change);
 	else
 		cs_strategy_invalidate(binding, &change);
+	if (cs_trace_wants(1))
+		cs_rowtrace_change(binding, &change);
 }
 
 /* Whether this transaction has changed the row again. */

@@ -46,5 +46,6 @@ const CsStrategy cs_write_around = {
 	.needs = needs,
 	.miss = miss,
 	.admits = admits,
-	.changed = cs_strategy_invalidate
+	.changed = cs_strategy_invalidate,
+	.effect = "invalidates"
 };

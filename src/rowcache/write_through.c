@@ -114,5 +114,6 @@ const CsStrategy cs_write_through = {
 	.name = "write_through",
 	.needs = needs,
 	.miss = cs_access_load_once,
-	.changed = changed
+	.changed = changed,
+	.effect = "publishes"
 };

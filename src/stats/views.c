@@ -23,6 +23,7 @@
 #include "shmem.h"
 #include "stats/statscolumns.h"
 #include "store/counters.h"
+#include "store/latency.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "xact/snapshot.h"
@@ -213,6 +214,7 @@ cs_stats_reset_shared(PG_FUNCTION_ARGS)
 	cs_shmem_require();
 	cs_counters_flush();
 	cs_counters_reset_total();
+	cs_latency_reset();
 	PG_RETURN_VOID();
 }
 

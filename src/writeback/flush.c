@@ -39,6 +39,9 @@
 #include "relation/owner.h"
 #include "relation/rellock.h"
 #include "relation/triggers.h"
+#include "store/clock.h"
+#include "store/latency.h"
+#include "store/trace.h"
 #include "testpoint.h"
 #include "writeback/apply.h"
 #include "writeback/commitepoch.h"
@@ -722,6 +725,37 @@ replay_table(Oid relid)
 
 /* ----- entry points ----- */
 
+static void
+trace_flush(const char *name, uint64 rows, int64 nanos)
+{
+	CsTraced	traced = {0};
+
+	traced.strategy = "write_back";
+	traced.object = name;
+	traced.operation = "flush";
+	traced.outcome = psprintf(UINT64_FORMAT " rows", rows);
+	traced.nanos = nanos;
+	cs_trace_emit(&traced);
+}
+
+static void
+time_flush(Oid relid, uint64 rows, int64 nanos)
+{
+	char	   *name;
+
+	cs_latency_add(CS_LATENCY_ROW_FLUSH, nanos);
+	name = get_rel_name(relid);
+	if (name == NULL)
+		name = "?";
+	if (cs_trace_wants(1))
+		trace_flush(name, rows, nanos);
+	if (cs_latency_is_slow(nanos))
+		ereport(LOG,
+				(errmsg("flushing " UINT64_FORMAT " deferred writes of table \"%s\" took %.3f ms",
+						rows, name, (double) nanos / 1000000),
+				 errhidestmt(true), errhidecontext(true)));
+}
+
 /*
  * Write the table's deferred writes to it, in the current transaction.
  * Returns the number of rows written.  Throws errors that may be transient.
@@ -732,6 +766,7 @@ uint64
 cs_flush_table(Oid relid, bool skip_locked)
 {
 	Flushing	this = {relid, flushing};
+	int64		began = cs_clock_nanos();
 	uint64		rows;
 
 	cs_flush_require_idle(relid);
@@ -745,6 +780,8 @@ cs_flush_table(Oid relid, bool skip_locked)
 		flushing = this.outer;
 	}
 	PG_END_TRY();
+	if (rows > 0)
+		time_flush(relid, rows, cs_clock_nanos() - began);
 	return rows;
 }
 

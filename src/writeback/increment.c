@@ -25,6 +25,8 @@
 #include "relation/loader.h"
 #include "rowcache/call.h"
 #include "shmem.h"
+#include "store/clock.h"
+#include "store/latency.h"
 #include "writeback/write_back.h"
 #include "writeback/write_deferred.h"
 #include "writeback/write.h"
@@ -164,11 +166,8 @@ increment_plan(CsBinding *binding, Form_pg_attribute att)
 							  binding->nkeys + 1, types);
 }
 
-/*
- * cache.increment(row type, column, delta, key)
- */
-Datum
-cs_increment(PG_FUNCTION_ARGS)
+static Datum
+increment(FunctionCallInfo fcinfo)
 {
 	CsCall	   *call;
 	CsRowKey	rowkey;
@@ -207,6 +206,19 @@ cs_increment(PG_FUNCTION_ARGS)
 	if (!returned.found || returned.isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(returned.value);
+}
+
+/*
+ * cache.increment(row type, column, delta, key)
+ */
+Datum
+cs_increment(PG_FUNCTION_ARGS)
+{
+	int64		began = cs_clock_nanos();
+	Datum		result = increment(fcinfo);
+
+	cs_latency_add(CS_LATENCY_ROW_WRITE, cs_clock_nanos() - began);
+	return result;
 }
 
 /* ----- rows that are inserted if missing ----- */
@@ -365,11 +377,8 @@ no_row_error(FunctionCallInfo fcinfo, const CsBinding *binding)
 			 errmsg("the row to insert into table \"%s\" must have its key", binding->name)));
 }
 
-/*
- * cache.increment(insert => row, column, delta)
- */
-Datum
-cs_increment_or_insert(PG_FUNCTION_ARGS)
+static Datum
+increment_or_insert(FunctionCallInfo fcinfo)
 {
 	CsCall	   *call;
 	CsReturned	returned;
@@ -405,4 +414,17 @@ cs_increment_or_insert(PG_FUNCTION_ARGS)
 	if (!returned.found || returned.isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(returned.value);
+}
+
+/*
+ * cache.increment(insert => row, column, delta)
+ */
+Datum
+cs_increment_or_insert(PG_FUNCTION_ARGS)
+{
+	int64		began = cs_clock_nanos();
+	Datum		result = increment_or_insert(fcinfo);
+
+	cs_latency_add(CS_LATENCY_ROW_WRITE, cs_clock_nanos() - began);
+	return result;
 }

@@ -34,6 +34,8 @@
 #include "relation/loader.h"
 #include "rowcache/call.h"
 #include "shmem.h"
+#include "store/clock.h"
+#include "store/latency.h"
 #include "writeback/deferred.h"
 #include "writeback/delta.h"
 #include "writeback/merge.h"
@@ -423,11 +425,8 @@ write_deferred(CsCall **call, FunctionCallInfo fcinfo, HeapTupleHeader *result)
 	}
 }
 
-/*
- * cache.write(row)
- */
-Datum
-cs_write(PG_FUNCTION_ARGS)
+static Datum
+write_any(FunctionCallInfo fcinfo)
 {
 	CsCall	   *call;
 	CsReturned	returned;
@@ -448,6 +447,19 @@ cs_write(PG_FUNCTION_ARGS)
 }
 
 /*
+ * cache.write(row)
+ */
+Datum
+cs_write(PG_FUNCTION_ARGS)
+{
+	int64		began = cs_clock_nanos();
+	Datum		result = write_any(fcinfo);
+
+	cs_latency_add(CS_LATENCY_ROW_WRITE, cs_clock_nanos() - began);
+	return result;
+}
+
+/*
  * cache.write() with other arguments, which is always an error
  */
 Datum
@@ -462,11 +474,8 @@ cs_write_key(PG_FUNCTION_ARGS)
 
 /* ----- cache.remove() ----- */
 
-/*
- * cache.remove(row type, key)
- */
-Datum
-cs_remove(PG_FUNCTION_ARGS)
+static Datum
+remove_row(FunctionCallInfo fcinfo)
 {
 	CsCall	   *call;
 	CsRowKey	rowkey;
@@ -494,4 +503,17 @@ cs_remove(PG_FUNCTION_ARGS)
 				 InvalidAttrNumber, &returned);
 	SPI_finish();
 	PG_RETURN_BOOL(returned.found);
+}
+
+/*
+ * cache.remove(row type, key)
+ */
+Datum
+cs_remove(PG_FUNCTION_ARGS)
+{
+	int64		began = cs_clock_nanos();
+	Datum		result = remove_row(fcinfo);
+
+	cs_latency_add(CS_LATENCY_ROW_WRITE, cs_clock_nanos() - began);
+	return result;
 }

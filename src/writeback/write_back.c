@@ -577,5 +577,6 @@ const CsStrategy cs_write_back = {
 	.needs = needs,
 	.read = read_latest,
 	.miss = cs_access_load_once,
-	.changed = changed
+	.changed = changed,
+	.effect = "invalidates"
 };

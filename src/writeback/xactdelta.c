@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "rowcache/rowtrace.h"
 #include "writeback/apply.h"
 #include "writeback/deferred.h"
 #include "writeback/state.h"
@@ -234,6 +235,8 @@ cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *de
 	cs_xactdelta_wait_for_room(binding);
 	cs_state_set_key(binding->slot, cs_binding_key_shape(binding));
 	add_delta(binding, &rowkey->key, delta);
+	if (cs_trace_wants(1))
+		cs_rowtrace_write(binding, rowkey, "write", "defers");
 }
 
 /*

@@ -116,6 +116,12 @@ INSERT INTO expected VALUES
 	('dead_letter_count', 'relation oid', 'bigint', 's', 'u', false),
 	('stats_reset', '', 'void', 'v', 'u', false),
 	('stats_reset_shared', '', 'void', 'v', 'u', false),
+	('trace_entries', 'OUT number bigint, OUT "time" timestamp with time zone, OUT pid integer, OUT database oid, OUT role oid, '
+		'OUT strategy text, OUT object text, OUT key text, OUT operation text, OUT outcome text, OUT reason text, '
+		'OUT took_ms double precision', 'SETOF record', 'v', 'r', false),
+	('latency_counters', 'OUT kind text, OUT operation text, OUT timed bigint, OUT total_ms double precision, OUT mean_ms double precision, '
+		'OUT p50_ms double precision, OUT p95_ms double precision, OUT p99_ms double precision, OUT p999_ms double precision', 'SETOF record', 'v', 'r', false),
+	('latency_buckets', 'OUT kind text, OUT operation text, OUT below_ms double precision, OUT count bigint, OUT cumulative bigint', 'SETOF record', 'v', 'r', false),
 	('result_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT calls bigint, OUT hits bigint, OUT misses bigint, '
 		'OUT kept bigint, OUT not_kept jsonb, OUT bypasses jsonb, OUT not_found jsonb, OUT falls_by_table jsonb, OUT fallen_unused bigint, '
 		'OUT waits bigint, OUT waits_in_vain bigint, OUT computed_ahead bigint, OUT bytes bigint, OUT saved_ms double precision, '
@@ -242,7 +248,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 -- ----- tables and views -----
 
 SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'progress', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'trace_log', 'progress', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
@@ -295,6 +301,12 @@ SELECT is(tap.columns('cache.stats'),
 	'hits bigint, absent_hits bigint, misses bigint, bypasses bigint, fills bigint, fills_refused bigint, fills_no_room bigint, '
 	'loads bigint, load_ms double precision, waits bigint, wait_ms double precision, waits_in_vain bigint, publishes bigint, '
 	'invalidations bigint, table_invalidations bigint, refreshes bigint, stats_reset timestamp with time zone', 'columns of cache.stats');
+SELECT is(tap.columns('cache.latency'), 'kind text, operation text, timed bigint, total_ms double precision, mean_ms double precision, '
+	'p50_ms double precision, p95_ms double precision, p99_ms double precision, p999_ms double precision', 'columns of cache.latency');
+SELECT is(tap.columns('cache.latency_histogram'), 'kind text, operation text, below_ms double precision, count bigint, cumulative bigint',
+	'columns of cache.latency_histogram');
+SELECT is(tap.columns('cache.trace_log'), 'number bigint, time timestamp with time zone, pid integer, database name, role regrole, '
+	'strategy text, object text, key text, operation text, outcome text, reason text, took_ms double precision', 'columns of cache.trace_log');
 SELECT is(tap.columns('cache.stats_reasons'), 'relation regclass, space text, owner regrole, event text, reason text, count bigint',
 	'columns of cache.stats_reasons');
 SELECT is(tap.columns('cache.progress'),
@@ -472,6 +484,10 @@ SELECT bag_eq(
 		('cache_strategies.results_adapt', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.results_min_cost', '100', NULL, 'user', 'real'),
 		('cache_strategies.max_result', '1024', 'kB', 'user', 'integer'),
+		('cache_strategies.log_min_duration', '-1', 'ms', 'superuser', 'integer'),
+		('cache_strategies.trace', 'off', NULL, 'user', 'bool'),
+		('cache_strategies.trace_log_sample', '1000', NULL, 'superuser', 'integer'),
+		('cache_strategies.trace_log_size', '1000', NULL, 'postmaster', 'integer'),
 		('cache_strategies.load_timeout', '5000', 'ms', 'user', 'integer')$$,
 	'settings, their defaults and who may change them');
 SELECT is_empty($$SELECT name FROM pg_settings WHERE name LIKE 'cache\_strategies.%' AND coalesce(short_desc, '') = ''$$, 'every setting is described');

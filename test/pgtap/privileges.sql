@@ -59,7 +59,9 @@ SELECT schema_privs_are('cache', 'cs_nobody', ARRAY['USAGE'], 'every role may us
 SELECT table_privs_are('cache', 'bindings', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.bindings, and not write it');
 SELECT table_privs_are('cache', 'binding_store', 'cs_nobody', ARRAY['SELECT'], 'nor what it shows');
 SELECT table_privs_are('cache', 'stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.stats');
-SELECT table_privs_are('cache', 'stats_reasons', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.stats_reasons');
+SELECT table_privs_are('cache', listed, 'cs_nobody', ARRAY['SELECT'], format('every role may read cache.%s', listed))
+	FROM unnest(ARRAY['stats_reasons', 'latency', 'latency_histogram']) listed;
+SELECT table_privs_are('cache', 'trace_log', 'cs_nobody', ARRAY[]::text[], 'cache.trace_log is for no role');
 SELECT table_privs_are('cache', 'table_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.table_stats');
 SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.progress');
 SELECT table_privs_are('cache', 'flush_status', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.flush_status');
@@ -109,7 +111,7 @@ RESET ROLE;
 SELECT results_eq(
 	$$SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'cache'::regnamespace
 		AND NOT has_function_privilege('cs_nobody', oid, 'EXECUTE') ORDER BY 1$$,
-	$$VALUES ('cache.bindings_changed()'), ('cache.declared_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.stats_reset_shared()'), ('cache.tables_dropped()'), ('cache.tables_made()')$$,
+	$$VALUES ('cache.bindings_changed()'), ('cache.declared_changed()'), ('cache.spaces_changed()'), ('cache.stats_reset()'), ('cache.stats_reset_shared()'), ('cache.tables_dropped()'), ('cache.tables_made()'), ('cache.trace_entries()')$$,
 	'what not every role may call');
 SELECT function_privs_are('cache', 'stats_reset', ARRAY[]::text[], 'cs_stats', ARRAY['EXECUTE'], 'pg_monitor may reset the counters');
 SET ROLE cs_nobody;
