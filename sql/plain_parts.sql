@@ -179,6 +179,22 @@ SELECT q, alike(q) FROM unnest(ARRAY[
 	'SELECT n, s.v FROM pp_o LEFT JOIN LATERAL (SELECT v FROM pp_t WHERE id = t_id AND v <> n) s ON true',
 	'SELECT o.n, x.v, y.v FROM pp_o o LEFT JOIN pp_t x ON x.id = o.t_id LEFT JOIN pp_t y ON y.id = x.v',
 	'SELECT o.n, y.v FROM pp_o o LEFT JOIN (pp_t x JOIN pp_t y ON y.id = x.v + 1) ON x.id = o.t_id']) q;
+-- What an index scan notes of dead entries lives as long as the scan: it is read when the
+-- next key is looked up, for whose value as much memory is needed here as for a row.
+CREATE TABLE pp_dead (k text PRIMARY KEY, v int);
+INSERT INTO pp_dead SELECT 'k' || i, i FROM generate_series(1, 9) i;
+SELECT cache.attach('pp_dead', 'read_through');
+CREATE INDEX ON pp_dead (v);
+UPDATE pp_dead SET v = v + 10;
+ANALYZE pp_dead;
+BEGIN;
+UPDATE pp_dead SET v = -9 WHERE k = 'k9';
+SET LOCAL enable_seqscan = off;
+SELECT cache.stats_reset();
+EXPLAIN (COSTS OFF) SELECT n, v FROM pp_o JOIN pp_dead ON k = right(repeat('x', CASE WHEN n = 1 THEN 1 ELSE 6000 END) || 'k' || n % 9 + 1, 2);
+SELECT count(*), sum(v) FROM pp_o JOIN pp_dead ON k = right(repeat('x', CASE WHEN n = 1 THEN 1 ELSE 6000 END) || 'k' || n % 9 + 1, 2);
+COMMIT;
+DROP TABLE pp_dead;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
@@ -253,6 +269,7 @@ SELECT q, alike(q) FROM unnest(ARRAY[
 	'SELECT tableoid::regclass, p FROM pp_p p WHERE id = 5 AND k = ''k0''',
 	'SELECT * FROM pp_p WHERE id = 5 AND k = ''k1''',
 	'SELECT *, ctid, xmin = (SELECT xmin FROM pp_p y WHERE y.id + 0 = x.id) FROM pp_p x WHERE id IN (5, 6, 1005, 1006, 2005) AND k IN (''k0'', ''k1'')',
+	'SELECT * FROM pp_p WHERE id IN (5, 1005) AND k = ''k0''',
 	'SELECT * FROM pp_1 WHERE id = 5 AND k = ''k0''',
 	'SELECT * FROM pp_1 WHERE id = 1005 AND k = ''k0''',
 	'SELECT * FROM pp_2 WHERE id IN (5, 1005) AND k = ''k0''',
