@@ -279,6 +279,9 @@ SELECT q, alike(q) FROM unnest(ARRAY[
 	'SELECT x, v FROM generate_series(990, 1010) x LEFT JOIN pp_p ON id = x AND k = ''k'' || x % 5',
 	'SELECT x, v FROM generate_series(990, 1010) x JOIN pp_2 ON id = x AND k = ''k'' || x % 5']) q;
 -- absences are those of the whole table, whatever the plan has looked at
+SELECT cache.invalidate('pp_p'), cache.stats_reset();
+SELECT id, v FROM pp_p WHERE id IN (5, 1005) AND k = 'k0';
+SELECT id, v FROM pp_p WHERE id IN (5, 1005) AND k = 'k0';
 SET enable_partition_pruning = off;
 SELECT cache.invalidate('pp_p');
 SELECT * FROM pp_p WHERE id = 1005 AND k = 'k0';
