@@ -35,7 +35,7 @@ sub new
 
 	open($self->{file}, '+<', $self->{notes}) or die "$self->{notes}: $!\n";
 	binmode $self->{file};
-	$self->{session} = Wire->connect($self->{user}, '-c client_min_messages=error -c lock_timeout=60s ' . ($self->{options} // ''));
+	$self->{session} = Wire->connect($self->{user}, '-c client_min_messages=error -c lock_timeout=60s -c jit=off ' . ($self->{options} // ''));
 	return $self;
 }
 
