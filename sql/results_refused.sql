@@ -76,6 +76,36 @@ SELECT * FROM cache.explain_result('SELECT * FROM nowhere');
 SELECT * FROM cache.explain_result('');
 SELECT * FROM cache.explain_result(NULL);
 
+-- without FROM: what is read is in subqueries, or in functions
+CREATE FUNCTION total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM t';
+CREATE FUNCTION total_of_untracked() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM untracked';
+SELECT q, eligible, reason, hint, watches FROM unnest(ARRAY[
+	'SELECT opaque()',
+	'SELECT vol()',
+	'SELECT fixed(1)',
+	'SELECT random()',
+	'SELECT 1 + 1 WHERE opaque() = 1',
+	'SELECT total()',
+	'SELECT total_of_untracked()',
+	'SELECT (SELECT count(*) FROM t), (SELECT max(id) FROM t)',
+	'SELECT EXISTS (SELECT FROM t WHERE id = $1)',
+	'SELECT EXISTS (SELECT FROM untracked)',
+	'SELECT ARRAY(SELECT relname FROM pg_class)',
+	'SELECT (SELECT opaque())']) q, cache.explain_result(q);
+INSERT INTO t VALUES (1);
+PREPARE without_from AS SELECT (SELECT count(*) FROM t), total();
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE without_from;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE without_from;
+EXECUTE without_from;
+INSERT INTO t VALUES (2);
+EXECUTE without_from;
+-- its cost is that of its subqueries
+SET cache_strategies.results_min_cost = 5;
+SELECT kept FROM cache.explain_result('SELECT (SELECT count(*) FROM t)');
+SELECT kept, reason FROM cache.explain_result('SELECT 1 WHERE EXISTS (SELECT FROM t)');
+SET cache_strategies.results_min_cost = 0;
+TRUNCATE t;
+
 -- nothing of it fails for the reason that it was looked into
 SELECT CASE WHEN id < 0 THEN wrong() END FROM t;
 

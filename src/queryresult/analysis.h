@@ -101,6 +101,7 @@ extern void cs_analysis_pop_text(CsTextContext *context);
 /* in analysis_functions.c; 'call' is the calling expression, or NULL */
 extern void cs_analysis_function(CsAnalysis *analysis, Oid function, Node *call);
 extern void cs_analysis_use(CsAnalysis *analysis, Oid function, Oid role);
+extern bool cs_analysis_may_read(const Query *query);
 
 /* in analysis_types.c; 'made' if the query makes values of the type */
 extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);

@@ -442,3 +442,44 @@ note_aggregate(CsAnalysis *analysis, Oid aggregate)
 	ReleaseSysCache(function);
 	ReleaseSysCache(tuple);
 }
+
+/* ----- without FROM ----- */
+
+static bool
+is_stable_sql(Oid function, void *context)
+{
+	HeapTuple	tuple;
+	Form_pg_proc form;
+	bool		result;
+
+	if (function < FirstNormalObjectId)
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	result = form->prolang == SQLlanguageId && form->provolatile != PROVOLATILE_VOLATILE;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static bool
+calls_stable_sql(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_stable_sql, context) ||
+		expression_tree_walker(node, calls_stable_sql, context);
+}
+
+/*
+ * Whether a SELECT without FROM may read a table, and its result be kept: by a
+ * subquery, or in the body of a function.  A function in another language, or
+ * a VOLATILE one, is not eligible.
+ */
+bool
+cs_analysis_may_read(const Query *query)
+{
+	return query->hasSubLinks ||
+		query_tree_walker((Query *) query, calls_stable_sql, NULL, 0);
+}

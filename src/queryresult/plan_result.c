@@ -37,6 +37,7 @@
 
 #include "guc.h"
 #include "kv/space.h"
+#include "queryresult/analysis.h"
 #include "queryresult/conditions.h"
 #include "queryresult/declared.h"
 #include "queryresult/jumble.h"
@@ -229,8 +230,9 @@ result_path(RelOptInfo *rel, Path *child, List *private)
 
 /* ----- is it worth it? ----- */
 
+/* The planner adds the costs of uncorrelated subqueries later. */
 static double
-least_cost(const RelOptInfo *rel)
+least_cost(const PlannerInfo *root, const RelOptInfo *rel)
 {
 	double		cost = -1;
 	ListCell   *lc;
@@ -241,6 +243,12 @@ least_cost(const RelOptInfo *rel)
 
 		if (cost < 0 || path->total_cost < cost)
 			cost = path->total_cost;
+	}
+	foreach(lc, root->init_plans)
+	{
+		const SubPlan *subplan = lfirst_node(SubPlan, lc);
+
+		cost += subplan->startup_cost + subplan->per_call_cost;
 	}
 	return cost;
 }
@@ -439,7 +447,7 @@ put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 {
 	Candidate  *of = levels->arg;
 	int64		began = cs_clock_nanos();
-	double		cost = least_cost(final);
+	double		cost = least_cost(root, final);
 	bool		gets = gets_node(of, cost);
 	List	   *private;
 	ListCell   *lc;
@@ -480,8 +488,9 @@ check_top(const Candidate *of, const Query *query, int options)
 		return refuse(of, "It changes data in WITH.", NULL);
 	if (query->rowMarks != NIL)
 		return refuse(of, "It locks rows (FOR UPDATE or FOR SHARE).", NULL);
-	if (query->rtable == NIL)
-		return refuse(of, "It reads no table.", NULL);
+	/* with a verdict the analysis says why */
+	if (query->rtable == NIL && of->verdict == NULL && !cs_analysis_may_read(query))
+		return false;
 	if ((options & CURSOR_OPT_FAST_PLAN) != 0 && may_be_current_of(query))
 		return refuse(of, "It is a cursor that could be used in WHERE CURRENT OF.", NULL);
 	return true;
