@@ -327,7 +327,7 @@ SELECT relation, strategy, state, entries > 0 AS entries, bytes > 0 AS bytes, fi
 FROM cache.table_stats ORDER BY relation::text COLLATE "C";
 SELECT memory > value_memory AS memory, value_memory > max_value AS value_memory,
 	partitions > 0 AS partitions, max_value > 0 AS max_value, entries >= 4 AS entries,
-	bytes > 0 AS bytes, tables, fills_wait_for FROM cache.stats;
+	bytes > 0 AS bytes, tables >= 4 AS tables, fills_wait_for FROM cache.stats;
 SELECT cache.stats_reset();
 SELECT sum(hits + absent_hits + misses + bypasses + fills + publishes + invalidations) FROM cache.table_stats;
 

@@ -188,6 +188,49 @@ SELECT count(*) FROM cache.tracked_schemas WHERE schema <> 'shared';
 DROP SCHEMA app, shared CASCADE;
 SELECT count(*) FROM cache.tracked_schemas;
 SELECT count(*) FROM cache.untracked;
+
+-- ----- roles that are dropped -----
+
+CREATE ROLE regress_cs_ts_left;
+CREATE SCHEMA left_behind;
+SELECT cache.create_space('left_behind') IS NOT NULL AS made;
+SELECT oid AS role FROM pg_roles WHERE rolname = 'regress_cs_ts_left' \gset
+PREPARE of_role (oid) AS SELECT (SELECT count(*) FROM cache.tracked_schemas WHERE tracked_by = $1) AS schemas,
+	(SELECT count(*) FROM cache.declared_store WHERE declared_by = $1) AS declared,
+	(SELECT count(*) FROM cache.space_grants WHERE role = $1) AS grants,
+	(SELECT count(*) FROM cache.space_grants g JOIN cache.spaces s ON s.id = g.space WHERE s.name = 'left_behind' AND g.role = 0) AS public;
+CREATE PROCEDURE ask() LANGUAGE plpgsql AS $$
+BEGIN
+	GRANT CREATE, USAGE ON SCHEMA left_behind TO regress_cs_ts_left;
+	PERFORM cache.grant_space('left_behind', 'regress_cs_ts_left'), cache.grant_space('left_behind', 'public');
+	SET ROLE regress_cs_ts_left;
+	CREATE TABLE left_behind.t (id int);
+	PERFORM cache.track_schema('left_behind'), cache.declare_query('SELECT count(*) FROM left_behind.t');
+	RESET ROLE;
+END $$;
+CALL ask();
+EXECUTE of_role(:role);
+DROP OWNED BY regress_cs_ts_left;
+EXECUTE of_role(:role);
+-- those of a role that goes without
+CALL ask();
+DROP TABLE left_behind.t;
+REVOKE ALL ON SCHEMA left_behind FROM regress_cs_ts_left;
+BEGIN;
+DROP ROLE regress_cs_ts_left;
+EXECUTE of_role(:role);
+ROLLBACK;
+EXECUTE of_role(:role);
+DROP ROLE regress_cs_ts_left;
+EXECUTE of_role(:role);
+-- and one that was dropped from another database
+INSERT INTO cache.tracked_schemas VALUES ('left_behind', '4242424242');
+SELECT cache.track_schema('left_behind');
+SELECT tracked_by = current_user::regrole AS own FROM cache.tracked_schemas;
+SELECT cache.drop_space('left_behind');
+DROP SCHEMA left_behind;
+
+DROP PROCEDURE ask;
 DROP FOREIGN DATA WRAPPER a_wrapper CASCADE;
 DROP FUNCTION try, fails;
 DROP ROLE regress_cs_ts_owner, regress_cs_ts_other, regress_cs_ts_member;

@@ -32,6 +32,7 @@
 #include "attach/track_schema.h"
 #include "compat.h"
 #include "relation/catalog.h"
+#include "relation/dropped.h"
 #include "relation/rellock.h"
 #include "relation/tracked.h"
 #include "relation/triggers.h"
@@ -191,6 +192,7 @@ cs_track_schema(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("cache.track_schema()");
 	PreventCommandIfReadOnly("cache.track_schema()");
 	lock_schema(PG_GETARG_OID(0));
+	cs_dropped_forget_roles();
 	enter_schema(PG_GETARG_OID(0), given);
 	PG_RETURN_INT64(track_tables(PG_GETARG_OID(0), given));
 }

@@ -1,21 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * dropped.c
- *		The event trigger that removes dropped tables from the extension's own
+ *		Removing dropped tables, schemas and roles from the extension's own
  *		tables.
  *
- * It is fired by every command that drops objects.  To keep unrelated commands
- * cheap, each table is looked up while it is being dropped, and the trigger
- * does nothing in a transaction that has dropped no listed table and no
- * schema.  If the library is not preloaded, no table was looked up, and the
- * trigger examines all dropped objects.
+ * The event trigger is fired by every command that drops objects.  To keep
+ * unrelated commands cheap, each table is looked up while it is being dropped,
+ * and the trigger does nothing in a transaction that has dropped no listed
+ * table and no schema.  If the library is not preloaded, no table was looked
+ * up, and the trigger examines all dropped objects.
+ *
+ * No event trigger is fired for DROP ROLE and DROP OWNED, so these are noticed
+ * in ProcessUtility_hook.  DROP ROLE does not look into other databases; there
+ * the rows stay until a later DROP ROLE or cache.track_schema().  Rows of
+ * roles that do not exist have no effect, but the OID may be used again.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
+#include "commands/user.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
 
@@ -110,4 +117,60 @@ cs_tables_dropped(PG_FUNCTION_ARGS)
 	forget_schemas();
 	SPI_finish();
 	PG_RETURN_NULL();
+}
+
+/* ----- roles ----- */
+
+/*
+ * Remove what a role has asked for and what it has been granted: the rows for
+ * which the condition holds of their role r.  Spaces are objects that the role
+ * owns, and stay.
+ */
+static void
+forget_roles(const char *condition, Oid role)
+{
+	static const char *const tables[][2] = {
+		{"tracked_schemas", "tracked_by"},
+		{"declared_store", "declared_by"},
+		{"space_grants", "role"},
+	};
+
+	SPI_connect();
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		CsCatalogQuery query = {
+			.text = psprintf("DELETE FROM cache.%s t WHERE EXISTS "
+							 "(SELECT FROM (SELECT t.%s::pg_catalog.oid) r (r) WHERE %s)",
+							 tables[i][0], tables[i][1], condition)
+		};
+
+		cs_catalog_arg(&query, OIDOID, ObjectIdGetDatum(role), false);
+		if (OidIsValid(cs_catalog_relid(tables[i][0])))
+			cs_catalog_change(tables[i][0], &query);
+	}
+	SPI_finish();
+}
+
+/*
+ * Remove the rows of roles that do not exist.  A grant to PUBLIC has none.
+ */
+void
+cs_dropped_forget_roles(void)
+{
+	forget_roles("r OPERATOR(pg_catalog.<>) $1 AND NOT EXISTS "
+				 "(SELECT FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) r)",
+				 InvalidOid);
+}
+
+/* A utility statement has been executed: follow DROP ROLE and DROP OWNED. */
+void
+cs_dropped_after(const Node *statement)
+{
+	ListCell   *lc;
+
+	if (IsA(statement, DropRoleStmt))
+		cs_dropped_forget_roles();
+	else if (IsA(statement, DropOwnedStmt))
+		foreach(lc, roleSpecsToIds(((const DropOwnedStmt *) statement)->roles))
+			forget_roles("r OPERATOR(pg_catalog.=) $1", lfirst_oid(lc));
 }

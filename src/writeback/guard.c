@@ -12,7 +12,7 @@
  * other statements the cost is a check of their kind, and for statements of
  * that kind a check of the table's triggers.
  *
- * The same hooks observe NOTIFY, for keys and values.
+ * The same hooks observe NOTIFY, for keys and values, and DROP ROLE.
  *
  *-------------------------------------------------------------------------
  */
@@ -270,6 +270,7 @@ process_utility(PlannedStmt *stmt, const char *query, bool read_only,
 	else
 		standard_ProcessUtility(stmt, query, read_only, context, params, environment,
 								dest, completion);
+	cs_dropped_after(stmt->utilityStmt);
 }
 
 /*
