@@ -178,8 +178,9 @@ same(counted(counters) { customer_page(8) }, [['customer 8', [27, 47, 67, 87], 9
 # Statements that are named by a comment.
 reconnect('declared')
 same(counted(counters) { customer_page(7)[0] }, ['customer 7', 0, 0], 'declared: no comment, nothing is kept')
-same(counted(counters) { Array.new(2) { Order.annotate('cache ttl=60s').group(:state).count } },
-     [[{ 'delivered' => 1, 'open' => 99 }] * 2, 1, 1], 'declared: annotate()')
+TOPLEVEL_BINDING.eval(recipe('rails'), 'docs/plain_sql.md')
+same(counted(counters) { Array.new(2) { open_orders(7).map(&:id) } }, [[[6, 26, 46, 66, 86]] * 2, 1, 1], 'declared: a comment at the end of a relation')
+same(counted(counters) { Array.new(2) { states } }, [[{ 'delivered' => 1, 'open' => 99 }] * 2, 1, 1], 'declared: annotate() and count')
 reconnect('off')
 
 calls(client)

@@ -3,7 +3,7 @@
 
 'use strict';
 
-const { needs, calls, lifeCycle, SqlModel, byStatements, migrations, page, results, counted, shopPage, same, main } = require('./lib/suite.js');
+const { needs, calls, lifeCycle, SqlModel, byStatements, migrations, page, recipe, results, counted, shopPage, same, main } = require('./lib/suite.js');
 const { Client, Pool } = needs('pg');
 
 // One connection, whose statements have names or not.
@@ -61,8 +61,14 @@ main(async () => {
 	const name = async (comment) => (await connection.rows(`SELECT name FROM shop.customers WHERE id = $1${comment}`, [11]))[0][0];
 
 	same(await counted(connection, () => name('')), ['customer 11', 0, 0], 'declared: no comment, nothing is kept');
-	same(await counted(connection, async () => [await name(' /* cache ttl=60s */'), await name(' /* cache ttl=60s */')]),
-		[['customer 11', 'customer 11'], 1, 1], 'declared: a comment');
+	const pool = new Pool({ max: 1 });
+	const own = { rows: async (text) => (await pool.query({ text, rowMode: 'array' })).rows };
+	const { openOrders } = recipe('node-postgres', { pool }, 'openOrders');
+	const ids = async () => (await openOrders(9)).map((row) => row.id);
+
+	same(await counted(own, async () => [await ids(), await ids()]), [Array(2).fill([8, 28, 48, 68, 88]), 1, 1],
+		'declared: a comment');
+	await pool.end();
 	await connection.close();
 	results('off');
 }, async () => {

@@ -1,7 +1,6 @@
 // pgjdbc: typed parameters, unnamed statements at first, named with binary values from
 // the fifth run; with stringtype=unspecified, strings without a type.
 
-import java.io.OutputStream;
 import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,50 +20,17 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.UUID;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-public class client_pgjdbc {
+public class client_pgjdbc extends Suite {
 	static final String[] STRATEGIES = { "cache_aside", "read_through", "write_through", "write_around" };
 	static final Path HERE = Path.of(System.getenv("CLIENTS_DIR"));
-
-	static int count = 0, failed = 0;
-
-	static void ok(boolean good, String title, Object... diagnostics) {
-		count++;
-		System.out.println((good ? "ok " : "not ok ") + count + " - " + title);
-		if (good)
-			return;
-		failed++;
-		for (Object line : diagnostics)
-			System.out.println("# " + String.valueOf(line).replace("\n", "\n# "));
-	}
-
-	static void same(Object got, Object expected, String title) {
-		ok(Objects.equals(got, expected), title, "got:      " + got, "expected: " + expected);
-	}
-
-	// By another session than the client's.
-	static void psql(String sql) throws Exception {
-		ProcessBuilder builder = new ProcessBuilder("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-1");
-		builder.environment().put("PGOPTIONS", "-c client_min_messages=warning");
-		builder.redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.INHERIT);
-		Process process = builder.start();
-		try (OutputStream in = process.getOutputStream()) {
-			in.write(sql.getBytes("UTF-8"));
-		}
-		if (process.waitFor() != 0)
-			throw new Exception("psql failed");
-	}
 
 	// ----- the driver -----
 
 	static Connection connect(String options) throws SQLException {
-		return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/"
-				+ System.getenv("PGDATABASE") + options, System.getenv("PGUSER"), "");
+		return DriverManager.getConnection(url() + options, System.getenv("PGUSER"), "");
 	}
 
 	static final Map<Connection, Map<String, PreparedStatement>> prepared = new HashMap<>();
@@ -324,35 +290,23 @@ public class client_pgjdbc {
 	// The code of docs/applications.md for it, ```java spring before and after: both give
 	// the same rows.  It is what a class has beside its field jdbc.
 	static void page() throws Exception {
-		String text = Files.readString(Path.of(System.getenv("CLIENTS_DOCS"), "applications.md"));
 		for (String when : new String[] { "before", "after" }) {
-			String title = "docs/applications.md, spring, " + when;
-			Matcher found = Pattern.compile("^```java spring " + when + "\n(.*?)^```$", Pattern.MULTILINE | Pattern.DOTALL)
-					.matcher(text);
-			boolean there = found.find();
-			ok(there, title + ": is there");
-			if (!there)
-				continue;
-			Path directory = Files.createTempDirectory(Path.of(System.getenv("CLIENTS_TMP")), "page");
-			Files.writeString(directory.resolve("Page.java"), "import java.math.BigDecimal;\nimport java.util.*;\n"
-					+ "import org.springframework.jdbc.core.*;\npublic class Page {\npublic JdbcTemplate jdbc;\n"
-					+ found.group(1) + "}\n");
-			int status = javax.tools.ToolProvider.getSystemJavaCompiler().run(null, System.out, System.out, "-cp",
-					System.getProperty("java.class.path"), "-d", directory.toString(), directory.resolve("Page.java").toString());
-			ok(status == 0, title + ": is compiled");
-			if (status == 0)
-				runPage(title, new java.net.URLClassLoader(new java.net.URL[] { directory.toUri().toURL() }));
+			String title = "docs/applications.md, spring, " + when, code = code("applications.md", "spring " + when);
+			Class<?> type = code == null ? null : compiled(title,
+					"import java.math.BigDecimal;\nimport java.util.*;\nimport org.springframework.jdbc.core.*;",
+					"public JdbcTemplate jdbc;\n" + code);
+			if (type != null)
+				runPage(title, type);
 		}
 	}
 
 	// By reflection: whether Spring is there is known when this runs.
-	static void runPage(String title, ClassLoader loader) throws Exception {
-		Class<?> type = loader.loadClass("Page");
+	static void runPage(String title, Class<?> type) throws Exception {
 		Object page = type.getConstructor().newInstance();
 		org.postgresql.ds.PGSimpleDataSource source = new org.postgresql.ds.PGSimpleDataSource();
-		source.setURL("jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/" + System.getenv("PGDATABASE"));
+		source.setURL(url());
 		source.setUser(System.getenv("PGUSER"));
-		type.getField("jdbc").set(page, loader.loadClass("org.springframework.jdbc.core.JdbcTemplate")
+		type.getField("jdbc").set(page, type.getClassLoader().loadClass("org.springframework.jdbc.core.JdbcTemplate")
 				.getConstructor(javax.sql.DataSource.class).newInstance(source));
 		java.lang.reflect.Method product = type.getMethod("product", int.class);
 		java.lang.reflect.Method products = type.getMethod("products", Integer[].class);
@@ -366,33 +320,11 @@ public class client_pgjdbc {
 								+ "Product[id=3, name=product 3, price=4.5, stock=10]", title);
 			}
 		} catch (java.lang.reflect.InvocationTargetException e) {
-			java.io.StringWriter trace = new java.io.StringWriter();
-			e.getCause().printStackTrace(new java.io.PrintWriter(trace));
-			ok(false, title, trace);
+			ok(false, title, trace(e.getCause()));
 		}
 	}
 
 	// ----- results of plain SQL -----
-
-	// The setting of connections to come.
-	static void results(String mode) throws Exception {
-		String database = System.getenv("PGDATABASE");
-		psql("ALTER DATABASE " + database + " SET cache_strategies.results = " + mode + "; ALTER DATABASE " + database
-				+ " SET cache_strategies.results_min_cost = 0");
-	}
-
-	interface Work {
-		Object run() throws SQLException;
-	}
-
-	// What it gives, and how many statements were hits and misses.
-	static String counted(Connection db, Work work) throws SQLException {
-		String counters = "SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats";
-		List<Object> before = rows(db, counters).get(0);
-		Object got = work.run();
-		List<Object> after = rows(db, counters).get(0);
-		return got + " " + ((Integer) after.get(0) - (Integer) before.get(0)) + " " + ((Integer) after.get(1) - (Integer) before.get(1));
-	}
 
 	static Object customerPage(Connection db, int customer) throws SQLException {
 		return rows(db, "SELECT name FROM shop.customers WHERE id = $1", customer) + " "
@@ -403,24 +335,26 @@ public class client_pgjdbc {
 	static void plainResults() throws Exception {
 		results("auto");
 		Connection db = connect("");
+		Counters counters = () -> rows(db, COUNTERS).get(0);
 		String first = "[[customer 7]] [[6], [26], [46], [66], [86]] [[100]]", later = first.replace("100", "99");
 		String other = "[[customer 8]] [[27], [47], [67], [87]] [[99]]";
 		// from the fifth run on a statement has a name
 		for (int i = 0; i < 7; i++)
 			same(customerPage(db, 7), first, "auto: content");
 		customerPage(db, 8);
-		same(counted(db, () -> customerPage(db, 7)), first + " 3 0", "auto: all statements of a page are hits");
+		same(counted(counters, () -> customerPage(db, 7)), first + " 3 0", "auto: all statements of a page are hits");
 		statement(db, "UPDATE shop.orders SET state = 'delivered' WHERE id = $1", 7).executeUpdate();	// of customer 8
-		same(counted(db, () -> customerPage(db, 7)), later + " 2 1", "auto: a write ends what reads all orders, and nothing of another customer");
-		same(counted(db, () -> customerPage(db, 8)), other + " 2 1", "auto: a write ends what reads the orders of its customer");
-		same(counted(db, () -> customerPage(db, 8)), other + " 3 0", "auto: and it is kept again");
+		same(counted(counters, () -> customerPage(db, 7)), later + " 2 1", "auto: a write ends what reads all orders, and nothing of another customer");
+		same(counted(counters, () -> customerPage(db, 8)), other + " 2 1", "auto: a write ends what reads the orders of its customer");
+		same(counted(counters, () -> customerPage(db, 8)), other + " 3 0", "auto: and it is kept again");
 		close(db);
 		// A comment at the beginning, as Hibernate writes it.
 		results("declared");
 		Connection declared = connect("");
+		Counters ofDeclared = () -> rows(declared, COUNTERS).get(0);
 		String sql = "select c1_0.id,c1_0.name from shop.customers c1_0 where c1_0.id=$1";
-		same(counted(declared, () -> rows(declared, sql, 12)), "[[12, customer 12]] 0 0", "declared: no comment, nothing is kept");
-		same(counted(declared, () -> rows(declared, "/* cache ttl=60s */ " + sql, 12) + " " + rows(declared, "/* cache ttl=60s */ " + sql, 12)),
+		same(counted(ofDeclared, () -> rows(declared, sql, 12)), "[[12, customer 12]] 0 0", "declared: no comment, nothing is kept");
+		same(counted(ofDeclared, () -> rows(declared, "/* cache ttl=60s */ " + sql, 12) + " " + rows(declared, "/* cache ttl=60s */ " + sql, 12)),
 				"[[12, customer 12]] [[12, customer 12]] 1 1", "declared: a comment at the beginning");
 		close(declared);
 		results("off");
@@ -451,7 +385,6 @@ public class client_pgjdbc {
 		} catch (ClassNotFoundException e) {
 			System.out.println("ok " + ++count + " - docs/applications.md, spring # SKIP Spring is not there");
 		}
-		System.out.println("1.." + count);
-		System.exit(failed > 0 ? 1 : 0);
+		done();
 	}
 }

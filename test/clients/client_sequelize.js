@@ -3,8 +3,8 @@
 
 'use strict';
 
-const { needs, calls, lifeCycle, migrations, main, ok, same } = require('./lib/suite.js');
-const { Sequelize, DataTypes, QueryTypes } = needs('sequelize');
+const { needs, calls, counted, lifeCycle, migrations, main, ok, psql, recipe, results, same, shopPage, stored } = require('./lib/suite.js');
+const { Sequelize, DataTypes, Op, QueryTypes } = needs('sequelize');
 
 needs('pg');
 
@@ -110,6 +110,215 @@ class Model {
 	}
 }
 
+// ----- counters: the same outcome whether and how the table is attached -----
+
+class Lost extends Error {}
+
+async function lost(f) {
+	try {
+		return await f();
+	} catch (e) {
+		if (!(e instanceof Lost)) throw e;
+		return 'rolled back';
+	}
+}
+
+// The statements of an application with a model of counters, versions for optimistic
+// locking among them.
+class Counters {
+	constructor(db, strategy) {
+		this.db = db;
+		this.table = 'counters_' + strategy;
+		this.model = db.define(this.table, {
+			name: { type: DataTypes.TEXT, allowNull: false, unique: true },
+			views: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+			best: DataTypes.INTEGER,
+			status: { type: DataTypes.TEXT, allowNull: false, defaultValue: 'new' },
+		}, { tableName: this.table, timestamps: false, version: true });
+	}
+
+	// A SELECT sees what has been flushed.
+	settle() {
+		if (this.table === 'counters_write_back') psql(`SELECT cache.flush('${this.table}')`);
+	}
+
+	byAnother(change) {
+		psql(`UPDATE ${this.table} SET ${change}`);
+	}
+
+	get(name, options = {}) {
+		this.settle();
+		return this.model.findOne({ where: { name }, ...options });
+	}
+
+	all() {
+		this.settle();
+		return this.model.findAll({ order: ['name'] });
+	}
+
+	increment(name, by, options = {}) {
+		return this.model.increment({ views: by }, { where: { name }, ...options });
+	}
+
+	// The instance was read before another session's change.
+	async saved(name, change) {
+		const row = await this.get(name);
+
+		this.byAnother('views = views + 1000');
+		await change(row);
+		this.settle();
+		return [row.toJSON(), (await row.reload()).toJSON()];
+	}
+
+	async optimistic() {
+		const first = await this.get('a');
+		const second = await this.get('a');
+
+		await first.update({ status: 'first' });
+		try {
+			await second.update({ status: 'second' });
+		} catch (e) {
+			return [e.name, await this.get('a')];
+		}
+	}
+
+	async savedWhenGone() {
+		const row = await this.model.create({ name: 'gone' });
+
+		psql(`DELETE FROM ${this.table} WHERE name = 'gone'`);
+		return row.update({ views: 3 });
+	}
+
+	inTransaction(fails) {
+		return lost(() => this.db.transaction(async (transaction) => {
+			const first = await this.increment('a', 1, { transaction });
+			const inner = await lost(() => this.db.transaction({ transaction }, async (savepoint) => {
+				await this.increment('a', 100, { transaction: savepoint });
+				await this.model.update({ status: 'lost' }, { where: { name: 'a' }, transaction: savepoint });
+				throw new Lost();
+			}));
+			const second = await this.increment('a', 1, { transaction });
+
+			if (fails) throw new Lost();
+			return [first, inner, second];
+		}));
+	}
+
+	locked() {
+		this.settle();
+		return this.db.transaction(async (transaction) => {
+			const row = await this.model.findOne({ where: { name: 'a' }, lock: transaction.LOCK.UPDATE, transaction });
+
+			row.views += 5;
+			return row.save({ transaction });
+		});
+	}
+
+	steps() {
+		const m = this.model;
+		const views = (sign, by) => this.db.literal(`views ${sign} ${by}`);
+		const rows = (names) => names.map((name) => ({ name, views: 7, best: 8, status: 'upserted' }));
+
+		return {
+			'create': async () => [await m.create({ name: 'a' }), await m.bulkCreate([{ name: 'b' }, { name: 'c', views: 2 }])],
+			'increment': async () => [await this.increment('a', 1), await this.increment('a', 2), await m.decrement({ views: 1 }, { where: { name: 'a' } })],
+			'increment of all': () => m.increment({ views: 10 }, { where: {} }),
+			'increment of none': () => this.increment('none', 1),
+			'increment of an instance': () => this.saved('a', (row) => row.increment({ views: 3 })),
+			'update by literal': () => m.update({ views: views('+', 1), best: 5 }, { where: { name: 'b' } }),
+			'update ... returning': () => m.update({ views: views('*', 2) }, { where: { name: ['a', 'b'] }, returning: true }),
+			'update of none': () => m.update({ best: 1 }, { where: { name: 'none' } }),
+			'what comes of these': () => this.all(),
+			'save': () => this.saved('a', (row) => row.update({ status: 'saved', best: 9 })),
+			'save of one field': () => this.saved('b', (row) => row.set({ best: 10, status: 'lost' }).save({ fields: ['best'] })),
+			'optimistic locking': () => this.optimistic(),
+			'save of a row that is gone': () => this.savedWhenGone(),
+			'findOrCreate': async () => [await m.findOrCreate({ where: { name: 'a' }, defaults: { status: 'made' } }),
+				await m.findOrCreate({ where: { name: 'd' }, defaults: { status: 'made' } })],
+			'findCreateFind': async () => [await m.findCreateFind({ where: { name: 'a' } }), await m.findCreateFind({ where: { name: 'e' } })],
+			'upsert': async () => [await m.upsert({ name: 'e', views: 5, status: 'set' }, { conflictFields: ['name'] }),
+				await m.upsert({ name: 'f', views: 5, status: 'set' }, { conflictFields: ['name'] })],
+			'bulkCreate with updateOnDuplicate': () => m.bulkCreate(rows(['f', 'g']),
+				{ updateOnDuplicate: ['views', 'status'], conflictAttributes: ['name'] }),
+			'bulkCreate with ignoreDuplicates': () => m.bulkCreate(rows(['g', 'h']), { ignoreDuplicates: true, returning: false }),
+			'what comes of them': () => this.all(),
+			'a transaction with a savepoint': () => this.inTransaction(false),
+			'a transaction that is rolled back': () => this.inTransaction(true),
+			'lock': () => this.locked(),
+			'aggregates and conditions': async () => {
+				this.settle();
+				return [await m.sum('views'), await m.max('best'), await m.count({ where: { views: { [Op.gt]: 100 } } }),
+					await m.findAll({ where: { status: 'upserted' }, order: [['views', 'DESC'], 'name'], attributes: ['name', 'views'] })];
+			},
+			'destroy': async () => [await m.destroy({ where: { name: 'c' } }), await m.destroy({ where: { name: 'c' } }), await this.increment('c', 1)],
+			'the table': () => this.all(),
+			'the stored table': () => stored(this.table),
+		};
+	}
+
+	async outcomes() {
+		const outcomes = {};
+
+		for (const [title, step] of Object.entries(this.steps())) {
+			try {
+				outcomes[title] = JSON.parse(JSON.stringify(await step() ?? null));
+			} catch (e) {
+				outcomes[title] = e.name;
+			}
+		}
+		return outcomes;
+	}
+}
+
+async function counters() {
+	const connection = new Connection();
+	const unattached = await new Counters(connection.db, 'none').outcomes();
+
+	for (const strategy of ['cache_aside', 'read_through', 'write_through', 'write_around', 'write_back']) {
+		const outcomes = await new Counters(connection.db, strategy).outcomes();
+
+		for (const title of Object.keys(unattached)) same(outcomes[title], unattached[title], `counters, ${strategy}: ${title}`);
+	}
+	same(Object.entries(unattached).filter(([, outcome]) => typeof outcome === 'string').map(([title, outcome]) => [title, outcome]),
+		[['save of a row that is gone', 'SequelizeOptimisticLockError'], ['a transaction that is rolled back', 'rolled back']],
+		'counters: no errors but those that are meant');
+	await connection.close();
+}
+
+// ----- results of plain SQL -----
+
+function shop(db) {
+	const of = (table) => ({ tableName: table, schema: 'shop', timestamps: false });
+
+	db.define('Customer', { name: DataTypes.TEXT }, of('customers'));
+	db.define('Order', { customer_id: DataTypes.INTEGER, state: DataTypes.TEXT }, of('orders'));
+	return db;
+}
+
+async function recipes() {
+	results('auto');
+	const auto = new Connection();
+	const { models } = shop(auto.db);
+
+	await shopPage(auto, async (customer) => [(await models.Customer.findByPk(customer)).name,
+		(await models.Order.findAll({ where: { customer_id: customer, state: 'open' }, order: ['id'] })).map((row) => row.id),
+		await models.Order.count({ where: { state: 'open' } })],
+	async (order) => (await models.Order.findByPk(order)).update({ state: 'delivered' }), 'auto');
+	await auto.close();
+
+	results('declared');
+	const declared = new Connection();
+	const { models: { Order } } = shop(declared.db);
+	const { openOrders } = recipe('sequelize', { sequelize: declared.db, Order }, 'openOrders');
+	const ids = async () => (await openOrders(7)).map((row) => [row instanceof Order, row.id]);
+	const expected = [6, 26, 46, 66, 86].map((id) => [true, id]);
+
+	same(await counted(declared, async () => (await Order.findByPk(6)).id), [6, 0, 0], 'declared: no comment, nothing is kept');
+	same(await counted(declared, async () => [await ids(), await ids()]), [[expected, expected], 1, 1], 'declared: a comment');
+	await declared.close();
+	results('off');
+}
+
 const client = { connect: async () => new Connection(), parameter: (kind, value) => value };
 
 main(async () => {
@@ -129,4 +338,4 @@ main(async () => {
 		same(found && found.name, 'product 7', 'its attributes');
 	}
 	await connection.close();
-}, () => calls(client), () => migrations(client));
+}, counters, recipes, () => calls(client), () => migrations(client));

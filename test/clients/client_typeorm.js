@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { needs, needsNode, calls, lifeCycle, migrations, main } = require('./lib/suite.js');
+const { needs, needsNode, calls, counted, lifeCycle, migrations, main, recipe, results, same, shopPage } = require('./lib/suite.js');
 
 needsNode(20, 19);
 needs('pg');
@@ -20,11 +20,15 @@ const entity = (table) => new EntitySchema({
 		version: { type: Number, version: true, insert: false, update: true },
 	},
 });
+const customers = new EntitySchema({ name: 'customers', tableName: 'customers', schema: 'shop',
+	columns: { id: { type: Number, primary: true }, name: { type: String } } });
+const orders = new EntitySchema({ name: 'orders', tableName: 'orders', schema: 'shop',
+	columns: { id: { type: Number, primary: true }, customer_id: { type: Number }, state: { type: String } } });
 const tables = ['cache_aside', 'read_through', 'write_through', 'write_around'];
 
 async function connect() {
 	const source = new DataSource({ type: 'postgres', host: process.env.PGHOST, port: Number(process.env.PGPORT),
-		username: process.env.PGUSER, database: process.env.PGDATABASE, entities: tables.map(entity),
+		username: process.env.PGUSER, database: process.env.PGDATABASE, entities: [...tables.map(entity), customers, orders],
 		poolSize: 1, extra: { max: 1 } });
 
 	await source.initialize();
@@ -117,6 +121,34 @@ class Model {
 	}
 }
 
+// ----- results of plain SQL -----
+
+async function recipes() {
+	results('auto');
+	const auto = await connect();
+	const of = (name) => auto.manager.getRepository(name);
+
+	await shopPage(auto, async (customer) => [(await of('customers').findOneBy({ id: customer })).name,
+		(await of('orders').find({ where: { customer_id: customer, state: 'open' }, order: { id: 'ASC' } })).map((row) => row.id),
+		await of('orders').countBy({ state: 'open' })],
+	(order) => of('orders').update({ id: order }, { state: 'delivered' }), 'auto');
+	await auto.close();
+
+	results('declared');
+	const declared = await connect();
+	const repository = declared.manager.getRepository('orders');
+	const { openOrders, states } = recipe('typeorm', { orders: repository }, 'openOrders', 'states');
+	const ids = async () => (await openOrders(9)).map((row) => row.id);
+
+	same(await counted(declared, async () => (await repository.findOneBy({ id: 6 })).id), [6, 0, 0], 'declared: no comment, nothing is kept');
+	same(await counted(declared, async () => [await ids(), await ids()]), [Array(2).fill([8, 28, 48, 68, 88]), 1, 1],
+		'declared: a comment of find()');
+	same(await counted(declared, async () => [await states(), await states()]),
+		[Array(2).fill([{ state: 'delivered', n: 1 }, { state: 'open', n: 99 }]), 1, 1], 'declared: comment() of a query builder');
+	await declared.close();
+	results('off');
+}
+
 const client = { connect, parameter: (kind, value) => value };
 
 main(async () => {
@@ -124,4 +156,4 @@ main(async () => {
 
 	await lifeCycle(client, (table) => new Model(connection, table));
 	await connection.close();
-}, () => calls(client), () => migrations(client));
+}, recipes, () => calls(client), () => migrations(client));

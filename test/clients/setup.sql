@@ -88,3 +88,6 @@ CREATE TABLE shop.customers (id int PRIMARY KEY, name text NOT NULL);
 CREATE TABLE shop.orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES shop.customers, state text NOT NULL);
 INSERT INTO shop.customers SELECT i, 'customer ' || i FROM generate_series(1, 20) i;
 INSERT INTO shop.orders SELECT i, 1 + i % 20, 'open' FROM generate_series(1, 100) i;
+
+-- As an application has it whose tables are those of the shop.
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, shop', current_database()); END $$;

@@ -59,6 +59,13 @@ function psql(sql) {
 	});
 }
 
+// What is in the table once what was deferred is flushed, by psql.
+function stored(table) {
+	if (table.endsWith('write_back')) psql(`SELECT cache.flush('${table}')`);
+	return execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', `SELECT * FROM ${table} ORDER BY id`],
+		{ encoding: 'utf8' }).split('\n');
+}
+
 // ----- values -----
 
 function valueOf(kind, text) {
@@ -419,6 +426,16 @@ async function page(name, namespace) {
 	}
 }
 
+// The code of docs/plain_sql.md, ```LANGUAGE NAME: the functions that it makes.  The
+// namespace has the names that it takes for given.
+function recipe(name, namespace, ...functions) {
+	const text = fs.readFileSync(path.join(process.env.CLIENTS_DOCS, 'plain_sql.md'), 'utf8');
+	const found = [...text.matchAll(new RegExp('^```\\w+ ' + name + '\\n([^]*?)^```$', 'gm'))];
+
+	same(found.length, 1, `docs/plain_sql.md, ${name}: is there`);
+	return new Function(...Object.keys(namespace), found[0][1] + `\nreturn { ${functions.join(', ')} };`)(...Object.values(namespace));
+}
+
 // ----- results of plain SQL -----
 
 const COUNTERS = 'SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats';
@@ -466,4 +483,4 @@ async function main(...parts) {
 	process.exit(failed ? 1 : 0);
 }
 
-module.exports = { ok, same, notHere, needs, needsNode, psql, calls, lifeCycle, SqlModel, byStatements, migrations, page, results, counted, shopPage, main };
+module.exports = { ok, same, notHere, needs, needsNode, psql, stored, recipe, calls, lifeCycle, SqlModel, byStatements, migrations, page, results, counted, shopPage, main };

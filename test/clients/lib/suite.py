@@ -56,6 +56,14 @@ def psql(sql):
                    stdout=subprocess.DEVNULL, env=dict(os.environ, PGOPTIONS="-c client_min_messages=warning"))
 
 
+def stored(table):
+    """What is in the table once what was deferred is flushed, by psql."""
+    if table.endswith("write_back"):
+        psql("SELECT cache.flush('%s')" % table)
+    return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", "SELECT * FROM %s ORDER BY id" % table],
+                          text=True, check=True, stdout=subprocess.PIPE).stdout.split("\n")
+
+
 # ----- values -----
 
 def value_of(kind, text):
@@ -388,6 +396,14 @@ def page(name, namespace, values, *arguments):
                       [[1, "product 1", decimal.Decimal("1.5"), 10], [3, "product 3", decimal.Decimal("4.5"), 10]]], title)
         except Exception:
             ok(False, title, traceback.format_exc())
+
+
+def recipe(name):
+    """The code of docs/plain_sql.md, ```LANGUAGE NAME."""
+    text = open(os.path.join(os.environ["CLIENTS_DOCS"], "plain_sql.md"), encoding="utf-8").read()
+    found = re.findall(r"^```\w+ %s\n(.*?)^```$" % re.escape(name), text, re.M | re.S)
+    same(len(found), 1, "docs/plain_sql.md, %s: is there" % name)
+    return found[0]
 
 
 # ----- results of plain SQL -----

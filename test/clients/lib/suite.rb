@@ -271,6 +271,14 @@ def page(name)
   end
 end
 
+# The code of docs/plain_sql.md, ```LANGUAGE NAME.
+def recipe(name)
+  text = File.read(File.join(ENV.fetch('CLIENTS_DOCS'), 'plain_sql.md'), encoding: 'utf-8')
+  found = text.scan(/^```\w+ #{name}\n(.*?)^```$/m)
+  same(found.size, 1, "docs/plain_sql.md, #{name}: is there")
+  found[0][0]
+end
+
 # ----- results of plain SQL -----
 
 COUNTERS = 'SELECT coalesce(sum(hits), 0)::int AS hits, coalesce(sum(misses), 0)::int AS misses FROM cache.space_stats'.freeze
