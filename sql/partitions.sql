@@ -1,4 +1,6 @@
 -- Partitions that bring bindings, or triggers for tracking, of their own.
+-- plain SELECTs show what the tables have
+SET cache_strategies.merge_deferred = off;
 
 CREATE FUNCTION triggers(regclass) RETURNS TABLE (trigger name, enabled "char", clone bool, of text) LANGUAGE sql AS $$
 	SELECT tgname, tgenabled, tgparentid <> 0, proname FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid

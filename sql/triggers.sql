@@ -1,4 +1,6 @@
 -- Triggers that are disabled, enabled, dropped: what is said, what is mended, and what is not lost.
+-- plain SELECTs show what the tables have
+SET cache_strategies.merge_deferred = off;
 
 CREATE FUNCTION state(regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = $1 AND tgname LIKE '%cache_strategies%'

@@ -1,4 +1,6 @@
 -- write_back: deferring, reading, settling, flushing
+-- plain SELECTs show what the table has
+SET cache_strategies.merge_deferred = off;
 CREATE TABLE pages (
 	id int PRIMARY KEY, title text NOT NULL, views bigint NOT NULL DEFAULT 0,
 	seen timestamptz, best int, worst int, status text);

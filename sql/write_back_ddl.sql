@@ -8,7 +8,7 @@ SELECT cache.attach('accounts', 'write_back', flush_interval => '1 day',
 	merge => '{"n": "add", "s": "replace", "d": "replace"}');
 
 -- What is deferred is to be seen by the command, and nothing is to become a dead letter.
-CREATE FUNCTION look() RETURNS TABLE (deferred bigint, dead bigint, rows text) LANGUAGE sql AS $$
+CREATE FUNCTION look() RETURNS TABLE (deferred bigint, dead bigint, rows text) LANGUAGE sql SET cache_strategies.merge_deferred = off AS $$
 	SELECT dirty_entries, (SELECT count(*) FROM cache.dead_letters), (SELECT string_agg(a::text, ' ' ORDER BY id) FROM accounts a)
 	FROM cache.flush_status WHERE relation = 'accounts'::regclass
 $$;
@@ -131,7 +131,7 @@ SELECT cache.attach('parent', 'write_back', flush_interval => '1 day', merge => 
 CREATE TABLE child () INHERITS (parent);
 INSERT INTO child VALUES (2, 0);
 UPDATE parent SET n = n + 1;
-SELECT cache.read(NULL::parent, 1), array(SELECT n FROM parent ORDER BY id) AS stored;
+SELECT cache.read(NULL::parent, 1), array(SELECT n FROM parent ORDER BY id) AS plain;
 SELECT cache.flush('parent');
 SELECT * FROM parent ORDER BY id;
 DROP TABLE parent CASCADE;

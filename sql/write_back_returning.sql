@@ -2,6 +2,8 @@
 -- write_back: RETURNING, ON CONFLICT DO UPDATE, MERGE and views with a check see
 -- what is deferred for the row, and put it into the row
 --
+-- plain SELECTs show what the table has
+SET cache_strategies.merge_deferred = off;
 CREATE TABLE seen (id int PRIMARY KEY, n int, top int, r text, k text, mail text UNIQUE);
 INSERT INTO seen SELECT i, 0, 0, 'table', 'k', 'm' || i FROM generate_series(1, 6) i;
 CREATE TABLE plain_seen (LIKE seen INCLUDING ALL);

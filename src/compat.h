@@ -248,6 +248,15 @@ cs_add_entry(PlannedStmt *stmt, Query *query, RangeTblEntry *from, RangeTblEntry
 #define cs_is_json_query(node) false
 #endif
 
+/* The operator by which a path key orders values of the type */
+#if PG_VERSION_NUM >= 180000
+#define cs_pathkey_operator(key, type) \
+	get_opfamily_member_for_cmptype((key)->pk_opfamily, (type), (type), (key)->pk_cmptype)
+#else
+#define cs_pathkey_operator(key, type) \
+	get_opfamily_member((key)->pk_opfamily, (type), (type), (key)->pk_strategy)
+#endif
+
 /*
  * Columns set in each result relation of an UPDATE, in the order of its plan
  */

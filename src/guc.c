@@ -24,6 +24,7 @@ int			cs_max_tables_per_role = -1;
 int			cs_refresh_queue = 1024;
 bool		cs_enabled = true;
 bool		cs_plain_reads = false;
+bool		cs_merge_deferred = true;
 int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
 int			cs_worker_timeout = 10000;
@@ -110,6 +111,13 @@ define_logging(void)
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
+static void
+assign_merge_deferred(bool newval, void *extra)
+{
+	if (newval != cs_merge_deferred)
+		ResetPlanCache();
+}
+
 /*
  * Parameters of what plain SQL gets from the cache.
  */
@@ -142,6 +150,11 @@ define_plain_sql(void)
 							 "For tables for which cache.attach() does not say whether they are.",
 							 &cs_plain_reads, false,
 							 PGC_USERSET, 0, NULL, assign_plain_reads, NULL);
+	DefineCustomBoolVariable("cache_strategies.merge_deferred",
+							 "Plain SQL sees the deferred writes of attached tables.",
+							 "If off, it sees what has been flushed.",
+							 &cs_merge_deferred, true,
+							 PGC_USERSET, 0, NULL, assign_merge_deferred, NULL);
 	DefineCustomBoolVariable("cache_strategies.results_adapt",
 							 "Leaves statements alone whose kept results do not pay.",
 							 "Also lets sessions wait for a result that another session computes, "

@@ -28,6 +28,7 @@ extern int	cs_max_tables_per_role; /* -1 for half of max_tables */
 extern int	cs_refresh_queue;
 extern bool cs_enabled;
 extern bool cs_plain_reads;
+extern bool cs_merge_deferred;
 extern int	cs_bulk_threshold;
 extern int	cs_load_timeout;	/* milliseconds */
 extern int	cs_worker_timeout;	/* milliseconds */

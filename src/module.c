@@ -17,6 +17,8 @@
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "kv/kv.h"
+#include "mergescan/mergepath.h"
+#include "mergescan/mergestart.h"
 #include "queryresult/conditions.h"
 #include "queryresult/declared.h"
 #include "queryresult/herd.h"
@@ -51,6 +53,7 @@
 #include "writeback/deferred.h"
 #include "writeback/guard.h"
 #include "writeback/quarantine.h"
+#include "writeback/removal.h"
 #include "writeback/state.h"
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"
@@ -92,6 +95,7 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_deferred_shmem_size, cs_deferred_shmem_init},
 	{NULL, cs_commitepoch_shmem_size, cs_commitepoch_shmem_init},
 	{NULL, cs_state_shmem_size, cs_state_shmem_init},
+	{NULL, cs_removal_shmem_size, cs_removal_shmem_init},
 	{NULL, cs_commitflag_shmem_size, cs_commitflag_shmem_init},
 	{NULL, cs_keylock_shmem_size, cs_keylock_shmem_init},
 	{NULL, cs_tally_shmem_size, cs_tally_shmem_init},
@@ -132,6 +136,8 @@ _PG_init(void)
 	cs_bindings_trigger_init();
 	cs_scan_init();
 	cs_plainpath_init();
+	cs_mergepath_init();
+	cs_mergestart_init();
 	cs_plan_init();
 	cs_conditions_init();
 	cs_untyped_init();

@@ -48,6 +48,7 @@
 #include "queryresult/scan_result.h"
 #include "queryresult/tally.h"
 #include "queryresult/worth.h"
+#include "relation/binding.h"
 #include "relation/track.h"
 #include "store/clock.h"
 #include "testpoint.h"
@@ -297,6 +298,24 @@ note_candidate(Candidate *of, const CsShape *shape)
 	}
 }
 
+/*
+ * A SELECT sees what is deferred for its tables, and results do not fall with
+ * that.
+ */
+static bool
+check_deferring(Candidate *of, const CsShape *shape)
+{
+	for (int i = 0; i < shape->ntables; i++)
+	{
+		const CsBinding *binding = cs_binding_peek(shape->tables[i]);
+
+		if (binding != NULL && cs_binding_defers(binding))
+			return refuse(of, psprintf("It reads table %s, whose writes are deferred.",
+									   cs_binding_qualified_name(binding)), NULL);
+	}
+	return true;
+}
+
 static bool
 check_tables(Candidate *of, const CsShape *shape)
 {
@@ -306,7 +325,7 @@ check_tables(Candidate *of, const CsShape *shape)
 	char	   *qualified;
 
 	if (!OidIsValid(untracked))
-		return true;
+		return check_deferring(of, shape);
 	if (of->verdict == NULL)
 	{
 		note_candidate(of, shape);

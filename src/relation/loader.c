@@ -39,6 +39,8 @@
 #include "relation/loader.h"
 #include "relation/owner.h"
 
+int			cs_loader_reading = 0;
+
 static bool read_temporary;		/* whether the last load, or an earlier one in
 								 * the transaction, read a temporary table */
 
@@ -228,6 +230,46 @@ cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding)
 	return true;
 }
 
+static int
+run(SPIPlanPtr plan, Datum *values, Snapshot snapshot, long max)
+{
+	int			rc;
+
+	cs_loader_reading++;
+	PG_TRY();
+	{
+		rc = SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
+								  true, false, max);
+	}
+	PG_FINALLY();
+	{
+		cs_loader_reading--;
+	}
+	PG_END_TRY();
+	return rc;
+}
+
+/*
+ * Open a cursor for a plan that reads the table.
+ */
+Portal
+cs_loader_open(SPIPlanPtr plan)
+{
+	Portal		portal;
+
+	cs_loader_reading++;
+	PG_TRY();
+	{
+		portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	}
+	PG_FINALLY();
+	{
+		cs_loader_reading--;
+	}
+	PG_END_TRY();
+	return portal;
+}
+
 /*
  * Execute a plan of the binding.  It is made when first needed, and made again
  * while it reads another table.
@@ -243,8 +285,7 @@ execute(CsBinding *binding, SPIPlanPtr *plan, bool many, bool with_xmin,
 		if (*plan == NULL)
 			*plan = prepare(binding, many ? many_query(binding, with_xmin) :
 							load_query(binding, with_xmin), many);
-		rc = SPI_execute_snapshot(*plan, values, NULL, snapshot, InvalidSnapshot,
-								  true, false, many ? 0 : 1);
+		rc = run(*plan, values, snapshot, many ? 0 : 1);
 		if (rc != SPI_OK_SELECT)
 			elog(ERROR, "could not load a row: %s", SPI_result_code_string(rc));
 		if (cs_loader_reads_table(*plan, binding))

@@ -21,6 +21,12 @@ typedef struct CsLoaded
 	TransactionId xmin;			/* of the row */
 } CsLoaded;
 
+/*
+ * If positive, this backend starts a statement of its own that reads what the
+ * table has, without what is deferred.
+ */
+extern int	cs_loader_reading;
+
 extern void cs_loader_load(CsBinding *binding, const CsRowKey *rowkey,
 						   Snapshot snapshot, bool plain, CsLoaded *loaded);
 
@@ -32,6 +38,7 @@ extern void cs_loader_append_match(StringInfo buf, const CsBinding *binding,
 								   const char *alias, const char *prefix);
 extern bool cs_loader_read_temporary(void);
 extern const char *cs_loader_check(const CsBinding *binding, Oid function);
+extern Portal cs_loader_open(SPIPlanPtr plan);
 extern bool cs_loader_reads_table(SPIPlanPtr plan, const CsBinding *binding);
 
 #endif							/* CS_LOADER_H */

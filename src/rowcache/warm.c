@@ -208,7 +208,7 @@ open_scan(const Warm *warm)
 		elog(ERROR, "could not prepare \"%s\": %s", query,
 			 SPI_result_code_string(SPI_result));
 	PushActiveSnapshot(warm->fresh);
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	portal = cs_loader_open(plan);
 	PopActiveSnapshot();
 	if (!cs_loader_reads_table(plan, binding))
 		cs_binding_renamed_error(binding);

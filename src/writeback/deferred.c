@@ -42,6 +42,7 @@
 #include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
 #include "writeback/deltarecord.h"
+#include "writeback/removal.h"
 #include "xact/snapshot.h"
 
 /* Xor-ed with the hash of the row's key. */
@@ -312,7 +313,7 @@ folded_record(CsBuilder *builder, CsDeltaRecord **records, int n)
 		record->stamp = Max(record->stamp, records[i]->stamp);
 		/* a reader that cannot see the canceller yet must look again */
 		if (records[i]->flags & CS_RECORD_CANCELS)
-			builder->head.gen = cs_deferred_id();
+			cs_deltarecord_build_leaves(builder, records[i]);
 	}
 	record->folded = folded;
 	return record;
@@ -445,6 +446,8 @@ reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flag
 	if ((flags & CS_RESERVE_NO_NEW_WHOLE) && seen == CS_ANY_ARRIVAL &&
 		cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_CHANGED;
+	if (mine->flags & CS_RECORD_WHOLE)
+		cs_removal_note_whole(binding->slot);
 	fold = may_fold(binding, key, &copy);
 	if (!fold && copy.head.nrecords >= MANY_RECORDS && patient)
 		return RESERVE_LATER;

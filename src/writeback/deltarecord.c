@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 
 #include "writeback/deltarecord.h"
+#include "writeback/removal.h"
 
 static uint64
 order_of(const CsDeltaRecord *record)
@@ -70,6 +71,17 @@ cs_deltarecord_build_keep(CsBuilder *builder, CsDeltaRecord *record)
 {
 	builder->records[builder->n++] = record;
 	builder->size += cs_deltarecord_size(record);
+}
+
+/*
+ * What the record, of a transaction that has committed, makes void is about to
+ * leave the entry.
+ */
+void
+cs_deltarecord_build_leaves(CsBuilder *builder, const CsDeltaRecord *record)
+{
+	builder->head.gen = cs_deferred_id();
+	cs_removal_note(builder->binding->slot, record->xid);
 }
 
 static uint8

@@ -43,6 +43,7 @@ extern void cs_deltarecord_fold(CsBinding *binding, CsDeltaRecord **records, int
 extern void cs_deltarecord_build_begin(CsBuilder *builder, const CsBinding *binding,
 									   const CsDeferred *copy);
 extern void cs_deltarecord_build_keep(CsBuilder *builder, CsDeltaRecord *record);
+extern void cs_deltarecord_build_leaves(CsBuilder *builder, const CsDeltaRecord *record);
 extern CsDeltaRecord *cs_deltarecord_new(const CsDelta *delta, uint64 id, CsDeltaRecordState state);
 
 /* Replace the entry whose version is 'expected'. */

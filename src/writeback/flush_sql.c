@@ -336,7 +336,7 @@ show_table(TableScan *scan)
 	plan = SPI_prepare(psprintf("SELECT %s %s", alias, from), 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a scan: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	portal = cs_loader_open(plan);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);

@@ -52,7 +52,7 @@ take_parts(CsBinding *binding, const CsDeferred *copy, uint64 boundary, CsBuilde
 			*folded += record->folded;
 			*stamp = Max(*stamp, record->stamp);
 			if (record->flags & CS_RECORD_CANCELS)
-				builder->head.gen = cs_deferred_id();
+				cs_deltarecord_build_leaves(builder, record);
 		}
 		else if (record->state != CS_RECORD_DEAD)
 			cs_deltarecord_build_keep(builder, record);
@@ -70,6 +70,7 @@ take_parts(CsBinding *binding, const CsDeferred *copy, uint64 boundary, CsBuilde
 		later.whole = false;
 		later.n = 0;
 		cs_delta_fold(binding, delta, &later);
+		cs_deltarecord_build_leaves(builder, builder->records[i]);
 	}
 	delta->cancel = false;
 	delta->cancelled = NULL;
@@ -224,7 +225,7 @@ cs_flushbatch_take_apart(CsBinding *binding, const CsKey *key, uint64 boundary, 
 				*folded += record->folded;
 				chosen[n++] = record;
 				if (record->flags & CS_RECORD_CANCELS)
-					builder.head.gen = cs_deferred_id();
+					cs_deltarecord_build_leaves(&builder, record);
 			}
 			if (record->state != CS_RECORD_DEAD)
 				cs_deltarecord_build_keep(&builder, record);

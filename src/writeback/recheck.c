@@ -44,6 +44,8 @@
 #include "writeback/recheck.h"
 #include "writeback/sum.h"
 
+const EPQState *cs_recheck_merged = NULL;
+
 /* How the new value follows from the old one. */
 typedef enum Shift
 {
@@ -378,6 +380,28 @@ shows(const Target *target, const Bitmapset *columns)
 /* ----- evaluating it ----- */
 
 /*
+ * EvalPlanQual() with a merged row.
+ */
+static TupleTableSlot *
+evaluate_merged(EPQState *epqstate, Relation rel, Index rti, TupleTableSlot *slot)
+{
+	const EPQState *outer = cs_recheck_merged;
+	TupleTableSlot *result = NULL;
+
+	cs_recheck_merged = epqstate;
+	PG_TRY();
+	{
+		result = EvalPlanQual(epqstate, rel, rti, slot);
+	}
+	PG_FINALLY();
+	{
+		cs_recheck_merged = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * Evaluate the statement for the row; returns false if it would not update it.
  */
 static bool
@@ -396,7 +420,7 @@ evaluate(const TriggerData *trigdata, const Target *target, HeapTuple row, Datum
 	slot = EvalPlanQualSlot(epqstate, trigdata->tg_relation, target->rti);
 	ExecForceStoreHeapTuple(tuple, slot, false);
 	slot->tts_tableOid = tuple->t_tableOid;
-	slot = EvalPlanQual(epqstate, trigdata->tg_relation, target->rti, slot);
+	slot = evaluate_merged(epqstate, trigdata->tg_relation, target->rti, slot);
 	MemoryContextSwitchTo(context);
 	if (TupIsNull(slot))
 		return false;

@@ -37,6 +37,12 @@ typedef struct CsOutcome
 								 * changes */
 } CsOutcome;
 
+/*
+ * The recheck of PostgreSQL's in which a statement is evaluated with a row
+ * that is merged already; NULL if there is none.
+ */
+extern const struct EPQState *cs_recheck_merged;
+
 extern void cs_recheck_update(TriggerData *trigdata, CsBinding *binding,
 							  HeapTupleHeader row, CsOutcome *outcome);
 extern void cs_recheck_complete(CsBinding *binding, CsOutcome *outcome);

@@ -38,6 +38,7 @@
 #include "store/queue.h"
 #include "store/slot.h"
 #include "store/store.h"
+#include "writeback/removal.h"
 #include "writeback/state.h"
 
 /* Interval at which a backend that waits at a gate requests a worker again. */
@@ -151,6 +152,7 @@ cs_state_reset(int slot)
 	state->error_time = 0;
 	state->error[0] = '\0';
 	SpinLockRelease(&state->lock);
+	cs_removal_reset(slot);
 }
 
 /* ----- the gate ----- */
@@ -174,6 +176,8 @@ cs_state_is_open(int slot)
 void
 cs_state_open(int slot)
 {
+	/* what was replayed is only in the table */
+	cs_removal_note_all(slot);
 	pg_atomic_exchange_u32(&states[slot].open, 1);
 	ConditionVariableBroadcast(&states[slot].changed);
 }

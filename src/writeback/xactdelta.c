@@ -369,6 +369,15 @@ cs_xactdelta_has_truncated(int slot)
 }
 
 /*
+ * Whether this transaction has written deferred changes to their tables.
+ */
+bool
+cs_xactdelta_has_flushed(void)
+{
+	return cs_xactdelta.context != NULL && !cs_subxact_is_empty(&cs_xactdelta.flights);
+}
+
+/*
  * Whether this transaction has changed rows directly so that changes deferred
  * by other transactions are void.
  */

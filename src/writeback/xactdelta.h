@@ -54,6 +54,7 @@ extern bool cs_xactdelta_has(int slot);
 extern bool cs_xactdelta_has_cancels(int slot);
 
 extern bool cs_xactdelta_has_truncated(int slot);
+extern bool cs_xactdelta_has_flushed(void);
 
 extern const CsKey *cs_xactdelta_next(int slot, void **at);
 

@@ -32,6 +32,7 @@
 #include "writeback/flushbatch.h"
 #include "writeback/journal.h"
 #include "writeback/portable.h"
+#include "writeback/removal.h"
 #include "writeback/state.h"
 #include "writeback/xactdelta_list.h"
 #include "xact/participant.h"
@@ -547,6 +548,8 @@ end_flights(bool committed)
 
 	while ((flight = (CsXactDeltaFlight *) cs_subxact_pop(&cs_xactdelta.flights)) != NULL)
 	{
+		if (committed && flight->slot != slot)
+			cs_removal_note(flight->slot, own_xid());
 		if (committed)
 			cs_deferred_flushed(&flight->key, flight->id);
 		else
@@ -597,6 +600,7 @@ end_truncates(void)
 
 	while ((truncate = (CsXactDeltaTruncate *) cs_subxact_pop(&cs_xactdelta.truncates)) != NULL)
 	{
+		cs_removal_note(truncate->slot, own_xid());
 		cs_deferred_truncate(truncate->slot);
 		cs_state_ask_flush(truncate->slot);
 		cs_state_wake(truncate->slot);

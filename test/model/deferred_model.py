@@ -10,7 +10,9 @@ One key.  Every interleaving of the actors' atomic steps is explored, breadth fi
           sets the column that is added to, taking along what is deferred, if there is any
   X       a flusher: end the commit epoch, wait, take, snapshot, row lock and apply, look again, INFLIGHT, commit,
           callback; it may be cancelled while it waits, be rolled back, and come again
-  R       readers: e1, F and the base row, e2, again if something has left
+  R       readers: e1, F and the base row, e2, again if something has left; 'plain' ones have a snapshot S of their
+          own: what has left before ('rc'), S, the entry, then whether all that has left is visible in S or
+          nothing has left since; otherwise they read as the others do.  In 'rr' S is older than the read
   fold    COMMITTED records of the entry are folded, at any time the rule allows it
   crash   at any time (durable): table, committed journal rows and `flushed` stay; then the replay
 
@@ -56,7 +58,7 @@ Txn = namedtuple('Txn', 'pc stamp epoch prec found row')     # pc -1: ended
 Flusher = namedtuple('Flusher', 'pc n b eff seen tuple row')  # row: () not changed, else (new row,)
 Reader = namedtuple('Reader', 'pc prec e1 vis base end value')
 State = namedtuple('State', 'row epoch cnt writers records gen nextgen journal flushed ts d x rs vis acked closed '
-                   'crashes folds others')
+                   'crashes folds others removals removed')
 NOTHING = Delta(0, None, (), None, None)
 IDLE = Flusher('idle', 0, 0, None, (), None, ())
 ENDED = -1
@@ -65,7 +67,8 @@ ENDED = -1
 class Config:
     def __init__(self, name, ts, d=None, rounds=1, readers=0, durable=True, crashes=0, present=True, mut='',
                  folds=0, split=False, causal=False, own=False, abort=True, deep=False, self_flush=False,
-                 carry=False, others=0):
+                 carry=False, others=0, plain=''):
+        self.plain = plain
         self.name, self.ts, self.d, self.rounds, self.readers = name, tuple(ts.split()), d, rounds, readers
         self.durable, self.crashes, self.present = durable, crashes, present
         self.folds, self.split, self.causal, self.own, self.abort = folds, split, causal, own, abort
@@ -277,6 +280,20 @@ def with_records(cfg, s, records, leaves):
     return kw
 
 
+def note(cfg, s, bits, mutant):
+    """Say what is about to leave the entry: changes of these transactions, which have ended."""
+    if not cfg.plain or mutant in cfg.mut:
+        return {}
+    return dict(removals=s.removals + 1, removed=s.removed | bits)
+
+
+def cancellers(records):
+    bits = 0
+    for p in records:
+        bits |= p.xid if p.delta.cancel else 0
+    return bits
+
+
 def is_absolute(record):
     return bool(record.delta.cancel or record.delta.whole)
 
@@ -301,7 +318,8 @@ def fold_step(cfg, s, out):
     record = Record('fold', max(p.stamp for p in ready), 0, COMMITTED, acc)
     records = [p for p in s.records if p not in ready] + [record]
     leaves = any(p.delta.cancel for p in ready) and 'fold_keeps_gen' not in cfg.mut
-    out.append((s._replace(folds=s.folds - 1, **with_records(cfg, s, records, leaves)), 'fold of COMMITTED records'))
+    noted = note(cfg, s, cancellers(ready), 'fold_unnoted') if any(p.delta.cancel for p in ready) else {}
+    out.append((s._replace(folds=s.folds - 1, **with_records(cfg, s, records, leaves), **noted), 'fold of COMMITTED records'))
 
 
 def leave(s, t):
@@ -563,6 +581,8 @@ def x_take(cfg, s, x):
     record = Record('taken', max(p.stamp for p in mine), 0, TAKEN, acc)
     kw = with_records(cfg, s, [p for p in records if p not in mine] + [record],
                       any(p.delta.cancel for p in mine) and 'fold_keeps_gen' not in cfg.mut)
+    if any(p.delta.cancel for p in mine):
+        kw.update(note(cfg, s, cancellers(mine), 'take_unnoted'))
     s = s._replace(**kw)
     return s._replace(x=x_prepare(cfg, s, x))
 
@@ -666,8 +686,13 @@ def x_steps(cfg, s, out):
         journal = [e for e in s.journal if e[0] >= x.b] + [(stamp, record.delta)]
         go('is committed and visible', vis=s.vis | bit, flushed=x.b, x=idle(),
            journal=tuple(sorted(journal, key=lambda e: e[0])))
-    elif x.pc == 'visible':
-        x_callback(cfg, s, x, idle(), go)
+    elif x.pc == 'visible' and cfg.plain and x.eff is not None and 'removal_noted_later' not in mut:
+        go('notes', x=x._replace(pc='noted'), **note(cfg, s, bit, 'removal_unnoted'))
+    elif x.pc == 'late':
+        go('notes', x=idle(), **note(cfg, s, bit, ''))
+    elif x.pc in ('visible', 'noted'):
+        late = cfg.plain and x.eff is not None and 'removal_noted_later' in mut
+        x_callback(cfg, s, x, x._replace(pc='late', row=(), eff=None) if late else idle(), go)
     elif x.pc == 'marker':
         go('moves the marker', flushed=x.b, journal=tuple(e for e in s.journal if e[0] >= x.b), x=idle())
 
@@ -681,12 +706,50 @@ def x_callback(cfg, s, x, idle, go):
 
 
 # ------------------------------------------------------------------ readers
+def plain_steps(cfg, s, i, out):
+    r, mut, label = s.rs[i], cfg.mut, 'R%d ' % (i + 1)
+    order = {'rc': ['count', 'S', 'note', 'look'], 'rr': ['S', 'note', 'look']}[cfg.plain]
+    if 'count_after_S' in mut and cfg.plain == 'rc':
+        order = ['S', 'count', 'note', 'look']
+    if 'look_before_note' in mut:
+        order = order[:-2] + ['look', 'note']
+    at = 0 if r.pc == 'idle' else r.pc
+    step = order[at]
+    begun = 1 if cfg.plain == 'rr' else 0     # the statement begins with this step
+    if at == begun:
+        r = r._replace(prec=s.acked)
+    count, noted = r.e1 or (None, None)
+
+    def go(what, new):
+        last = at + 1 == len(order)
+        if last and new.pc != 'again':
+            value = view(cfg, new.base, new.e1[1], new.vis)
+            new = Reader('read', new.prec, None, 0, None, s.vis & OPS, value)
+            out.append((s._replace(rs=put(s.rs, i, new), acked=s.acked | (BIT_R << i)), label + what + ', returns ' + show(value)))
+        else:
+            out.append((s._replace(rs=put(s.rs, i, new if new.pc == 'again' else new._replace(pc=at + 1))), label + what))
+
+    if step == 'count':
+        go('counts', r._replace(e1=(s.removals, noted)))
+    elif step == 'S':
+        go('S, base', r._replace(vis=s.vis, base=s.row))
+    elif step == 'note':
+        go('notes', r._replace(e1=(count, s.records)))
+    elif s.removed & ~r.vis == 0 or (count is not None and count == s.removals) or 'S_trusted' in mut:
+        go('looks: S shows all', r)
+    else:
+        go('looks: S is too old', r._replace(pc='again', e1=None, vis=0, base=None))
+
+
 def r_steps(cfg, s, i, out):
     r, mut = s.rs[i], cfg.mut
     if r.pc in ('read', 'lost') or (r.pc == 'idle' and s.closed and 'no_gate_r' not in mut):
         return
     if r.pc == 'idle' and i and s.rs[i - 1].pc == 'idle':
         return                                # they are all alike
+    if cfg.plain and (r.pc == 'idle' or isinstance(r.pc, int)):
+        plain_steps(cfg, s, i, out)
+        return
 
     def go(label, new, **kw):
         out.append((s._replace(rs=put(s.rs, i, new), **kw), 'R%d %s' % (i + 1, label)))
@@ -780,7 +843,7 @@ def normal(cfg, s):
 def initial(cfg):
     idle = Txn(0, 0, 0, 0, 0, None)
     return State(initial_row(cfg), 1, 1, (0, 0), None, 0, 1, (), 0, (idle,) * len(cfg.ts), idle if cfg.d else None, IDLE,
-                 (Reader('idle', 0, None, 0, None, 0, None),) * cfg.readers, 0, 0, False, cfg.crashes, cfg.folds, cfg.others)
+                 (Reader('idle', 0, None, 0, None, 0, None),) * cfg.readers, 0, 0, False, cfg.crashes, cfg.folds, cfg.others, 0, 0)
 
 
 def stuck(s):
@@ -850,6 +913,14 @@ MUTANTS = [                                   # (name, configuration that kills 
     ('no_gate_r', 'crash-read', 'no gate after a crash for readers'),
     ('gate_after_lock', 'crash-d', 'gate waited for with the row lock held'),
     ('epoch_not_raised', 'crash-twice', 'epoch not raised after a crash'),
+    ('S_trusted', 'plain', 'a plain reader does not look whether S shows what has left'),
+    ('S_trusted', 'plain-rr', 'nor one with an older snapshot'),
+    ('count_after_S', 'plain', 'it counts what has left after it has taken S'),
+    ('look_before_note', 'plain', 'it looks before it copies the entry'),
+    ('removal_unnoted', 'plain', 'the end of a flush does not say that records leave'),
+    ('removal_noted_later', 'plain', 'it says so after they have left'),
+    ('fold_unnoted', 'plain-fold-r', 'nor does a fold of a cancel'),
+    ('take_unnoted', 'plain-two-r', 'nor does a take of a cancel'),
     ('volatile_no_epoch', 'volatile-delins', 'volatile: no writer is in an epoch (direct writer)'),
     ('volatile_no_epoch', 'volatile2', 'volatile: no writer is in an epoch (replace column)'),
 ]
@@ -882,6 +953,14 @@ def configurations():
         yield C('whole-' + d, 'w', d, rounds=2, crashes=1)
         yield C('whole-fold-' + d, 'w ar', d, folds=1, deep=d != 'o')
         yield C('volatile-' + d, 'ar', d, readers=1, durable=False)
+    yield C('plain', 'ar ar', readers=1, plain='rc')
+    yield C('plain-rr', 'ar ar', readers=1, plain='rr')
+    yield C('plain-two rounds', 'ar', rounds=2, readers=2, plain='rc')
+    for d in ('o', 'r', 'del', 'delins'):
+        yield C('plain-' + d, 'ar', d, readers=1, plain='rc')
+        yield C('plain-fold-' + d, 'ar ar', d, rounds=0, readers=1, folds=1, plain='rc', deep=d != 'r')
+        yield C('plain-two-' + d, 'ar', d, rounds=2, readers=1, plain='rc', deep=d != 'r')
+    yield C('plain-whole', 'w ar', readers=1, present=False, plain='rc')
     yield C('set-twice', 's s', readers=1)
     yield C('set-crash', 's s', rounds=2, crashes=1)
     yield C('set-fold', 's a', readers=1, folds=1)

@@ -12,6 +12,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main');
 my $dump = $node->basedir . '/owner.dump';
 my @server = ('-h', $node->host, '-p', $node->port);

@@ -14,6 +14,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $rounds = $ENV{SOAK_SHUTDOWNS} || 6;
 my $node = new_node('main', 'cache_strategies.memory = 16MB', 'restart_after_crash = on', 'max_connections = 40', 'log_statement = none');
 add_extension($node);

@@ -37,6 +37,9 @@ use constant OPERATIONS => 40;		# of each client in a round
 use constant SECONDS => 8;			# for each of the two tables, and no fewer
 use constant ROUNDS => 4;			# rounds than these
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main', 'fsync = off', 'deadlock_timeout = 20ms',
 	'cache_strategies.test_delay = 500', "log_min_error_statement = panic");
 

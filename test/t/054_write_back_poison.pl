@@ -13,6 +13,9 @@ use Test::More;
 
 use constant ROWS => 100000;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main', 'cache_strategies.memory = 128MB', 'log_min_messages = info',
 	'log_min_error_statement = panic');
 

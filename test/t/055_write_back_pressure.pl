@@ -14,6 +14,9 @@ use Test::More;
 
 use constant ROWS => 20000;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 # Nothing is flushed unless it must be.
 my $node = new_node('main', 'cache_strategies.memory = 2MB', 'log_min_messages = info');
 my @tables = qw(durable volatile);

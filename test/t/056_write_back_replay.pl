@@ -13,6 +13,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main', 'log_min_messages = info', 'restart_after_crash = off', 'cache_strategies.worker_timeout = 1h');
 my $sum = 0;					# of what was acknowledged for each row
 

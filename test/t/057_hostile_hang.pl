@@ -10,6 +10,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 # Long enough for what does not hang.
 my $timeout = 2000 * $slowness;
 my $node = new_node('main', "cache_strategies.worker_timeout = $timeout");

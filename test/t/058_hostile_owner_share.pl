@@ -10,6 +10,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main', 'cache_strategies.memory = 8MB');
 
 # Each attempt to flush fails at once, and nothing makes room.

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * mergestart.c
+ *		Snapshots that show what has left deferred entries.
+ *
+ * A statement of a READ COMMITTED transaction takes its snapshot before it
+ * looks at deferred entries.  A flush that ends in between takes its records
+ * away, and the snapshot does not show what it has written.  So if the
+ * snapshot may be too old when a statement starts that reads such a table, a
+ * later one takes its place, for all tables of the statement: it is as if the
+ * statement had begun a little later.  How often records had been removed is
+ * read before that, and the statement's scans look whether that is still so.
+ *
+ * A snapshot is not replaced if another statement uses it as well: a read-only
+ * function sees what its caller sees.  Nor is that of a transaction, above
+ * READ COMMITTED.  A scan that finds its snapshot too old reads its rows once
+ * more (mergeview.c).
+ *
+ * For statements that read no such table the cost is a look at one shared
+ * word, and while a flush has ended that not all running transactions see, a
+ * look at each of their tables.
+ *
+ * Everything is local to the session, and valid while a statement starts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "tcop/pquery.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+
+#include "guc.h"
+#include "mergescan/mergestart.h"
+#include "relation/triggers.h"
+#include "shmem.h"
+#include "testpoint.h"
+#include "writeback/removal.h"
+#include "xact/snapshot.h"
+
+static ExecutorStart_hook_type next_executor_start = NULL;
+
+/* A table of the statement. */
+typedef struct Counted
+{
+	int			slot;
+	uint64		removals;
+	struct Counted *next;
+} Counted;
+
+/* The statement that starts, if its snapshot was replaced. */
+static struct
+{
+	Snapshot	snapshot;
+	Counted    *tables;
+}			started;
+
+/*
+ * The table's binding if its writes may be deferred, else NULL.  Bindings are
+ * looked up only for tables with our trigger.
+ */
+CsBinding *
+cs_mergestart_binding(Oid relid)
+{
+	Relation	rel = RelationIdGetRelation(relid);
+	bool		may_defer = rel != NULL && cs_triggers_may_defer(rel);
+	CsBinding  *binding;
+
+	if (rel != NULL)
+		RelationClose(rel);
+	binding = may_defer ? cs_binding_peek(relid) : NULL;
+	return binding != NULL && cs_binding_defers(binding) && binding->nkeys > 0 &&
+		binding->slot >= 0 ? binding : NULL;
+}
+
+/*
+ * How often records of the table had been removed before the snapshot of the
+ * statement that starts was taken.  Returns false if that is not known.
+ */
+bool
+cs_mergestart_removals(const EState *estate, int slot, uint64 *removals)
+{
+	if (started.snapshot == NULL || estate->es_snapshot != started.snapshot)
+		return false;
+	for (const Counted *table = started.tables; table != NULL; table = table->next)
+	{
+		if (table->slot != slot)
+			continue;
+		*removals = table->removals;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the snapshot can be replaced: it is that of a READ COMMITTED
+ * statement, and of no other.
+ */
+static bool
+may_replace(const QueryDesc *query)
+{
+	Snapshot	snapshot = query->snapshot;
+
+	return !IsolationUsesXactSnapshot() && !IsInParallelMode() && ActiveSnapshotSet() &&
+		snapshot == GetActiveSnapshot() && IsMVCCSnapshot(snapshot) && snapshot->copied &&
+		snapshot->active_count == 1 && snapshot->regd_count == 1 &&
+		(ActivePortal == NULL || ActivePortal->portalSnapshot != snapshot);
+}
+
+/*
+ * The tables with deferred writes for which the snapshot may be too old; all
+ * tables with deferred writes, if there are any such.
+ */
+static Counted *
+find_tables(const QueryDesc *query)
+{
+	uint64		xmin = cs_snapshot_widen(query->snapshot->xmin);
+	Counted    *tables = NULL;
+	bool		old = false;
+	ListCell   *lc;
+
+	foreach(lc, query->plannedstmt->relationOids)
+	{
+		const CsBinding *binding = lfirst_oid(lc) < FirstNormalObjectId ? NULL :
+		cs_mergestart_binding(lfirst_oid(lc));
+		Counted    *table;
+
+		if (binding == NULL)
+			continue;
+		table = palloc(sizeof(Counted));
+		table->slot = binding->slot;
+		table->removals = cs_removal_count(binding->slot);
+		table->next = tables;
+		tables = table;
+		old |= cs_removal_xid(binding->slot) >= xmin;
+	}
+	return old ? tables : NULL;
+}
+
+/*
+ * Replace the statement's snapshot by a later one.
+ */
+static void
+replace_snapshot(QueryDesc *query)
+{
+	Snapshot	old = query->snapshot;
+	CommandId	curcid = old->curcid;
+
+	PopActiveSnapshot();
+	PushCopiedSnapshot(GetLatestSnapshot());
+	GetActiveSnapshot()->curcid = curcid;
+	query->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	UnregisterSnapshot(old);
+}
+
+static void
+start(QueryDesc *query, int eflags)
+{
+	if (next_executor_start != NULL)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+/*
+ * Start a statement under a later snapshot.
+ */
+static void
+start_later(QueryDesc *query, int eflags, Counted *tables)
+{
+	Snapshot	snapshot = started.snapshot;
+	Counted    *outer = started.tables;
+
+	/* the counts were read before */
+	pg_read_barrier();
+	replace_snapshot(query);
+	started.snapshot = query->snapshot;
+	started.tables = tables;
+	PG_TRY();
+	{
+		start(query, eflags);
+	}
+	PG_FINALLY();
+	{
+		started.snapshot = snapshot;
+		started.tables = outer;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Hook of ExecutorStart_hook.
+ */
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	Counted    *tables = NULL;
+
+	CS_TEST_POINT("merge_start");
+	if (cs_shmem_ready() && query->snapshot != InvalidSnapshot && cs_merge_deferred &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
+		cs_removal_last_xid() >= cs_snapshot_widen(query->snapshot->xmin) &&
+		may_replace(query))
+		tables = find_tables(query);
+	if (tables == NULL)
+		start(query, eflags);
+	else
+		start_later(query, eflags, tables);
+}
+
+void
+cs_mergestart_init(void)
+{
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+}

@@ -1,0 +1,601 @@
+/*-------------------------------------------------------------------------
+ *
+ * mergeview.c
+ *		What is deferred for a table, as one scan of it sees that.
+ *
+ * A scan reads the table under the snapshot S of its statement.  To each row
+ * it adds the deferred changes that S does not show: those in the entry of its
+ * key, without what a flush has written that S sees, and what this transaction
+ * has deferred itself before the statement.
+ *
+ * That is right if S shows every change that has left an entry (removal.c),
+ * which is asked after the entry has been looked at.  If S does not, or may
+ * not, the row is read once more, under a snapshot that is taken for it.  Its
+ * columns that can be deferred are taken from there, and the others from the
+ * row that S shows.
+ *
+ * Keys are noted when the scan begins, or the entry of each row is looked at
+ * when the scan comes to it.  The latter is for scans of few rows.  What this
+ * transaction has deferred is always noted at the beginning, as a statement
+ * does not see its own changes.
+ *
+ * A change of a whole row changes columns by which the scan finds and orders
+ * its rows.  The same holds for every change if the scan finds its rows by a
+ * column that can be deferred.  The rows of such keys are left out of the scan
+ * and are given apart.
+ *
+ * Everything is local to the execution.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "mergescan/mergeview.h"
+#include "store/store.h"
+#include "testpoint.h"
+#include "writeback/deferred.h"
+#include "writeback/deltarow.h"
+#include "writeback/mergedrow.h"
+#include "writeback/removal.h"
+#include "writeback/state.h"
+#include "writeback/write_back.h"
+#include "writeback/xactdelta.h"
+#include "xact/snapshot.h"
+
+/*
+ * Noting a key costs about as much as looking at its entry.
+ */
+#define LIVE_SHARE	2.0
+
+/* ----- the snapshot ----- */
+
+/*
+ * Whether the snapshot shows whatever has left an entry that was looked at
+ * before.
+ */
+static bool
+shows_removed(const CsMergeView *view)
+{
+	int			slot = view->binding->slot;
+
+	/* what this transaction has flushed is seen by its later commands only */
+	if (cs_xactdelta_has_flushed() && view->snapshot->curcid != GetCurrentCommandId(false))
+		return false;
+	pg_read_barrier();
+	if (cs_removal_xid(slot) < cs_snapshot_widen(view->snapshot->xmin))
+		return true;
+	return view->counted && cs_removal_count(slot) == view->removals;
+}
+
+/* ----- keys ----- */
+
+static bool
+slot_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
+		if (isnull)
+			return false;
+	}
+	cs_key_make(binding, rowkey);
+	return true;
+}
+
+/*
+ * The key's element, created if necessary.
+ */
+static CsMergeKey *
+enter(CsMergeView *view, const CsKey *key)
+{
+	CsMergeKey *entry;
+	CsKey		copy = *key;
+	bool		found;
+
+	if (view->keys == NULL)
+		view->keys = cs_mergekeys_create(view->context, 64, NULL);
+	entry = cs_mergekeys_lookup(view->keys, *key);
+	if (entry != NULL)
+		return entry;
+	copy.data = memcpy(palloc(Max(key->len, 1)), key->data, key->len);
+	entry = cs_mergekeys_insert(view->keys, copy, &found);
+	entry->sum = palloc0(sizeof(CsDelta));
+	entry->own = NULL;
+	entry->apart = false;
+	return entry;
+}
+
+/*
+ * Whether the changes may concern columns that are not known to be deferrable.
+ */
+static bool
+is_apart(const CsMergeView *view, const CsDelta *sum)
+{
+	if (view->all_apart || sum->whole)
+		return true;
+	for (int i = 0; i < sum->n; i++)
+		if (!bms_is_member(sum->columns[i].attnum, view->columns))
+			return true;
+	return false;
+}
+
+/*
+ * Note what this transaction has deferred.
+ */
+static void
+note_own(CsMergeView *view)
+{
+	void	   *at = NULL;
+	const CsKey *key;
+
+	while ((key = cs_xactdelta_next(view->binding->slot, &at)) != NULL)
+	{
+		CsMergeKey *entry = enter(view, key);
+
+		entry->own = palloc0(sizeof(CsDelta));
+		if (!cs_xactdelta_delta(view->binding, key, entry->own))
+			entry->own = NULL;
+	}
+}
+
+/*
+ * Note the entries of all keys.
+ */
+static void
+note_entries(CsMergeView *view)
+{
+	CsBinding  *binding = view->binding;
+	CsRowKey   *rowkey = palloc(sizeof(CsRowKey));
+	CsDirtyScan entries;
+	CsFound		found;
+	CsKey		key;
+
+	cs_store_scan_begin(&entries, binding->slot);
+	while (cs_store_scan_next(&entries, &key, &found))
+	{
+		CsDeferred	copy;
+
+		CHECK_FOR_INTERRUPTS();
+		/* the entry has another hash */
+		if (!cs_key_decode(binding, key.data, key.len, rowkey))
+			elog(ERROR, "could not decode a key of table \"%s\"", binding->name);
+		if (!view->truncated && cs_deferred_copy(binding, &rowkey->key, &copy))
+			(void) cs_deferred_merge(binding, &copy, view->snapshot,
+									 enter(view, &rowkey->key)->sum);
+	}
+}
+
+/*
+ * Add up what was noted.
+ */
+static void
+fold_noted(CsMergeView *view)
+{
+	cs_mergekeys_iterator iter;
+	CsMergeKey *entry;
+
+	if (view->keys == NULL)
+		return;
+	cs_mergekeys_start_iterate(view->keys, &iter);
+	while ((entry = cs_mergekeys_iterate(view->keys, &iter)) != NULL)
+	{
+		if (entry->own != NULL)
+			cs_delta_fold(view->binding, entry->sum, entry->own);
+		entry->apart = is_apart(view, entry->sum);
+	}
+}
+
+/*
+ * Whether what this transaction has deferred has to be given apart.
+ */
+static bool
+own_is_apart(const CsMergeView *view)
+{
+	cs_mergekeys_iterator iter;
+	CsMergeKey *entry;
+
+	if (view->keys == NULL)
+		return false;
+	cs_mergekeys_start_iterate(view->keys, &iter);
+	while ((entry = cs_mergekeys_iterate(view->keys, &iter)) != NULL)
+		if (entry->own != NULL && is_apart(view, entry->own))
+			return true;
+	return false;
+}
+
+/* ----- beginning and end ----- */
+
+static CsMergeMode
+choose_mode(CsMergeView *view, double rows)
+{
+	int			slot = view->binding->slot;
+	CsUsage		usage;
+
+	cs_store_usage(slot, &usage);
+	if (cs_xactdelta_has(slot))
+		note_own(view);
+	else if (usage.dirty_entries == 0)
+		return CS_MERGE_NONE;
+	if (view->sampled || (rows * LIVE_SHARE < usage.dirty_entries && !view->all_apart &&
+						  !cs_removal_has_whole(slot) && !own_is_apart(view)))
+		return CS_MERGE_LIVE;
+	note_entries(view);
+	fold_noted(view);
+	return CS_MERGE_NOTED;
+}
+
+/*
+ * Find out what is deferred.  'rows' is the expected number of rows of the
+ * scan; the fields above 'mode' are set.
+ */
+void
+cs_mergeview_begin(CsMergeView *view, double rows)
+{
+	MemoryContext old;
+
+	view->mode = CS_MERGE_NONE;
+	if (view->binding == NULL)
+		return;
+	view->context = AllocSetContextCreate(CurrentMemoryContext, "cache_strategies merge",
+										  ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(view->context);
+	view->truncated = cs_xactdelta_has_truncated(view->binding->slot);
+	CS_TEST_POINT("merge_begin");
+	view->mode = choose_mode(view, rows);
+	CS_TEST_POINT("merge_noted");
+	if (!shows_removed(view))
+		view->mode = CS_MERGE_LATEST;
+	MemoryContextSwitchTo(old);
+}
+
+void
+cs_mergeview_end(CsMergeView *view)
+{
+	if (view->row != NULL)
+		ExecDropSingleTupleTableSlot(view->row);
+	if (view->index != NULL)
+		index_close(view->index, NoLock);
+	view->row = NULL;
+	view->index = NULL;
+}
+
+/* ----- rows of the table by key ----- */
+
+/*
+ * Fetch the row of a key under the snapshot into view->row; false if there is
+ * none.
+ */
+static bool
+fetch_row(CsMergeView *view, const CsRowKey *rowkey, Snapshot snapshot)
+{
+	const CsBinding *binding = view->binding;
+	MemoryContext old = MemoryContextSwitchTo(view->context);
+	ScanKeyData skey[INDEX_MAX_KEYS];
+	IndexScanDesc scan;
+	bool		found;
+
+	if (view->index == NULL)
+	{
+		view->index = index_open(binding->key_index, AccessShareLock);
+		view->row = table_slot_create(view->rel, NULL);
+	}
+	for (int i = 0; i < binding->nkeys; i++)
+		ScanKeyEntryInitializeWithInfo(&skey[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
+									   binding->keys[i].collation,
+									   (FmgrInfo *) &binding->keys[i].eqproc, rowkey->value[i]);
+	scan = cs_index_beginscan(view->rel, view->index, snapshot, binding->nkeys);
+	index_rescan(scan, skey, binding->nkeys, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, view->row);
+	if (found)
+		ExecMaterializeSlot(view->row);
+	else
+		ExecClearTuple(view->row);
+	index_endscan(scan);
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/* ----- merging ----- */
+
+/*
+ * Apply deferred changes to a row, NULL if there is none.  If that fails the
+ * row cannot be read before it has been flushed, which makes the changes a
+ * dead letter; so a flush is requested.
+ */
+static HeapTupleHeader
+apply(const CsMergeView *view, HeapTupleHeader row, const CsDelta *sum)
+{
+	HeapTupleHeader result = row;
+
+	if (cs_delta_is_empty(sum))
+		return row;
+	PG_TRY();
+	{
+		result = cs_deltarow_apply(view->binding, row, sum);
+	}
+	PG_CATCH();
+	{
+		cs_state_ask_flush(view->binding->slot);
+		cs_state_wake(view->binding->slot);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * The row with the columns that can be deferred taken from another one.
+ */
+static HeapTupleHeader
+take_columns(const CsMergeView *view, HeapTupleHeader row, HeapTupleHeader from)
+{
+	TupleDesc	tupdesc = view->binding->tupdesc;
+	Datum	   *values = palloc(tupdesc->natts * sizeof(Datum));
+	bool	   *nulls = palloc(tupdesc->natts * sizeof(bool));
+	HeapTupleData base = cs_row_tuple(row);
+	HeapTupleData other = cs_row_tuple(from);
+	int			attnum = -1;
+
+	heap_deform_tuple(&base, tupdesc, values, nulls);
+	while ((attnum = bms_next_member(view->columns, attnum)) >= 0)
+		values[attnum - 1] = heap_getattr(&other, attnum, tupdesc, &nulls[attnum - 1]);
+	return heap_form_tuple(tupdesc, values, nulls)->t_data;
+}
+
+/*
+ * What this transaction had deferred for the key when the scan began.
+ */
+static const CsDelta *
+own_changes(const CsMergeView *view, const CsKey *key)
+{
+	CsMergeKey *entry = view->keys == NULL ? NULL : cs_mergekeys_lookup(view->keys, *key);
+
+	return entry == NULL ? NULL : entry->own;
+}
+
+/*
+ * The changes of a key that a snapshot does not show.
+ */
+static void
+changes(const CsMergeView *view, const CsKey *key, Snapshot snapshot, CsDelta *sum)
+{
+	const CsDelta *own = own_changes(view, key);
+	CsDeferred	copy;
+
+	memset(sum, 0, sizeof(*sum));
+	if (!view->truncated && cs_deferred_copy(view->binding, key, &copy))
+		(void) cs_deferred_merge(view->binding, &copy, snapshot, sum);
+	if (own != NULL)
+		cs_delta_fold(view->binding, sum, own);
+}
+
+/*
+ * The present row of the key with all its deferred changes, read under a
+ * snapshot of its own; NULL if there is none.
+ */
+static HeapTupleHeader
+read_latest(CsMergeView *view, const CsRowKey *rowkey, bool *whole)
+{
+	int			slot = view->binding->slot;
+
+	for (;;)
+	{
+		uint64		removals = cs_removal_count(slot);
+		Snapshot	fresh;
+		HeapTupleHeader row = NULL;
+		CsDelta		sum;
+		bool		done;
+
+		pg_read_barrier();
+		/* the latest snapshot is not available in parallel mode */
+		fresh = RegisterSnapshot(IsInParallelMode() ?
+								 GetCatalogSnapshot(view->binding->relid) : GetLatestSnapshot());
+		/* own changes are those of the scan's beginning, but for a flush */
+		if (!cs_xactdelta_has_flushed())
+			fresh->curcid = view->snapshot->curcid;
+		PushActiveSnapshot(fresh);
+		changes(view, &rowkey->key, fresh, &sum);
+		pg_read_barrier();
+		done = cs_removal_count(slot) == removals;
+		if (done && fetch_row(view, rowkey, fresh))
+			row = cs_deltarow_from_slot(view->binding, view->row);
+		if (done)
+			row = apply(view, row, &sum);
+		PopActiveSnapshot();
+		UnregisterSnapshot(fresh);
+		*whole = sum.whole;
+		if (done)
+			return row;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * Put a merged row into a slot, with the system columns of the table's row.
+ */
+static void
+put(const CsMergeView *view, TupleTableSlot *base, HeapTupleHeader row, TupleTableSlot *merged)
+{
+	MemoryContext old = MemoryContextSwitchTo(view->context);
+
+	if (merged != base)
+		ExecCopySlot(merged, base);
+	cs_mergedrow_put(merged, row);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * As cs_mergeview_merge(), reading the row once more.
+ */
+static CsMerged
+merge_latest(CsMergeView *view, const CsRowKey *rowkey, TupleTableSlot *base,
+			 TupleTableSlot *merged)
+{
+	bool		whole;
+	HeapTupleHeader latest = read_latest(view, rowkey, &whole);
+
+	if (latest == NULL)
+		return CS_MERGED_SAME;
+	put(view, base, take_columns(view, cs_deltarow_from_slot(view->binding, base), latest),
+		merged);
+	return CS_MERGED_PUT;
+}
+
+/*
+ * As cs_mergeview_merge(), by the entry as it is now.
+ */
+static CsMerged
+merge_live(CsMergeView *view, const CsRowKey *rowkey, TupleTableSlot *base,
+		   TupleTableSlot *merged)
+{
+	CsDelta		sum;
+	HeapTupleHeader row;
+	HeapTupleHeader result;
+
+	changes(view, &rowkey->key, view->snapshot, &sum);
+	if (!shows_removed(view))
+		return merge_latest(view, rowkey, base, merged);
+	if (cs_delta_is_empty(&sum))
+		return CS_MERGED_SAME;
+	row = cs_deltarow_from_slot(view->binding, base);
+	result = apply(view, row, &sum);
+	/* a whole row that has come since the scan began */
+	if (is_apart(view, &sum))
+		result = take_columns(view, row, result);
+	put(view, base, result, merged);
+	return CS_MERGED_PUT;
+}
+
+/*
+ * Merge a row of the table, which the snapshot shows, with its deferred
+ * changes.  Uses the current memory context.
+ */
+CsMerged
+cs_mergeview_merge(CsMergeView *view, TupleTableSlot *base, TupleTableSlot *merged)
+{
+	CsRowKey	rowkey;
+	const CsMergeKey *entry;
+	HeapTupleHeader row;
+	HeapTupleHeader result;
+
+	if (view->mode == CS_MERGE_NONE || !slot_key(view->binding, base, &rowkey))
+		return CS_MERGED_SAME;
+	if (view->mode == CS_MERGE_LATEST)
+		return merge_latest(view, &rowkey, base, merged);
+	if (view->mode == CS_MERGE_LIVE)
+		return merge_live(view, &rowkey, base, merged);
+	entry = view->keys == NULL ? NULL : cs_mergekeys_lookup(view->keys, rowkey.key);
+	if (entry == NULL)
+		return CS_MERGED_SAME;
+	if (entry->apart)
+		return CS_MERGED_APART;
+	row = cs_deltarow_from_slot(view->binding, base);
+	result = apply(view, row, entry->sum);
+	if (result == row)
+		return CS_MERGED_SAME;
+	put(view, base, result, merged);
+	return CS_MERGED_PUT;
+}
+
+/*
+ * Merge a row of the snapshot in place, for another look at it.
+ */
+void
+cs_mergeview_merge_again(CsMergeView *view, TupleTableSlot *slot)
+{
+	CsRowKey	rowkey;
+
+	if (slot_key(view->binding, slot, &rowkey))
+		(void) merge_live(view, &rowkey, slot, slot);
+}
+
+/*
+ * Merge a row that this transaction has locked, in its latest version, in
+ * place.
+ */
+void
+cs_mergeview_merge_locked(CsMergeView *view, TupleTableSlot *slot)
+{
+	CsRowKey	rowkey;
+	CsMergedRow over;
+
+	if (view->binding == NULL || !slot_key(view->binding, slot, &rowkey))
+		return;
+	cs_write_back_merge(view->binding, &rowkey, cs_deltarow_from_slot(view->binding, slot),
+						&over);
+	if (over.row != over.base && over.row != NULL)
+		put(view, slot, over.row, slot);
+}
+
+/* ----- rows that are given apart ----- */
+
+/*
+ * A row that the table does not have.
+ */
+static HeapTuple
+added_row(const CsMergeView *view, HeapTupleHeader row)
+{
+	HeapTupleData tuple = cs_row_tuple(row);
+	HeapTuple	copy = heap_copytuple(&tuple);
+
+	HeapTupleHeaderSetXmin(copy->t_data, FrozenTransactionId);
+	HeapTupleHeaderSetCmin(copy->t_data, FirstCommandId);
+	HeapTupleHeaderSetXmax(copy->t_data, InvalidTransactionId);
+	copy->t_data->t_infomask |= HEAP_XMIN_FROZEN | HEAP_XMAX_INVALID;
+	ItemPointerSet(&copy->t_self, CS_ADDED_BLOCK, CS_ADDED_OFFSET);
+	copy->t_data->t_ctid = copy->t_self;
+	copy->t_tableOid = RelationGetRelid(view->rel);
+	return copy;
+}
+
+/*
+ * The row of a key that is given apart, in the current memory context; NULL if
+ * there is none.
+ */
+HeapTuple
+cs_mergeview_apart(CsMergeView *view, const CsMergeKey *key)
+{
+	CsRowKey	rowkey;
+	HeapTupleHeader row = NULL;
+	HeapTupleHeader base = NULL;
+	bool		whole = false;
+
+	if (!cs_key_decode(view->binding, key->name.data, key->name.len, &rowkey))
+		elog(ERROR, "could not decode a key of table \"%s\"", view->binding->name);
+	if (fetch_row(view, &rowkey, view->snapshot))
+	{
+		/* the scan gives it */
+		if (view->mode == CS_MERGE_LATEST)
+			return NULL;
+		base = cs_deltarow_from_slot(view->binding, view->row);
+	}
+	else if (!view->adds)
+		return NULL;
+	if (view->mode == CS_MERGE_LATEST)
+	{
+		row = read_latest(view, &rowkey, &whole);
+		return row == NULL || !whole ? NULL : added_row(view, row);
+	}
+	row = apply(view, base, key->sum);
+	if (row == NULL)
+		return NULL;
+	if (base == NULL)
+		return added_row(view, row);
+	if (row != base)
+		put(view, view->row, row, view->row);
+	return ExecCopySlotHeapTuple(view->row);
+}
