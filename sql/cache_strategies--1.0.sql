@@ -755,7 +755,18 @@ CREATE FUNCTION cache.warm_progress(OUT pid integer, OUT relation oid, OUT phase
 	OUT rows_total bigint, OUT rows_done bigint, OUT rows_filled bigint, OUT started timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_warm_progress' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.warm_progress() IS 'running cache.warm() calls in this database; see cache.progress';
+COMMENT ON FUNCTION cache.warm_progress() IS 'running calls of cache.warm() and cache.verify() in this database; see cache.progress';
+
+CREATE FUNCTION cache.verify(relation regclass,
+	OUT entries bigint, OUT verified bigint, OUT mismatched bigint, OUT skipped bigint, OUT reasons jsonb)
+AS 'MODULE_PATHNAME', 'cs_verify' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.verify(regclass) IS
+'compare all cached rows of a table with the table; how many were the same, were not, or were skipped, and why';
+
+CREATE FUNCTION cache.audit_counters(OUT outcome text, OUT reason text, OUT entries bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_audit_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.audit_counters() IS 'outcomes of comparisons of cached rows with their tables; see cache.audit_stats';
 
 CREATE FUNCTION cache.stats_reset() RETURNS void
 AS 'MODULE_PATHNAME', 'cs_stats_reset' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -848,8 +859,12 @@ COMMENT ON VIEW cache.trace_log IS 'the last operations of all sessions, of whic
 CREATE VIEW cache.progress AS
 	SELECT pid, relation::regclass AS relation, phase, rows_total, rows_done, rows_filled, started
 	FROM cache.warm_progress();
-COMMENT ON VIEW cache.progress IS 'running cache.warm() calls in this database';
+COMMENT ON VIEW cache.progress IS 'running calls of cache.warm() and cache.verify() in this database';
 GRANT SELECT ON cache.progress TO PUBLIC;
+
+CREATE VIEW cache.audit_stats AS SELECT * FROM cache.audit_counters();
+COMMENT ON VIEW cache.audit_stats IS 'outcomes of comparisons of cached rows with their tables, over all databases, since the server''s start';
+GRANT SELECT ON cache.audit_stats TO PUBLIC;
 
 CREATE FUNCTION cache.flush_counters(OUT relation oid, OUT durable boolean,
 	OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT oldest interval,

@@ -204,6 +204,7 @@ INSERT INTO un_calls (statement, args) VALUES
 	('cache.lookup(NULL::un_all, $1)', '{3}'),
 	('cache.fill($1::un_all)', '{"(3,v3,0)"}'),
 	('cache.warm($1, $2)', '{un_all,10}'),
+	('(cache.verify($1)).mismatched', '{un_all}'),
 	('(cache.explain(NULL::un_all, $1)).outcome', '{3}'),
 	('cache.write($1::un_all)', '{"(6,v6,1)"}'),
 	('cache.increment(NULL::un_all, $1, $2, $3)', '{n,2,6}'),

@@ -33,6 +33,10 @@ bool		cs_trace = false;
 void		(*cs_trace_changed) (void) = NULL;
 int			cs_trace_log_sample = 1000;
 int			cs_trace_log_size = 1000;
+int			cs_audit_rate = 0;
+int			cs_saved_keys = 0;
+int			cs_save_interval = 300;
+int			cs_reload_rate = 1000;
 int			cs_results = CS_RESULTS_OFF;
 double		cs_results_min_cost = 100;
 int			cs_max_result_kb = 1024;
@@ -200,6 +204,33 @@ define_sizes(void)
 }
 
 /*
+ * Parameters of what background workers do of themselves.
+ */
+static void
+define_workers(void)
+{
+	DefineCustomIntVariable("cache_strategies.audit_rate",
+							"How many cached rows of a database are compared with their tables in a second.",
+							"0 turns the auditor off.",
+							&cs_audit_rate, 0, 0, 1000000,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.saved_keys",
+							"How many keys of cached rows are saved, so that their rows are loaded after a restart.",
+							"0: none are saved, and none are loaded.",
+							&cs_saved_keys, 0, 0, INT_MAX / 2,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.save_interval",
+							"Time between two times that the keys of cached rows are saved.",
+							"They are also saved when the server is shut down.",
+							&cs_save_interval, 300, 1, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.reload_rate",
+							"How many rows of saved keys are loaded in a second after a restart.",
+							NULL, &cs_reload_rate, 1000, 1, 1000000,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+/*
  * Define all parameters, while libraries are preloaded.
  */
 void
@@ -234,6 +265,7 @@ cs_guc_define(void)
 							"A flush that takes longer is tried again by a process of its own, with ten times as much.",
 							&cs_worker_timeout, 10000, 100, INT_MAX / 20,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	define_workers();
 #ifdef CS_TEST_POINTS
 	DefineCustomStringVariable("cache_strategies.test_points",
 							   "Places at which this session stops for an advisory lock.",

@@ -37,6 +37,10 @@ extern void (*cs_trace_changed) (void); /* it is set, or the next one */
 extern int	cs_trace_log_sample;	/* one in so many; 0: none */
 extern int	cs_trace_log_size;	/* entries */
 extern int	cs_log_min_duration;	/* milliseconds; -1: nothing is logged */
+extern int	cs_audit_rate;		/* entries per second; 0: off */
+extern int	cs_saved_keys;		/* at most; 0: off */
+extern int	cs_save_interval;	/* seconds */
+extern int	cs_reload_rate;		/* rows per second */
 extern int	cs_results;			/* CsResults */
 extern double cs_results_min_cost;
 extern int	cs_max_result_kb;

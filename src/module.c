@@ -13,6 +13,7 @@
 #include "attach/alter.h"
 #include "attach/bindings_trigger.h"
 #include "bgworker/launcher.h"
+#include "bgworker/rounds.h"
 #include "guc.h"
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
@@ -30,12 +31,14 @@
 #include "relation/binding.h"
 #include "relation/ddl.h"
 #include "relation/track.h"
+#include "rowcache/keyformat.h"
 #include "rowcache/plainpath.h"
 #include "rowcache/plan.h"
 #include "rowcache/progress.h"
 #include "rowcache/scan.h"
 #include "rowcache/strategy.h"
 #include "rowcache/untyped.h"
+#include "rowcache/verified.h"
 #include "shmem.h"
 #include "store/clock.h"
 #include "store/counters.h"
@@ -91,6 +94,9 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_latency_shmem_size, cs_latency_shmem_init},
 	{NULL, cs_trace_shmem_size, cs_trace_shmem_init},
 	{NULL, cs_progress_shmem_size, cs_progress_shmem_init},
+	{NULL, cs_verified_shmem_size, cs_verified_shmem_init},
+	{NULL, cs_keyformat_shmem_size, cs_keyformat_shmem_init},
+	{NULL, cs_rounds_shmem_size, cs_rounds_shmem_init},
 	{NULL, cs_quarantine_shmem_size, cs_quarantine_shmem_init},
 	{NULL, cs_deferred_shmem_size, cs_deferred_shmem_init},
 	{NULL, cs_commitepoch_shmem_size, cs_commitepoch_shmem_init},

@@ -2,7 +2,9 @@
  *
  * launcher.c
  *		The launcher: starts a worker for each database that has refresh
- *		requests, and one for each database that has write_back tables.
+ *		requests, one for each database that has write_back tables, and the
+ *		rounds of loading saved keys and of the auditor (rounds.c).  It saves
+ *		the keys itself (savekeys.c).
  *
  * It runs from the moment when the server accepts writes, which it also notes
  * (cs_snapshot_boot).  It reads pg_database but is connected to no database.
@@ -52,6 +54,9 @@
 #include "utils/wait_event.h"
 
 #include "bgworker/launcher.h"
+#include "bgworker/reload.h"
+#include "bgworker/rounds.h"
+#include "bgworker/savekeys.h"
 #include "compat.h"
 #include "guc.h"
 #include "hooks.h"
@@ -164,8 +169,8 @@ forget_ended(void)
  * Register a worker.  The handle is in TopMemoryContext; NULL if no worker can
  * be registered now.
  */
-static BackgroundWorkerHandle *
-register_worker(Oid database, const char *function, const char *kind, Datum arg)
+BackgroundWorkerHandle *
+cs_launcher_register(Oid database, const char *function, const char *kind, Datum arg)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	BackgroundWorkerHandle *handle = NULL;
@@ -212,8 +217,8 @@ start_worker(Oid database)
 	s = started_for(InvalidOid);
 	if (s == NULL)
 		return false;
-	s->handle = register_worker(database, "cs_refresh_main", "worker",
-								ObjectIdGetDatum(database));
+	s->handle = cs_launcher_register(database, "cs_refresh_main", "worker",
+									 ObjectIdGetDatum(database));
 	if (s->handle == NULL)
 	{
 		complain();
@@ -228,8 +233,8 @@ start_worker(Oid database)
 /*
  * Whether the database exists.  Runs a transaction.
  */
-static bool
-database_exists(Oid database)
+bool
+cs_launcher_database_exists(Oid database)
 {
 	bool		exists;
 
@@ -254,7 +259,7 @@ start_workers(void)
 	forget_ended();
 	for (int i = 0; i < n; i++)
 	{
-		if (!database_exists(databases[i]))
+		if (!cs_launcher_database_exists(databases[i]))
 			cs_queue_drop_database(databases[i]);
 		else if (!start_worker(databases[i]))
 			all = false;
@@ -406,14 +411,14 @@ start_flusher(Flusher *f, TimestampTz now)
 {
 	if (f->at > now)
 		return f->at;
-	if (!database_exists(f->database))
+	if (!cs_launcher_database_exists(f->database))
 	{
 		cs_slot_purge_database(f->database);
 		f->wanted = false;
 		return FOREVER;
 	}
-	f->handle = register_worker(f->database, "cs_flusher_main", "flush worker",
-								ObjectIdGetDatum(f->database));
+	f->handle = cs_launcher_register(f->database, "cs_flusher_main", "flush worker",
+									 ObjectIdGetDatum(f->database));
 	if (f->handle == NULL)
 	{
 		complain_flusher();
@@ -542,8 +547,8 @@ start_alone(int slot)
 	place = place_for(database, owner);
 	if (place == NULL)
 		return true;
-	place->handle = register_worker(database, "cs_alone_main", "flush of one table",
-									Int32GetDatum(slot));
+	place->handle = cs_launcher_register(database, "cs_alone_main", "flush of one table",
+										 Int32GetDatum(slot));
 	if (place->handle == NULL)
 		return false;
 	place->slot = slot;
@@ -569,6 +574,31 @@ start_alones(void)
 		if (!start_alone((first + i) % cs_max_tables))
 			return false;
 	return true;
+}
+
+/* ----- saved keys ----- */
+
+static TimestampTz last_save;	/* or the start, or the end of loading */
+
+/*
+ * Save the keys of cached rows if that is due, or 'now'.  While those that
+ * were saved before are being loaded, they stay.  Returns when to look again.
+ */
+static TimestampTz
+see_to_keys(bool now)
+{
+	int64		interval = cs_save_interval * INT64CONST(1000);
+
+	if (cs_saved_keys == 0)
+		return FOREVER;
+	if (cs_reload_is_pending())
+		last_save = GetCurrentTimestamp();
+	else if (now || TimestampTzPlusMilliseconds(last_save, interval) <= GetCurrentTimestamp())
+	{
+		cs_savekeys_run();
+		last_save = GetCurrentTimestamp();
+	}
+	return TimestampTzPlusMilliseconds(last_save, interval);
 }
 
 /* ----- the process ----- */
@@ -601,6 +631,8 @@ set_up(void)
 	before_shmem_exit(unset_launcher, (Datum) 0);
 	cs_queue_flusher_forget_done();
 	cs_queue_set_launcher(cs_my_procno());
+	cs_reload_start();
+	last_save = GetCurrentTimestamp();
 }
 
 static void
@@ -632,13 +664,18 @@ cs_launcher_main(Datum arg)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (ShutdownRequestPending)
+		{
+			(void) see_to_keys(true);
 			proc_exit(1);		/* restarted unless the server stops */
+		}
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 		next = start_flushers();
+		next = Min(next, cs_rounds_see_to());
+		next = Min(next, see_to_keys(false));
 		all = start_workers();
 		all &= start_alones();
 		if (!all)

@@ -40,6 +40,7 @@
 #include "relation/tree.h"
 #include "relation/triggers.h"
 #include "rowcache/access.h"
+#include "rowcache/keyformat.h"
 #include "rowcache/rowtrace.h"
 #include "rowcache/strategy.h"
 #include "store/clock.h"
@@ -55,58 +56,6 @@
 
 /* Minimum interval between checks for writers of a table. */
 #define SETTLE_MS	10
-
-/*
- * Text of a reason, for cache.explain().
- */
-const char *
-cs_access_reason_text(CsReason reason)
-{
-	switch (reason)
-	{
-		case CS_HIT:
-			return "the cached row is the one this snapshot sees";
-		case CS_HIT_ABSENT:
-			return "the cached absence is what this snapshot sees";
-		case CS_MISS_COLD:
-			return "not in the cache";
-		case CS_MISS_EXPIRED:
-			return "the entry has expired";
-		case CS_MISS_EPOCH:
-			return "the table was changed as a whole since the entry was made";
-		case CS_BYPASS_TOO_NEW:
-			return "the entry is newer than this snapshot";
-		case CS_BYPASS_WRITERS:
-			return "a transaction that changes it is about to commit";
-		case CS_BYPASS_OWN:
-			return "this transaction has changed the table";
-		case CS_BYPASS_TRIGGERS:
-			return "the table's triggers are not in force, or DDL is under way";
-		case CS_BYPASS_SERIALIZABLE:
-			return "serializable transactions always read the table";
-		case CS_BYPASS_RECOVERY:
-			return "the server is in recovery";
-		case CS_BYPASS_RLS:
-			return "row-level security applies to the current role";
-		case CS_BYPASS_PARALLEL:
-			return "a parallel query is running";
-		case CS_BYPASS_SNAPSHOT:
-			return "the snapshot is not an ordinary one";
-		case CS_BYPASS_KEY:
-			return "the key is too long to be kept";
-		case CS_BYPASS_HASH:
-			return "another key that has the same hash is cached";
-		case CS_BYPASS_SLOT:
-			return cs_slot_denial_text(CS_SLOT_ALL_USED);
-		case CS_BYPASS_SHARE:
-			return cs_slot_denial_text(CS_SLOT_SHARE_USED);
-		case CS_BYPASS_DISABLED:
-			return "cache_strategies.enabled is off";
-		case CS_BYPASS_SIZE:
-			return "the row is too large to be kept";
-	}
-	return "";
-}
 
 /* ----- bypasses ----- */
 
@@ -178,6 +127,7 @@ catch_up(CsAccess *access)
 		access->binding = refreshed != NULL ? refreshed : newer_binding(access);
 		if (access->binding->slot < 0 || refreshed == NULL)
 			return false;
+		cs_keyformat_note(access->binding);
 	}
 	return is_current(access->binding);
 }
@@ -330,12 +280,11 @@ use_entry(const CsAccess *access, const CsRowKey *rowkey, const CsFound *found,
 	return parts.row != NULL ? CS_HIT : CS_HIT_ABSENT;
 }
 
-/*
- * Answer from the cache if possible.  Returns false, with answer->reason set,
- * if not.  The row is allocated in the current memory context.
- */
-bool
-cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+typedef CsLookup (*Lookup) (const CsKey *key, CsAccept accept, void *arg, CsFound *found);
+
+/* Answer from the cache if possible, looking for the entry in this way. */
+static inline bool
+look_up(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer, Lookup lookup)
 {
 	Acceptance	acceptance = {access, CS_MISS_COLD};
 	CsFound		found;
@@ -349,7 +298,7 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 		answer->reason = access->bypass = CS_BYPASS_KEY;
 		return false;
 	}
-	switch (cs_store_lookup(&rowkey->key, accept_entry, &acceptance, &found))
+	switch (lookup(&rowkey->key, accept_entry, &acceptance, &found))
 	{
 		case CS_LOOKUP_HIT:
 			answer->reason = use_entry(access, rowkey, &found, answer);
@@ -364,6 +313,25 @@ cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
 	if (cs_is_bypass(answer->reason))
 		access->bypass = answer->reason;
 	return cs_is_hit(answer->reason);
+}
+
+/*
+ * Answer from the cache if possible.  Returns false, with answer->reason set,
+ * if not.  The row is allocated in the current memory context.
+ */
+bool
+cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	return look_up(access, rowkey, answer, cs_store_lookup);
+}
+
+/*
+ * The same, without any effect on how long the entry stays.
+ */
+bool
+cs_access_peek(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	return look_up(access, rowkey, answer, cs_store_peek);
 }
 
 /* ----- misses ----- */

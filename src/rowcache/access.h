@@ -108,6 +108,7 @@ extern void cs_access_begin(CsAccess *access, CsBinding *binding, Snapshot snaps
 extern bool cs_access_begin_scan(CsAccess *access, Oid relid, Snapshot snapshot);
 
 extern bool cs_access_lookup(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
+extern bool cs_access_peek(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 
 extern bool cs_access_lock(CsAccess *access);
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *		Progress of cache.warm(), for the view cache.progress.
+ *		Progress of cache.warm(), cache.verify() and the loading of saved keys,
+ *		for the view cache.progress.
  *
  * Shared memory holds one record for each process that can run it, indexed by
  * the number of its PGPROC.  A record is written only by its process.  All
@@ -108,9 +109,19 @@ set_progress(const Progress *progress)
 void
 cs_progress_start(Oid relation, const char *phase, int64 total)
 {
+	cs_progress_start_in(MyDatabaseId, relation, phase, total);
+}
+
+/*
+ * The same for a process that has work done in another database; without a
+ * table if 'relation' is InvalidOid.
+ */
+void
+cs_progress_start_in(Oid database, Oid relation, const char *phase, int64 total)
+{
 	Progress	progress = {
 		.pid = MyProcPid,
-		.database = MyDatabaseId,
+		.database = database,
 		.role = GetSessionUserId(),
 		.relation = relation,
 		.total = total,
@@ -191,6 +202,8 @@ put_row(ReturnSetInfo *rsinfo, const Progress *progress)
 	nulls[Anum_pid] = false;
 	values[Anum_pid] = Int32GetDatum(progress->pid);
 	values[Anum_relation] = ObjectIdGetDatum(progress->relation);
+	if (!OidIsValid(progress->relation))
+		nulls[Anum_relation] = true;
 	values[Anum_phase] = CStringGetTextDatum(progress->phase);
 	values[Anum_rows_total] = Int64GetDatum(progress->total);
 	if (progress->total == 0)

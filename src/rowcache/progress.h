@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress.h
- *		Progress of cache.warm(), for the view cache.progress.
+ *		Progress of long work on cached rows, for the view cache.progress.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,8 @@ extern Size cs_progress_shmem_size(void);
 extern void cs_progress_shmem_init(void);
 
 extern void cs_progress_start(Oid relation, const char *phase, int64 total);
+extern void cs_progress_start_in(Oid database, Oid relation, const char *phase,
+								 int64 total);
 extern void cs_progress_phase(const char *phase);
 extern void cs_progress_advance(int64 rows, int64 filled);
 extern void cs_progress_end(void);

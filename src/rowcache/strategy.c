@@ -9,6 +9,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "rowcache/keyformat.h"
 #include "rowcache/strategy.h"
 #include "xact/xact.h"
 
@@ -41,13 +42,17 @@ cs_strategy_names(void)
 	return buf.data;
 }
 
-/* Set the strategy of a new binding, before it is returned to any caller. */
+/*
+ * Set the strategy of a new binding, before it is returned to any caller, and
+ * note the format of its keys.
+ */
 static void
 set_strategy(CsBinding *binding)
 {
 	binding->strategy = cs_strategy_find(binding->options.strategy);
 	if (binding->strategy != NULL)
 		binding->strategy->needs(binding, &binding->needs);
+	cs_keyformat_note(binding);
 }
 
 /*

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * keyscan.c
- *		Scan of all keys of an owner that begin with given bytes.
+ *		Scan of all keys of an owner that begin with given bytes, or of the
+ *		keys of all owners.
  *
  * A scan walks the buckets in order.  It copies the keys of a bounded number
  * of them, under the partition lock in shared mode, into memory allocated at
@@ -36,7 +37,10 @@
 typedef struct KeyHead
 {
 	uint64		hash;
+	uint64		stamp;
 	uint32		len;
+	uint8		flags;
+	uint8		heat;
 } KeyHead;
 
 typedef struct CsKeyBatch
@@ -72,7 +76,7 @@ cs_store_keys_begin(CsKeyScan *scan, uint32 owner, const char *prefix, Size pref
 	CsKeyBatch *batch = palloc(sizeof(CsKeyBatch) + prefix_len);
 	char	   *copy = (char *) (batch + 1);
 
-	Assert(owner < cs_max_tables);
+	Assert(owner < cs_max_tables || owner == CS_ALL_OWNERS);
 	if (prefix_len > 0)
 		memcpy(copy, prefix, prefix_len);
 	batch->prefix = copy;
@@ -86,7 +90,7 @@ cs_store_keys_begin(CsKeyScan *scan, uint32 owner, const char *prefix, Size pref
 	scan->until = cs_store.nbuckets;
 	scan->single = false;
 	scan->batch = batch;
-	if (cs_owner_entries(&cs_store.owners[owner]) == 0)
+	if (owner != CS_ALL_OWNERS && cs_owner_entries(&cs_store.owners[owner]) == 0)
 		scan->part = cs_store.npartitions;
 }
 
@@ -152,14 +156,28 @@ is_wanted(const CsKeyScan *scan, const CsRecord *rec)
 {
 	const CsKeyBatch *batch = scan->batch;
 
-	return cs_stamp_owner(rec->stamp) == scan->owner &&
+	return (scan->owner == CS_ALL_OWNERS ||
+			cs_stamp_owner(rec->stamp) == scan->owner) &&
 		rec->keylen >= batch->prefix_len &&
 		memcmp(rec + 1, batch->prefix, batch->prefix_len) == 0;
 }
 
+/*
+ * How much the entry is read: in the main log are those that were read before
+ * they got old, and each has its reads of late.
+ */
+static uint8
+heat_of(const CsSlot *slot)
+{
+	return Min(slot->bucket->freq[slot->n], CS_FREQ_MAX) +
+		(cs_log_of(cs_slot_position(slot)) == CS_LOG_MAIN ? CS_FREQ_MAX + 1 : 0);
+}
+
+StaticAssertDecl(CS_HEATS == 2 * (CS_FREQ_MAX + 1), "as many as heat_of() has");
+
 /* Copy one key; returns false if there is no room. */
 static bool
-copy_key(CsKeyBatch *batch, const CsRecord *rec)
+copy_key(CsKeyBatch *batch, const CsSlot *slot, const CsRecord *rec)
 {
 	KeyHead    *head = (KeyHead *) (batch->data + batch->used);
 	Size		size = copy_size(rec->keylen);
@@ -167,7 +185,10 @@ copy_key(CsKeyBatch *batch, const CsRecord *rec)
 	if (size > SCAN_BYTES - batch->used)
 		return false;
 	head->hash = rec->hash;
+	head->stamp = rec->stamp;
 	head->len = rec->keylen;
+	head->flags = rec->flags;
+	head->heat = heat_of(slot);
 	if (rec->keylen > 0)
 		memcpy((char *) head + MAXALIGN(sizeof(KeyHead)), rec + 1, rec->keylen);
 	batch->used += size;
@@ -192,7 +213,7 @@ copy_bucket(CsKeyScan *scan)
 		if (slot.bucket->ref[slot.n] == 0)
 			continue;
 		rec = cs_slot_record(scan->part, &slot);
-		if (is_wanted(scan, rec) && !copy_key(batch, rec))
+		if (is_wanted(scan, rec) && !copy_key(batch, &slot, rec))
 			return false;
 	}
 	batch->n = 0;
@@ -224,11 +245,11 @@ copy_batch(CsKeyScan *scan)
 }
 
 /*
- * Next key of a scan; returns false at the end.  key->data is palloc'd in the
- * current context.
+ * Next key of a scan, with what its entry says of itself; returns false at the
+ * end.  entry->key.data is palloc'd in the current context.
  */
 bool
-cs_store_keys_next(CsKeyScan *scan, CsKey *key)
+cs_store_keys_next_entry(CsKeyScan *scan, CsKeyEntry *entry)
 {
 	CsKeyBatch *batch = scan->batch;
 	const KeyHead *head;
@@ -250,9 +271,26 @@ cs_store_keys_next(CsKeyScan *scan, CsKey *key)
 	data = palloc(Max(head->len, 1));
 	if (head->len > 0)
 		memcpy(data, (const char *) head + MAXALIGN(sizeof(KeyHead)), head->len);
-	key->hash = head->hash;
-	key->owner = scan->owner;
-	key->len = head->len;
-	key->data = data;
+	entry->key.hash = head->hash;
+	entry->key.owner = cs_stamp_owner(head->stamp);
+	entry->key.len = head->len;
+	entry->key.data = data;
+	entry->epoch = head->stamp & CS_EPOCH_MASK;
+	entry->flags = head->flags;
+	entry->heat = head->heat;
+	return true;
+}
+
+/*
+ * The key alone.
+ */
+bool
+cs_store_keys_next(CsKeyScan *scan, CsKey *key)
+{
+	CsKeyEntry	entry;
+
+	if (!cs_store_keys_next_entry(scan, &entry))
+		return false;
+	*key = entry.key;
 	return true;
 }

@@ -30,6 +30,7 @@ typedef struct CsBuffer
 {
 	char	   *data;
 	Size		size;
+	bool		unnoted;		/* the read does not count for the policy */
 } CsBuffer;
 
 /*
@@ -122,7 +123,8 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		copy_value(place->part, pos, &head, found, buffer);
 		if (!bucket_unchanged(bucket[i], seq[i]))
 			return false;
-		note_read(bucket[i], n);
+		if (!buffer->unnoted)
+			note_read(bucket[i], n);
 		*result = CS_LOOKUP_HIT;
 		return true;
 	}
@@ -138,7 +140,8 @@ copy_slot(int part, const CsSlot *slot, CsFound *found, const CsBuffer *buffer)
 {
 	copy_value(part, (Size) slot->bucket->ref[slot->n] * 8,
 			   cs_slot_record(part, slot), found, buffer);
-	note_read(slot->bucket, slot->n);
+	if (!buffer->unnoted)
+		note_read(slot->bucket, slot->n);
 }
 
 /*
@@ -206,6 +209,26 @@ give(CsLookup result, CsFound *found, CsBuffer *buffer)
 	return result;
 }
 
+/* Look up a key, into this buffer. */
+static inline CsLookup
+lookup_into(CsBuffer *buffer, const CsKey *key, CsAccept accept, void *arg,
+			CsFound *found)
+{
+	CsPlace		place;
+	CsLookup	result;
+	int			tries;
+
+	cs_place(key->hash, key->owner, &place);
+	for (tries = 0; tries < CS_LOOKUP_TRIES; tries++)
+	{
+		if (lookup_unlocked(&place, key, accept, arg, found, buffer, &result))
+			break;
+	}
+	if (tries == CS_LOOKUP_TRIES)
+		result = lookup_locked(&place, key, accept, arg, found, buffer);
+	return give(result, found, buffer);
+}
+
 /*
  * Look up a key.
  *
@@ -215,20 +238,20 @@ give(CsLookup result, CsFound *found, CsBuffer *buffer)
 CsLookup
 cs_store_lookup(const CsKey *key, CsAccept accept, void *arg, CsFound *found)
 {
-	CsPlace		place;
-	CsBuffer	buffer = {NULL, 0};
-	CsLookup	result;
-	int			tries;
+	CsBuffer	buffer = {NULL, 0, false};
 
-	cs_place(key->hash, key->owner, &place);
-	for (tries = 0; tries < CS_LOOKUP_TRIES; tries++)
-	{
-		if (lookup_unlocked(&place, key, accept, arg, found, &buffer, &result))
-			break;
-	}
-	if (tries == CS_LOOKUP_TRIES)
-		result = lookup_locked(&place, key, accept, arg, found, &buffer);
-	return give(result, found, &buffer);
+	return lookup_into(&buffer, key, accept, arg, found);
+}
+
+/*
+ * The same, for a look that must not make the entry stay longer.
+ */
+CsLookup
+cs_store_peek(const CsKey *key, CsAccept accept, void *arg, CsFound *found)
+{
+	CsBuffer	buffer = {NULL, 0, true};
+
+	return lookup_into(&buffer, key, accept, arg, found);
 }
 
 /* The entries of a staged key at one moment. */
@@ -334,7 +357,7 @@ cs_store_lookup_staged(const CsKey *key, CsIsCommitted committed,
 					   CsFound *found)
 {
 	CsPlace		place;
-	CsBuffer	buffer = {NULL, 0};
+	CsBuffer	buffer = {NULL, 0, false};
 	CsLookup	result = CS_LOOKUP_MISS;
 	CsPair		pair;
 	bool		judged = false;

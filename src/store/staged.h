@@ -77,10 +77,26 @@ typedef struct CsKeyScan
 	struct CsKeyBatch *batch;	/* copied but not yet returned */
 } CsKeyScan;
 
+/* Instead of an owner: the keys of all */
+#define CS_ALL_OWNERS	PG_UINT32_MAX
+
+/* Steps of how much an entry is read; the last is the hottest. */
+#define CS_HEATS	8
+
+/* A key with what its entry says of itself. */
+typedef struct CsKeyEntry
+{
+	CsKey		key;
+	uint64		epoch;
+	uint8		flags;			/* CS_ENTRY_... */
+	uint8		heat;			/* 0 to CS_HEATS - 1 */
+} CsKeyEntry;
+
 /* Begin a scan of the keys with this prefix. */
 extern void cs_store_keys_begin(CsKeyScan *scan, uint32 owner,
 								const char *prefix, Size prefix_len);
 extern bool cs_store_keys_next(CsKeyScan *scan, CsKey *key);
+extern bool cs_store_keys_next_entry(CsKeyScan *scan, CsKeyEntry *entry);
 
 /*
  * The same for one place.  Places are numbered from 0 to cs_store_places() -

@@ -126,6 +126,8 @@ extern void cs_store_shmem_request(void);
 extern void cs_store_shmem_init(void);
 extern CsLookup cs_store_lookup(const CsKey *key, CsAccept accept, void *arg,
 								CsFound *found);
+extern CsLookup cs_store_peek(const CsKey *key, CsAccept accept, void *arg,
+							  CsFound *found);
 extern CsInstall cs_store_install(const CsKey *key, const CsMeta *meta,
 								  const char *value, Size len, Size quota,
 								  CsCheck check, void *arg);

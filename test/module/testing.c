@@ -30,6 +30,13 @@
  * What is in shared memory that only a transaction, or a load, that is under
  * way can have put there; an empty string when there is nothing.
  *
+ * CREATE FUNCTION corrupt(relation regclass, at int) RETURNS int
+ *		AS '$libdir/cache_strategies', 'cs_test_corrupt' LANGUAGE C STRICT;
+ *
+ * Flips the bits of one byte in each cached row of a table: so many bytes from
+ * the row's start, or, if negative, from its end.  Returns how many rows there
+ * were.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -50,6 +57,8 @@
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "queryresult/jumble.h"
+#include "relation/binding.h"
+#include "relation/rowvalue.h"
 #include "relation/track.h"
 #include "shmem.h"
 #include "store/clock.h"
@@ -337,4 +346,41 @@ cs_test_left_behind(PG_FUNCTION_ARGS)
 	if (!cs_store_is_settled(problem, sizeof(problem)))
 		appendStringInfo(&all, "%s%s", all.len > 0 ? ", " : "", problem);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(all.data, all.len));
+}
+
+/* ----- corruption ----- */
+
+PG_FUNCTION_INFO_V1(cs_test_corrupt);
+
+/* Flip a byte of the row in an entry; returns whether it has a row. */
+static bool
+corrupt_entry(const CsBinding *binding, const CsKey *key, int at)
+{
+	CsFound		found;
+	CsRowParts	parts;
+
+	if (cs_store_lookup(key, NULL, NULL, &found) != CS_LOOKUP_HIT ||
+		!cs_rowvalue_decode(binding, found.meta.flags, found.value, found.len, &parts) ||
+		parts.row == NULL)
+		return false;
+	if (at < 0)
+		at += HeapTupleHeaderGetDatumLength(parts.row);
+	found.value[at] ^= 0xff;
+	return cs_store_install(key, &found.meta, found.value, found.len, 0, NULL, NULL) ==
+		CS_INSTALL_DONE;
+}
+
+Datum
+cs_test_corrupt(PG_FUNCTION_ARGS)
+{
+	CsBinding  *binding = cs_binding_require(PG_GETARG_OID(0));
+	uint64		epoch = cs_slot_epoch(cs_slot_read(binding->slot));
+	CsKeyScan	scan;
+	CsKeyEntry	entry;
+	int			n = 0;
+
+	cs_store_keys_begin(&scan, (uint32) binding->slot, NULL, 0);
+	while (cs_store_keys_next_entry(&scan, &entry))
+		n += entry.epoch == epoch && corrupt_entry(binding, &entry.key, PG_GETARG_INT32(1));
+	PG_RETURN_INT32(n);
 }

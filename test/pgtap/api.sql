@@ -72,6 +72,9 @@ INSERT INTO expected VALUES
 	('lookup', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 'v', 'r', false),
 	('fill', 'row_value anycompatible', 'boolean', 'v', 'r', false),
 	('warm', 'relation regclass, max_rows bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
+	('verify', 'relation regclass, OUT entries bigint, OUT verified bigint, OUT mismatched bigint, OUT skipped bigint, OUT reasons jsonb',
+		'record', 'v', 'u', false),
+	('audit_counters', 'OUT outcome text, OUT reason text, OUT entries bigint', 'SETOF record', 'v', 'r', false),
 	('write', 'row_value anycompatible', 'anycompatible', 'v', 'u', false),
 	('write', 'key text, value anycompatible', 'anycompatible', 'v', 'u', false),
 	('remove', 'row_type anycompatible, VARIADIC key "any"', 'boolean', 'v', 'u', false),
@@ -248,7 +251,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 -- ----- tables and views -----
 
 SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'trace_log', 'progress', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'trace_log', 'progress', 'audit_stats', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
@@ -312,6 +315,7 @@ SELECT is(tap.columns('cache.stats_reasons'), 'relation regclass, space text, ow
 SELECT is(tap.columns('cache.progress'),
 	'pid integer, relation regclass, phase text, rows_total bigint, rows_done bigint, rows_filled bigint, started timestamp with time zone',
 	'columns of cache.progress');
+SELECT is(tap.columns('cache.audit_stats'), 'outcome text, reason text, entries bigint', 'columns of cache.audit_stats');
 SELECT col_is_pk('cache', 'binding_store', 'relation', 'the key of cache.binding_store');
 SELECT col_not_null('cache', 'binding_store', 'strategy', 'cache.binding_store.strategy');
 SELECT is_empty($$
@@ -474,6 +478,10 @@ SELECT bag_eq(
 		('cache_strategies.entry_size', '64', 'B', 'postmaster', 'integer'),
 		('cache_strategies.stripes', '65536', NULL, 'postmaster', 'integer'),
 		('cache_strategies.worker_timeout', '10000', 'ms', 'sighup', 'integer'),
+		('cache_strategies.audit_rate', '0', NULL, 'sighup', 'integer'),
+		('cache_strategies.saved_keys', '0', NULL, 'sighup', 'integer'),
+		('cache_strategies.save_interval', '300', 's', 'sighup', 'integer'),
+		('cache_strategies.reload_rate', '1000', NULL, 'sighup', 'integer'),
 		('cache_strategies.max_tables', '8192', NULL, 'postmaster', 'integer'),
 		('cache_strategies.max_tables_per_role', '-1', NULL, 'sighup', 'integer'),
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),

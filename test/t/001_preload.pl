@@ -44,6 +44,8 @@ my %calls = (
 	'cache.lookup' => q(SELECT cache.lookup(NULL::t, 1)),
 	'cache.fill' => q(SELECT cache.fill(t) FROM t),
 	'cache.warm' => q(SELECT cache.warm('t')),
+	'cache.verify' => q(SELECT cache.verify('t')),
+	'cache.audit_stats' => q(SELECT * FROM cache.audit_stats),
 	'cache.write' => q(SELECT cache.write(t) FROM t),
 	'cache.remove' => q(SELECT cache.remove(NULL::t, 1)),
 	'cache.increment' => q(SELECT cache.increment(NULL::t, 'n', 1, 1)),
@@ -152,7 +154,7 @@ my $functions = $node->safe_psql(
 	'postgres', q(
 	SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc
 	WHERE pronamespace = 'cache'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
-		AND proname NOT IN ('store_info', 'warm_progress', 'dead_letter_count', 'binding_problem')));
+		AND proname NOT IN ('store_info', 'warm_progress', 'audit_counters', 'dead_letter_count', 'binding_problem')));
 my %names = map { /cache\.(\w+)/ ? ($1 => 1) : () } grep { !/stats$|status$|progress/ } keys %calls;
 is($functions, join(' ', sort(keys %names)), 'every function was tried');
 is( $node->safe_psql('postgres', q(SELECT count(*), cache.dead_letter_count('t'::regclass) FROM cache.dead_letters)),

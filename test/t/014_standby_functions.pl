@@ -98,6 +98,7 @@ my @calls = (
 	[ 'count(*) >= 0 FROM (SELECT cache.result_counters(), cache.candidate_counters()) x' => '(t)' ],
 	[ 'max((x.c).entries) FROM (SELECT cache.table_counters() c) x' => '(0)' ],
 	[ 'cache.warm_progress()' => 'nothing' ],
+	[ 'sum((x.c).entries) FROM (SELECT cache.audit_counters() c) x' => '(0)' ],
 	[ 'cache.stats_reset()' => '("")' ],
 	# there is nothing to fall out of the cache
 	[ q(cache.invalidate('read_through')) => '(t)' ],
@@ -116,6 +117,7 @@ my @calls = (
 	[ q(cache.undeclare_query(1)) => '25006' ],
 	[ q(cache.undeclare_query('SELECT * FROM other')) => '25006' ],
 	[ q(cache.warm('read_through')) => '25006' ],
+	[ q(cache.verify('read_through')) => '55000' ],
 	[ q(cache.flush()) => '25006' ],
 	[ q(cache.write(ROW(1, 'x', 1)::write_through)) => '25006' ],
 	[ q(cache.write(ROW(1, 1)::wb)) => '25006' ],

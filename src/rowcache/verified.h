@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * verified.h
+ *		Outcomes of comparing cached rows with their tables, and their counts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CS_VERIFIED_H
+#define CS_VERIFIED_H
+
+#include "rowcache/access.h"
+
+/*
+ * What an entry was found to be.  The first CS_N_REASONS are the reasons of
+ * reads (CsReason) that were not answered from the cache: such an entry was
+ * skipped.  CS_HIT and CS_HIT_ABSENT are not among them.
+ */
+typedef enum CsOutcome
+{
+	CS_OUTCOME_VERIFIED = CS_N_REASONS, /* what the table has */
+	CS_OUTCOME_MISMATCHED,
+	CS_OUTCOME_DEFERRED,		/* skipped: not in the table yet */
+	CS_OUTCOME_LOADER,			/* skipped: from a loader function */
+	CS_OUTCOME_UNREADABLE,		/* skipped: the owner may not read the table */
+	CS_OUTCOME_GONE,			/* skipped: the table is not attached any more */
+	CS_OUTCOME_FAILED,			/* skipped: reading the table failed */
+	CS_OUTCOME_RESULT,			/* skipped: the result of a query */
+	CS_N_OUTCOMES
+} CsOutcome;
+
+/* How many entries had which outcome. */
+typedef struct CsVerified
+{
+	int64		n[CS_N_OUTCOMES];
+} CsVerified;
+
+extern Size cs_verified_shmem_size(void);
+extern void cs_verified_shmem_init(void);
+extern void cs_verified_count(const CsVerified *verified);
+extern int64 cs_verified_skipped(const CsVerified *verified);
+extern Datum cs_verified_reasons(const CsVerified *verified);
+
+#endif							/* CS_VERIFIED_H */
