@@ -30,7 +30,7 @@ MODULE_big = cache_strategies
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c) \
 	$(if $(findstring CS_TEST_POINTS,$(EXTRA_CPPFLAGS)),$(wildcard test/module/*.c))))
 EXTENSION = cache_strategies
-DATA = sql/cache_strategies--1.0.sql
+DATA = $(sort $(wildcard sql/cache_strategies--*.sql))
 PGFILEDESC = "cache_strategies - a cache inside the server"
 
 PG_CPPFLAGS = -I$(srcdir)/src $(EXTRA_CPPFLAGS)
@@ -39,10 +39,10 @@ ifeq ($(WERROR),1)
 PG_CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 endif
-EXTRA_CLEAN = $(OBJS:.o=.d) test/module/*.o test/module/*.d
+EXTRA_CLEAN = $(OBJS:.o=.d) test/module/*.o test/module/*.d src/signatures.inc
 
 # For installcheck, against a server that has the library preloaded.
-REGRESS := $(sort $(filter-out %--1.0,$(patsubst sql/%.sql,%,$(wildcard sql/*.sql))))
+REGRESS := $(sort $(filter-out cache_strategies--%,$(patsubst sql/%.sql,%,$(wildcard sql/*.sql))))
 REGRESS_OPTS = --load-extension=cache_strategies
 
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
@@ -123,6 +123,12 @@ endif
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+
+# What the library's own version of the script declares.
+VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" cache_strategies.control)
+src/signature.o src/signature.bc: src/signatures.inc
+src/signatures.inc: sql/cache_strategies--$(VERSION).sql src/signatures.awk
+	awk -f src/signatures.awk sql/cache_strategies--$(VERSION).sql >$@
 
 # The documents and what they link to, in a directory of the extension's own.
 documents = $(DESTDIR)$(docdir)/cache_strategies

@@ -40,6 +40,7 @@
 #include "rowcache/untyped.h"
 #include "rowcache/verified.h"
 #include "shmem.h"
+#include "signature.h"
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/flight.h"
@@ -122,6 +123,7 @@ _PG_init(void)
 		return;
 	cs_guc_define();
 	cs_shmem_hook(shmem_parts, lengthof(shmem_parts));
+	cs_signature_init();
 	cs_slot_taken_hook = cs_state_reset;
 	cs_xactdelta_init();
 	cs_kv_init();

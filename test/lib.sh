@@ -31,7 +31,7 @@ choose_installation || true
 # The files of the project, without what a build in place left there.
 source_files() {
 	(cd "$ROOT" && find . \( -path ./.git -o -path ./results -o -path ./test/unit/build -o -name tmp_check -o -name output_iso \) -prune -o \
-		-type f ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.bc' -printf '%P\n' | sort)
+		-type f ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.bc' ! -name signatures.inc -printf '%P\n' | sort)
 }
 
 # sync_sources DIR: make DIR's copy of the sources current.  Only files whose

@@ -65,7 +65,7 @@ cs_track_schema_list(void)
 		Datum		values[Column_by_value];
 		bool		nulls[Column_by_value];
 
-		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		cs_catalog_deform(tuple, RelationGetDescr(rel), Column_by_value, values, nulls);
 		schema->schema = get_namespace_oid(NameStr(*DatumGetName(values[Column_schema - 1])), true);
 		schema->role = DatumGetObjectId(values[Column_tracked_by - 1]);
 		schema->by_value = DatumGetBool(values[Column_by_value - 1]);

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "relation/attached.h"
+#include "relation/catalog.h"
 
 typedef void (*Take) (HeapTuple tuple, TupleDesc desc, void *arg);
 
@@ -91,7 +92,7 @@ take_options(HeapTuple tuple, TupleDesc desc, void *arg)
 	Datum		values[CS_ATTACHED_COLUMNS];
 	bool		nulls[CS_ATTACHED_COLUMNS];
 
-	heap_deform_tuple(tuple, desc, values, nulls);
+	cs_catalog_deform(tuple, desc, CS_ATTACHED_COLUMNS, values, nulls);
 	memset(options, 0, sizeof(*options));
 	options->strategy = TextDatumGetCString(values[CS_ATTACHED_STRATEGY - 1]);
 	if (!nulls[CS_ATTACHED_TTL - 1])

@@ -108,6 +108,23 @@ cs_catalog_has(const char *table, Oid relid, const char *flag)
 }
 
 /*
+ * The first columns of a row of one of the extension's tables.  The database
+ * may have the objects of an older version of the extension, without a column
+ * that was added since: that is NULL.
+ */
+void
+cs_catalog_deform(HeapTuple tuple, TupleDesc desc, int columns, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < columns; i++)
+	{
+		values[i] = (Datum) 0;
+		nulls[i] = true;
+		if (i < desc->natts)
+			values[i] = heap_getattr(tuple, i + 1, desc, &nulls[i]);
+	}
+}
+
+/*
  * Add an argument to a query.
  */
 void

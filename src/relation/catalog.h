@@ -8,6 +8,9 @@
 #ifndef CS_CATALOG_H
 #define CS_CATALOG_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
 typedef struct CsCatalogQuery
 {
 	const char *text;
@@ -23,6 +26,7 @@ extern Oid	cs_catalog_relid(const char *table);
 extern bool cs_catalog_is_own(Oid relid);
 extern bool cs_catalog_lists(const char *table, Oid relid);
 extern bool cs_catalog_has(const char *table, Oid relid, const char *flag);
+extern void cs_catalog_deform(HeapTuple tuple, TupleDesc desc, int columns, Datum *values, bool *nulls);
 extern bool cs_catalog_is_function(Oid function, const char *symbol);
 
 #endif							/* CS_CATALOG_H */

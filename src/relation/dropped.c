@@ -112,7 +112,9 @@ cs_tables_dropped(PG_FUNCTION_ARGS)
 							 "AND d.objid OPERATOR(pg_catalog.=) t.relation", tables[i])
 		};
 
-		cs_catalog_change(tables[i], &query);
+		/* an older version of the extension may be without one */
+		if (OidIsValid(cs_catalog_relid(tables[i])))
+			cs_catalog_change(tables[i], &query);
 	}
 	forget_schemas();
 	SPI_finish();
