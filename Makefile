@@ -22,6 +22,7 @@
 #   make bench            everything that is claimed of speed, against plain
 #                         PostgreSQL, Redis, memcached and pgpool, into
 #                         bench/RESULTS.md (BENCHES="point miss" for some of it)
+#   make monitoring       what Prometheus gets of the views, and the Grafana board
 #
 # WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.  with_llvm=yes
 # makes bitcode for inlining by JIT, too; that takes some minutes.
@@ -48,7 +49,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench $(TEST_TARGETS)
+OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -89,6 +90,9 @@ soak:
 
 bench:
 	@bench/run $(BENCHES)
+
+monitoring:
+	@test/monitoring/run
 
 typedefs:
 	@test/dev typedefs
@@ -132,7 +136,7 @@ src/signatures.inc: sql/cache_strategies--$(VERSION).sql src/signatures.awk
 
 # The documents and what they link to, in a directory of the extension's own.
 documents = $(DESTDIR)$(docdir)/cache_strategies
-DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE docs/*.md docs/*.svg src/README.md bench/README.md bench/RESULTS.md bench/charts/*.svg)
+DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE docs/*.md docs/*.svg monitoring/* src/README.md bench/README.md bench/RESULTS.md bench/charts/*.svg)
 
 .PHONY: install-documents uninstall-documents
 
