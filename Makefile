@@ -23,6 +23,9 @@
 #                         PostgreSQL, Redis, memcached and pgpool, into
 #                         bench/RESULTS.md (BENCHES="point miss" for some of it)
 #   make monitoring       what Prometheus gets of the views, and the Grafana board
+#   make package-check    the Debian package, built and installed in new systems
+#   make dist             the archive for PGXN, of what is committed; make dist-check
+#                         looks at it, and builds it
 #
 # WERROR=1 turns warnings into errors.  EXTRA_CPPFLAGS is added last.  with_llvm=yes
 # makes bitcode for inlining by JIT, too; that takes some minutes.
@@ -49,7 +52,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring $(TEST_TARGETS)
+OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -94,6 +97,15 @@ bench:
 monitoring:
 	@test/monitoring/run
 
+package-check:
+	@test/package $(SUITES)
+
+dist:
+	@release/dist
+
+dist-check:
+	@test/dist
+
 typedefs:
 	@test/dev typedefs
 
@@ -134,8 +146,9 @@ src/signature.o src/signature.bc: src/signatures.inc
 src/signatures.inc: sql/cache_strategies--$(VERSION).sql src/signatures.awk
 	awk -f src/signatures.awk sql/cache_strategies--$(VERSION).sql >$@
 
-# The documents and what they link to, in a directory of the extension's own.
-documents = $(DESTDIR)$(docdir)/cache_strategies
+# The documents and what they link to, in a directory of the extension's own, below
+# $(docdir) unless it is named.
+documents = $(DESTDIR)$(or $(documents_directory),$(docdir)/cache_strategies)
 DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE docs/*.md docs/*.svg monitoring/* src/README.md bench/README.md bench/RESULTS.md bench/charts/*.svg)
 
 .PHONY: install-documents uninstall-documents
