@@ -856,6 +856,22 @@ CREATE VIEW cache.trace_log AS
 	ORDER BY t.number;
 COMMENT ON VIEW cache.trace_log IS 'the last operations of all sessions, of which one in cache_strategies.trace_log_sample is noted; for superusers';
 
+CREATE FUNCTION cache.memory_predictions(OUT relation oid, OUT space text, OUT memory bigint,
+	OUT hit_ratio double precision, OUT reads bigint, OUT sampled bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_memory_advice' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.memory_predictions() IS 'hit ratios with less memory and with more; see cache.memory_advice';
+
+CREATE VIEW cache.memory_advice AS
+	SELECT relation::regclass AS relation, space, memory,
+		memory::double precision * 4 / max(memory) OVER () AS factor,
+		round(hit_ratio::numeric, 4) AS hit_ratio, reads, sampled
+	FROM cache.memory_predictions();
+COMMENT ON VIEW cache.memory_advice IS 'predicted hit ratios if cache_strategies.memory were another: in total, where relation and space are NULL, and of tables and spaces';
+COMMENT ON COLUMN cache.memory_advice.factor IS 'to the memory that the server has';
+COMMENT ON COLUMN cache.memory_advice.sampled IS 'reads of sampled keys, on which the prediction rests';
+GRANT SELECT ON cache.memory_advice TO PUBLIC;
+
 CREATE VIEW cache.progress AS
 	SELECT pid, relation::regclass AS relation, phase, rows_total, rows_done, rows_filled, started
 	FROM cache.warm_progress();

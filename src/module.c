@@ -46,6 +46,7 @@
 #include "store/flight.h"
 #include "store/keyhash.h"
 #include "store/latency.h"
+#include "store/miniature.h"
 #include "store/place.h"
 #include "store/queue.h"
 #include "store/slot.h"
@@ -94,6 +95,7 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_counters_shmem_size, cs_counters_shmem_init},
 	{NULL, cs_latency_shmem_size, cs_latency_shmem_init},
 	{NULL, cs_trace_shmem_size, cs_trace_shmem_init},
+	{cs_miniature_shmem_request, cs_miniature_shmem_size, cs_miniature_shmem_init},
 	{NULL, cs_progress_shmem_size, cs_progress_shmem_init},
 	{NULL, cs_verified_shmem_size, cs_verified_shmem_init},
 	{NULL, cs_keyformat_shmem_size, cs_keyformat_shmem_init},

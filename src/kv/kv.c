@@ -23,6 +23,7 @@
 #include "store/counters.h"
 #include "store/keyhash.h"
 #include "store/latency.h"
+#include "store/miniature.h"
 #include "store/trace.h"
 #include "xact/xact.h"
 
@@ -133,6 +134,26 @@ read_store(const CsKvKey *key, bool pass, CsKvValue *value, CsCount *miss)
 	return false;
 }
 
+/* Report a read of a sampled key to the store's miniatures. */
+static void
+sample(const CsKvKey *key, const CsKvValue *value, CsCount miss)
+{
+	CsMeta		meta = {0};
+
+	if (key->space->slot < 0)
+		return;
+	if (value == NULL)
+	{
+		if (miss == CS_COUNT_MISS_TAG)
+			cs_miniature_note_removal(key->key.owner, key->key.hash);
+		cs_miniature_note_miss(&key->key);
+		return;
+	}
+	meta.epoch = key->space->epoch;
+	meta.expires = value->expires;
+	cs_miniature_note_hit(&key->key, &meta, cs_entry_size(value));
+}
+
 /*
  * Value of a key in the store, ignoring changes of this transaction.  For
  * 'pass' see cs_commitflag_lookup().  The value is palloc'd.
@@ -197,7 +218,11 @@ cs_kv_read(const CsKvKey *key, CsKvValue *value)
 	if (own != NULL)
 		found = read_own(key, own->top, value);
 	else
+	{
 		found = key->space->slot >= 0 && read_store(key, false, value, &miss);
+		if (cs_miniature_sampled(key->key.hash))
+			sample(key, found ? value : NULL, miss);
+	}
 	if (unlikely(began != 0))
 		timed_read(key, found, miss, cs_clock_nanos() - began);
 	cs_counters_add(key->space->slot, found ? CS_COUNT_HIT : miss, 1);

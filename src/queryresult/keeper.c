@@ -241,6 +241,7 @@ cs_keeper_find(CsKeeper *keeper, CsFinding *finding)
 		cs_track_use(&kept.depends.watches[i]);
 	finding->data = (char *) kept.data;
 	finding->len = kept.len;
+	finding->expires = kept.expires;
 	return true;
 }
 
@@ -251,6 +252,16 @@ cs_keeper_is_there(const CsKeeper *keeper)
 
 	return cs_kept_find(&keeper->key, &keeper->space, &kept) &&
 		(is_exact(keeper, &kept) || is_young(keeper, &kept));
+}
+
+void
+cs_keeper_sample(const CsKeeper *keeper, const CsFinding *finding, bool hit)
+{
+	if (hit)
+		cs_kept_sample_hit(&keeper->key, &keeper->space, finding->len, finding->expires);
+	else
+		cs_kept_sample_miss(&keeper->key,
+							finding->data == NULL && finding->missed != CS_TALLY_ABSENT);
 }
 
 static CsCount

@@ -39,6 +39,7 @@ typedef struct CsFinding
 {
 	char	   *data;			/* palloc'd; NULL: no result that may be used */
 	Size		len;
+	TimestampTz expires;
 	bool		exact;
 	bool		ahead;			/* soon too old: a session should compute it
 								 * anew */
@@ -64,6 +65,7 @@ extern void cs_keeper_set_conditions(CsKeeper *keeper, List *nodes, const CsShap
 extern bool cs_keeper_find(CsKeeper *keeper, CsFinding *finding);
 
 /* For the counters of the role's space. */
+extern void cs_keeper_sample(const CsKeeper *keeper, const CsFinding *finding, bool hit);
 extern void cs_keeper_count(const CsKeeper *keeper, const CsFinding *finding, bool hit);
 
 /* Of the data that the result would be computed from, after could_keep(). */

@@ -15,6 +15,7 @@
 #include "queryresult/kept.h"
 #include "store/clock.h"
 #include "store/counters.h"
+#include "store/miniature.h"
 
 typedef struct Head
 {
@@ -151,7 +152,37 @@ cs_kept_find(const CsKvKey *key, const CsSpace *space, CsKept *kept)
 	if (result != CS_LOOKUP_HIT)
 		return false;
 	decode(found.value, kept);
+	kept->expires = found.meta.expires;
 	return true;
+}
+
+/*
+ * Report to the store's miniatures a run that a result has answered, if its
+ * key is sampled.
+ */
+void
+cs_kept_sample_hit(const CsKvKey *key, const CsSpace *space, Size len, TimestampTz expires)
+{
+	CsMeta		meta = {0};
+
+	if (!cs_miniature_sampled(key->key.hash))
+		return;
+	meta.epoch = space->epoch;
+	meta.expires = expires;
+	cs_miniature_note_hit(&key->key, &meta, len);
+}
+
+/*
+ * Report a run that found no result, or one that does not hold any more.
+ */
+void
+cs_kept_sample_miss(const CsKvKey *key, bool fallen)
+{
+	if (!cs_miniature_sampled(key->key.hash))
+		return;
+	if (fallen)
+		cs_miniature_note_removal(key->key.owner, key->key.hash);
+	cs_miniature_note_miss(&key->key);
 }
 
 /*

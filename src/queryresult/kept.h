@@ -27,6 +27,7 @@ typedef struct CsKept
 	CsKvTag    *tags;
 	const char *data;
 	Size		len;
+	TimestampTz expires;		/* of the entry that was found; 0: never */
 	bool		expired;		/* not found, as its time is over */
 } CsKept;
 
@@ -34,6 +35,9 @@ extern bool cs_kept_find(const CsKvKey *key, const CsSpace *space, CsKept *kept)
 extern CsInstall cs_kept_install(const CsKvKey *key, const CsSpace *space,
 								 const CsKept *kept, TimestampTz expires,
 								 CsCheck check, void *arg);
+extern void cs_kept_sample_hit(const CsKvKey *key, const CsSpace *space, Size len,
+							   TimestampTz expires);
+extern void cs_kept_sample_miss(const CsKvKey *key, bool fallen);
 extern void cs_kept_count(const CsSpace *space, CsInstall installed);
 
 #endif							/* CS_KEPT_H */

@@ -294,6 +294,7 @@ find(Call *call, CsKept *kept)
 static void
 answer(Call *call, const CsKept *kept)
 {
+	cs_kept_sample_hit(&call->key, &call->space, kept->len, kept->expires);
 	cs_counters_add(call->space.slot, CS_COUNT_HIT, 1);
 	for (int i = 0; i < kept->depends.nwatches; i++)
 		cs_track_use(&kept->depends.watches[i]);
@@ -500,6 +501,8 @@ compute(Call *call)
 {
 	CsKept		kept = {0};
 
+	cs_kept_sample_miss(&call->key, call->miss == CS_COUNT_MISS_FALLEN ||
+						call->miss == CS_COUNT_MISS_TAG);
 	cs_counters_add(call->space.slot, call->miss, 1);
 	if (cs_query_lock(call->query) && take_token(call, &kept))
 		compute_and_keep(call, &kept);

@@ -416,6 +416,7 @@ use_found(ResultScan *scan)
 {
 	scan->outcome = OUTCOME_HIT;
 	list_rows(scan, scan->found.len);
+	cs_keeper_sample(&scan->keeper, &scan->found, true);
 	cs_keeper_count(&scan->keeper, &scan->found, true);
 	cs_herd_hit(scan->keeper.key.key.hash, scan->found.cost);
 }
@@ -505,6 +506,7 @@ look(ResultScan *scan, EState *estate, const CsShape *shape)
 	}
 	if (scan->found.data == NULL)
 		count_miss(scan);
+	cs_keeper_sample(&scan->keeper, &scan->found, false);
 	cs_keeper_count(&scan->keeper, &scan->found, false);
 	scan->herd.cost = scan->found.cost > 0 ? scan->found.cost :
 		cs_tally_mean_run(scan->meter.key);

@@ -42,6 +42,7 @@
 #include "rowcache/access.h"
 #include "rowcache/keyformat.h"
 #include "rowcache/rowtrace.h"
+#include "rowcache/sample.h"
 #include "rowcache/strategy.h"
 #include "store/clock.h"
 #include "store/counters.h"
@@ -612,9 +613,7 @@ cs_access_fits(const CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader
 		(limit == 0 || *size + rowkey->key.len <= (Size) limit);
 }
 
-/*
- * Count the result of a fill.
- */
+/* Count the result of a fill. */
 void
 cs_access_count_fill(const CsBinding *binding, CsFill fill)
 {
@@ -823,7 +822,7 @@ read_under_snapshot(CsAccess *access, const CsStrategy *strategy, const CsRowKey
 	int64		began = cs_latency_begin();
 
 	cs_xact_note_use();
-	if (!cs_access_lookup(access, rowkey, answer))
+	if (!cs_sample_lookup(access, rowkey, answer))
 	{
 		int64		looked = cs_clock_nanos();
 

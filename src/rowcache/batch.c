@@ -27,6 +27,7 @@
 #include "rowcache/batch.h"
 #include "rowcache/call.h"
 #include "rowcache/rowtrace.h"
+#include "rowcache/sample.h"
 #include "rowcache/strategy.h"
 #include "store/clock.h"
 #include "testpoint.h"
@@ -63,7 +64,7 @@ look_up(CsAccess *access, CsBatch *batch)
 		int64		began = cs_latency_begin();
 
 		access->bypass = bypass;
-		if (cs_access_lookup(access, &batch->keys[i], answer))
+		if (cs_sample_lookup(access, &batch->keys[i], answer))
 		{
 			if (unlikely(began != 0))
 				cs_access_timed_hit(access, &batch->keys[i], answer,

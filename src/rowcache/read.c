@@ -24,6 +24,7 @@
 
 #include "relation/loader.h"
 #include "rowcache/call.h"
+#include "rowcache/sample.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
 #include "store/counters.h"
@@ -218,7 +219,7 @@ cs_lookup(PG_FUNCTION_ARGS)
 		call->generation = 0;
 	}
 	cs_xact_note_use();
-	cs_access_lookup(&access, &rowkey, &answer);
+	cs_sample_lookup(&access, &rowkey, &answer);
 	cs_access_count(access.binding, answer.reason);
 	if (answer.row != NULL)
 		PG_RETURN_HEAPTUPLEHEADER(answer.row);

@@ -24,6 +24,7 @@
 #include "stats/statscolumns.h"
 #include "store/counters.h"
 #include "store/latency.h"
+#include "store/miniature.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "xact/snapshot.h"
@@ -237,6 +238,7 @@ cs_stats_reset(PG_FUNCTION_ARGS)
 		{
 			cs_counters_reset(slot);
 			cs_store_reset_evictions((uint32) slot);
+			cs_miniature_reset((uint32) slot);
 		}
 	}
 	PG_RETURN_VOID();

@@ -20,6 +20,7 @@
 
 #include "guc.h"
 #include "miscadmin.h"
+#include "store/miniature.h"
 #include "store/put.h"
 
 /*
@@ -86,6 +87,8 @@ cs_store_reinstall(const CsKey *key, const CsMeta *meta, const char *value,
 		cs_put_ask_some(&new);
 		result = install_once(&new, check, arg);
 	}
+	if (result == CS_INSTALL_DONE && cs_miniature_sampled(key->hash))
+		cs_miniature_note_put(key, meta, len, vacated != NULL);
 	return result;
 }
 
@@ -238,6 +241,8 @@ cs_store_vacate(uint32 owner, uint64 hash, CsVacated *vacated)
 								  owner, hash, vacated);
 	END_CRIT_SECTION();
 	cs_lock_release(cs_partition_lock(place.part), CS_RANK_PARTITION);
+	if (cs_miniature_sampled(hash))
+		cs_miniature_note_removal(owner, hash);
 	return found;
 }
 

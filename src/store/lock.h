@@ -19,7 +19,8 @@ typedef enum CsLockRank
 	CS_RANK_NONE = 0,
 	CS_RANK_SLOTS,				/* the directory of slots */
 	CS_RANK_QUEUE,				/* refresh requests */
-	CS_RANK_PARTITION			/* one partition of the store */
+	CS_RANK_PARTITION,			/* one partition of the store */
+	CS_RANK_MINIATURE			/* the miniatures of the store */
 } CsLockRank;
 
 #ifdef CS_TEST_POINTS
@@ -43,6 +44,16 @@ cs_lock_acquire(LWLock *lock, CsLockRank rank, LWLockMode mode)
 {
 	cs_lock_note(rank);
 	LWLockAcquire(lock, mode);
+}
+
+/* As cs_lock_acquire(), exclusively, but does not wait. */
+static inline bool
+cs_lock_conditional(LWLock *lock, CsLockRank rank)
+{
+	if (!LWLockConditionalAcquire(lock, LW_EXCLUSIVE))
+		return false;
+	cs_lock_note(rank);
+	return true;
 }
 
 static inline void

@@ -51,6 +51,14 @@
 #define CS_FREQ_MAX			3
 #define CS_SEEN_WAYS		4
 
+/*
+ * An entry that takes more than one byte in so many of the small log is a
+ * large one.  With 4, values of very different sizes left small ones too short
+ * a time there; with 64, large ones that are read once displaced others in the
+ * main log.
+ */
+#define CS_LARGE_SHARE		16
+
 /* Dirty records may use 3/4 of a partition's logs. */
 #define CS_DIRTY_LIMIT		(cs_store.area_size / 4 * 3)
 
@@ -210,6 +218,9 @@ typedef struct CsStore
 } CsStore;
 
 extern CsStore cs_store;
+
+/* in store.c */
+extern void cs_store_layout(CsStore *s, Size memory);
 
 /* Where the entry of a hash and owner may be. */
 typedef struct CsPlace

@@ -11,11 +11,8 @@
  * another round.  Most keys are read once and leave through the small log
  * without displacing anything.
  *
- * The ghost of a partition is a table of sets of eight 16-bit fingerprints;
- * each set is a queue.  It is meant to remember about as many keys as the
- * partition has entries, at most half as many as there are slots, so only that
- * many sets are in use.  When the number of sets in use changes, some
- * fingerprints are not found any more, which is harmless.
+ * Each partition has a ghost of its own (ghost.h), which remembers at most
+ * half as many keys as the partition has slots.
  *
  * All functions here are called under the partition lock.  Some entries must
  * always be kept, see cs_policy_may_evict(); the policy concerns the others.
@@ -26,60 +23,16 @@
  */
 #include "postgres.h"
 
-#include "port/pg_bitutils.h"
+#include "store/ghost.h"
 #include "store/partition.h"
 
-/*
- * An entry that takes more than one byte in so many of the small log is a
- * large one.  With 4, values of very different sizes left small ones too short
- * a time there; with 64, large ones that are read once displaced others in the
- * main log.
- */
-#define CS_LARGE_SHARE		16
-
-/*
- * The ghost set of a place.  As in linear hashing, sets beyond the last one in
- * use are folded onto the lower half.
- */
+/* The ghost set of a place. */
 static uint16 *
 ghost_set(const CsPlace *place)
 {
-	uint64		want = cs_store.partitions[place->part].entries / CS_GHOST_WAYS;
-	uint32		used = (uint32) Min(Max(want, 1), cs_store.nghosts);
-	uint32		mask = pg_nextpower2_32(used) - 1;
-	uint32		set = place->ghost_set & mask;
-
-	if (set >= used)
-		set &= mask >> 1;
-	return (uint16 *) (cs_store.base + place->part * cs_store.partition_size +
-					   cs_store.ghost_at) + (Size) set * CS_GHOST_WAYS;
-}
-
-static void
-ghost_note(const CsPlace *place)
-{
-	uint16	   *set = ghost_set(place);
-
-	memmove(set + 1, set, (CS_GHOST_WAYS - 1) * sizeof(uint16));
-	set[0] = place->ghost;
-}
-
-/* If the fingerprint is in its set, remove it and return true. */
-static bool
-ghost_take(const CsPlace *place)
-{
-	uint16	   *set = ghost_set(place);
-	int			i;
-
-	for (i = 0; i < CS_GHOST_WAYS; i++)
-	{
-		if (set[i] == place->ghost)
-		{
-			set[i] = 0;
-			return true;
-		}
-	}
-	return false;
+	return cs_ghost_set((uint16 *) (cs_store.base + place->part * cs_store.partition_size +
+									cs_store.ghost_at),
+						cs_store.nghosts, cs_store.partitions[place->part].entries, place);
 }
 
 /*
@@ -89,7 +42,7 @@ ghost_take(const CsPlace *place)
 CsLogId
 cs_policy_admit(const CsPlace *place, Size size)
 {
-	if (ghost_take(place) ||
+	if (cs_ghost_take(ghost_set(place), place->ghost) ||
 		size > cs_store.log_size[CS_LOG_SMALL] / CS_LARGE_SHARE)
 		return CS_LOG_MAIN;
 	return CS_LOG_SMALL;
@@ -209,5 +162,5 @@ void
 cs_policy_evicted(const CsPlace *place, CsLogId logid)
 {
 	if (logid == CS_LOG_SMALL)
-		ghost_note(place);
+		cs_ghost_note(ghost_set(place), place->ghost);
 }

@@ -40,6 +40,7 @@
 #include "store/atomicmax.h"
 #include "store/counters.h"
 #include "store/lock.h"
+#include "store/miniature.h"
 #include "store/place.h"
 #include "store/slot.h"
 #include "store/store.h"
@@ -188,6 +189,7 @@ take_free_slot(const SlotName *name, Oid role)
 		slot->role = role;
 		pg_atomic_fetch_add_u64(&slots->generation, 1);
 		cs_counters_begin(i);
+		cs_miniature_reset((uint32) i);
 		cs_store_reset_evictions((uint32) i);
 		cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
 		cs_slot_taken_hook(i);

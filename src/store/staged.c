@@ -22,6 +22,7 @@
 #include "guc.h"
 #include "miscadmin.h"
 #include "store/clock.h"
+#include "store/miniature.h"
 #include "store/put.h"
 #include "store/staged.h"
 
@@ -191,6 +192,8 @@ replace_once(CsNew *new, void *arg)
 		result = cs_put(new, &old) == CS_PUT_DONE ? CS_STAGE_DONE : CS_STAGE_FULL;
 	}
 	unlock_pair(&pair);
+	if (result == CS_STAGE_DONE && cs_miniature_sampled(new->key->hash))
+		cs_miniature_note_put(new->key, new->meta, new->len, true);
 	return result;
 }
 
@@ -211,6 +214,8 @@ remove_now(const CsKey *key, const Replace *replace)
 		result = CS_STAGE_DONE;
 	}
 	unlock_pair(&pair);
+	if (result == CS_STAGE_DONE && cs_miniature_sampled(key->hash))
+		cs_miniature_note_removal(key->owner, key->hash);
 	return result;
 }
 
@@ -389,11 +394,18 @@ cs_store_settle(const CsKey *key, uint64 tag, bool commit)
 	int			part;
 	bool		valid;
 	bool		pending;
+	CsMeta		meta;
+	Size		len = 0;
 
 	lock_pair(&pair, key);
 	part = pair.place.part;
 	valid = is_staged(&pair.valid) && pair.valid.rec->wxid == tag;
 	pending = pair.pending.present && pair.pending.rec->wxid == tag;
+	if (pending)
+	{
+		cs_record_meta(pair.pending.rec, &meta);
+		len = pair.pending.rec->len;
+	}
 	if (commit)
 	{
 		if (pending)
@@ -409,4 +421,11 @@ cs_store_settle(const CsKey *key, uint64 tag, bool commit)
 			cs_index_unstage(part, &pair.valid.slot);
 	}
 	unlock_pair(&pair);
+	if (commit && cs_miniature_sampled(key->hash))
+	{
+		if (pending)
+			cs_miniature_note_put(key, &meta, len, true);
+		else if (valid)
+			cs_miniature_note_removal(key->owner, key->hash);
+	}
 }

@@ -119,13 +119,12 @@ cut_partition(CsStore *s, Size size)
 }
 
 /*
- * Lay out all of the memory.  If many owners would take a large part of a
- * small memory, theirs is added to it.
+ * Lay out a store of so much memory.  If many owners would take a large part
+ * of a small memory, theirs is added to it.
  */
-static void
-compute_layout(CsStore *s)
+void
+cs_store_layout(CsStore *s, Size memory)
 {
-	Size		memory = (Size) cs_memory_mb * CS_MB;
 	Size		owners = (Size) cs_max_tables * sizeof(CsSharedOwner);
 	Size		seen;
 
@@ -148,10 +147,17 @@ compute_layout(CsStore *s)
 	s->total = s->partitions_at + s->npartitions * s->partition_size;
 }
 
+/* Lay out the store itself. */
+static void
+compute_layout(void)
+{
+	cs_store_layout(&cs_store, (Size) cs_memory_mb * CS_MB);
+}
+
 Size
 cs_store_shmem_size(void)
 {
-	compute_layout(&cs_store);
+	compute_layout();
 	return cs_store.total;
 }
 
@@ -211,7 +217,7 @@ cs_store_shmem_init(void)
 	char	   *memory;
 	bool		found;
 
-	compute_layout(&cs_store);
+	compute_layout();
 
 	memory = ShmemInitStruct("cache_strategies store", cs_store.total, &found);
 	cs_store.partitions = (CsSharedPartition *) memory;

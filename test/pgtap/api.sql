@@ -131,6 +131,7 @@ INSERT INTO expected VALUES
 		'OUT spent_ms double precision, OUT state text, OUT left_alone_for bigint, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('candidate_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT tables regclass[], OUT calls bigint, '
 		'OUT time_ms double precision, OUT repeated double precision, OUT saving_ms double precision, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
+	('memory_predictions', 'OUT relation oid, OUT space text, OUT memory bigint, OUT hit_ratio double precision, OUT reads bigint, OUT sampled bigint', 'SETOF record', 'v', 'r', false),
 	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
 		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint, '
 		'OUT evictions_unread bigint, OUT expirations bigint, OUT bypasses bigint, OUT refused bigint, OUT no_room bigint, OUT waits bigint, '
@@ -251,7 +252,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 -- ----- tables and views -----
 
 SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'trace_log', 'progress', 'audit_stats', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'trace_log', 'progress', 'audit_stats', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates', 'memory_advice']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
@@ -284,6 +285,9 @@ SELECT is(tap.columns('cache.table_stats'),
 	'publishes bigint, invalidations bigint, table_invalidations bigint, refreshes bigint, fills_wait_for xid8, '
 	'stats_reset timestamp with time zone',
 	'columns of cache.table_stats');
+SELECT is(tap.columns('cache.memory_advice'),
+	'relation regclass, space text, memory bigint, factor double precision, hit_ratio numeric, reads bigint, sampled bigint',
+	'columns of cache.memory_advice');
 SELECT is(tap.columns('cache.space_stats'),
 	'space text, owner regrole, entries bigint, bytes bigint, max_memory bigint, ttl interval, hits bigint, misses bigint, sets bigint, evictions bigint, '
 	'evictions_unread bigint, expirations bigint, bypasses bigint, refused bigint, no_room bigint, waits bigint, '

@@ -63,6 +63,7 @@ SELECT table_privs_are('cache', listed, 'cs_nobody', ARRAY['SELECT'], format('ev
 	FROM unnest(ARRAY['stats_reasons', 'latency', 'latency_histogram']) listed;
 SELECT table_privs_are('cache', 'trace_log', 'cs_nobody', ARRAY[]::text[], 'cache.trace_log is for no role');
 SELECT table_privs_are('cache', 'table_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.table_stats');
+SELECT table_privs_are('cache', 'memory_advice', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.memory_advice');
 SELECT table_privs_are('cache', 'progress', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.progress');
 SELECT table_privs_are('cache', 'audit_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.audit_stats');
 SELECT table_privs_are('cache', 'flush_status', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.flush_status');

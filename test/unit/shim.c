@@ -18,6 +18,7 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 #include "store/clock.h"
+#include "store/miniature.h"
 #include "unit.h"
 #include "utils/timestamp.h"
 
@@ -56,8 +57,17 @@ shim_new_store(int memory_mb, int partitions, int tables)
 	shim_elapsed = 0;
 	shim_time_of_day = 800000000 * USECS_PER_SEC;
 	cs_clock_shmem_init();
+	cs_miniature_below = 0;
 	if (cs_store_shmem_size() > memory_mb * UNIT_MB)
 		fail("%zu bytes of %d MB", cs_store_shmem_size(), memory_mb);
+}
+
+/* Begin to sample.  Without this, no key is. */
+void
+shim_new_miniatures(void)
+{
+	cs_miniature_shmem_request();
+	cs_miniature_shmem_init();
 }
 
 void
@@ -66,12 +76,25 @@ RequestAddinShmemSpace(Size size)
 	requested = size;
 }
 
+Size
+add_size(Size s1, Size s2)
+{
+	return s1 + s2;
+}
+
+Size
+mul_size(Size s1, Size s2)
+{
+	return s1 * s2;
+}
+
 /* Full of garbage, since a server does not promise zeroes either. */
 void *
 ShmemInitStruct(const char *name, Size size, bool *foundPtr)
 {
 	static int64 clock[2];
 	static uint64 secret[2];
+	static char *miniatures = NULL;
 	bool		is_clock = strcmp(name, "cache_strategies clock") == 0;
 
 	if (is_clock || strcmp(name, "cache_strategies hash secret") == 0)
@@ -79,6 +102,14 @@ ShmemInitStruct(const char *name, Size size, bool *foundPtr)
 		expect(size <= (is_clock ? sizeof(clock) : sizeof(secret)));
 		*foundPtr = false;
 		return is_clock ? (void *) clock : (void *) secret;
+	}
+	if (strcmp(name, "cache_strategies miniatures") == 0)
+	{
+		free(miniatures);
+		miniatures = malloc(size);
+		memset(miniatures, 0x5a, size);
+		*foundPtr = false;
+		return miniatures;
 	}
 	if (size > requested)
 		fail("%zu bytes of shared memory, %zu requested", size, requested);
@@ -101,6 +132,8 @@ RequestNamedLWLockTranche(const char *tranche_name, int num_lwlocks)
 LWLockPadded *
 GetNamedLWLockTranche(const char *tranche_name)
 {
+	if (strcmp(tranche_name, "cache_strategies_miniature") == 0)
+		return lwlocks + SHIM_LOCKS / 2 - 1;
 	return lwlocks + SHIM_LOCKS / 2;
 }
 
@@ -113,6 +146,16 @@ LWLockAcquire(LWLock *lock, LWLockMode mode)
 		pthread_rwlock_rdlock(l);
 	else
 		pthread_rwlock_wrlock(l);
+	locks_held++;
+	return true;
+}
+
+bool
+LWLockConditionalAcquire(LWLock *lock, LWLockMode mode)
+{
+	expect(mode == LW_EXCLUSIVE);
+	if (pthread_rwlock_trywrlock(&locks[(LWLockPadded *) lock - lwlocks]) != 0)
+		return false;
 	locks_held++;
 	return true;
 }

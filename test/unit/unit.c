@@ -44,7 +44,9 @@ static const struct
 	{"zipf", test_zipf},
 	{"refill", test_refill},
 	{"doorkeeper", test_doorkeeper},
-	{"keyhash", test_keyhash}
+	{"keyhash", test_keyhash},
+	{"sampled", test_sampled},
+	{"predict", test_predict}
 };
 
 void

@@ -35,6 +35,7 @@ extern double unit_clock(void);
  * set now
  */
 extern void shim_new_store(int memory_mb, int partitions, int tables);
+extern void shim_new_miniatures(void);
 extern bool shim_noise;
 extern int64 shim_elapsed;
 extern TimestampTz shim_time_of_day;
@@ -57,5 +58,7 @@ extern void test_zipf(void);
 extern void test_refill(void);
 extern void test_doorkeeper(void);
 extern void test_keyhash(void);
+extern void test_sampled(void);
+extern void test_predict(void);
 
 #endif							/* CS_UNIT_H */
