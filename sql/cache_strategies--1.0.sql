@@ -872,6 +872,26 @@ COMMENT ON COLUMN cache.memory_advice.factor IS 'to the memory that the server h
 COMMENT ON COLUMN cache.memory_advice.sampled IS 'reads of sampled keys, on which the prediction rests';
 GRANT SELECT ON cache.memory_advice TO PUBLIC;
 
+CREATE FUNCTION cache.advise(relation regclass, OUT "table" regclass, OUT attached text,
+	OUT strategy text, OUT ttl interval, OUT memory bigint, OUT saved_ms double precision,
+	OUT saving double precision, OUT reads bigint, OUT writes bigint, OUT rows bigint, OUT row_bytes bigint,
+	OUT direct_us double precision, OUT hit_us double precision, OUT miss_us double precision,
+	OUT change_us double precision, OUT break_even double precision, OUT hit_ratio double precision,
+	OUT hit_ratio_is text, OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_advise' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.advise(regclass) IS 'whether caching the table by key pays, with which strategy, and the arithmetic behind it';
+
+CREATE FUNCTION cache.advise(OUT "table" regclass, OUT attached text,
+	OUT strategy text, OUT ttl interval, OUT memory bigint, OUT saved_ms double precision,
+	OUT saving double precision, OUT reads bigint, OUT writes bigint, OUT rows bigint, OUT row_bytes bigint,
+	OUT direct_us double precision, OUT hit_us double precision, OUT miss_us double precision,
+	OUT change_us double precision, OUT break_even double precision, OUT hit_ratio double precision,
+	OUT hit_ratio_is text, OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_advise_all' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.advise() IS 'the same of all tables that one may read, those first whose caching saves most';
+
 CREATE VIEW cache.progress AS
 	SELECT pid, relation::regclass AS relation, phase, rows_total, rows_done, rows_filled, started
 	FROM cache.warm_progress();

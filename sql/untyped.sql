@@ -187,6 +187,7 @@ INSERT INTO un_calls (statement, args) VALUES
 	('cache.attach($1, $2, loader => $3)', '{un_all,read_through,un_load_all}'),
 	('cache.attach($1, $2, durable => $3, flush_interval => $4, flush_batch => $5, merge => $6)', '{un_back,write_back,false,1 s,100,"{\"n\": \"add\"}"}'),
 	('cache.track($1)', '{un_all}'),
+	('(cache.advise($1)).table', '{un_all}'),
 	('(cache.tracking($1)).state', '{un_all}'),
 	('cache.track($1, $2)', '{un_all,true}'),
 	('(cache.remember_depends($1, $2)).value', '{SELECT n FROM un_all WHERE id = $1,"{1}"}'),

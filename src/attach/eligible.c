@@ -128,17 +128,14 @@ check_primary_key(Relation rel)
 }
 
 /*
- * Throw an error unless the current role may attach (or track) the relation
- * and that is possible.
+ * Throw an error unless the relation can be attached (or tracked), by which
+ * role ever.
  */
 void
-cs_eligible_check(Relation rel, bool attach)
+cs_eligible_check_relation(Relation rel, bool attach)
 {
 	Oid			relid = RelationGetRelid(rel);
 
-	if (!cs_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
 	if (relid < FirstNormalObjectId)
 		refuse(rel, attach, "It is a system catalog.", NULL);
 	check_relkind(rel, attach);
@@ -154,4 +151,17 @@ cs_eligible_check(Relation rel, bool attach)
 	check_parts(rel, attach);
 	if (attach)
 		check_primary_key(rel);
+}
+
+/*
+ * Throw an error unless the current role may attach (or track) the relation
+ * and that is possible.
+ */
+void
+cs_eligible_check(Relation rel, bool attach)
+{
+	if (!cs_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+	cs_eligible_check_relation(rel, attach);
 }

@@ -10,6 +10,7 @@
 
 #include "utils/rel.h"
 
+extern void cs_eligible_check_relation(Relation rel, bool attach);
 extern void cs_eligible_check(Relation rel, bool attach);
 
 #endif							/* CS_ELIGIBLE_H */

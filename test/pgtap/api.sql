@@ -143,6 +143,14 @@ INSERT INTO expected VALUES
 	('tables_made', '', 'event_trigger', 'v', 'u', false),
 	('watched_columns', 'relation regclass, OUT column_name name, OUT settled boolean', 'SETOF record', 'v', 'u', true),
 	('remember_depends', 'query text, params "any" DEFAULT NULL::text[], reads regclass[] DEFAULT NULL::regclass[], OUT relation regclass, OUT column_name name, OUT value text', 'SETOF record', 'v', 'r', false),
+	('advise', 'relation regclass, OUT "table" regclass, OUT attached text, OUT strategy text, OUT ttl interval, OUT memory bigint, OUT saved_ms double precision, '
+		'OUT saving double precision, OUT reads bigint, OUT writes bigint, OUT rows bigint, OUT row_bytes bigint, OUT direct_us double precision, '
+		'OUT hit_us double precision, OUT miss_us double precision, OUT change_us double precision, OUT break_even double precision, '
+		'OUT hit_ratio double precision, OUT hit_ratio_is text, OUT reason text', 'SETOF record', 'v', 'u', true),
+	('advise', 'OUT "table" regclass, OUT attached text, OUT strategy text, OUT ttl interval, OUT memory bigint, OUT saved_ms double precision, '
+		'OUT saving double precision, OUT reads bigint, OUT writes bigint, OUT rows bigint, OUT row_bytes bigint, OUT direct_us double precision, '
+		'OUT hit_us double precision, OUT miss_us double precision, OUT change_us double precision, OUT break_even double precision, '
+		'OUT hit_ratio double precision, OUT hit_ratio_is text, OUT reason text', 'SETOF record', 'v', 'u', false),
 	('tracking', 'relation regclass, OUT state text, OUT reason text, OUT changes bigint', 'record', 'v', 'u', true),
 	('table_changed', '', 'trigger', 'v', 'u', false),
 	('spaces_changed', '', 'trigger', 'v', 'u', false),
