@@ -8,10 +8,9 @@
  * the plan is executed (mergescan.c).  The path does not claim an order by a
  * column that can be deferred.
  *
- * The table that an UPDATE or DELETE changes is one of these if a condition on
- * it alone uses such a column: then other rows may satisfy it than the table
- * has.  Left alone are the targets of MERGE, and tables whose rows the
- * statement locks.  Scans by parallel workers are not offered.
+ * The table that an UPDATE, DELETE or MERGE changes is one of these if a
+ * condition on it alone uses such a column: then other rows may satisfy it
+ * than the table has.  Scans by parallel workers are not offered.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +46,7 @@ typedef struct Table
 	RelOptInfo *rel;
 	Bitmapset  *columns;		/* that can be deferred; attribute numbers */
 	bool		changes;		/* the statement changes rows of the table */
+	bool		locks;			/* or locks them */
 } Table;
 
 static const CustomPathMethods path_methods;
@@ -247,7 +247,8 @@ wrap(const Table *table, Path *path)
 	plan->by_deferrable = finds_by_deferrable(table, path);
 	plan->sampled = path->pathtype == T_SampleScan;
 	plan->changes = table->changes;
-	plan->adds = !plan->changes && !plan->sampled;
+	/* what is not in the table cannot be changed or locked */
+	plan->adds = !plan->changes && !table->locks && !plan->sampled;
 	while ((attnum = bms_next_member(table->columns, attnum)) >= 0)
 		plan->columns = lappend_int(plan->columns, attnum);
 	merge->path = *path;
@@ -323,15 +324,13 @@ may_merge(const RelOptInfo *rel, const RangeTblEntry *rte)
 }
 
 /*
- * Whether the statement locks rows of the table, or is a MERGE into it.
+ * Whether the statement locks rows of the table.
  */
 static bool
-is_locked(const PlannerInfo *root, Index rti)
+locks_rows(const PlannerInfo *root, Index rti)
 {
 	ListCell   *lc;
 
-	if (root->parse->commandType == CMD_MERGE && bms_is_member(rti, root->all_result_relids))
-		return true;
 	foreach(lc, root->rowMarks)
 	{
 		const PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
@@ -371,11 +370,12 @@ wrap_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		next_pathlist_hook(root, rel, rti, rte);
 	if (!may_merge(rel, rte) || !cs_shmem_ready())
 		return;
-	binding = IsParallelWorker() || is_locked(root, rti) ? NULL : cs_mergestart_binding(rte->relid);
+	binding = IsParallelWorker() ? NULL : cs_mergestart_binding(rte->relid);
 	if (binding == NULL)
 		return;
 	table.columns = bms_copy(cs_merge_get(binding)->attnums);
 	table.changes = bms_is_member(rti, root->all_result_relids);
+	table.locks = locks_rows(root, rti);
 	if (table.changes && !has_late_condition(&table))
 		return;
 	foreach(lc, rel->pathlist)

@@ -43,7 +43,9 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -279,6 +281,48 @@ merging_binding(Relation rel)
 	return binding;
 }
 
+/* A node of the statement itself, for one of an evaluation of a row again. */
+typedef struct Search
+{
+	const Plan *plan;
+	MergeScan  *found;
+} Search;
+
+static bool
+find_scan(PlanState *ps, Search *search)
+{
+	if (ps == NULL)
+		return false;
+	if (ps->plan == search->plan && IsA(ps, CustomScanState))
+		search->found = (MergeScan *) ps;
+	return search->found != NULL || planstate_tree_walker(ps, find_scan, search);
+}
+
+/*
+ * A row is evaluated again while the statement runs, which may have deferred
+ * changes meanwhile that it does not see.  So a node in a subplan sees what
+ * the statement's own node has noted.  Returns false if there is none.
+ */
+static bool
+share_view(MergeScan *scan, EState *estate)
+{
+	Search		search = {.plan = scan->custom.ss.ps.plan};
+	ListCell   *lc;
+
+	if (estate->es_epq_active == NULL)
+		return false;
+	foreach(lc, estate->es_epq_active->parentestate->es_subplanstates)
+		if (find_scan(lfirst(lc), &search))
+			break;
+	if (search.found == NULL)
+		return false;
+	scan->view = search.found->view;
+	scan->view.rel = scan->custom.ss.ss_currentRelation;
+	scan->view.row = NULL;
+	scan->view.index = NULL;
+	return true;
+}
+
 static void
 begin_view(MergeScan *scan, EState *estate)
 {
@@ -286,6 +330,8 @@ begin_view(MergeScan *scan, EState *estate)
 	CsMergeView *view = &scan->view;
 	ListCell   *lc;
 
+	if (share_view(scan, estate))
+		return;
 	view->rel = scan->custom.ss.ss_currentRelation;
 	view->binding = merging_binding(view->rel);
 	if (view->binding == NULL)
@@ -373,6 +419,7 @@ satisfies(MergeScan *scan, HeapTuple row)
 
 	ResetExprContext(econtext);
 	econtext->ecxt_scantuple = ExecStoreHeapTuple(row, scan->row, false);
+	scan->row->tts_tableOid = RelationGetRelid(scan->view.rel);
 	if (ExecQual(scan->all, econtext))
 		return true;
 	InstrCountFiltered1(scan, 1);
@@ -429,14 +476,6 @@ begin_rows(MergeScan *scan)
 		scan->context = AllocSetContextCreate(scan->custom.ss.ps.state->es_query_cxt,
 											  "cache_strategies rows apart",
 											  ALLOCSET_SMALL_SIZES);
-	/* the rows of the last scan */
-	if (has_no_order(scan) && scan->made)
-	{
-		MemoryContextReset(scan->context);
-		scan->rows = NULL;
-		scan->nrows = scan->max = 0;
-		scan->made = false;
-	}
 	if (scan->made)
 		return;
 	old = MemoryContextSwitchTo(scan->context);
@@ -516,6 +555,7 @@ give_apart(MergeScan *scan)
 	HeapTuple	row = scan->rows[scan->next++];
 
 	ExecStoreHeapTuple(row, scan->row, false);
+	scan->row->tts_tableOid = RelationGetRelid(scan->view.rel);
 	if (ItemPointerGetBlockNumberNoCheck(&row->t_self) == CS_ADDED_BLOCK)
 		scan->nadded++;
 	else
@@ -615,6 +655,17 @@ recheck_changed(MergeScan *scan, TupleTableSlot *slot)
 }
 
 /*
+ * Whether the slot has the row as the executor has locked it.  A row that was
+ * merged has no buffer; a scan that is begun again gets it a second time.
+ */
+static bool
+is_as_locked(TupleTableSlot *slot)
+{
+	return !TTS_IS_BUFFERTUPLE(slot) ||
+		BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer);
+}
+
+/*
  * Merge the row that is checked again.
  */
 static bool
@@ -628,7 +679,10 @@ recheck_row(ScanState *ss, TupleTableSlot *slot)
 		return recheck_changed(scan, slot);
 	/* a row that the executor has locked may be newer than the snapshot */
 	if (epqstate->relsubs_slot[rti - 1] != NULL)
-		cs_mergeview_merge_locked(&scan->view, slot);
+	{
+		if (is_as_locked(slot))
+			cs_mergeview_merge_locked(&scan->view, slot);
+	}
 	else if (scan->view.binding != NULL)
 		cs_mergeview_merge_again(&scan->view, slot);
 	return true;
@@ -726,6 +780,14 @@ rescan_merge(CustomScanState *node)
 		UpdateChangedParamSet(scan->child, node->ss.ps.chgParam);
 	if (scan->child->chgParam == NULL)
 		ExecReScan(scan->child);
+	/* rows that were sorted with the others are those of the last scan */
+	if (has_no_order(scan) && scan->made)
+	{
+		MemoryContextReset(scan->context);
+		scan->rows = NULL;
+		scan->nrows = scan->max = 0;
+		scan->made = false;
+	}
 	scan->streamed = NULL;
 	scan->ended = false;
 	scan->next = 0;

@@ -435,6 +435,7 @@ put(const CsMergeView *view, TupleTableSlot *base, HeapTupleHeader row, TupleTab
 	if (merged != base)
 		ExecCopySlot(merged, base);
 	cs_mergedrow_put(merged, row);
+	merged->tts_tableOid = RelationGetRelid(view->rel);
 	MemoryContextSwitchTo(old);
 }
 

@@ -263,7 +263,9 @@ RESET ROLE;
 -- What was committed above: the journal is written and read for any role that defers.
 SELECT is((SELECT count(*)::int FROM (TABLE cache.journal_a UNION ALL TABLE cache.journal_b) j WHERE relation = 'kept.t'::regclass AND change IS NOT NULL) >= 3,
 	true, 'the journal has what others have deferred');
+SET cache_strategies.merge_deferred = off;
 SELECT is((SELECT n FROM kept.t WHERE id = 1), 0, 'the table does not have it yet');
+RESET cache_strategies.merge_deferred;
 SET ROLE cs_deferrer;
 SELECT is(cache.read(NULL::kept.t, 1)::text, '(1,"row 1",6)', 'it is read');
 SELECT is(cache.read(NULL::kept.t, 2)::text, NULL, 'and so is a DELETE');
@@ -335,7 +337,9 @@ SELECT is(cache.increment(NULL::kept.wb, 'n', -1, 1), 2::numeric, 'and take it o
 SELECT is(cache.write(ROW(20, 'twenty', 1)::kept.wb)::text, '(20,twenty,1)', 'who may INSERT and UPDATE, a row');
 SELECT is(cache.remove(NULL::kept.wb, 20), true, 'who may DELETE may remove it');
 SELECT lives_ok('UPDATE kept.wb SET n = n + 1 WHERE id = 1', 'and plain SQL is deferred');
+SET cache_strategies.merge_deferred = off;
 SELECT is(n, 0, 'so the table does not have it') FROM kept.wb WHERE id = 1;
+RESET cache_strategies.merge_deferred;
 RESET ROLE;
 SET ROLE cs_column;
 SELECT lives_ok($$UPDATE kept.wb SET v = 'columnwise' WHERE id = 3$$, 'UPDATE on the column is enough');
