@@ -111,7 +111,6 @@ sub new_node
 			"autovacuum = off",
 			"cache_strategies.load_timeout = '1h'",
 			"cache_strategies.results_adapt = off",
-			"cache_strategies.merge_deferred = on",
 			@settings) . "\n");
 	$node->start;
 	return $node;
