@@ -35,7 +35,7 @@ is(places('object_access_hook'), 'src/hooks.c', 'one place sets object_access_ho
 is(places('RegisterXactCallback'), 'src/xact/protocol.c', 'one place registers a transaction callback');
 is(places('RegisterSubXactCallback'), 'src/xact/protocol.c', 'one place registers a subtransaction callback');
 is( places('before_shmem_exit'),
-	'src/bgworker/launcher.c src/bgworker/refresh.c src/store/counters.c src/writeback/alone.c src/writeback/flusher.c',
+	'src/bgworker/launcher.c src/bgworker/refresh.c src/bgworker/reload.c src/store/counters.c src/writeback/alone.c src/writeback/flusher.c',
 	'one place of a session registers what is called at exit');
 
 # ----- beside libraries that take all others -----

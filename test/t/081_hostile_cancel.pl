@@ -481,13 +481,18 @@ cases('rowcache/access.c', [ 'after_token', 'after_snapshot', 'before_install' ]
 	{ name => 'a load in REPEATABLE READ', @emptied, settings => "SET default_transaction_isolation = 'repeatable read'", sql => 'SELECT cache.read(NULL::write_through, 1)' });
 cases('rowcache/access.c', ['before_install'],
 	{ name => 'cache.fill', settings => 'SELECT cache.lookup(NULL::cache_aside, 1)', before => "SELECT cache.invalidate('cache_aside')", sql => 'SELECT cache.fill(t) FROM cache_aside t WHERE id = 1' });
-cases('rowcache/read_many.c', [ 'after_token', 'after_snapshot' ],
+cases('rowcache/batch.c', [ 'after_token', 'after_snapshot' ],
 	{ name => 'cache.read_many', @emptied, sql => 'SELECT count(*) FROM cache.read_many(NULL::read_through, ARRAY[1, 2, 77])' },
 	{ name => 'cache.read_many of partitions', @emptied, sql => 'SELECT count(*) FROM cache.read_many(NULL::parted, ARRAY[1, 2, 77])' });
 cases('rowcache/warm.c', [ 'after_token', 'after_snapshot' ],
 	{ name => 'cache.warm', @emptied, sql => "SELECT cache.warm('read_through')" });
 cases('rowcache/verify.c', ['verify_snapshot'],
 	{ name => 'cache.verify', before => 'SELECT count(cache.read(NULL::read_through, i)) FROM generate_series(1, 3) i', sql => "SELECT (cache.verify('read_through')).mismatched" });
+
+my %merging = (settings => 'SET cache_strategies.merge_deferred = on', before => 'UPDATE wb SET n = n + 1 WHERE id = 1');
+
+cases('mergescan/mergestart.c', ['merge_start'], { %merging, name => 'a statement', sql => 'SELECT n FROM wb WHERE id = 1' });
+cases('mergescan/mergeview.c', [ 'merge_begin', 'merge_noted' ], { %merging, name => 'a plain SELECT', sql => 'SELECT n FROM wb WHERE id = 1' });
 
 # ----- results of queries -----
 
