@@ -35,6 +35,7 @@
 
 #include "attach/eligible.h"
 #include "guc.h"
+#include "relation/owned.h"
 #include "shmem.h"
 #include "stats/advise_cost.h"
 #include "stats/advise_mix.h"
@@ -375,11 +376,13 @@ cs_advise(PG_FUNCTION_ARGS)
 	AclResult	acl;
 
 	cs_shmem_require();
-	rel = table_open(relid, AccessShareLock);
+	/* before the lock; an error if there is no such table */
 	acl = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 	if (acl != ACLCHECK_OK)
-		aclcheck_error(acl, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
+		aclcheck_error(acl, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
+	rel = try_table_open(relid, AccessShareLock);
+	if (rel == NULL)
+		cs_owned_missing_error(relid);
 	cs_eligible_check_relation(rel, true);
 	advise_on(fcinfo, relid);
 	table_close(rel, AccessShareLock);

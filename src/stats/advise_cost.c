@@ -349,11 +349,15 @@ add_shares(CsAdviseCost *cost)
 void
 cs_advise_cost_measure(Oid relid, double disk_share, CsAdviseCost *cost)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
-	Oid			index_oid = RelationGetPrimaryKeyIndex(rel);
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	Oid			index_oid;
 	Trial		trial = {0};
 
 	memset(cost, 0, sizeof(*cost));
+	/* dropped meanwhile */
+	if (rel == NULL)
+		return;
+	index_oid = RelationGetPrimaryKeyIndex(rel);
 	if (OidIsValid(index_oid))
 	{
 		Relation	index = index_open(index_oid, AccessShareLock);

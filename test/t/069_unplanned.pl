@@ -8,7 +8,7 @@ use warnings FATAL => 'all';
 
 use CacheTest;
 use FindBin;
-use lib "$FindBin::RealBin/../oracle/results";
+use lib "$FindBin::RealBin/../oracle";
 use Wire;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;

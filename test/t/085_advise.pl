@@ -109,6 +109,8 @@ like($err, qr/cannot cache relation "keyless"/, 'a table without a primary key i
 is(sql(q{SELECT strategy, reason FROM cache.advise() WHERE "table" = 'keyless'::regclass}), '|it has no primary key', 'in the list it is, with the reason');
 ($ret, $out, $err) = $node->psql('postgres', "SELECT * FROM cache.advise('v')");
 like($err, qr/cannot cache relation "v"/, 'and so is a view');
+($ret, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT * FROM cache.advise(1)");
+like($err, qr/ERROR:  42P01: relation with OID 1 does not exist/, 'and a number of no table');
 
 # Partitions are counted together.
 sql('CREATE TABLE parts (id int PRIMARY KEY, t text) PARTITION BY HASH (id)',
