@@ -280,3 +280,37 @@ DEALLOCATE one;
 DROP VIEW seen_p;
 DROP FUNCTION stored(), do_both(text), rows_of(text), differing(), explained(text), n_of(int);
 DROP TABLE p, twin, other, queries, copied;
+
+-- ----- subqueries over the table that the statement changes -----
+CREATE TABLE own (id int PRIMARY KEY, n int, r text, c int);
+CREATE TABLE own_twin (LIKE own INCLUDING ALL);
+INSERT INTO own SELECT i, i, 'r' || i, i % 3 FROM generate_series(1, 9) i;
+INSERT INTO own_twin TABLE own;
+SELECT cache.attach('own', 'write_back', merge => '{"n": "add", "r": "replace"}', flush_interval => '1 day');
+CREATE PROCEDURE on_both(statement text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE replace(statement, 'TABLE_', 'own');
+	EXECUTE replace(statement, 'TABLE_', 'own_twin');
+END $$;
+CREATE VIEW own_differs AS (TABLE own EXCEPT ALL TABLE own_twin) UNION ALL (TABLE own_twin EXCEPT ALL TABLE own);
+BEGIN;
+CALL on_both($$ UPDATE TABLE_ SET n = n + 10, r = 'z' || r $$);
+CALL on_both($$ UPDATE TABLE_ x SET (n, r) = (SELECT sum(y.n), min(y.r) FROM TABLE_ y WHERE y.c = x.c) WHERE x.n > 12 $$);
+SELECT * FROM own ORDER BY id;
+TABLE own_differs;
+CALL on_both($$ UPDATE TABLE_ x SET (n, r) = (SELECT max(y.n), max(y.r || x.id) FROM TABLE_ y WHERE y.c = x.c), c = 1 - c WHERE x.id > 2 $$);
+TABLE own_differs;
+CALL on_both($$ UPDATE TABLE_ x SET n = x.n + y.n FROM TABLE_ y WHERE y.id = x.id + 1 $$);
+TABLE own_differs;
+-- by merged values
+CALL on_both($$ MERGE INTO TABLE_ x USING (SELECT id, n FROM TABLE_ WHERE n < 45) s ON x.id = s.id AND x.n >= 12
+	WHEN MATCHED THEN UPDATE SET n = x.n + s.n $$);
+TABLE own_differs;
+COMMIT;
+SELECT id, n, r FROM own WHERE n > 60 ORDER BY id FOR UPDATE;
+SELECT cache.flush('own') > 0 AS flushed;
+TABLE own_differs;
+SELECT cache.detach('own');
+DROP VIEW own_differs;
+DROP TABLE own, own_twin;
+DROP PROCEDURE on_both(text);

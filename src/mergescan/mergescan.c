@@ -43,7 +43,6 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
@@ -100,7 +99,12 @@ typedef struct MergeScan
 
 	uint64		nmerged;
 	uint64		nadded;
+
+	struct MergeScan *registered;	/* the next one */
 } MergeScan;
+
+/* Nodes of statements that run, the latest first. */
+static MergeScan *registered;
 
 static const CustomExecMethods exec_methods;
 
@@ -281,42 +285,52 @@ merging_binding(Relation rel)
 	return binding;
 }
 
-/* A node of the statement itself, for one of an evaluation of a row again. */
-typedef struct Search
+static void
+unregister_scan(void *arg)
 {
-	const Plan *plan;
-	MergeScan  *found;
-} Search;
+	for (MergeScan **link = &registered; *link != NULL; link = &(*link)->registered)
+	{
+		if (*link != arg)
+			continue;
+		*link = ((MergeScan *) arg)->registered;
+		return;
+	}
+}
 
-static bool
-find_scan(PlanState *ps, Search *search)
+/*
+ * Let nodes find it that evaluate a row of the statement again.
+ */
+static void
+register_scan(MergeScan *scan, EState *estate)
 {
-	if (ps == NULL)
-		return false;
-	if (ps->plan == search->plan && IsA(ps, CustomScanState))
-		search->found = (MergeScan *) ps;
-	return search->found != NULL || planstate_tree_walker(ps, find_scan, search);
+	MemoryContextCallback *callback = MemoryContextAlloc(estate->es_query_cxt,
+														 sizeof(MemoryContextCallback));
+
+	callback->func = unregister_scan;
+	callback->arg = scan;
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, callback);
+	scan->registered = registered;
+	registered = scan;
 }
 
 /*
  * A row is evaluated again while the statement runs, which may have deferred
- * changes meanwhile that it does not see.  So a node in a subplan sees what
- * the statement's own node has noted.  Returns false if there is none.
+ * changes meanwhile that it does not see.  So a node of that evaluation sees
+ * what the statement's own node has noted.  Returns false if there is none.
  */
 static bool
 share_view(MergeScan *scan, EState *estate)
 {
-	Search		search = {.plan = scan->custom.ss.ps.plan};
-	ListCell   *lc;
+	const MergeScan *own = registered;
 
 	if (estate->es_epq_active == NULL)
 		return false;
-	foreach(lc, estate->es_epq_active->parentestate->es_subplanstates)
-		if (find_scan(lfirst(lc), &search))
-			break;
-	if (search.found == NULL)
+	while (own != NULL && (own->custom.ss.ps.state != estate->es_epq_active->parentestate ||
+						   own->custom.ss.ps.plan != scan->custom.ss.ps.plan))
+		own = own->registered;
+	if (own == NULL)
 		return false;
-	scan->view = search.found->view;
+	scan->view = own->view;
 	scan->view.rel = scan->custom.ss.ss_currentRelation;
 	scan->view.row = NULL;
 	scan->view.index = NULL;
@@ -345,6 +359,8 @@ begin_view(MergeScan *scan, EState *estate)
 	view->adds = scan->plan.adds;
 	view->sampled = scan->plan.sampled;
 	cs_mergeview_begin(view, ((Plan *) linitial(node->custom_plans))->plan_rows);
+	if (estate->es_epq_active == NULL)
+		register_scan(scan, estate);
 }
 
 /*

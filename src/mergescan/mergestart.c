@@ -199,12 +199,14 @@ executor_start(QueryDesc *query, int eflags)
 {
 	Counted    *tables = NULL;
 
-	CS_TEST_POINT("merge_start");
-	if (cs_shmem_ready() && query->snapshot != InvalidSnapshot && cs_merge_deferred &&
-		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
-		cs_removal_last_xid() >= cs_snapshot_widen(query->snapshot->xmin) &&
-		may_replace(query))
-		tables = find_tables(query);
+	if (cs_merge_deferred && cs_shmem_ready() && query->snapshot != InvalidSnapshot &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+	{
+		CS_TEST_POINT("merge_start");
+		if (cs_removal_last_xid() >= cs_snapshot_widen(query->snapshot->xmin) &&
+			may_replace(query))
+			tables = find_tables(query);
+	}
 	if (tables == NULL)
 		start(query, eflags);
 	else

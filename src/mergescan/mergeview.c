@@ -134,7 +134,8 @@ is_apart(const CsMergeView *view, const CsDelta *sum)
 }
 
 /*
- * Note what this transaction has deferred.
+ * Note what this transaction has deferred.  A copy is made, as the statement
+ * may defer more for the key while the scan runs.
  */
 static void
 note_own(CsMergeView *view)
@@ -145,10 +146,15 @@ note_own(CsMergeView *view)
 	while ((key = cs_xactdelta_next(view->binding->slot, &at)) != NULL)
 	{
 		CsMergeKey *entry = enter(view, key);
+		CsDelta		own;
+		Size		len;
+		char	   *copy;
 
+		if (!cs_xactdelta_delta(view->binding, key, &own))
+			continue;
+		copy = cs_delta_encode(&own, &len);
 		entry->own = palloc0(sizeof(CsDelta));
-		if (!cs_xactdelta_delta(view->binding, key, entry->own))
-			entry->own = NULL;
+		cs_delta_decode(copy, len, entry->own);
 	}
 }
 
