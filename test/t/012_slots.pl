@@ -77,8 +77,9 @@ is(sql('UPDATE other.t1 SET v = v + 1; SELECT v, (cache.read(NULL::other.t1, 1))
 is(sql($places), '5|6|8', 'places in use');
 
 # A table that changes hands counts for its new owner.
-sql('GRANT low TO other; ALTER TABLE low.t1 OWNER TO other; SELECT cache.read(NULL::low.t1, 1)');
-is(sql('SELECT outcome FROM cache.explain(NULL::low.t5, 1)'), 'miss', 'and leaves the other a place');
+# At once: the flush worker asks for one for low.t6 now and then.
+is((split /\n/, sql('GRANT low TO other; ALTER TABLE low.t1 OWNER TO other; SELECT cache.read(NULL::low.t1, 1);',
+			'SELECT outcome FROM cache.explain(NULL::low.t5, 1)'))[-1], 'miss', 'and leaves the other a place');
 is(sql('SELECT problem FROM cache.bindings WHERE problem IS NOT NULL'), $of_share, 'the next has none');
 is(sql($places), '6|7|8', 'places in use');
 
