@@ -121,11 +121,12 @@ enter(CsMergeView *view, const CsKey *key)
 
 /*
  * Whether the changes may concern columns that are not known to be deferrable.
+ * A whole row does: the key's columns are among its columns.
  */
 static bool
 is_apart(const CsMergeView *view, const CsDelta *sum)
 {
-	if (view->all_apart || sum->whole)
+	if (view->all_apart)
 		return true;
 	for (int i = 0; i < sum->n; i++)
 		if (!bms_is_member(sum->columns[i].attnum, view->columns))
