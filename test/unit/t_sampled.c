@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * t_miniature.c
+ * t_sampled.c
  *		The miniatures: which keys are sampled, what becomes of them, and how well
  *		they predict.
  *
