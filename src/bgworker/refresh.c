@@ -72,8 +72,8 @@ stop(SIGNAL_ARGS)
  * Begin the access and lock the table.  The binding may change until the table
  * is locked.
  */
-static bool
-begin_access(CsAccess *access, CsBinding *binding)
+bool
+cs_refresh_begin_access(CsAccess *access, CsBinding *binding)
 {
 	do
 	{
@@ -98,7 +98,7 @@ reload_as_owner(CsBinding *binding, const CsRefresh *request)
 	CsAnswer	answer;
 	CsRowKey	rowkey;
 
-	if (!cs_binding_may_select(binding) || !begin_access(&access, binding) ||
+	if (!cs_binding_may_select(binding) || !cs_refresh_begin_access(&access, binding) ||
 		!cs_key_decode(access.binding, request->key, request->keylen, &rowkey) ||
 		rowkey.key.hash != request->hash)
 		return;

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "bgworker/keyfile.h"
+#include "bgworker/refresh.h"
 #include "bgworker/reload.h"
 #include "guc.h"
 #include "relation/owner.h"
@@ -200,26 +201,6 @@ typedef struct Batch
 
 static bool said = false;		/* an error has been logged in this round */
 
-/*
- * Begin the access and lock the table.  The binding may change until the table
- * is locked.
- */
-static bool
-begin_access(CsAccess *access, CsBinding *binding)
-{
-	do
-	{
-		cs_access_begin(access, binding, GetActiveSnapshot());
-		if (access->bypass != CS_HIT)
-			return false;
-		binding = access->binding;
-		if (cs_access_lock(access))
-			return true;
-		binding = cs_binding_get(binding->relid);
-	} while (binding != NULL && binding->nkeys > 0);
-	return false;
-}
-
 /* Load one row, unless a session has done so.  Returns whether it was kept. */
 static bool
 load_key(CsAccess *access, const Key *key)
@@ -256,7 +237,7 @@ load_as_owner(CsBinding *binding, const CsKeyFileTable *table, const Key *keys, 
 	CsAccess	access;
 	int64		loaded = 0;
 
-	if (!cs_binding_may_select(binding) || !begin_access(&access, binding) ||
+	if (!cs_binding_may_select(binding) || !cs_refresh_begin_access(&access, binding) ||
 		!has_format(access.binding, table))
 		return 0;
 	for (int i = 0; i < n; i++)
