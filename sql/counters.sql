@@ -206,5 +206,24 @@ SELECT hits - :hits_before AS and_still FROM cache.stats;
 SELECT cache.stats_reset_shared();
 SELECT hits, misses, stats_reset IS NOT NULL AS reset FROM cache.stats;
 
+-- Of deferred writes what was counted goes, and what is deferred stays.
+CREATE TABLE counted_later (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO counted_later VALUES (1, 0), (2, 0);
+SELECT cache.attach('counted_later', 'write_back', merge => '{"n": "add"}', flush_interval => '1 day');
+UPDATE counted_later SET n = n + 1;
+SELECT cache.flush('counted_later');
+UPDATE counted_later SET n = n + 1 WHERE id = 1;
+CREATE VIEW flushing AS SELECT dirty_entries, deferred, rows_flushed, flushes, flushes_per_second > 0 AS per_second,
+		last_flush IS NOT NULL AS flushed
+	FROM cache.flush_status WHERE relation = 'counted_later'::regclass;
+SELECT * FROM flushing;
+SELECT cache.stats_reset();
+SELECT * FROM flushing;
+SELECT cache.flush('counted_later');
+SELECT * FROM flushing;
+SELECT * FROM counted_later ORDER BY id;
+DROP VIEW flushing;
+DROP TABLE counted_later;
+
 DROP TABLE counts_before;
 DROP ROLE cs_counted;

@@ -27,6 +27,7 @@
 #include "store/miniature.h"
 #include "store/slot.h"
 #include "store/store.h"
+#include "writeback/state.h"
 #include "xact/snapshot.h"
 
 PG_FUNCTION_INFO_V1(cs_store_info_row);
@@ -237,6 +238,7 @@ cs_stats_reset(PG_FUNCTION_ARGS)
 		if (OidIsValid(cs_slot_name(slot, &database, &kind)) && database == MyDatabaseId)
 		{
 			cs_counters_reset(slot);
+			cs_state_reset_counts(slot);
 			cs_store_reset_evictions((uint32) slot);
 			cs_miniature_reset((uint32) slot);
 		}

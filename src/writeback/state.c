@@ -144,15 +144,27 @@ cs_state_reset(int slot)
 	pg_atomic_write_u32(&state->asked, 0);
 	pg_atomic_write_u32(&state->key, 0);
 	pg_atomic_write_u64(&state->oldest, 0);
-	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
-		pg_atomic_write_u64(&state->count[c], 0);
-	pg_atomic_write_u64(&state->last_flush, 0);
+	cs_state_reset_counts(slot);
 	SpinLockAcquire(&state->lock);
 	state->error_code = 0;
 	state->error_time = 0;
 	state->error[0] = '\0';
 	SpinLockRelease(&state->lock);
 	cs_removal_reset(slot);
+}
+
+/*
+ * Set to zero what has been counted.  How flushing is going at the moment
+ * stays as it is, the last error included.
+ */
+void
+cs_state_reset_counts(int slot)
+{
+	CsSharedFlush *state = &states[slot];
+
+	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
+		pg_atomic_write_u64(&state->count[c], 0);
+	pg_atomic_write_u64(&state->last_flush, 0);
 }
 
 /* ----- the gate ----- */

@@ -46,6 +46,7 @@ typedef struct CsFlushInfo
 extern Size cs_state_shmem_size(void);
 extern void cs_state_shmem_init(void);
 extern void cs_state_reset(int slot);
+extern void cs_state_reset_counts(int slot);
 
 extern bool cs_state_is_open(int slot);
 extern void cs_state_open(int slot);

@@ -26,6 +26,7 @@
 #include "relation/binding.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
+#include "store/counters.h"
 #include "store/slot.h"
 #include "writeback/journal.h"
 #include "writeback/quarantine.h"
@@ -115,13 +116,14 @@ put_error(Oid relation, const CsFlushInfo *info, Datum *values, bool *nulls)
 }
 
 /*
- * Rate since the server start; a counter may have started later, with the
- * table's slot.
+ * Rate since the server start, or since the counters were reset; a counter may
+ * have started later, with the table's slot.
  */
 static double
-per_second(uint64 count, TimestampTz now)
+per_second(uint64 count, int slot, TimestampTz now)
 {
-	double		seconds = (double) (now - PgStartTime) / USECS_PER_SEC;
+	TimestampTz since = Max(PgStartTime, cs_counters_since(slot));
+	double		seconds = (double) (now - since) / USECS_PER_SEC;
 
 	return seconds > 0 ? (double) count / seconds : 0;
 }
@@ -154,7 +156,7 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 	for (int i = 0; i < lengthof(counts); i++)
 		values[counts[i].column] = Int64GetDatum((int64) info.count[counts[i].count]);
 	values[STATUS_FLUSHES_PER_SECOND] =
-		Float8GetDatum(per_second(info.count[CS_FLUSH_FLUSHES], now));
+		Float8GetDatum(per_second(info.count[CS_FLUSH_FLUSHES], slot, now));
 	put_time(info.last_flush, STATUS_LAST_FLUSH, values, nulls);
 	put_error(relation, &info, values, nulls);
 	values[STATUS_JOURNAL_BYTES] = Int64GetDatum((int64) journal_bytes);
