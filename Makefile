@@ -12,7 +12,8 @@
 #   make oracle           rows and results from the cache against what the tables hold,
 #                         and tables that defer against those that are not attached,
 #                         under all kinds of changes (COMPARISONS=1000000 for so many
-#                         of results; some twenty minutes)
+#                         of results, some twenty minutes; DURATION=3600 for an hour
+#                         of each, with the auditor on)
 #   make fresh            check and clients, on systems as new as debootstrap makes them
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
 #                         sanitizers, and under valgrind (SANITIZE=asan for one)
@@ -59,7 +60,7 @@ ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 .PHONY: $(MAKECMDGOALS)
 
 # The settings that the scripts look at.
-export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS
+export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS DURATION
 
 check:
 	@test/run $(if $(FULL),--full) $(STAGES)

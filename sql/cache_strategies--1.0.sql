@@ -763,10 +763,10 @@ AS 'MODULE_PATHNAME', 'cs_verify' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cache.verify(regclass) IS
 'compare all cached rows of a table with the table; how many were the same, were not, or were skipped, and why';
 
-CREATE FUNCTION cache.audit_counters(OUT outcome text, OUT reason text, OUT entries bigint)
+CREATE FUNCTION cache.audit_counters(OUT kind text, OUT outcome text, OUT reason text, OUT entries bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cs_audit_counters' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION cache.audit_counters() IS 'outcomes of comparisons of cached rows with their tables; see cache.audit_stats';
+COMMENT ON FUNCTION cache.audit_counters() IS 'outcomes of comparisons of what is cached; see cache.audit_stats';
 
 CREATE FUNCTION cache.stats_reset() RETURNS void
 AS 'MODULE_PATHNAME', 'cs_stats_reset' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -899,7 +899,7 @@ COMMENT ON VIEW cache.progress IS 'running calls of cache.warm() and cache.verif
 GRANT SELECT ON cache.progress TO PUBLIC;
 
 CREATE VIEW cache.audit_stats AS SELECT * FROM cache.audit_counters();
-COMMENT ON VIEW cache.audit_stats IS 'outcomes of comparisons of cached rows with their tables, over all databases, since the server''s start';
+COMMENT ON VIEW cache.audit_stats IS 'outcomes of comparisons of cached rows with their tables, and of kept results with what their statements return, over all databases, since the server''s start';
 GRANT SELECT ON cache.audit_stats TO PUBLIC;
 
 CREATE FUNCTION cache.flush_counters(OUT relation oid, OUT durable boolean,

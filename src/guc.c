@@ -34,6 +34,7 @@ void		(*cs_trace_changed) (void) = NULL;
 int			cs_trace_log_sample = 1000;
 int			cs_trace_log_size = 1000;
 int			cs_audit_rate = 0;
+int			cs_audit_results = 0;
 int			cs_saved_keys = 0;
 int			cs_save_interval = 300;
 int			cs_reload_rate = 1000;
@@ -159,6 +160,11 @@ define_plain_sql(void)
 							 "If off, it sees what has been flushed.",
 							 &cs_merge_deferred, false,
 							 PGC_USERSET, 0, NULL, assign_merge_deferred, NULL);
+	DefineCustomIntVariable("cache_strategies.audit_results",
+							"One kept result in so many that answer is compared with what its statement returns.",
+							"0 compares none, 1 all.",
+							&cs_audit_results, 0, 0, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("cache_strategies.results_adapt",
 							 "Leaves statements alone whose kept results do not pay.",
 							 "Also lets sessions wait for a result that another session computes, "

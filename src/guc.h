@@ -38,6 +38,7 @@ extern int	cs_trace_log_sample;	/* one in so many; 0: none */
 extern int	cs_trace_log_size;	/* entries */
 extern int	cs_log_min_duration;	/* milliseconds; -1: nothing is logged */
 extern int	cs_audit_rate;		/* entries per second; 0: off */
+extern int	cs_audit_results;	/* one hit in so many; 0: none */
 extern int	cs_saved_keys;		/* at most; 0: off */
 extern int	cs_save_interval;	/* seconds */
 extern int	cs_reload_rate;		/* rows per second */

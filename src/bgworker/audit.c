@@ -14,7 +14,7 @@
  *
  * Results of queries are counted as skipped: their entries have neither the
  * statement nor the role and settings with which it was run, but hashes of
- * them.
+ * them.  Sessions compare those that answer (recompute.c).
  *
  *-------------------------------------------------------------------------
  */

@@ -36,6 +36,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "inval.h"
@@ -473,6 +474,7 @@ take_over(CsQuery *query, const CsAnalysis *analysis)
 	query->views = cs_analysis_sorted(query->context, analysis->views, &query->nviews);
 	query->relations = cs_analysis_sorted(query->context, analysis->relations,
 										  &query->nrelations);
+	query->timely = analysis->timely || analysis->fleeting;
 	query->types = cs_analysis_type_hashes(query->context, analysis->types, &query->ntypes);
 	query->opaque = analysis->opaque;
 	query->fleeting = analysis->fleeting;
@@ -762,4 +764,36 @@ cs_query_lock(CsQuery *query)
 	(void) lock_views(query);
 	(void) CachedPlanGetTargetList((CachedPlanSource *) plan_source(query->plan), NULL);
 	return cs_query_stands(query);
+}
+
+/*
+ * Run the query as the caller's own SELECT, with the caller's privileges.
+ */
+void
+cs_query_execute(const CsQuery *query, const Datum *values, const bool *nulls,
+				 Snapshot snapshot, DestReceiver *dest)
+{
+	SPIExecuteOptions options = {
+		.params = cs_query_params(query, values, nulls),
+		.read_only = true,
+		.dest = dest
+	};
+	MemoryContext context = CurrentMemoryContext;
+	volatile int rc = 0;
+
+	PushActiveSnapshot(snapshot);
+	SPI_connect();
+	PG_TRY();
+	{
+		rc = SPI_execute_plan_extended(query->plan, &options);
+	}
+	PG_CATCH();
+	{
+		cs_query_changed_error(context, !cs_query_stands(query));
+	}
+	PG_END_TRY();
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", query->text, SPI_result_code_string(rc));
+	SPI_finish();
+	PopActiveSnapshot();
 }

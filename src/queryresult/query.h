@@ -75,6 +75,7 @@ typedef struct CsQuery
 	int			ntypes;
 	uint32	   *types;			/* hash values of the system cache */
 	bool		fleeting;		/* its literals depend on the time */
+	bool		timely;			/* its result depends on the time */
 	bool		opaque;			/* runs code that finds tables by name by
 								 * itself */
 	bool		secured;		/* subject to row-level security: run it each
@@ -99,6 +100,8 @@ typedef struct CsFootprint
 extern CsQuery *cs_query_get(const CsAsked *asked);
 extern void cs_query_done(CsQuery *query);
 extern bool cs_query_lock(CsQuery *query);
+extern void cs_query_execute(const CsQuery *query, const Datum *values, const bool *nulls,
+							 Snapshot snapshot, DestReceiver *dest);
 
 cs_noreturn extern void cs_query_changed_error(MemoryContext context, bool changed);
 extern bool cs_query_stands(const CsQuery *query);

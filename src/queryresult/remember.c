@@ -50,6 +50,8 @@
 #include "guc.h"
 #include "kv/kv.h"
 #include "kv/tag.h"
+#include "queryresult/recompute.h"
+#include "queryresult/recompute_query.h"
 #include "queryresult/remember.h"
 #include "relation/track.h"
 #include "store/clock.h"
@@ -131,35 +133,13 @@ count_run(const Call *call, int64 nanos)
 				 errhidestmt(true), errhidecontext(true)));
 }
 
-/* Run the query as the caller's own SELECT, with the caller's privileges. */
 static void
 run(Call *call, Snapshot snapshot)
 {
-	SPIExecuteOptions options = {
-		.params = cs_query_params(call->query, call->values, call->nulls),
-		.read_only = true,
-		.dest = cs_result_output_receiver(call->output)
-	};
-	MemoryContext context = CurrentMemoryContext;
 	int64		began = cs_clock_nanos();
-	volatile int rc = 0;
 
-	PushActiveSnapshot(snapshot);
-	SPI_connect();
-	PG_TRY();
-	{
-		rc = SPI_execute_plan_extended(call->query->plan, &options);
-	}
-	PG_CATCH();
-	{
-		cs_query_changed_error(context, !cs_query_stands(call->query));
-	}
-	PG_END_TRY();
-	if (rc < 0)
-		elog(ERROR, "could not execute \"%s\": %s", call->query->text,
-			 SPI_result_code_string(rc));
-	SPI_finish();
-	PopActiveSnapshot();
+	cs_query_execute(call->query, call->values, call->nulls, snapshot,
+					 cs_result_output_receiver(call->output));
 	cs_result_output_end(call->output);
 	count_run(call, cs_clock_nanos() - began);
 }
@@ -292,8 +272,15 @@ find(Call *call, CsKept *kept)
  * Answer the call with a kept result.
  */
 static void
-answer(Call *call, const CsKept *kept)
+answer(Call *call, CsKept *kept)
 {
+	if (cs_recompute_wants())
+	{
+		const CsAnswered answered = {call->query, call->values, call->nulls, call->snapshot,
+		&call->key, &call->space};
+
+		cs_recompute_query(&answered, call->output, kept);
+	}
 	cs_kept_sample_hit(&call->key, &call->space, kept->len, kept->expires);
 	cs_counters_add(call->space.slot, CS_COUNT_HIT, 1);
 	for (int i = 0; i < kept->depends.nwatches; i++)
@@ -642,7 +629,7 @@ could_be_kept(Call *call)
  * does.
  */
 static void
-compute_anew(Call *call, const CsKept *kept)
+compute_anew(Call *call, CsKept *kept)
 {
 	if (could_be_kept(call) && start_flight(call) == CS_FLIGHT_LEAD)
 		lead(call, kept);

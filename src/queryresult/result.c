@@ -463,3 +463,41 @@ cs_result_output_replay(CsOutput *output, const CsKept *kept)
 		place += TUPLE_HEAD + MAXALIGN(tuple.t_len);
 	}
 }
+
+/* ----- comparing ----- */
+
+static bool
+list_tuples(const char *data, Size len, CsRowSet *rows)
+{
+	for (Size place = 0; place < len;)
+	{
+		uint32		size;
+
+		memcpy(&size, data + place, sizeof(uint32));
+		if (len - place < TUPLE_HEAD || size > len - place - TUPLE_HEAD)
+			return false;
+		cs_rowset_add(rows, data + place + TUPLE_HEAD, size);
+		place += TUPLE_HEAD + MAXALIGN(size);
+	}
+	return true;
+}
+
+/*
+ * List the rows in the data of a result; false: these are none.
+ */
+bool
+cs_result_output_rows(const CsOutput *output, const char *data, Size len, CsRowSet *rows)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	cs_rowset_begin(rows, OidIsValid(output->rowtype) ? output->tupdesc : NULL);
+	if (OidIsValid(output->rowtype))
+		return list_tuples(data, len, rows);
+	iterator = JsonbIteratorInit(&((Jsonb *) data)->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		if (token == WJB_ELEM)
+			cs_rowset_add(rows, (char *) value.val.binary.data, value.val.binary.len);
+	return true;
+}

@@ -11,6 +11,7 @@
 
 #include "access/tupconvert.h"
 #include "queryresult/kept.h"
+#include "queryresult/rowset.h"
 #include "tcop/dest.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
@@ -46,5 +47,7 @@ extern void cs_result_output_check_shape(const CsOutput *output);
 extern DestReceiver *cs_result_output_receiver(CsOutput *output);
 extern void cs_result_output_end(CsOutput *output);
 extern void cs_result_output_replay(CsOutput *output, const CsKept *kept);
+extern bool cs_result_output_rows(const CsOutput *output, const char *data, Size len,
+								  CsRowSet *rows);
 
 #endif							/* CS_RESULT_H */

@@ -41,6 +41,8 @@
 #include "queryresult/late_run.h"
 #include "queryresult/meter.h"
 #include "queryresult/plan_result.h"
+#include "queryresult/recompute.h"
+#include "queryresult/recompute_result.h"
 #include "queryresult/scan_result.h"
 #include "queryresult/worth.h"
 #include "store/clock.h"
@@ -415,6 +417,13 @@ static void
 use_found(ResultScan *scan)
 {
 	scan->outcome = OUTCOME_HIT;
+	if (cs_recompute_wants())
+	{
+		cs_meter_interrupt(&scan->meter);
+		cs_recompute_result(&scan->keeper, &scan->found, &scan->planned,
+							scan->custom.ss.ps.state,
+							scan->custom.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+	}
 	list_rows(scan, scan->found.len);
 	cs_keeper_sample(&scan->keeper, &scan->found, true);
 	cs_keeper_count(&scan->keeper, &scan->found, true);

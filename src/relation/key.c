@@ -39,8 +39,8 @@
 /*
  * Whether btree equality is equality of images.
  */
-static bool
-is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
+bool
+cs_key_is_equalimage(Oid opfamily, Oid opcintype, Oid collation)
 {
 	Oid			proc = get_opfamily_proc(opfamily, opcintype, opcintype,
 										 BTEQUALIMAGE_PROC);
@@ -112,7 +112,7 @@ cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype, Oid collation,
 	fmgr_info_cxt(get_opcode(eqop), &column->eqproc, CurrentMemoryContext);
 	getTypeInputInfo(cs_key_literal_type(column), &column->typinput, &column->typioparam);
 
-	if (is_equalimage(opfamily, opcintype, collation))
+	if (cs_key_is_equalimage(opfamily, opcintype, collation))
 		column->class = column->type == BPCHAROID ? CS_KEY_BPCHAR : CS_KEY_IMAGE;
 	else
 	{

@@ -77,6 +77,7 @@ extern bool cs_key_equal(const struct CsBinding *binding, const CsRowKey *rowkey
 extern bool cs_key_decode(const struct CsBinding *binding, const char *data,
 						  uint32 len, CsRowKey *rowkey);
 extern char *cs_key_names(const struct CsBinding *binding);
+extern bool cs_key_is_equalimage(Oid opfamily, Oid opcintype, Oid collation);
 extern char *cs_key_operator_name(Oid operator);
 
 #endif							/* CS_KEY_H */

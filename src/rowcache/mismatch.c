@@ -45,7 +45,8 @@
  * Whether the value at this place ends within the data; if so, where.
  */
 static bool
-end_of_value(Form_pg_attribute att, const char *data, Size off, Size len, Size *end)
+end_of_value(Form_pg_attribute att, const char *data, Size off, Size len, bool compressed,
+			 Size *end)
 {
 	const char *value = data + off;
 	Size		size;
@@ -57,10 +58,12 @@ end_of_value(Form_pg_attribute att, const char *data, Size off, Size len, Size *
 	else
 	{
 		if (len - off < 1 || VARATT_IS_1B_E(value) ||
-			(!VARATT_IS_1B(value) && (len - off < VARHDRSZ || VARATT_IS_4B_C(value))))
+			(!VARATT_IS_1B(value) && (len - off < VARHDRSZ ||
+									  (!compressed && VARATT_IS_4B_C(value)))))
 			return false;
 		size = VARSIZE_ANY(value);
-		if (size < (VARATT_IS_1B(value) ? VARHDRSZ_SHORT : VARHDRSZ))
+		if (size < (VARATT_IS_1B(value) ? VARHDRSZ_SHORT :
+					VARATT_IS_4B_C(value) ? VARHDRSZ_COMPRESSED : VARHDRSZ))
 			return false;
 	}
 	*end = off + size;
@@ -69,7 +72,7 @@ end_of_value(Form_pg_attribute att, const char *data, Size off, Size len, Size *
 
 /* Whether the tuple's values lie one after the other within its length. */
 static bool
-values_fit(TupleDesc tupdesc, HeapTupleHeader row, Size len)
+values_fit(TupleDesc tupdesc, HeapTupleHeader row, Size len, bool compressed)
 {
 	bool		hasnull = (row->t_infomask & HEAP_HASNULL) != 0;
 	const char *data = (const char *) row + row->t_hoff;
@@ -88,10 +91,28 @@ values_fit(TupleDesc tupdesc, HeapTupleHeader row, Size len)
 			off = att_align_pointer(off, att->attalign, -1, data + off);
 		else
 			off = att_align_nominal(off, att->attalign);
-		if (off >= room || !end_of_value(att, data, off, room, &off))
+		if (off >= room || !end_of_value(att, data, off, room, compressed, &off))
 			return false;
 	}
 	return true;
+}
+
+/*
+ * Whether a tuple of this length can be taken apart.  Values may be compressed
+ * if 'compressed'.
+ */
+bool
+cs_mismatch_fits(TupleDesc tupdesc, HeapTupleHeader row, Size len, bool compressed)
+{
+	Size		least = offsetof(HeapTupleHeaderData, t_bits);
+
+	if (len < least)
+		return false;
+	if (row->t_infomask & HEAP_HASNULL)
+		least += BITMAPLEN(HeapTupleHeaderGetNatts(row));
+	return row->t_hoff <= len && row->t_hoff >= least && row->t_hoff == MAXALIGN(row->t_hoff) &&
+		HeapTupleHeaderGetNatts(row) <= tupdesc->natts &&
+		values_fit(tupdesc, row, len, compressed);
 }
 
 /*
@@ -100,19 +121,10 @@ values_fit(TupleDesc tupdesc, HeapTupleHeader row, Size len)
 bool
 cs_mismatch_is_formed(const CsBinding *binding, HeapTupleHeader row, Size len)
 {
-	Size		rowlen;
-	Size		least = offsetof(HeapTupleHeaderData, t_bits);
-
-	if (len < least)
-		return false;
-	rowlen = HeapTupleHeaderGetDatumLength(row);
-	if (row->t_infomask & HEAP_HASNULL)
-		least += BITMAPLEN(HeapTupleHeaderGetNatts(row));
-	return rowlen <= len && row->t_hoff <= rowlen && row->t_hoff >= least &&
-		row->t_hoff == MAXALIGN(row->t_hoff) &&
+	return len >= offsetof(HeapTupleHeaderData, t_bits) &&
+		HeapTupleHeaderGetDatumLength(row) <= len &&
 		HeapTupleHeaderGetTypeId(row) == binding->rowtype &&
-		HeapTupleHeaderGetNatts(row) <= binding->tupdesc->natts &&
-		values_fit(binding->tupdesc, row, rowlen);
+		cs_mismatch_fits(binding->tupdesc, row, HeapTupleHeaderGetDatumLength(row), false);
 }
 
 static void
@@ -187,8 +199,11 @@ append_hex(StringInfo buf, const void *data, Size len)
 		appendStringInfoString(buf, "...");
 }
 
-static void
-append_value(StringInfo buf, Oid type, Datum value, bool isnull)
+/*
+ * Append a value, or the beginning of a long one, in quotes.
+ */
+void
+cs_mismatch_append_value(StringInfo buf, Oid type, Datum value, bool isnull)
 {
 	Oid			output;
 	bool		varlena;
@@ -223,7 +238,7 @@ append_key(StringInfo buf, const CsBinding *binding, const CsRowKey *rowkey)
 	for (int i = 0; i < binding->nkeys; i++)
 	{
 		appendStringInfoString(buf, i > 0 ? ", " : "");
-		append_value(buf, binding->keys[i].type, rowkey->value[i], false);
+		cs_mismatch_append_value(buf, binding->keys[i].type, rowkey->value[i], false);
 	}
 	appendStringInfoString(buf, ").");
 }
@@ -237,8 +252,8 @@ append_column(StringInfo buf, const char *where, const CsBinding *binding, HeapT
 
 	take_apart(binding, row, &values, &nulls);
 	appendStringInfo(buf, "%s ", where);
-	append_value(buf, TupleDescAttr(binding->tupdesc, column)->atttypid, values[column],
-				 nulls[column]);
+	cs_mismatch_append_value(buf, TupleDescAttr(binding->tupdesc, column)->atttypid, values[column],
+							 nulls[column]);
 }
 
 /* The values, which output functions may refuse to show. */
@@ -271,8 +286,8 @@ append_row(StringInfo buf, const char *where, HeapTupleHeader row)
 						 ItemPointerGetOffsetNumberNoCheck(&row->t_ctid));
 }
 
-static void
-append_snapshot(StringInfo buf, Snapshot snapshot)
+void
+cs_mismatch_append_snapshot(StringInfo buf, Snapshot snapshot)
 {
 	appendStringInfo(buf, " Snapshot: %u:%u:", snapshot->xmin, snapshot->xmax);
 	for (uint32 i = 0; i < snapshot->xcnt; i++)
@@ -324,7 +339,7 @@ append_facts(StringInfo buf, const Report *report)
 	append_row(buf, "Table", loaded->row);
 	if (loaded->row != NULL && loaded->has_xmin)
 		appendStringInfo(buf, " Its xmin: %u.", loaded->xmin);
-	append_snapshot(buf, report->access->snapshot);
+	cs_mismatch_append_snapshot(buf, report->access->snapshot);
 	append_words(buf, binding, report->rowkey->key.hash);
 }
 
@@ -345,7 +360,7 @@ cs_mismatch_log(const CsAccess *access, const CsRowKey *rowkey, const CsAnswer *
 	if (error != NULL)
 		appendStringInfo(&report.values, " (cannot be shown: %s)", error->message);
 	append_facts(&facts, &report);
-	ereport(LOG,
+	ereport(LOG_SERVER_ONLY,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("a cached row of table \"%s\" (OID %u) is not the table's",
 					access->binding->name, access->binding->relid),

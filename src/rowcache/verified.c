@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * verified.c
- *		Counts of comparisons of cached rows with their tables, for the view
- *		cache.audit_stats.
+ *		Counts of comparisons of cached rows with their tables, and of results
+ *		with what is computed, for the view cache.audit_stats.
  *
  * Shared memory holds one counter for each outcome, over all databases since
  * the server's start.  They are atomic; there is no lock.
@@ -59,10 +59,20 @@ cs_verified_count(const CsVerified *verified)
 			pg_atomic_fetch_add_u64(&counts->n[i], verified->n[i]);
 }
 
+/*
+ * Add one to the shared counts.
+ */
+void
+cs_verified_note(CsOutcome outcome)
+{
+	pg_atomic_fetch_add_u64(&counts->n[outcome], 1);
+}
+
 static bool
 is_skip(CsOutcome outcome)
 {
-	return outcome != CS_OUTCOME_VERIFIED && outcome != CS_OUTCOME_MISMATCHED;
+	return outcome != CS_OUTCOME_VERIFIED && outcome != CS_OUTCOME_MISMATCHED &&
+		outcome != CS_OUTCOME_RESULT_VERIFIED && outcome != CS_OUTCOME_RESULT_MISMATCHED;
 }
 
 /* Why an entry with this outcome was skipped. */
@@ -82,7 +92,17 @@ reason_text(CsOutcome outcome)
 		case CS_OUTCOME_FAILED:
 			return "the table could not be read";
 		case CS_OUTCOME_RESULT:
-			return "the entry is the result of a query";
+			return "a result is compared when it answers, not by the auditor";
+		case CS_OUTCOME_RESULT_OPEN:
+			return "the statement does not determine its result";
+		case CS_OUTCOME_RESULT_FORMLESS:
+			return "a column's equal values can have different bytes";
+		case CS_OUTCOME_RESULT_AGED:
+			return "the result may be old";
+		case CS_OUTCOME_RESULT_CHANGED:
+			return "something was changed meanwhile";
+		case CS_OUTCOME_RESULT_FAILED:
+			return "the statement could not be run";
 		default:
 			return cs_access_reason_text((CsReason) outcome);
 	}
@@ -129,11 +149,28 @@ cs_verified_reasons(const CsVerified *verified)
 /* Columns of cache.audit_counters() */
 enum
 {
+	Anum_kind,
 	Anum_outcome,
 	Anum_reason,
 	Anum_entries,
 	Natts_audit
 };
+
+static const char *
+outcome_text(CsOutcome outcome)
+{
+	switch (outcome)
+	{
+		case CS_OUTCOME_VERIFIED:
+		case CS_OUTCOME_RESULT_VERIFIED:
+			return "verified";
+		case CS_OUTCOME_MISMATCHED:
+		case CS_OUTCOME_RESULT_MISMATCHED:
+			return "mismatched";
+		default:
+			return "skipped";
+	}
+}
 
 static void
 put_row(ReturnSetInfo *rsinfo, CsOutcome outcome, int64 n)
@@ -141,9 +178,8 @@ put_row(ReturnSetInfo *rsinfo, CsOutcome outcome, int64 n)
 	Datum		values[Natts_audit] = {0};
 	bool		nulls[Natts_audit] = {0};
 
-	values[Anum_outcome] = CStringGetTextDatum(outcome == CS_OUTCOME_VERIFIED ? "verified" :
-											   outcome == CS_OUTCOME_MISMATCHED ? "mismatched" :
-											   "skipped");
+	values[Anum_kind] = CStringGetTextDatum(outcome >= CS_OUTCOME_RESULT ? "result" : "row");
+	values[Anum_outcome] = CStringGetTextDatum(outcome_text(outcome));
 	if (is_skip(outcome))
 		values[Anum_reason] = CStringGetTextDatum(reason_text(outcome));
 	else
@@ -163,10 +199,9 @@ cs_audit_counters(PG_FUNCTION_ARGS)
 
 	cs_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
-	put_row(rsinfo, CS_OUTCOME_VERIFIED,
-			(int64) pg_atomic_read_u64(&counts->n[CS_OUTCOME_VERIFIED]));
-	put_row(rsinfo, CS_OUTCOME_MISMATCHED,
-			(int64) pg_atomic_read_u64(&counts->n[CS_OUTCOME_MISMATCHED]));
+	for (int i = 0; i < CS_N_OUTCOMES; i++)
+		if (!is_skip(i))
+			put_row(rsinfo, i, (int64) pg_atomic_read_u64(&counts->n[i]));
 	for (int i = 0; i < CS_N_OUTCOMES; i++)
 	{
 		int64		n = (int64) pg_atomic_read_u64(&counts->n[i]);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * verified.h
- *		Outcomes of comparing cached rows with their tables, and their counts.
+ *		Outcomes of comparing cached rows with their tables, and results with
+ *		what is computed; their counts.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +25,17 @@ typedef enum CsOutcome
 	CS_OUTCOME_UNREADABLE,		/* skipped: the owner may not read the table */
 	CS_OUTCOME_GONE,			/* skipped: the table is not attached any more */
 	CS_OUTCOME_FAILED,			/* skipped: reading the table failed */
-	CS_OUTCOME_RESULT,			/* skipped: the result of a query */
+	CS_OUTCOME_RESULT,			/* skipped: the result of a query, which is
+								 * compared when it answers */
+	/* of results that have answered */
+	CS_OUTCOME_RESULT_VERIFIED, /* what the statement returns */
+	CS_OUTCOME_RESULT_MISMATCHED,
+	CS_OUTCOME_RESULT_OPEN,		/* skipped: it could be another as well */
+	CS_OUTCOME_RESULT_FORMLESS, /* skipped: equal values can have different
+								 * bytes */
+	CS_OUTCOME_RESULT_AGED,		/* skipped: it may be old */
+	CS_OUTCOME_RESULT_CHANGED,	/* skipped: something has changed since */
+	CS_OUTCOME_RESULT_FAILED,	/* skipped: running the statement failed */
 	CS_N_OUTCOMES
 } CsOutcome;
 
@@ -37,6 +48,7 @@ typedef struct CsVerified
 extern Size cs_verified_shmem_size(void);
 extern void cs_verified_shmem_init(void);
 extern void cs_verified_count(const CsVerified *verified);
+extern void cs_verified_note(CsOutcome outcome);
 extern int64 cs_verified_skipped(const CsVerified *verified);
 extern Datum cs_verified_reasons(const CsVerified *verified);
 

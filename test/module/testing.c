@@ -37,6 +37,11 @@
  * the row's start, or, if negative, from its end.  Returns how many rows there
  * were.
  *
+ * CREATE FUNCTION corrupt_results(at int) RETURNS int
+ *		AS '$libdir/cache_strategies', 'cs_test_corrupt_results' LANGUAGE C STRICT;
+ *
+ * The same in each kept result of all databases, from the end of its value.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -56,6 +61,7 @@
 #include "guc.h"
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
+#include "kv/kv.h"
 #include "queryresult/jumble.h"
 #include "relation/binding.h"
 #include "relation/rowvalue.h"
@@ -382,5 +388,34 @@ cs_test_corrupt(PG_FUNCTION_ARGS)
 	cs_store_keys_begin(&scan, (uint32) binding->slot, NULL, 0);
 	while (cs_store_keys_next_entry(&scan, &entry))
 		n += entry.epoch == epoch && corrupt_entry(binding, &entry.key, PG_GETARG_INT32(1));
+	PG_RETURN_INT32(n);
+}
+
+PG_FUNCTION_INFO_V1(cs_test_corrupt_results);
+
+/* Flip a byte of the value in an entry, from its end. */
+static bool
+corrupt_value(const CsKey *key, int at)
+{
+	CsFound		found;
+
+	if (cs_store_lookup(key, NULL, NULL, &found) != CS_LOOKUP_HIT)
+		return false;
+	found.value[found.len + at] ^= 0xff;
+	return cs_store_install(key, &found.meta, found.value, found.len, 0, NULL, NULL) ==
+		CS_INSTALL_DONE;
+}
+
+Datum
+cs_test_corrupt_results(PG_FUNCTION_ARGS)
+{
+	CsKeyScan	scan;
+	CsKeyEntry	entry;
+	int			n = 0;
+
+	cs_store_keys_begin(&scan, CS_ALL_OWNERS, NULL, 0);
+	while (cs_store_keys_next_entry(&scan, &entry))
+		if (entry.key.len > 0 && (entry.key.data[0] == CS_KV_STATEMENT || entry.key.data[0] == CS_KV_RESULT))
+			n += corrupt_value(&entry.key, PG_GETARG_INT32(0));
 	PG_RETURN_INT32(n);
 }

@@ -74,7 +74,7 @@ INSERT INTO expected VALUES
 	('warm', 'relation regclass, max_rows bigint DEFAULT NULL::bigint', 'bigint', 'v', 'u', false),
 	('verify', 'relation regclass, OUT entries bigint, OUT verified bigint, OUT mismatched bigint, OUT skipped bigint, OUT reasons jsonb',
 		'record', 'v', 'u', false),
-	('audit_counters', 'OUT outcome text, OUT reason text, OUT entries bigint', 'SETOF record', 'v', 'r', false),
+	('audit_counters', 'OUT kind text, OUT outcome text, OUT reason text, OUT entries bigint', 'SETOF record', 'v', 'r', false),
 	('write', 'row_value anycompatible', 'anycompatible', 'v', 'u', false),
 	('write', 'key text, value anycompatible', 'anycompatible', 'v', 'u', false),
 	('remove', 'row_type anycompatible, VARIADIC key "any"', 'boolean', 'v', 'u', false),
@@ -327,7 +327,7 @@ SELECT is(tap.columns('cache.stats_reasons'), 'relation regclass, space text, ow
 SELECT is(tap.columns('cache.progress'),
 	'pid integer, relation regclass, phase text, rows_total bigint, rows_done bigint, rows_filled bigint, started timestamp with time zone',
 	'columns of cache.progress');
-SELECT is(tap.columns('cache.audit_stats'), 'outcome text, reason text, entries bigint', 'columns of cache.audit_stats');
+SELECT is(tap.columns('cache.audit_stats'), 'kind text, outcome text, reason text, entries bigint', 'columns of cache.audit_stats');
 SELECT col_is_pk('cache', 'binding_store', 'relation', 'the key of cache.binding_store');
 SELECT col_not_null('cache', 'binding_store', 'strategy', 'cache.binding_store.strategy');
 SELECT is_empty($$
@@ -491,6 +491,7 @@ SELECT bag_eq(
 		('cache_strategies.stripes', '65536', NULL, 'postmaster', 'integer'),
 		('cache_strategies.worker_timeout', '10000', 'ms', 'sighup', 'integer'),
 		('cache_strategies.audit_rate', '0', NULL, 'sighup', 'integer'),
+		('cache_strategies.audit_results', '0', NULL, 'superuser', 'integer'),
 		('cache_strategies.saved_keys', '0', NULL, 'sighup', 'integer'),
 		('cache_strategies.save_interval', '300', 's', 'sighup', 'integer'),
 		('cache_strategies.reload_rate', '1000', NULL, 'sighup', 'integer'),
