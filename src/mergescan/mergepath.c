@@ -5,12 +5,15 @@
  *
  * Each path of a table whose writes can be deferred is replaced by one around
  * it, of the same cost.  Whether there is anything to merge is decided when
- * the plan is executed (mergescan.c).  The path does not claim an order by a
- * column that can be deferred.
+ * the plan is executed (mergescan.c).  A path that is ordered by a column that
+ * can be deferred counts as one that finds its rows by it.
  *
  * The table that an UPDATE, DELETE or MERGE changes is one of these if a
- * condition on it alone uses such a column: then other rows may satisfy it
- * than the table has.  Scans by parallel workers are not offered.
+ * condition uses such a column: then other rows may satisfy it than the table
+ * has.  If that is a condition on the table alone, the rows are given as the
+ * table has them.  If a join uses the column, they are given merged, and what
+ * the statement sets is computed once more (recheck.c).  Scans by parallel
+ * workers are not offered.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,12 +33,15 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "mergescan/mergeleave.h"
 #include "mergescan/mergepath.h"
 #include "mergescan/mergescan.h"
 #include "mergescan/mergestart.h"
+#include "mergescan/mergeview.h"
 #include "relation/binding.h"
 #include "shmem.h"
 #include "writeback/merge.h"
+#include "writeback/recheck.h"
 
 static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
 
@@ -46,6 +52,7 @@ typedef struct Table
 	RelOptInfo *rel;
 	Bitmapset  *columns;		/* that can be deferred; attribute numbers */
 	bool		changes;		/* the statement changes rows of the table */
+	bool		joins;			/* and joins them by such columns */
 	bool		locks;			/* or locks them */
 } Table;
 
@@ -134,31 +141,37 @@ any_uses_deferrable(const Table *table, List *paths)
 /* ----- order ----- */
 
 /*
- * The column of the table that has the value by which the path is ordered, if
- * it cannot be deferred; else NULL.
+ * A column of the table that has the value by which the path is ordered; NULL
+ * if there is none.  *late is set if one that can be deferred has it.
  */
 static const Var *
-ordering_column(const Table *table, const PathKey *key, Oid *type)
+ordering_column(const Table *table, const PathKey *key, Oid *type, bool *late)
 {
+	const Var  *found = NULL;
 	ListCell   *lc;
 
+	*late = false;
 	foreach(lc, key->pk_eclass->ec_members)
 	{
 		const EquivalenceMember *member = lfirst_node(EquivalenceMember, lc);
 		const Var  *var = (const Var *) member->em_expr;
 
 		if (!IsA(var, Var) || var->varno != table->rel->relid || var->varlevelsup != 0 ||
-			var->varattno <= 0 || is_deferrable(table, var->varattno))
+			var->varattno <= 0)
+			continue;
+		*late |= is_deferrable(table, var->varattno);
+		if (found != NULL)
 			continue;
 		*type = member->em_datatype;
-		return var;
+		found = var;
 	}
-	return NULL;
+	return found;
 }
 
 /*
  * The part of the path's order that merging keeps, and how to compare rows by
- * it.
+ * it.  If a column of it can be deferred, all rows with deferred changes are
+ * given apart, as if the scan found its rows by that column.
  */
 static List *
 kept_order(const Table *table, List *pathkeys, CsMergePlan *plan)
@@ -169,8 +182,9 @@ kept_order(const Table *table, List *pathkeys, CsMergePlan *plan)
 	foreach(lc, pathkeys)
 	{
 		PathKey    *key = lfirst_node(PathKey, lc);
+		bool		late;
 		Oid			type;
-		const Var  *var = ordering_column(table, key, &type);
+		const Var  *var = ordering_column(table, key, &type, &late);
 		Oid			operator;
 
 		if (var == NULL)
@@ -179,6 +193,7 @@ kept_order(const Table *table, List *pathkeys, CsMergePlan *plan)
 		if (!OidIsValid(operator))
 			break;
 		kept = lappend(kept, key);
+		plan->by_deferrable |= late;
 		plan->attnums = lappend_int(plan->attnums, var->varattno);
 		plan->operators = lappend_oid(plan->operators, operator);
 		plan->collations = lappend_oid(plan->collations, key->pk_eclass->ec_collation);
@@ -246,9 +261,9 @@ wrap(const Table *table, Path *path)
 
 	plan->by_deferrable = finds_by_deferrable(table, path);
 	plan->sampled = path->pathtype == T_SampleScan;
-	plan->changes = table->changes;
+	plan->changes = table->changes && !table->joins;
 	/* what is not in the table cannot be changed or locked */
-	plan->adds = !plan->changes && !table->locks && !plan->sampled;
+	plan->adds = !table->changes && !table->locks && !plan->sampled;
 	while ((attnum = bms_next_member(table->columns, attnum)) >= 0)
 		plan->columns = lappend_int(plan->columns, attnum);
 	merge->path = *path;
@@ -302,6 +317,7 @@ plan_merge(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Li
 	scan->custom_plans = custom_plans;
 	plan->clauses = extract_actual_clauses(clauses, false);
 	cs_mergescan_set_plan(scan, plan);
+	cs_mergeleave_planned = true;
 	return &scan->scan.plan;
 }
 
@@ -320,7 +336,8 @@ static bool
 may_merge(const RelOptInfo *rel, const RangeTblEntry *rte)
 {
 	return rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_RELATION && !rte->inh &&
-		rte->relid >= FirstNormalObjectId && rel->pathlist != NIL && cs_merge_deferred;
+		rte->relid >= FirstNormalObjectId && rel->pathlist != NIL &&
+		(cs_merge_deferred || cs_mergeview_forced > 0);
 }
 
 /*
@@ -357,6 +374,45 @@ has_late_condition(const Table *table)
 }
 
 /*
+ * Whether the column of a table, 0 for the row, is used above the table's scan
+ * by more than the statement's result.
+ */
+static bool
+is_joined_by(const PlannerInfo *root, Index rti, AttrNumber attnum)
+{
+	const RelOptInfo *rel = root->simple_rel_array[rti];
+	const Bitmapset *needed;
+	int			i = -1;
+
+	/* it is known for the table that the statement names */
+	while (IS_OTHER_REL(rel))
+	{
+		const		AppendRelInfo *info = root->append_rel_array[rti];
+
+		if (attnum > 0 && (attnum = info->parent_colnos[attnum - 1]) == 0)
+			return false;
+		rti = info->parent_relid;
+		rel = root->simple_rel_array[rti];
+	}
+	needed = rel->attr_needed[attnum - rel->min_attr];
+	while ((i = bms_next_member(needed, i)) >= 0)
+		if (i != 0 && i != rti)
+			return true;
+	return false;
+}
+
+static bool
+has_late_join(const Table *table)
+{
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(table->columns, attnum)) >= 0)
+		if (is_joined_by(table->root, table->rel->relid, attnum))
+			return true;
+	return is_joined_by(table->root, table->rel->relid, InvalidAttrNumber);
+}
+
+/*
  * Hook of set_rel_pathlist_hook: wrap the paths.
  */
 static void
@@ -376,7 +432,8 @@ wrap_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	table.columns = bms_copy(cs_merge_get(binding)->attnums);
 	table.changes = bms_is_member(rti, root->all_result_relids);
 	table.locks = locks_rows(root, rti);
-	if (table.changes && !has_late_condition(&table))
+	table.joins = table.changes && has_late_join(&table);
+	if (table.changes && !table.joins && !has_late_condition(&table))
 		return;
 	foreach(lc, rel->pathlist)
 		if (is_scan(lfirst(lc)))
@@ -390,4 +447,5 @@ cs_mergepath_init(void)
 	RegisterCustomScanMethods(&cs_mergescan_methods);
 	next_pathlist_hook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = wrap_paths;
+	cs_recheck_gives_merged = cs_mergescan_gives_merged;
 }

@@ -27,7 +27,8 @@
  * are merged, and given as the table has them: the trigger merges them once
  * more, under the row's lock, and has the statement evaluated with that
  * (defer.c, recheck.c).  So in a recheck of PostgreSQL's the conditions are
- * tested with the merged row, and the row itself is not changed.
+ * tested with the merged row, and the row itself is not changed.  Where a join
+ * tests more conditions, above this node, rows are given as they are merged.
  *
  * Expressions are compiled anew when rows are merged, because the slots are
  * not of the kind that the node was initialized for.
@@ -39,7 +40,6 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/tableam.h"
-#include "access/xlog.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -52,16 +52,13 @@
 #include "compat.h"
 #include CS_EXPLAIN_STATE_H
 #include CS_EXPLAIN_FORMAT_H
-#include "guc.h"
 #include "mergescan/mergechild.h"
 #include "mergescan/mergeorder.h"
 #include "mergescan/mergescan.h"
 #include "mergescan/mergestart.h"
 #include "mergescan/mergeview.h"
-#include "relation/loader.h"
 #include "writeback/recheck.h"
 #include "writeback/write_back.h"
-#include "writeback/xactdelta.h"
 
 typedef struct MergeScan
 {
@@ -148,6 +145,20 @@ get_plan(const CustomScan *scan, CsMergePlan *plan)
 	plan->collations = list_nth(scan->custom_private, 4);
 	plan->nulls_first = list_nth(scan->custom_private, 5);
 	plan->clauses = scan->custom_exprs;
+}
+
+/*
+ * Whether the scan is a node that gives rows as they are merged.
+ */
+bool
+cs_mergescan_gives_merged(const CustomScan *scan)
+{
+	CsMergePlan plan;
+
+	if (scan->methods != &cs_mergescan_methods)
+		return false;
+	get_plan(scan, &plan);
+	return !plan.changes;
 }
 
 static Node *
@@ -272,15 +283,9 @@ compile(MergeScan *scan)
 static CsBinding *
 merging_binding(Relation rel)
 {
-	CsBinding  *binding;
+	CsBinding  *binding = cs_mergeview_binding(RelationGetRelid(rel));
 
-	if (!cs_merge_deferred || cs_xactdelta_direct > 0 || cs_loader_reading > 0 ||
-		InNoForceRLSOperation() || RecoveryInProgress())
-		return NULL;
-	binding = cs_binding_peek(RelationGetRelid(rel));
-	if (binding == NULL || !cs_binding_defers(binding) || binding->nkeys == 0 ||
-		binding->slot < 0 || !OidIsValid(binding->key_index) ||
-		binding->tupdesc->natts != RelationGetNumberOfAttributes(rel))
+	if (binding != NULL && binding->tupdesc->natts != RelationGetNumberOfAttributes(rel))
 		return NULL;
 	return binding;
 }
@@ -351,7 +356,7 @@ begin_view(MergeScan *scan, EState *estate)
 	if (view->binding == NULL)
 		return;
 	view->snapshot = estate->es_snapshot;
-	view->counted = cs_mergestart_removals(estate, view->binding->slot, &view->removals);
+	view->counted = cs_mergestart_removals(view->snapshot, view->binding->slot, &view->removals);
 	cs_write_back_wait_replayed(view->binding);
 	foreach(lc, scan->plan.columns)
 		view->columns = bms_add_member(view->columns, lfirst_int(lc));
@@ -832,6 +837,8 @@ explain_merge(CustomScanState *node, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Merging", mode_names[scan->view.mode], es);
 	if (scan->view.mode == CS_MERGE_NONE)
 		return;
+	if (scan->view.mode == CS_MERGE_NOTED)
+		ExplainPropertyUInteger("Keys Noted", NULL, scan->view.nnoted, es);
 	ExplainPropertyUInteger("Rows Merged", NULL, scan->nmerged, es);
 	ExplainPropertyUInteger("Rows Added", NULL, scan->nadded, es);
 }

@@ -18,7 +18,8 @@ typedef struct CsMergePlan
 	bool		adds;			/* rows that the table does not have are given */
 	bool		merging;		/* there is another child for merging */
 	bool		whole;			/* there is a child that scans the whole table */
-	bool		changes;		/* the statement changes rows of the table */
+	bool		changes;		/* the statement changes the rows, and they
+								 * are given as the table has them */
 	bool		sampled;		/* it gives a sample of the rows */
 	List	   *columns;		/* that can be deferred; attribute numbers */
 	List	   *attnums;		/* the order of rows: columns, */
@@ -30,5 +31,6 @@ typedef struct CsMergePlan
 
 extern const CustomScanMethods cs_mergescan_methods;
 extern void cs_mergescan_set_plan(CustomScan *scan, const CsMergePlan *plan);
+extern bool cs_mergescan_gives_merged(const CustomScan *scan);
 
 #endif							/* CS_MERGESCAN_H */

@@ -34,7 +34,9 @@
 #include "utils/snapmgr.h"
 
 #include "guc.h"
+#include "mergescan/mergeleave.h"
 #include "mergescan/mergestart.h"
+#include "mergescan/mergeview.h"
 #include "relation/triggers.h"
 #include "shmem.h"
 #include "testpoint.h"
@@ -81,9 +83,9 @@ cs_mergestart_binding(Oid relid)
  * statement that starts was taken.  Returns false if that is not known.
  */
 bool
-cs_mergestart_removals(const EState *estate, int slot, uint64 *removals)
+cs_mergestart_removals(Snapshot snapshot, int slot, uint64 *removals)
 {
-	if (started.snapshot == NULL || estate->es_snapshot != started.snapshot)
+	if (started.snapshot == NULL || snapshot != started.snapshot)
 		return false;
 	for (const Counted *table = started.tables; table != NULL; table = table->next)
 	{
@@ -156,13 +158,26 @@ replace_snapshot(QueryDesc *query)
 	UnregisterSnapshot(old);
 }
 
+/*
+ * Start a statement with its snapshot, without nodes that it does not need.
+ */
 static void
 start(QueryDesc *query, int eflags)
 {
+	PlannedStmt *planned = query->plannedstmt;
+	MemoryContext changed = NULL;
+
+	if (cs_mergeleave_planned && query->snapshot != InvalidSnapshot && cs_shmem_ready() &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		changed = cs_mergeleave_take_place(query);
 	if (next_executor_start != NULL)
 		next_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	if (changed == NULL)
+		return;
+	MemoryContextSetParent(changed, query->estate->es_query_cxt);
+	query->plannedstmt = planned;
 }
 
 /*
@@ -211,6 +226,41 @@ executor_start(QueryDesc *query, int eflags)
 		start(query, eflags);
 	else
 		start_later(query, eflags, tables);
+}
+
+/*
+ * Open a cursor for a plan that reads a table with deferred writes, under a
+ * snapshot that is taken for it, with what is deferred whatever the settings.
+ */
+Portal
+cs_mergestart_open(const CsBinding *binding, SPIPlanPtr plan)
+{
+	Snapshot	snapshot = started.snapshot;
+	Counted    *outer = started.tables;
+	Counted		counted = {.slot = binding->slot,.removals = cs_removal_count(binding->slot)};
+	Snapshot	fresh;
+	Portal		portal;
+
+	pg_read_barrier();
+	fresh = RegisterSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(fresh);
+	started.snapshot = fresh;
+	started.tables = &counted;
+	cs_mergeview_forced++;
+	PG_TRY();
+	{
+		portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	}
+	PG_FINALLY();
+	{
+		cs_mergeview_forced--;
+		started.snapshot = snapshot;
+		started.tables = outer;
+	}
+	PG_END_TRY();
+	PopActiveSnapshot();
+	UnregisterSnapshot(fresh);
+	return portal;
 }
 
 void

@@ -8,11 +8,13 @@
 #ifndef CS_MERGESTART_H
 #define CS_MERGESTART_H
 
-#include "nodes/execnodes.h"
+#include "executor/spi.h"
 #include "relation/binding.h"
+#include "utils/snapshot.h"
 
 extern CsBinding *cs_mergestart_binding(Oid relid);
 extern void cs_mergestart_init(void);
-extern bool cs_mergestart_removals(const EState *estate, int slot, uint64 *removals);
+extern Portal cs_mergestart_open(const CsBinding *binding, SPIPlanPtr plan);
+extern bool cs_mergestart_removals(Snapshot snapshot, int slot, uint64 *removals);
 
 #endif							/* CS_MERGESTART_H */

@@ -15,9 +15,9 @@
  * row that S shows.
  *
  * Keys are noted when the scan begins, or the entry of each row is looked at
- * when the scan comes to it.  The latter is for scans of few rows.  What this
- * transaction has deferred is always noted at the beginning, as a statement
- * does not see its own changes.
+ * when the scan comes to it.  The latter is for scans of few rows, and costs
+ * nothing at the beginning, however much is deferred.  What this transaction
+ * defers after the beginning is not seen (xactlook.h).
  *
  * A change of a whole row changes columns by which the scan finds and orders
  * its rows.  The same holds for every change if the scan finds its rows by a
@@ -35,6 +35,7 @@
 #include "access/parallel.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -42,7 +43,9 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "guc.h"
 #include "mergescan/mergeview.h"
+#include "relation/loader.h"
 #include "store/store.h"
 #include "testpoint.h"
 #include "writeback/deferred.h"
@@ -58,6 +61,29 @@
  * Noting a key costs about as much as looking at its entry.
  */
 #define LIVE_SHARE	2.0
+
+int			cs_mergeview_forced = 0;
+
+/* ----- the table ----- */
+
+/*
+ * Binding of the table if its writes can be deferred and have to be merged;
+ * else NULL.
+ */
+CsBinding *
+cs_mergeview_binding(Oid relid)
+{
+	CsBinding  *binding;
+
+	if (RecoveryInProgress() ||
+		(cs_mergeview_forced == 0 &&
+		 (!cs_merge_deferred || cs_loader_reading > 0 || cs_xactdelta_direct > 0 ||
+		  InNoForceRLSOperation())))
+		return NULL;
+	binding = cs_binding_peek(relid);
+	return binding != NULL && cs_binding_defers(binding) && binding->nkeys > 0 &&
+		binding->slot >= 0 && OidIsValid(binding->key_index) ? binding : NULL;
+}
 
 /* ----- the snapshot ----- */
 
@@ -114,7 +140,6 @@ enter(CsMergeView *view, const CsKey *key)
 	copy.data = memcpy(palloc(Max(key->len, 1)), key->data, key->len);
 	entry = cs_mergekeys_insert(view->keys, copy, &found);
 	entry->sum = palloc0(sizeof(CsDelta));
-	entry->own = NULL;
 	entry->apart = false;
 	return entry;
 }
@@ -132,31 +157,6 @@ is_apart(const CsMergeView *view, const CsDelta *sum)
 		if (!bms_is_member(sum->columns[i].attnum, view->columns))
 			return true;
 	return false;
-}
-
-/*
- * Note what this transaction has deferred.  A copy is made, as the statement
- * may defer more for the key while the scan runs.
- */
-static void
-note_own(CsMergeView *view)
-{
-	void	   *at = NULL;
-	const CsKey *key;
-
-	while ((key = cs_xactdelta_next(view->binding->slot, &at)) != NULL)
-	{
-		CsMergeKey *entry = enter(view, key);
-		CsDelta		own;
-		Size		len;
-		char	   *copy;
-
-		if (!cs_xactdelta_delta(view->binding, key, &own))
-			continue;
-		copy = cs_delta_encode(&own, &len);
-		entry->own = palloc0(sizeof(CsDelta));
-		cs_delta_decode(copy, len, entry->own);
-	}
 }
 
 /*
@@ -187,61 +187,83 @@ note_entries(CsMergeView *view)
 }
 
 /*
- * Add up what was noted.
+ * Note what this transaction has deferred.  It stays where it is, as the look
+ * is under way.
  */
 static void
-fold_noted(CsMergeView *view)
+note_own(CsMergeView *view)
 {
-	cs_mergekeys_iterator iter;
-	CsMergeKey *entry;
+	void	   *at = NULL;
+	const CsKey *key;
 
-	if (view->keys == NULL)
-		return;
-	cs_mergekeys_start_iterate(view->keys, &iter);
-	while ((entry = cs_mergekeys_iterate(view->keys, &iter)) != NULL)
+	while ((key = cs_xactdelta_next(view->binding->slot, &at)) != NULL)
 	{
-		if (entry->own != NULL)
-			cs_delta_fold(view->binding, entry->sum, entry->own);
-		entry->apart = is_apart(view, entry->sum);
+		CsDelta		own;
+
+		if (cs_xactdelta_delta(view->binding, key, &own))
+			cs_delta_fold(view->binding, enter(view, key)->sum, &own);
 	}
 }
 
-/*
- * Whether what this transaction has deferred has to be given apart.
- */
-static bool
-own_is_apart(const CsMergeView *view)
+static void
+note(CsMergeView *view)
 {
 	cs_mergekeys_iterator iter;
 	CsMergeKey *entry;
 
+	note_entries(view);
+	note_own(view);
 	if (view->keys == NULL)
-		return false;
+		return;
+	view->nnoted = view->keys->members;
 	cs_mergekeys_start_iterate(view->keys, &iter);
 	while ((entry = cs_mergekeys_iterate(view->keys, &iter)) != NULL)
-		if (entry->own != NULL && is_apart(view, entry->own))
-			return true;
-	return false;
+		entry->apart = is_apart(view, entry->sum);
 }
 
 /* ----- beginning and end ----- */
+
+/*
+ * Whether nothing is deferred for the table that the scan would have to merge.
+ * The fields up to 'removals' are set.
+ */
+bool
+cs_mergeview_is_idle(const CsMergeView *view)
+{
+	int			slot = view->binding->slot;
+
+	CS_TEST_POINT("merge_begin");
+	if (cs_xactdelta_has(slot) || cs_store_dirty_entries(slot) > 0)
+		return false;
+	CS_TEST_POINT("merge_noted");
+	return shows_removed(view);
+}
+
+/*
+ * Whether the scan can look at the entry of each row when it comes to it:
+ * there are fewer rows than keys, and none has to be given apart.
+ */
+static bool
+can_look_up(const CsMergeView *view, double rows, double keys)
+{
+	int			slot = view->binding->slot;
+
+	return rows * LIVE_SHARE < keys && !view->all_apart && !cs_deferred_any_whole(slot) &&
+		bms_is_subset(cs_xactdelta_columns(slot), view->columns);
+}
 
 static CsMergeMode
 choose_mode(CsMergeView *view, double rows)
 {
 	int			slot = view->binding->slot;
-	CsUsage		usage;
+	uint64		keys = cs_xactdelta_count(slot) + cs_store_dirty_entries(slot);
 
-	cs_store_usage(slot, &usage);
-	if (cs_xactdelta_has(slot))
-		note_own(view);
-	else if (usage.dirty_entries == 0)
+	if (keys == 0)
 		return CS_MERGE_NONE;
-	if (view->sampled || (rows * LIVE_SHARE < usage.dirty_entries && !view->all_apart &&
-						  !cs_removal_has_whole(slot) && !own_is_apart(view)))
+	view->look = cs_xactlook_begin(view->context);
+	if (view->sampled || can_look_up(view, rows, keys))
 		return CS_MERGE_LIVE;
-	note_entries(view);
-	fold_noted(view);
+	note(view);
 	return CS_MERGE_NOTED;
 }
 
@@ -364,30 +386,19 @@ take_columns(const CsMergeView *view, HeapTupleHeader row, HeapTupleHeader from)
 }
 
 /*
- * What this transaction had deferred for the key when the scan began.
- */
-static const CsDelta *
-own_changes(const CsMergeView *view, const CsKey *key)
-{
-	CsMergeKey *entry = view->keys == NULL ? NULL : cs_mergekeys_lookup(view->keys, *key);
-
-	return entry == NULL ? NULL : entry->own;
-}
-
-/*
  * The changes of a key that a snapshot does not show.
  */
 static void
 changes(const CsMergeView *view, const CsKey *key, Snapshot snapshot, CsDelta *sum)
 {
-	const CsDelta *own = own_changes(view, key);
 	CsDeferred	copy;
+	CsDelta		own;
 
 	memset(sum, 0, sizeof(*sum));
 	if (!view->truncated && cs_deferred_copy(view->binding, key, &copy))
 		(void) cs_deferred_merge(view->binding, &copy, snapshot, sum);
-	if (own != NULL)
-		cs_delta_fold(view->binding, sum, own);
+	if (view->look != NULL && cs_xactdelta_delta_at(view->look, key, &own))
+		cs_delta_fold(view->binding, sum, &own);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "relation/key.h"
 #include "utils/snapshot.h"
 #include "writeback/delta.h"
+#include "writeback/xactlook.h"
 
 /* How a scan learns what is deferred for a row. */
 typedef enum CsMergeMode
@@ -28,8 +29,8 @@ typedef enum CsMergeMode
 typedef struct CsMergeKey
 {
 	CsKey		name;
-	CsDelta    *sum;			/* what the snapshot does not show */
-	CsDelta    *own;			/* of this transaction; NULL: nothing */
+	CsDelta    *sum;			/* what the snapshot does not show, with own
+								 * changes */
 	bool		apart;			/* the scan's conditions and order may be
 								 * others for its row */
 	char		status;			/* for simplehash */
@@ -56,8 +57,11 @@ typedef struct CsMergeView
 	bool		adds;			/* rows that the table does not have are given */
 	CsMergeMode mode;
 	MemoryContext context;
-	cs_mergekeys_hash *keys;	/* all of them; with CS_MERGE_LIVE those with
-								 * own changes; may be NULL */
+	const CsXactLook *look;		/* from when on own changes are not seen; NULL
+								 * with CS_MERGE_NONE */
+	cs_mergekeys_hash *keys;	/* all of them, with CS_MERGE_NOTED; may be
+								 * NULL */
+	uint64		nnoted;			/* how many there are */
 	bool		truncated;		/* by this transaction */
 
 	Relation	index;			/* of the primary key; NULL: not opened yet */
@@ -77,6 +81,11 @@ typedef enum CsMerged
 #define CS_ADDED_BLOCK	MaxBlockNumber
 #define CS_ADDED_OFFSET	MaxOffsetNumber
 
+/* If positive, rows are merged although the settings are against it. */
+extern int	cs_mergeview_forced;
+
+extern CsBinding *cs_mergeview_binding(Oid relid);
+extern bool cs_mergeview_is_idle(const CsMergeView *view);
 extern void cs_mergeview_begin(CsMergeView *view, double rows);
 extern void cs_mergeview_end(CsMergeView *view);
 extern CsMerged cs_mergeview_merge(CsMergeView *view, TupleTableSlot *base,

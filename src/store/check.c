@@ -20,6 +20,7 @@ typedef struct CsTally
 	uint64		live[CS_LOGS];	/* for an owner, the sum is in the first */
 	uint64		dirty_entries;
 	uint64		dirty_bytes;
+	uint64		marked;
 	uint64		pending;
 	uint64		staged_bytes;
 } CsTally;
@@ -110,6 +111,7 @@ count(CsTally *tally, CsLogId logid, Size size, uint8 flags)
 	{
 		tally->dirty_entries++;
 		tally->dirty_bytes += size;
+		tally->marked += (flags & CS_ENTRY_MARKED) != 0;
 	}
 	if (flags & CS_ENTRY_PENDING)
 		tally->pending++;
@@ -156,6 +158,9 @@ check_slot(int part, CsSlot *slot, CsTally *tally, CsTally *owners)
 		return "a frequency is out of range";
 	if (cs_slot_is_dirty(slot) != ((rec->flags & CS_ENTRY_DIRTY) != 0))
 		return "the dirty mask of a bucket is wrong";
+	if (cs_slot_is_marked(slot) !=
+		(cs_slot_is_dirty(slot) && (rec->flags & CS_ENTRY_MARKED) != 0))
+		return "the mask of marked entries of a bucket is wrong";
 	if (!flags_fit(rec->flags))
 		return "the flags of an entry contradict each other";
 	if ((problem = check_twins(&place, slot, rec)) != NULL)
@@ -174,13 +179,13 @@ check_bucket(int part, CsSharedBucket *bucket, CsTally *tally, CsTally *owners)
 
 	if (pg_atomic_read_u32(&bucket->seq) & 1)
 		return "a change of a bucket was not ended";
-	if (bucket->dirty >> CS_BUCKET_SLOTS != 0)
+	if ((bucket->dirty | bucket->marked) >> CS_BUCKET_SLOTS != 0)
 		return "the dirty mask of a bucket has bits without a slot";
 	for (; slot.n < CS_BUCKET_SLOTS; slot.n++)
 	{
 		if (bucket->ref[slot.n] == 0)
 		{
-			if (cs_slot_is_dirty(&slot))
+			if (cs_slot_is_dirty(&slot) || cs_slot_is_marked(&slot))
 				return "a free slot is dirty";
 			continue;
 		}
@@ -253,6 +258,7 @@ cs_store_check(char *msg, Size msglen)
 		if (usage.entries != owners[i].entries || usage.bytes != owners[i].live[0] ||
 			usage.dirty_entries != owners[i].dirty_entries ||
 			usage.dirty_bytes != owners[i].dirty_bytes ||
+			cs_store_marked_entries(i) != owners[i].marked ||
 			pg_atomic_read_u64(&owner->pending) != owners[i].pending ||
 			pg_atomic_read_u64(&owner->staged_bytes) != owners[i].staged_bytes)
 			problem = "the counters of an owner are wrong";

@@ -260,16 +260,25 @@ cs_index_make_slot(const CsPlace *place, const CsClaim *claim, CsSlot *slot)
 	return true;
 }
 
-/* Note whether a slot's entry is dirty.  The caller is changing the bucket. */
+/*
+ * Note whether a slot's entry is dirty, and whether it is marked, and count
+ * the owner's marked ones.  The caller is changing the bucket.
+ */
 static void
-mark_slot(CsSlot *slot, bool dirty)
+mark_slot(CsSlot *slot, uint32 owner, uint8 flags)
 {
-	uint32		bit = (uint32) 1 << slot->n;
+	uint16		bit = (uint16) (1 << slot->n);
+	bool		wasmarked = cs_slot_is_marked(slot);
+	bool		marked = (flags & CS_ENTRY_DIRTY) != 0 && (flags & CS_ENTRY_MARKED) != 0;
 
-	if (dirty)
+	slot->bucket->dirty &= ~bit;
+	slot->bucket->marked &= ~bit;
+	if (flags & CS_ENTRY_DIRTY)
 		slot->bucket->dirty |= bit;
-	else
-		slot->bucket->dirty &= ~bit;
+	if (marked)
+		slot->bucket->marked |= bit;
+	if (marked != wasmarked)
+		pg_atomic_fetch_add_u64(&cs_store.owners[owner].marked_entries, marked ? 1 : -1);
 }
 
 /* Count dirty entries and bytes; negative numbers for those that go. */
@@ -303,7 +312,7 @@ cs_index_link(const CsPlace *place, CsSlot *slot, Size pos)
 	slot->bucket->ref[slot->n] = (uint32) (pos / 8);
 	slot->bucket->tag[slot->n] = place->tag;
 	slot->bucket->freq[slot->n] = 0;
-	mark_slot(slot, dirty);
+	mark_slot(slot, owner, rec->flags);
 	cs_bucket_end(slot->bucket);
 
 	p->entries++;
@@ -333,7 +342,7 @@ cs_index_relink(int part, CsSlot *slot, Size pos, Size oldsize)
 	bool		dirty = (rec->flags & CS_ENTRY_DIRTY) != 0;
 
 	slot->bucket->ref[slot->n] = (uint32) (pos / 8);
-	mark_slot(slot, dirty);
+	mark_slot(slot, cs_stamp_owner(rec->stamp), rec->flags);
 
 	p->log[cs_log_of(oldpos)].live -= oldsize;
 	p->log[cs_log_of(pos)].live += size;
@@ -363,7 +372,7 @@ cs_index_clear(int part, CsSlot *slot)
 	slot->bucket->ref[slot->n] = 0;
 	slot->bucket->tag[slot->n] = 0;
 	slot->bucket->freq[slot->n] = 0;
-	mark_slot(slot, false);
+	mark_slot(slot, cs_stamp_owner(rec->stamp), 0);
 
 	p->entries--;
 	p->log[cs_log_of(pos)].live -= size;

@@ -29,7 +29,7 @@
  * - A record moves only while its slot points at it, so an unlinked record
  *   stays unlinked.
  * - A slot's bit in its bucket's dirty mask is set exactly when its entry is
- *   dirty.
+ *   dirty, and its bit in the other mask when it is marked as well.
  * - An entry that replaces another one takes over its slot, so a scan from
  *   slot to slot meets a key that is always present exactly once.
  *
@@ -77,8 +77,10 @@ typedef struct CsSharedBucket
 	uint16		tag[CS_BUCKET_SLOTS];	/* partition lock, seq */
 	uint8		freq[CS_BUCKET_SLOTS];	/* no lock; number of reads, up to
 										 * CS_FREQ_MAX */
-	uint32		dirty;			/* partition lock; bit mask of the slots with
+	uint16		dirty;			/* partition lock; bit mask of the slots with
 								 * dirty entries */
+	uint16		marked;			/* partition lock; and of those with marked
+								 * ones */
 } CsSharedBucket;
 
 StaticAssertDecl(sizeof(CsSharedBucket) == CS_BUCKET_SIZE,
@@ -176,6 +178,7 @@ typedef struct CsSharedOwner
 	pg_atomic_uint64 expirations;	/* atomic */
 	pg_atomic_uint64 dirty_entries; /* atomic */
 	pg_atomic_uint64 dirty_bytes;	/* atomic */
+	pg_atomic_uint64 marked_entries;	/* atomic; of the dirty ones */
 	pg_atomic_uint64 pending;	/* atomic; pending entries */
 	pg_atomic_uint64 staged_bytes;	/* atomic; of staged entries; included in
 									 * bytes */
@@ -394,6 +397,12 @@ static inline bool
 cs_slot_is_dirty(const CsSlot *slot)
 {
 	return (slot->bucket->dirty >> slot->n) & 1;
+}
+
+static inline bool
+cs_slot_is_marked(const CsSlot *slot)
+{
+	return (slot->bucket->marked >> slot->n) & 1;
 }
 
 static inline CsLogId

@@ -192,6 +192,7 @@ init_memory(void)
 		pg_atomic_init_u64(&owner->expirations, 0);
 		pg_atomic_init_u64(&owner->dirty_entries, 0);
 		pg_atomic_init_u64(&owner->dirty_bytes, 0);
+		pg_atomic_init_u64(&owner->marked_entries, 0);
 		pg_atomic_init_u64(&owner->pending, 0);
 		pg_atomic_init_u64(&owner->staged_bytes, 0);
 		pg_atomic_init_u64(&owner->epoch, 0);
@@ -288,6 +289,26 @@ cs_store_usage(uint32 owner, CsUsage *usage)
 	usage->expirations = pg_atomic_read_u64(&o->expirations);
 	usage->dirty_entries = pg_atomic_read_u64(&o->dirty_entries);
 	usage->dirty_bytes = pg_atomic_read_u64(&o->dirty_bytes);
+}
+
+/*
+ * Number of an owner's dirty entries.
+ */
+uint64
+cs_store_dirty_entries(uint32 owner)
+{
+	Assert(owner < cs_max_tables);
+	return pg_atomic_read_u64(&cs_store.owners[owner].dirty_entries);
+}
+
+/*
+ * Number of those that are marked.
+ */
+uint64
+cs_store_marked_entries(uint32 owner)
+{
+	Assert(owner < cs_max_tables);
+	return pg_atomic_read_u64(&cs_store.owners[owner].marked_entries);
 }
 
 void

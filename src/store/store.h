@@ -40,8 +40,10 @@
 #define CS_ENTRY_PENDING	0x08	/* not yet valid, see staged.h */
 #define CS_ENTRY_STAGED		0x10	/* valid, but a transaction in progress
 									 * will replace or remove it */
-#define CS_ENTRY_READ		0x40	/* was read before it was moved; only in the
-									 * store, see partition.h */
+#define CS_ENTRY_READ		0x40	/* was read before it was moved; only in
+									 * the store, see partition.h */
+#define CS_ENTRY_MARKED		0x80	/* a dirty entry of a kind of which the
+									 * owner's are counted */
 
 /*
  * A key.  The hash determines partition, bucket and stripe.  Two keys are
@@ -116,8 +118,8 @@ typedef struct CsStoreInfo
 	Size		value_memory;	/* the value logs' part of it */
 	int			partitions;
 	Size		dirty_limit;	/* bytes that dirty entries may use */
-	Size		dead;			/* bytes of entries that were unlinked, not yet
-								 * used again */
+	Size		dead;			/* bytes of entries that were unlinked, not
+								 * yet used again */
 	CsUsage		usage;
 } CsStoreInfo;
 
@@ -203,6 +205,8 @@ extern Size cs_store_max_value(void);
 extern void cs_store_outdate(uint32 owner, uint64 epoch);
 extern void cs_store_guard(uint32 owner, bool guarded);
 extern void cs_store_usage(uint32 owner, CsUsage *usage);
+extern uint64 cs_store_dirty_entries(uint32 owner);
+extern uint64 cs_store_marked_entries(uint32 owner);
 extern void cs_store_reset_evictions(uint32 owner);
 extern void cs_store_info(CsStoreInfo *info);
 

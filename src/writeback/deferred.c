@@ -42,7 +42,6 @@
 #include "writeback/commitepoch.h"
 #include "writeback/deferred.h"
 #include "writeback/deltarecord.h"
-#include "writeback/removal.h"
 #include "xact/snapshot.h"
 
 /* Xor-ed with the hash of the row's key. */
@@ -356,6 +355,16 @@ keep_committed(CsBuilder *builder, const CsDeferred *copy, bool fold)
 /* ----- interface for transactions ----- */
 
 /*
+ * Whether a whole row is deferred for the table, or about to be.  The store
+ * counts the entries with such a record.
+ */
+bool
+cs_deferred_any_whole(int slot)
+{
+	return cs_store_marked_entries(slot) > 0;
+}
+
+/*
  * Whether a whole row is deferred or about to be, in any record except 'mine'.
  */
 bool
@@ -446,8 +455,6 @@ reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flag
 	if ((flags & CS_RESERVE_NO_NEW_WHOLE) && seen == CS_ANY_ARRIVAL &&
 		cs_deferred_has_whole(binding, &copy, 0))
 		return CS_RESERVE_CHANGED;
-	if (mine->flags & CS_RECORD_WHOLE)
-		cs_removal_note_whole(binding->slot);
 	fold = may_fold(binding, key, &copy);
 	if (!fold && copy.head.nrecords >= MANY_RECORDS && patient)
 		return RESERVE_LATER;

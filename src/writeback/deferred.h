@@ -98,6 +98,7 @@ extern bool cs_deferred_copy(const CsBinding *binding, const CsKey *key,
 							 CsDeferred *copy);
 
 extern bool cs_deferred_any(int slot);
+extern bool cs_deferred_any_whole(int slot);
 
 
 extern bool cs_deferred_has_whole(CsBinding *binding, const CsDeferred *copy, uint64 mine);

@@ -128,6 +128,8 @@ cs_deltarecord_build_put(CsBuilder *builder, const CsKey *key, uint64 expected, 
 	memcpy(value, &builder->head, sizeof(CsDeferredHead));
 	for (int i = 0; i < builder->n; i++)
 	{
+		if (builder->records[i]->flags & CS_RECORD_WHOLE)
+			meta.flags |= CS_ENTRY_MARKED;
 		memcpy(at, builder->records[i], cs_deltarecord_size(builder->records[i]));
 		at += cs_deltarecord_size(builder->records[i]);
 	}

@@ -34,6 +34,7 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -45,6 +46,7 @@
 #include "writeback/sum.h"
 
 const EPQState *cs_recheck_merged = NULL;
+bool		(*cs_recheck_gives_merged) (const CustomScan *scan) = NULL;
 
 /* How the new value follows from the old one. */
 typedef enum Shift
@@ -71,8 +73,15 @@ typedef struct Target
 	Index		rti;
 	Plan	   *plan;			/* computes the rows */
 	bool		simple;			/* it only scans the table */
+	bool		merged;			/* and gives its rows merged */
 	int			nsettings;
 	Setting    *settings;		/* in the order of the plan's columns */
+
+	/* what the plan has computed for the row that was met last */
+	ItemPointerData plain_of;
+	MemoryContext plain_context;	/* NULL: none was needed yet */
+	Datum	   *plain;			/* by column of the table */
+	bool	   *plainnulls;
 } Target;
 
 /* ----- analysing what is set ----- */
@@ -244,6 +253,34 @@ is_simple(const Plan *plan, Index rti)
 }
 
 /*
+ * The custom scan of the table in the plan; NULL if there is none.
+ */
+static const CustomScan *
+find_custom_scan(const Plan *plan, Index rti)
+{
+	List	   *plans = NIL;
+	const CustomScan *scan;
+	ListCell   *lc;
+
+	if (plan == NULL)
+		return NULL;
+	if (IsA(plan, CustomScan) && ((const Scan *) plan)->scanrelid == rti)
+		return (const CustomScan *) plan;
+	if (IsA(plan, Append))
+		plans = ((const Append *) plan)->appendplans;
+	else if (IsA(plan, MergeAppend))
+		plans = ((const MergeAppend *) plan)->mergeplans;
+	foreach(lc, plans)
+	{
+		scan = find_custom_scan(lfirst(lc), rti);
+		if (scan != NULL)
+			return scan;
+	}
+	scan = find_custom_scan(outerPlan(plan), rti);
+	return scan != NULL ? scan : find_custom_scan(innerPlan(plan), rti);
+}
+
+/*
  * Describe the target, in the execution's context, since following rows need
  * it too.
  */
@@ -254,12 +291,15 @@ describe(const CsExecution *execution, Target *target)
 	List	   *columns = mtstate->operation == CMD_DELETE ? NIL :
 	cs_update_columns(mtstate, target->relinfo - mtstate->resultRelInfo);
 	MemoryContext old = MemoryContextSwitchTo(execution->query->estate->es_query_cxt);
+	const CustomScan *scan;
 	ListCell   *tle;
 	ListCell   *attnum;
 
 	target->rti = target->relinfo->ri_RangeTableIndex;
 	target->plan = outerPlan(mtstate->ps.plan);
 	target->simple = is_simple(target->plan, target->rti);
+	scan = find_custom_scan(target->plan, target->rti);
+	target->merged = scan != NULL && cs_recheck_gives_merged(scan);
 	target->settings = palloc0(Max(list_length(columns), 1) * sizeof(Setting));
 	forboth(tle, target->plan->targetlist, attnum, columns)
 	{
@@ -276,7 +316,7 @@ describe(const CsExecution *execution, Target *target)
  * Target of the UPDATE or DELETE that has fired the trigger; NULL if it is
  * unknown, or another statement.  The last one is kept for following rows.
  */
-static const Target *
+static Target *
 find_target(const TriggerData *trigdata)
 {
 	CsFiring	firing;
@@ -550,6 +590,40 @@ has_other_triggers(const TriggerData *trigdata)
 }
 
 /*
+ * Keep what the plan has computed for the row, before triggers have changed
+ * it.  The row may be met again, and an evaluation may use the same slot.
+ */
+static void
+keep_plain(const TriggerData *trigdata, Target *target)
+{
+	TupleTableSlot *slot = target->relinfo->ri_projectNew->pi_exprContext->ecxt_outertuple;
+	TupleDesc	tupdesc = RelationGetDescr(trigdata->tg_relation);
+	MemoryContext old;
+
+	if (target->plain_context == NULL)
+		target->plain_context = AllocSetContextCreate(target->mtstate->ps.state->es_query_cxt,
+													  "cache_strategies computed columns",
+													  ALLOCSET_SMALL_SIZES);
+	else if (ItemPointerEquals(&target->plain_of, &trigdata->tg_trigtuple->t_self))
+		return;
+	MemoryContextReset(target->plain_context);
+	old = MemoryContextSwitchTo(target->plain_context);
+	target->plain_of = trigdata->tg_trigtuple->t_self;
+	target->plain = palloc0(tupdesc->natts * sizeof(Datum));
+	target->plainnulls = palloc0(tupdesc->natts * sizeof(bool));
+	for (int s = 0; s < target->nsettings; s++)
+	{
+		int			i = target->settings[s].attnum - 1;
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		target->plain[i] = slot_getattr(slot, s + 1, &target->plainnulls[i]);
+		if (!target->plainnulls[i])
+			target->plain[i] = datumCopy(target->plain[i], att->attbyval, att->attlen);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * Apply to a column of another row what was added to it in the new row;
  * returns false if that is not a sum.
  */
@@ -673,7 +747,7 @@ carry_back(const Target *target, const Setting *setting, const Rows *rows,
 	if (!bms_is_member(setting->attnum, outcome->added))
 		return;
 	/* a sum is rounded as a whole, and that of floats to so many digits */
-	if (!amount_uses(target, setting->by, differing) &&
+	if (!target->merged && !amount_uses(target, setting->by, differing) &&
 		(setting->shift == SHIFT_EXACT || column->delta_type == FLOAT4OID ||
 		 column->delta_type == FLOAT8OID))
 		return;
@@ -703,13 +777,11 @@ use_evaluated(const TriggerData *trigdata, const Target *target, const Rows *row
 			  const CsMerge *merge, const Bitmapset *differing, const Datum *evaluated,
 			  const bool *nulls, CsOutcome *outcome)
 {
-	Datum	   *plain = palloc0(rows->tupdesc->natts * sizeof(Datum));
-	bool	   *plainnulls = palloc0(rows->tupdesc->natts * sizeof(bool));
+	const Datum *plain = target->plain;
+	const bool *plainnulls = target->plainnulls;
 	bool		triggers = has_other_triggers(trigdata);
 
 	use_new(target, rows, merge, outcome);
-	if (triggers && !evaluate(trigdata, target, trigdata->tg_trigtuple, plain, plainnulls))
-		return;
 	for (int s = 0; s < target->nsettings; s++)
 	{
 		const Setting *setting = &target->settings[s];
@@ -747,7 +819,7 @@ void
 cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row,
 				  CsOutcome *outcome)
 {
-	const Target *target = find_target(trigdata);
+	Target	   *target = find_target(trigdata);
 	const CsMerge *merge = cs_merge_get(binding);
 	int			natts = RelationGetDescr(trigdata->tg_relation)->natts;
 	HeapTupleData tuple;
@@ -774,6 +846,8 @@ cs_recheck_update(TriggerData *trigdata, CsBinding *binding, HeapTupleHeader row
 		use_new(target, &rows, merge, outcome);
 		return;
 	}
+	if (has_other_triggers(trigdata))
+		keep_plain(trigdata, target);
 	evaluated = palloc0(natts * sizeof(Datum));
 	nulls = palloc0(natts * sizeof(bool));
 	if (evaluate(trigdata, target, &tuple, evaluated, nulls))

@@ -9,6 +9,7 @@
 #define CS_RECHECK_H
 
 #include "commands/trigger.h"
+#include "nodes/plannodes.h"
 #include "writeback/delta.h"
 
 /* Effect of an UPDATE on the row. */
@@ -42,6 +43,12 @@ typedef struct CsOutcome
  * that is merged already; NULL if there is none.
  */
 extern const struct EPQState *cs_recheck_merged;
+
+/*
+ * Whether a scan of the table that is changed gives its rows merged, and not
+ * as the table has them.  Given by the layer of these scans.
+ */
+extern bool (*cs_recheck_gives_merged) (const CustomScan *scan);
 
 extern void cs_recheck_update(TriggerData *trigdata, CsBinding *binding,
 							  HeapTupleHeader row, CsOutcome *outcome);

@@ -38,8 +38,6 @@ typedef struct CsSharedRemoval
 	pg_atomic_uint64 xid;		/* atomic; largest that a snapshot must see;
 								 * set before count */
 	pg_atomic_uint64 count;		/* atomic; raised before records are removed */
-	pg_atomic_uint32 whole;		/* atomic; 1: a whole row may be deferred, or
-								 * has been */
 } CsSharedRemoval;
 
 typedef struct CsSharedRemovals
@@ -71,7 +69,6 @@ cs_removal_shmem_init(void)
 	{
 		pg_atomic_init_u64(&removals->slots[i].xid, 0);
 		pg_atomic_init_u64(&removals->slots[i].count, 0);
-		pg_atomic_init_u32(&removals->slots[i].whole, 0);
 	}
 }
 
@@ -115,32 +112,4 @@ uint64
 cs_removal_last_xid(void)
 {
 	return pg_atomic_read_u64(&removals->last_xid);
-}
-
-/*
- * A whole row is about to be deferred.
- */
-void
-cs_removal_note_whole(int slot)
-{
-	if (pg_atomic_read_u32(&removals->slots[slot].whole) == 0)
-		pg_atomic_exchange_u32(&removals->slots[slot].whole, 1);
-}
-
-/*
- * Whether a whole row may be deferred.
- */
-bool
-cs_removal_has_whole(int slot)
-{
-	return pg_atomic_read_u32(&removals->slots[slot].whole) != 0;
-}
-
-/*
- * The slot goes to another table.
- */
-void
-cs_removal_reset(int slot)
-{
-	pg_atomic_write_u32(&removals->slots[slot].whole, 0);
 }

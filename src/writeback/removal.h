@@ -18,8 +18,4 @@ extern uint64 cs_removal_count(int slot);
 extern uint64 cs_removal_xid(int slot);
 extern uint64 cs_removal_last_xid(void);
 
-extern void cs_removal_note_whole(int slot);
-extern bool cs_removal_has_whole(int slot);
-extern void cs_removal_reset(int slot);
-
 #endif							/* CS_REMOVAL_H */

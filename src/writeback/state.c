@@ -150,7 +150,6 @@ cs_state_reset(int slot)
 	state->error_time = 0;
 	state->error[0] = '\0';
 	SpinLockRelease(&state->lock);
-	cs_removal_reset(slot);
 }
 
 /*

@@ -6,8 +6,9 @@
  * Private to the backend and to the transaction; no locking.  Each key has a
  * stack of deltas, with one element for each subtransaction that changed it;
  * an element contains everything that the transaction has deferred up to
- * there.  There are also lists of the tables that were truncated, and of the
- * records that were written to their table.
+ * there.  An element keeps what it was before, for statements that began then
+ * and are still running (xactlook.c).  There are also lists of the tables that
+ * were truncated, and of the records that were written to their table.
  *
  * xactdelta_commit.c is what happens at the end of the transaction.
  *
@@ -125,6 +126,30 @@ find_key(const CsKey *key)
 	return entry == NULL ? NULL : entry->key;
 }
 
+static CsXactDeltaTable *
+find_table(int slot)
+{
+	CsXactDeltaTable *table = cs_xactdelta.tables;
+
+	while (table != NULL && table->slot != slot)
+		table = table->next;
+	return table;
+}
+
+static CsXactDeltaTable *
+enter_table(int slot)
+{
+	CsXactDeltaTable *table = find_table(slot);
+
+	if (table != NULL)
+		return table;
+	table = MemoryContextAllocZero(delta_context(), sizeof(CsXactDeltaTable));
+	table->slot = slot;
+	table->next = cs_xactdelta.tables;
+	cs_xactdelta.tables = table;
+	return table;
+}
+
 /*
  * The key's element, created if necessary.
  */
@@ -140,6 +165,7 @@ enter_key(const CsBinding *binding, const CsKey *key)
 		cs_xactdelta.keys = cs_xactdelta_keys_create(delta_context(), 8, NULL);
 	changed = MemoryContextAllocZero(delta_context(), sizeof(CsXactDeltaKey));
 	changed->key = copy_key(key);
+	changed->table = enter_table(binding->slot);
 	changed->relid = binding->relid;
 	changed->durable = binding->options.durable;
 	changed->batch = binding->options.flush_batch;
@@ -149,12 +175,48 @@ enter_key(const CsBinding *binding, const CsKey *key)
 	return changed;
 }
 
+/*
+ * Free the value, with those before it.
+ */
 static void
 free_value(CsXactDeltaValue *value)
 {
-	if (value->delta != NULL)
+	while (value != NULL)
+	{
+		CsXactDeltaValue *before = value->before;
+
+		if (value->delta != NULL)
+			pfree(value->delta);
+		pfree(value);
+		value = before;
+	}
+}
+
+/*
+ * Another delta takes the place of the value's.  If a look needs it, it is
+ * kept.
+ */
+static void
+retire_delta(CsXactDeltaValue *value)
+{
+	CsXactDeltaValue *before;
+
+	if (!cs_xactlook_any())
+	{
+		free_value(value->before);
+		value->before = NULL;
+	}
+	if (!cs_xactlook_needs(value->change))
+	{
 		pfree(value->delta);
-	pfree(value);
+		return;
+	}
+	before = palloc0(sizeof(CsXactDeltaValue));
+	before->delta = value->delta;
+	before->len = value->len;
+	before->change = value->change;
+	before->before = value->before;
+	value->before = before;
 }
 
 /* Set the key's delta in this subtransaction. */
@@ -173,15 +235,32 @@ set_value(CsXactDeltaKey *key, const CsDelta *delta)
 		value->seen = key->top != NULL ? key->top->seen : CS_ANY_ARRIVAL;
 		value->moves = key->top != NULL && key->top->moves;
 		value->flags = key->top != NULL ? key->top->flags : 0;
+		key->table->nkeys += key->top == NULL;
 		cs_subxact_add(&cs_xactdelta.values, &value->item, (CsSubxactItem *) key->top);
 		key->top = value;
 	}
 	else
-		pfree(value->delta);
+		retire_delta(value);
 	value->delta = encoded;
 	value->len = len;
+	value->change = cs_xactlook_count();
 	MemoryContextSwitchTo(old);
 	return value;
+}
+
+static void
+note_columns(CsXactDeltaTable *table, const CsDelta *delta)
+{
+	for (int i = 0; i < delta->n; i++)
+	{
+		MemoryContext old;
+
+		if (bms_is_member(delta->columns[i].attnum, table->columns))
+			continue;
+		old = MemoryContextSwitchTo(delta_context());
+		table->columns = bms_add_member(table->columns, delta->columns[i].attnum);
+		MemoryContextSwitchTo(old);
+	}
 }
 
 /*
@@ -198,6 +277,7 @@ add_delta(CsBinding *binding, const CsKey *key, const CsDelta *delta)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("key of table \"%s\" is too long for deferred writes", binding->name)));
 	changed = enter_key(binding, key);
+	note_columns(changed->table, delta);
 	memset(&sum, 0, sizeof(sum));
 	if (changed->top != NULL)
 		cs_delta_decode(changed->top->delta, changed->top->len, &sum);
@@ -427,9 +507,54 @@ cs_xactdelta_next(int slot, void **at)
 bool
 cs_xactdelta_has(int slot)
 {
-	void	   *at = NULL;
+	return cs_xactdelta_count(slot) > 0;
+}
 
-	return cs_xactdelta_next(slot, &at) != NULL;
+/*
+ * For how many keys it has.
+ */
+uint64
+cs_xactdelta_count(int slot)
+{
+	const CsXactDeltaTable *table = find_table(slot);
+
+	return table == NULL ? 0 : table->nkeys;
+}
+
+/*
+ * The columns that have been deferred in this transaction, also if that was
+ * rolled back since; attribute numbers.
+ */
+const Bitmapset *
+cs_xactdelta_columns(int slot)
+{
+	const CsXactDeltaTable *table = find_table(slot);
+
+	return table == NULL ? NULL : table->columns;
+}
+
+/*
+ * What the transaction had deferred for the key when the look began.  Returns
+ * false if that was nothing.
+ */
+bool
+cs_xactdelta_delta_at(const CsXactLook *look, const CsKey *key, CsDelta *delta)
+{
+	CsXactDeltaKey *changed = find_key(key);
+	CsXactDeltaValue *top = changed == NULL ? NULL : changed->top;
+
+	for (; top != NULL; top = (CsXactDeltaValue *) top->item.below)
+	{
+		const CsXactDeltaValue *value = top;
+
+		while (value != NULL && value->change > look->change)
+			value = value->before;
+		if (value == NULL)
+			continue;
+		cs_delta_decode(value->delta, value->len, delta);
+		return true;
+	}
+	return false;
 }
 
 /*
@@ -475,7 +600,14 @@ merge_value(CsSubxactItem *item, CsSubxactItem *older)
 	CsXactDeltaValue *below = (CsXactDeltaValue *) older;
 
 	value->took_along |= below->took_along;
-	free_value(below);
+	if (!cs_xactlook_any())
+	{
+		free_value(below);
+		return;
+	}
+	while (value->before != NULL)
+		value = value->before;
+	value->before = below;
 }
 
 static void
@@ -484,7 +616,10 @@ discard_value(CsSubxactItem *item)
 	CsXactDeltaValue *value = (CsXactDeltaValue *) item;
 
 	if (value->key->top == value)
+	{
 		value->key->top = (CsXactDeltaValue *) item->below;
+		value->key->table->nkeys -= value->key->top == NULL;
+	}
 	free_value(value);
 }
 

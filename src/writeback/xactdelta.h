@@ -11,6 +11,7 @@
 
 #include "relation/key.h"
 #include "writeback/delta.h"
+#include "writeback/xactlook.h"
 
 /*
  * If positive, this backend itself is writing to tables: changes are not
@@ -49,8 +50,11 @@ extern bool cs_xactdelta_took_along(const CsKey *key);
 extern void cs_xactdelta_truncate(CsBinding *binding);
 
 extern bool cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta);
+extern bool cs_xactdelta_delta_at(const CsXactLook *look, const CsKey *key, CsDelta *delta);
 
 extern bool cs_xactdelta_has(int slot);
+extern uint64 cs_xactdelta_count(int slot);
+extern const Bitmapset *cs_xactdelta_columns(int slot);
 extern bool cs_xactdelta_has_cancels(int slot);
 
 extern bool cs_xactdelta_has_truncated(int slot);

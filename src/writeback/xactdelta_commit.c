@@ -519,6 +519,7 @@ forget(void)
 	cs_xactdelta.context = NULL;	/* the memory is freed with the
 									 * transaction */
 	cs_xactdelta.keys = NULL;
+	cs_xactdelta.tables = NULL;
 	cs_xactdelta.values.top = NULL;
 	cs_xactdelta.truncates.top = NULL;
 	cs_xactdelta.flights.top = NULL;

@@ -2,7 +2,7 @@
  *
  * xactdelta_list.h
  *		The lists of what the current transaction has deferred. Private to
- *		xactdelta.c and xactdelta_commit.c.
+ *		xactdelta.c, xactdelta_commit.c and xactlook.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +18,10 @@ typedef struct CsXactDeltaValue
 	struct CsXactDeltaKey *key;
 	char	   *delta;			/* encoded */
 	Size		len;
+	uint64		change;			/* the number of the change that made it */
+	struct CsXactDeltaValue *before;	/* earlier ones that looks may need,
+										 * the latest first; of these only
+										 * delta, len and change count */
 	int			flags;			/* CS_RESERVE_... */
 	uint64		seen;			/* arrival that must be the last of the entry */
 	bool		moves;			/* the row has been given another key */
@@ -25,9 +29,19 @@ typedef struct CsXactDeltaValue
 								 * row has not been changed yet */
 } CsXactDeltaValue;
 
+/* A table of which something is deferred. */
+typedef struct CsXactDeltaTable
+{
+	struct CsXactDeltaTable *next;
+	int			slot;
+	uint64		nkeys;			/* keys whose 'top' is not NULL */
+	Bitmapset  *columns;		/* in their deltas, now or earlier */
+} CsXactDeltaTable;
+
 typedef struct CsXactDeltaKey
 {
 	CsKey		key;			/* data is a copy */
+	CsXactDeltaTable *table;
 	Oid			relid;
 	bool		durable;
 	int			batch;			/* dirty entries at which the flusher is woken */
@@ -74,6 +88,7 @@ typedef struct CsXactDelta
 {
 	MemoryContext context;		/* NULL: nothing was recorded */
 	cs_xactdelta_keys_hash *keys;
+	CsXactDeltaTable *tables;
 	CsSubxactStack values;
 	CsSubxactStack truncates;
 	CsSubxactStack flights;

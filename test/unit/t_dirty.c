@@ -44,6 +44,7 @@ typedef struct Model
 	int64		scanned;
 	uint64		entries[TABLES];	/* dirty */
 	uint64		bytes[TABLES];
+	uint64		marked[TABLES];
 	ModelEntry	entry[KEYS];
 } Model;
 
@@ -111,7 +112,7 @@ random_meta(CsMeta *meta)
 	meta->epoch = unit_random(&m.random) & CS_EPOCH_MASK;
 	meta->wxid = unit_random(&m.random);
 	meta->expires = unit_random(&m.random) >> 1;
-	meta->flags = unit_random(&m.random) & CS_ENTRY_ABSENT;
+	meta->flags = unit_random(&m.random) & (CS_ENTRY_ABSENT | CS_ENTRY_MARKED);
 }
 
 static Size
@@ -136,6 +137,8 @@ count_dirty(int id, int sign)
 
 	m.entries[owner] += sign;
 	m.bytes[owner] += sign * (int64) bytes_of(id, m.entry[id].len);
+	if (m.entry[id].meta.flags & CS_ENTRY_MARKED)
+		m.marked[owner] += sign;
 }
 
 static void
@@ -152,6 +155,8 @@ check_usage(void)
 		cs_store_usage(i, &usage);
 		expect(usage.dirty_entries == m.entries[i]);
 		expect(usage.dirty_bytes == m.bytes[i]);
+		expect(cs_store_dirty_entries(i) == m.entries[i]);
+		expect(cs_store_marked_entries(i) == m.marked[i]);
 		expect(usage.entries >= usage.dirty_entries);
 		expect(usage.bytes >= usage.dirty_bytes);
 		sum.dirty_entries += usage.dirty_entries;
