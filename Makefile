@@ -23,6 +23,9 @@
 #   make bench            everything that is claimed of speed, against plain
 #                         PostgreSQL, Redis, memcached and pgpool, into
 #                         bench/RESULTS.md (BENCHES="point miss" for some of it)
+#   make report           cache.report() of the server that psql connects to, into
+#                         report.html (REPORT=FILE)
+#   make browser          that page, looked at in Chromium
 #   make monitoring       what Prometheus gets of the views, and the Grafana board
 #   make package-check    the Debian package, built and installed in new systems
 #   make dist             the archive for PGXN, of what is committed; make dist-check
@@ -53,7 +56,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle
-OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring package-check dist dist-check $(TEST_TARGETS)
+OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -97,6 +100,12 @@ bench:
 
 monitoring:
 	@test/monitoring/run
+
+report:
+	@monitoring/report $(REPORT)
+
+browser:
+	@test/browser/run
 
 package-check:
 	@test/package $(SUITES)

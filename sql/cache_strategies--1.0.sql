@@ -841,6 +841,41 @@ CREATE VIEW cache.latency_histogram AS SELECT * FROM cache.latency_buckets();
 COMMENT ON VIEW cache.latency_histogram IS 'histograms of how long operations take, over all databases; the bounds never change';
 GRANT SELECT ON cache.latency_histogram TO PUBLIC;
 
+CREATE FUNCTION cache.history_samples(OUT "time" timestamptz, OUT seconds double precision, OUT reads bigint,
+	OUT hit_ratio double precision, OUT entries bigint, OUT bytes bigint, OUT evictions bigint,
+	OUT evictions_unread bigint, OUT expirations bigint, OUT dead_bytes bigint,
+	OUT dirty_entries bigint, OUT dirty_bytes bigint,
+	OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint,
+	OUT fills bigint, OUT fills_refused bigint, OUT fills_no_room bigint,
+	OUT loads bigint, OUT load_ms double precision,
+	OUT waits bigint, OUT wait_ms double precision, OUT waits_in_vain bigint,
+	OUT publishes bigint, OUT invalidations bigint, OUT table_invalidations bigint, OUT refreshes bigint,
+	OUT stats_reset timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_history_samples' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.history_samples() IS 'samples of the counters, oldest first; see cache.history';
+
+CREATE VIEW cache.history AS
+	SELECT "time", seconds, reads, round(hit_ratio::numeric, 4) AS hit_ratio, entries, bytes, evictions,
+		evictions_unread, expirations, dead_bytes, dirty_entries, dirty_bytes,
+		hits, absent_hits, misses, bypasses, fills, fills_refused, fills_no_room, loads, load_ms,
+		waits, wait_ms, waits_in_vain, publishes, invalidations, table_invalidations, refreshes, stats_reset
+	FROM cache.history_samples();
+COMMENT ON VIEW cache.history IS 'samples of cache.stats, one every cache_strategies.history_interval, oldest first';
+COMMENT ON COLUMN cache.history.seconds IS 'since the sample before';
+COMMENT ON COLUMN cache.history.reads IS 'in this time';
+COMMENT ON COLUMN cache.history.hit_ratio IS 'of these reads';
+GRANT SELECT ON cache.history TO PUBLIC;
+
+CREATE FUNCTION cache.dashboard(OUT item text, OUT value text, OUT detail text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'cs_dashboard' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION cache.dashboard() IS 'what happened over all databases since the session''s last call, for \watch';
+
+CREATE FUNCTION cache.report() RETURNS text
+AS 'MODULE_PATHNAME', 'cs_report' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cache.report() IS 'what the views show, as one page of HTML';
+
 CREATE FUNCTION cache.trace_entries(OUT number bigint, OUT "time" timestamptz, OUT pid integer,
 	OUT database oid, OUT role oid, OUT strategy text, OUT object text, OUT key text,
 	OUT operation text, OUT outcome text, OUT reason text, OUT took_ms double precision)

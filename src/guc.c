@@ -38,6 +38,7 @@ int			cs_audit_results = 0;
 int			cs_saved_keys = 0;
 int			cs_save_interval = 300;
 int			cs_reload_rate = 1000;
+int			cs_history_interval = 10;
 int			cs_results = CS_RESULTS_OFF;
 double		cs_results_min_cost = 100;
 int			cs_max_result_kb = 1024;
@@ -234,6 +235,11 @@ define_workers(void)
 							"How many rows of saved keys are loaded in a second after a restart.",
 							NULL, &cs_reload_rate, 1000, 1, 1000000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cache_strategies.history_interval",
+							"Time between two samples of the counters, which cache.history shows.",
+							"0: none are taken.",
+							&cs_history_interval, 10, 0, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 /*

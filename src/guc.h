@@ -42,6 +42,7 @@ extern int	cs_audit_results;	/* one hit in so many; 0: none */
 extern int	cs_saved_keys;		/* at most; 0: off */
 extern int	cs_save_interval;	/* seconds */
 extern int	cs_reload_rate;		/* rows per second */
+extern int	cs_history_interval;	/* seconds; 0: off */
 extern int	cs_results;			/* CsResults */
 extern double cs_results_min_cost;
 extern int	cs_max_result_kb;

@@ -44,6 +44,7 @@
 #include "store/clock.h"
 #include "store/counters.h"
 #include "store/flight.h"
+#include "store/history.h"
 #include "store/keyhash.h"
 #include "store/latency.h"
 #include "store/miniature.h"
@@ -94,6 +95,7 @@ static const CsShmemPart shmem_parts[] = {
 	{NULL, cs_snapshot_shmem_size, cs_snapshot_shmem_init},
 	{NULL, cs_counters_shmem_size, cs_counters_shmem_init},
 	{NULL, cs_latency_shmem_size, cs_latency_shmem_init},
+	{NULL, cs_history_shmem_size, cs_history_shmem_init},
 	{NULL, cs_trace_shmem_size, cs_trace_shmem_init},
 	{cs_miniature_shmem_request, cs_miniature_shmem_size, cs_miniature_shmem_init},
 	{NULL, cs_progress_shmem_size, cs_progress_shmem_init},

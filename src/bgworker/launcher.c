@@ -4,7 +4,7 @@
  *		The launcher: starts a worker for each database that has refresh
  *		requests, one for each database that has write_back tables, and the
  *		rounds of loading saved keys and of the auditor (rounds.c).  It saves
- *		the keys itself (savekeys.c).
+ *		the keys itself (savekeys.c), and takes samples of the counters.
  *
  * It runs from the moment when the server accepts writes, which it also notes
  * (cs_snapshot_boot).  It reads pg_database but is connected to no database.
@@ -60,6 +60,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "hooks.h"
+#include "store/history.h"
 #include "store/queue.h"
 #include "store/slot.h"
 #include "testpoint.h"
@@ -601,6 +602,30 @@ see_to_keys(bool now)
 	return TimestampTzPlusMilliseconds(last_save, interval);
 }
 
+/* ----- history ----- */
+
+static TimestampTz last_sample = 0;
+
+/*
+ * Take a sample of the counters if that is due.  Returns when to look again.
+ */
+static TimestampTz
+see_to_history(void)
+{
+	int64		interval = cs_history_interval * INT64CONST(1000);
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (interval == 0)
+		return FOREVER;
+	/* the clock may have been set back */
+	if (now < last_sample || TimestampTzPlusMilliseconds(last_sample, interval) <= now)
+	{
+		cs_history_take();
+		last_sample = now;
+	}
+	return TimestampTzPlusMilliseconds(last_sample, interval);
+}
+
 /* ----- the process ----- */
 
 /*
@@ -676,6 +701,7 @@ cs_launcher_main(Datum arg)
 		next = start_flushers();
 		next = Min(next, cs_rounds_see_to());
 		next = Min(next, see_to_keys(false));
+		next = Min(next, see_to_history());
 		all = start_workers();
 		all &= start_alones();
 		if (!all)

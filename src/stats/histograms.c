@@ -12,6 +12,7 @@
 #include "utils/float.h"
 
 #include "shmem.h"
+#include "stats/histograms.h"
 #include "store/counters.h"
 #include "store/latency.h"
 
@@ -35,6 +36,13 @@ static const struct
 	{"results", "hit"},
 	{"results", "load"}
 };
+
+/* Kind and operation, such as "rows hit". */
+char *
+cs_histograms_name(CsLatency what)
+{
+	return psprintf("%s %s", names[what].kind, names[what].operation);
+}
 
 static double
 milliseconds(double nanos)
@@ -63,8 +71,8 @@ static const double percentiles[] = {0.5, 0.95, 0.99, 0.999};
  * bucket they are taken as evenly distributed; of those in the last one only
  * the lower bound is known.
  */
-static double
-percentile(const uint64 *count, uint64 n, double part)
+double
+cs_histograms_percentile(const uint64 *count, uint64 n, double part)
 {
 	double		rank = part * n;
 	double		below = 0;
@@ -100,7 +108,7 @@ put_latency(ReturnSetInfo *result, CsLatency what)
 	for (int i = 0; i < lengthof(percentiles); i++)
 	{
 		values[LATENCY_PERCENTILES + i] =
-			Float8GetDatum(milliseconds(percentile(count, n, percentiles[i])));
+			Float8GetDatum(milliseconds(cs_histograms_percentile(count, n, percentiles[i])));
 		nulls[LATENCY_PERCENTILES + i] = n == 0;
 	}
 	nulls[LATENCY_MEAN] = n == 0;

@@ -131,6 +131,14 @@ INSERT INTO expected VALUES
 		'OUT spent_ms double precision, OUT state text, OUT left_alone_for bigint, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
 	('candidate_counters', 'OUT id bigint, OUT role regrole, OUT query text, OUT tables regclass[], OUT calls bigint, '
 		'OUT time_ms double precision, OUT repeated double precision, OUT saving_ms double precision, OUT since timestamp with time zone', 'SETOF record', 'v', 'r', false),
+	('history_samples', 'OUT "time" timestamp with time zone, OUT seconds double precision, OUT reads bigint, OUT hit_ratio double precision, '
+		'OUT entries bigint, OUT bytes bigint, OUT evictions bigint, OUT evictions_unread bigint, OUT expirations bigint, OUT dead_bytes bigint, '
+		'OUT dirty_entries bigint, OUT dirty_bytes bigint, OUT hits bigint, OUT absent_hits bigint, OUT misses bigint, OUT bypasses bigint, OUT fills bigint, '
+		'OUT fills_refused bigint, OUT fills_no_room bigint, OUT loads bigint, OUT load_ms double precision, OUT waits bigint, '
+		'OUT wait_ms double precision, OUT waits_in_vain bigint, OUT publishes bigint, OUT invalidations bigint, '
+		'OUT table_invalidations bigint, OUT refreshes bigint, OUT stats_reset timestamp with time zone', 'SETOF record', 'v', 'r', false),
+	('dashboard', 'OUT item text, OUT value text, OUT detail text', 'SETOF record', 'v', 'r', false),
+	('report', '', 'text', 'v', 'u', false),
 	('memory_predictions', 'OUT relation oid, OUT space text, OUT memory bigint, OUT hit_ratio double precision, OUT reads bigint, OUT sampled bigint', 'SETOF record', 'v', 'r', false),
 	('space_counters', 'OUT space text, OUT owner regrole, OUT entries bigint, OUT bytes bigint, OUT max_memory bigint, OUT ttl interval, '
 		'OUT hits bigint, OUT misses bigint, OUT sets bigint, OUT evictions bigint, '
@@ -260,7 +268,7 @@ SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension has a com
 -- ----- tables and views -----
 
 SELECT tables_are('cache', ARRAY['binding_store', 'tracked', 'untracked', 'tracked_schemas', 'declared_store', 'journal_a', 'journal_b', 'flush_state', 'dead_letter_store', 'spaces', 'space_grants']);
-SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'trace_log', 'progress', 'audit_stats', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates', 'memory_advice']);
+SELECT views_are('cache', ARRAY['bindings', 'declared_queries', 'table_stats', 'space_stats', 'stats', 'stats_reasons', 'latency', 'latency_histogram', 'history', 'trace_log', 'progress', 'audit_stats', 'dead_letters', 'flush_status', 'result_stats', 'result_candidates', 'memory_advice']);
 SELECT sequences_are('cache', ARRAY['declared_store_id_seq', 'dead_letter_store_id_seq', 'space_ids']);
 
 CREATE FUNCTION tap.columns(regclass) RETURNS text LANGUAGE sql AS $$
@@ -320,6 +328,12 @@ SELECT is(tap.columns('cache.latency'), 'kind text, operation text, timed bigint
 	'p50_ms double precision, p95_ms double precision, p99_ms double precision, p999_ms double precision', 'columns of cache.latency');
 SELECT is(tap.columns('cache.latency_histogram'), 'kind text, operation text, below_ms double precision, count bigint, cumulative bigint',
 	'columns of cache.latency_histogram');
+SELECT is(tap.columns('cache.history'), 'time timestamp with time zone, seconds double precision, reads bigint, hit_ratio numeric, '
+	'entries bigint, bytes bigint, evictions bigint, evictions_unread bigint, expirations bigint, dead_bytes bigint, '
+	'dirty_entries bigint, dirty_bytes bigint, '
+	'hits bigint, absent_hits bigint, misses bigint, bypasses bigint, fills bigint, fills_refused bigint, fills_no_room bigint, '
+	'loads bigint, load_ms double precision, waits bigint, wait_ms double precision, waits_in_vain bigint, publishes bigint, '
+	'invalidations bigint, table_invalidations bigint, refreshes bigint, stats_reset timestamp with time zone', 'columns of cache.history');
 SELECT is(tap.columns('cache.trace_log'), 'number bigint, time timestamp with time zone, pid integer, database name, role regrole, '
 	'strategy text, object text, key text, operation text, outcome text, reason text, took_ms double precision', 'columns of cache.trace_log');
 SELECT is(tap.columns('cache.stats_reasons'), 'relation regclass, space text, owner regrole, event text, reason text, count bigint',
@@ -495,6 +509,7 @@ SELECT bag_eq(
 		('cache_strategies.saved_keys', '0', NULL, 'sighup', 'integer'),
 		('cache_strategies.save_interval', '300', 's', 'sighup', 'integer'),
 		('cache_strategies.reload_rate', '1000', NULL, 'sighup', 'integer'),
+		('cache_strategies.history_interval', '10', 's', 'sighup', 'integer'),
 		('cache_strategies.max_tables', '8192', NULL, 'postmaster', 'integer'),
 		('cache_strategies.max_tables_per_role', '-1', NULL, 'sighup', 'integer'),
 		('cache_strategies.refresh_queue', '1024', NULL, 'postmaster', 'integer'),

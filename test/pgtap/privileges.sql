@@ -60,7 +60,7 @@ SELECT table_privs_are('cache', 'bindings', 'cs_nobody', ARRAY['SELECT'], 'every
 SELECT table_privs_are('cache', 'binding_store', 'cs_nobody', ARRAY['SELECT'], 'nor what it shows');
 SELECT table_privs_are('cache', 'stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.stats');
 SELECT table_privs_are('cache', listed, 'cs_nobody', ARRAY['SELECT'], format('every role may read cache.%s', listed))
-	FROM unnest(ARRAY['stats_reasons', 'latency', 'latency_histogram']) listed;
+	FROM unnest(ARRAY['stats_reasons', 'latency', 'latency_histogram', 'history']) listed;
 SELECT table_privs_are('cache', 'trace_log', 'cs_nobody', ARRAY[]::text[], 'cache.trace_log is for no role');
 SELECT table_privs_are('cache', 'table_stats', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.table_stats');
 SELECT table_privs_are('cache', 'memory_advice', 'cs_nobody', ARRAY['SELECT'], 'every role may read cache.memory_advice');
@@ -118,6 +118,9 @@ SELECT results_eq(
 SELECT function_privs_are('cache', 'stats_reset', ARRAY[]::text[], 'cs_stats', ARRAY['EXECUTE'], 'pg_monitor may reset the counters');
 SET ROLE cs_nobody;
 SELECT throws_ok('SELECT cache.stats_reset()', '42501', NULL, 'others may not');
+SELECT alike(cache.report(), '<!DOCTYPE html>%</html>%', 'every role may ask for a report');
+SELECT unalike(cache.report(), '%could not be asked for%', 'of which no part needs more');
+SELECT isnt_empty('SELECT * FROM cache.dashboard()', 'and for the dashboard');
 SELECT throws_ok('SELECT cache.stats_reset_shared()', '42501', NULL, 'nor those of the server');
 SELECT throws_ok($$SELECT cache.tables_dropped()$$, NULL, NULL, 'tables_dropped() cannot be called');
 SELECT throws_ok($$SELECT cache.tables_made()$$, NULL, NULL, 'nor can tables_made()');

@@ -106,6 +106,9 @@ my @calls = (
 	[ 'count(*) >= 0 FROM (SELECT cache.latency_buckets()) x' => '(t)' ],
 	[ 'count(*) >= 0 FROM (SELECT cache.trace_entries()) x' => '(t)' ],
 	[ 'count(*) > 0 FROM (SELECT cache.memory_predictions()) x' => '(t)' ],
+	[ 'count(*) FROM (SELECT cache.history_samples()) x' => '(0)' ],
+	[ 'count(*) > 0 FROM (SELECT cache.dashboard()) x' => '(t)' ],
+	[ q((SELECT cache.report()) LIKE '<!DOCTYPE html>%</html>%') => '(t)' ],
 	[ q(count(*) FROM (SELECT cache.advise('other')) x) => '(1)' ],
 	[ 'count(*) > 0 FROM (SELECT cache.advise()) x' => '(t)' ],
 	# there is nothing to fall out of the cache
