@@ -16,8 +16,9 @@ import urllib.request
 
 URL, JOBS = sys.argv[1], sys.argv[2].split()
 DATABASES = ('postgres', 'shop')
-VIEWS = {'store': 'stats', 'table': 'table_stats', 'space': 'space_stats', 'flush': 'flush_status'}
-LABELS = {'store': (), 'table': ('relation', 'strategy'), 'space': ('space', 'owner'), 'flush': ('relation',), 'results': ()}
+VIEWS = {'store': 'stats', 'table': 'table_stats', 'space': 'space_stats', 'flush': 'flush_status', 'reasons': 'stats_reasons'}
+LABELS = {'store': (), 'table': ('relation', 'strategy'), 'space': ('space', 'owner'), 'flush': ('relation',), 'results': (),
+          'reasons': ('relation', 'space', 'owner', 'event', 'reason')}
 END = time.time() + 300
 bad = 0
 
@@ -65,7 +66,7 @@ def expected():
     for database in DATABASES:
         for kind, view in VIEWS.items():
             for row in rows(database, 'SELECT * FROM cache.' + view):
-                labels = tuple(str(row[label]) for label in LABELS[kind])
+                labels = tuple(str(row[label] or '') for label in LABELS[kind])
                 if kind != 'store':
                     labels = (database,) + labels
                 found[kind, labels] = row
@@ -122,7 +123,7 @@ def check_job(job):
     ok(wait(lambda: [value for _, value in ask('up{job="%s"}' % job) if value == 1]), '%s is scraped' % job)
     wait(lambda: len(ask('cache_strategies_table_hits_total{job="%s"}' % job)) >= 6)
     for kind, metrics in declared():
-        if kind == 'results':
+        if kind not in VIEWS:
             continue
         message = 'nothing was scraped'
         for metric in metrics:
@@ -144,6 +145,32 @@ def check_job(job):
             ok(got, '%s: %s of the results in %s' % (job, metric, database), '%s, and the view has %s' % (ask(query), value))
 
 
+def check_histogram(job):
+    """All buckets, and what PromQL makes of them."""
+    bounds = ['%s' % (2 ** n / 1e9) for n in range(8, 35)] + ['+Inf']
+    buckets = rows('postgres', 'SELECT * FROM cache.latency_histogram')
+    wanted = {}
+    for row in buckets:
+        below = float(row['below_ms'])
+        for bound in bounds:
+            key = row['kind'], row['operation'], float(bound)
+            wanted[key] = wanted.get(key, 0) + (row['count'] if below <= float(bound) * 1000.0000001 else 0)
+
+    def scraped():
+        series = ask('cache_strategies_latency_seconds_bucket{job="%s"}' % job)
+        return {(labels['kind'], labels['operation'], float(labels['le'])): value for labels, value in series}
+    ok(wait(lambda: scraped() == wanted), '%s: the %d buckets are those of cache.latency_histogram' % (job, len(wanted)),
+       {key: (value, wanted.get(key)) for key, value in scraped().items() if value != wanted.get(key)})
+    for row in rows('postgres', 'SELECT * FROM cache.latency WHERE timed > 0'):
+        labels = '{job="%s", kind="%s", operation="%s"}' % (job, row['kind'], row['operation'])
+        quantile = ask('max(histogram_quantile(0.99, cache_strategies_latency_seconds_bucket%s))' % labels)
+        ok(quantile and row['p99_ms'] / 2.1 <= 1000 * quantile[0][1] <= 2.1 * row['p99_ms'],
+           '%s: histogram_quantile() of %s %s is the p99 of cache.latency, to a power of two' % (job, row['kind'], row['operation']), '%s, %s' % (quantile, row))
+        for metric, value in (('sum', row['total_ms'] / 1000), ('count', row['timed'])):
+            found = ask('max(cache_strategies_latency_seconds_%s%s)' % (metric, labels))
+            ok(found and abs(found[0][1] - value) <= 1e-6 * value, '%s: %s of %s %s' % (job, metric, row['kind'], row['operation']), '%s, %s' % (found, value))
+
+
 def board():
     with open(os.path.join(os.environ['MONITORING'], 'grafana.json')) as f:
         panels = json.load(f)['panels']
@@ -157,6 +184,7 @@ def board():
 
 for job in JOBS:
     check_job(job)
+    check_histogram(job)
 # a rate needs two scrapes
 board()
 sys.exit(1 if bad else 0)

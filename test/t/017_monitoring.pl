@@ -45,8 +45,8 @@ foreach my $name (sort keys %postgres_exporter)
 {
 	is_deeply($sql_exporter{$name}{$_}, $postgres_exporter{$name}{$_}, "$name: with the same $_") foreach qw(query labels values);
 	is_deeply(
-		[ grep { ($postgres_exporter{$name}{usage}{$_} eq 'COUNTER') ne /_total$/ } @{ $postgres_exporter{$name}{values} } ],
-		[], "$name: what only grows is called so");
+		[ grep { ($postgres_exporter{$name}{usage}{$_} eq 'COUNTER') ne /_total$|^(?:seconds_bucket|sum|count)$/ } @{ $postgres_exporter{$name}{values} } ],
+		[], "$name: what only grows is called so, or as the parts of a histogram");
 }
 
 # ----- what the board asks for -----
@@ -104,7 +104,8 @@ $node->safe_psql('postgres', q(
 ));
 $node->safe_psql('postgres', 'SET cache_strategies.results = auto; SET cache_strategies.results_min_cost = 0;' . 'SELECT count(*) FROM cache_aside;' x 40);
 
-my %view = (store => 'stats', table => 'table_stats', space => 'space_stats', flush => 'flush_status', results => 'result_stats');
+my %view = (store => 'stats', table => 'table_stats', space => 'space_stats', flush => 'flush_status', results => 'result_stats',
+	reasons => 'stats_reasons', latency => 'latency_histogram', latency_seconds => 'latency');
 foreach my $name (sort keys %postgres_exporter)
 {
 	my $it = $postgres_exporter{$name};
@@ -115,7 +116,7 @@ foreach my $name (sort keys %postgres_exporter)
 	cmp_ok(scalar @rows, '>', 0, "$name returns rows");
 	is_deeply([ sort keys %{ $rows[0] } ], [ sort @{ $it->{labels} }, @{ $it->{values} } ], "$name returns what is declared") if @rows;
 	is_deeply([ map { my $row = $_; grep { !defined $row->{$_} } keys %$row } @rows ], [], "$name has no value that is not there");
-	next if $name eq 'cache_strategies_results';
+	next if $name =~ /_results$|_latency/;
 
 	# A column has the view's name, perhaps with a unit after it, or without "total" where it
 	# does not grow.
@@ -132,5 +133,17 @@ foreach my $name (sort keys %postgres_exporter)
 my $sums = decode_json($node->safe_psql('postgres', "SELECT row_to_json(q) FROM ($postgres_exporter{cache_strategies_results}{query}) q"));
 is(join(' ', @$sums{qw(calls hits misses)}), $node->safe_psql('postgres', q(SELECT sum(calls) || ' ' || sum(hits) || ' ' || sum(misses) FROM cache.result_stats)), 'results are summed');
 cmp_ok($sums->{hits}, '>', 0, 'and there are some');
+
+# The histogram has all its bounds, and at each what the view has; empty buckets the view
+# leaves out.
+my $latency = $postgres_exporter{cache_strategies_latency}{query};
+is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT le) FROM ($latency) q"), join('|', 9 * 28, 28), 'each histogram has 28 bounds');
+is($node->safe_psql('postgres', "SELECT count(*) FROM ($latency) q WHERE seconds_bucket IS DISTINCT FROM (
+	SELECT coalesce(sum(h.count), 0) FROM cache.latency_histogram h WHERE (h.kind, h.operation) = (q.kind, q.operation)
+		AND (le = '+Inf' OR below_ms <= le::float8 * 1000.0000001))"), '0', 'with the numbers of cache.latency_histogram');
+is($node->safe_psql('postgres', "SELECT bool_or(seconds_bucket > 0), bool_and(seconds_bucket = timed) FROM ($latency) q JOIN cache.latency USING (kind, operation) WHERE le = '+Inf'"),
+	't|t', 'the last is all that was timed');
+is($node->safe_psql('postgres', "SELECT count(*) FROM ($postgres_exporter{cache_strategies_latency_seconds}{query}) q FULL JOIN cache.latency l USING (kind, operation)
+	WHERE q.sum IS DISTINCT FROM l.total_ms / 1000 OR q.count IS DISTINCT FROM l.timed"), '0', 'sum and count are those of cache.latency');
 $node->stop;
 done_testing();
