@@ -63,7 +63,7 @@ SELECT sum(n) FROM long;
 
 -- cursors see what was there when they were opened, each its own, in subtransactions too
 BEGIN;
-UPDATE long SET n = n + 1 WHERE id <= 4;
+UPDATE long SET n = n + 1 WHERE id <= 4 OR id > 19900;
 DECLARE one NO SCROLL CURSOR FOR SELECT id, n FROM long WHERE id IN (1, 2, 3, 4, 5);
 UPDATE long SET n = n + 10 WHERE id <= 5;
 DECLARE two NO SCROLL CURSOR FOR SELECT id, n FROM long WHERE id IN (1, 2, 3, 4, 5);
@@ -98,7 +98,10 @@ BEGIN
 	SELECT n INTO seen FROM long WHERE id = $1;
 	RETURN seen;
 END $$;
+BEGIN;
+UPDATE long SET n = n + 1 WHERE id > 19900;
 SELECT id, bump(id), n FROM long WHERE id IN (1, 2, 3, 4, 5) ORDER BY id;
+COMMIT;
 SELECT id, n FROM long WHERE id IN (1, 2, 3, 4, 5) ORDER BY id;
 
 -- once a whole row has been flushed, keys are looked up again
@@ -140,14 +143,18 @@ RESET enable_bitmapscan;
 -- a deferral between two executions of a plan, and while a cursor is open
 PREPARE one(int) AS SELECT id, n FROM long WHERE id = $1;
 PREPARE several AS SELECT id, n FROM long WHERE id IN (1, 2) ORDER BY id;
+PREPARE total AS SELECT sum(n) FROM long WHERE id IN (1, 2);
 EXECUTE one(7);
 EXECUTE several;
+EXECUTE total;
 UPDATE long SET n = n + 100 WHERE id IN (2, 7);
 EXECUTE one(7);
 EXECUTE several;
+EXECUTE total;
 SELECT cache.flush('long') > 0 AS flushed;
 EXECUTE one(7);
 EXECUTE several;
+EXECUTE total;
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT id, n FROM long WHERE id IN (1, 2) ORDER BY id;
 FETCH c;

@@ -110,7 +110,7 @@ child_of(Leaving *leaving, const CustomScan *scan)
 
 /*
  * Size of a plan node that has children in the usual places only; 0: it is not
- * known here.
+ * known here, or is LockRows, of which the rows may be evaluated again.
  */
 static Size
 node_size(const Plan *plan)
@@ -249,12 +249,13 @@ without(Leaving *leaving, Plan *plan)
 }
 
 /*
- * Whether rows are not evaluated again while the statement runs.
+ * Whether rows are not evaluated again while the statement runs, but for those
+ * that it locks.
  */
 static bool
 is_evaluated_once(const PlannedStmt *stmt)
 {
-	if (stmt->rowMarks != NIL || stmt->hasModifyingCTE || stmt->planTree == NULL)
+	if (stmt->hasModifyingCTE || stmt->planTree == NULL)
 		return false;
 	return stmt->commandType == CMD_SELECT ||
 		(stmt->commandType == CMD_INSERT && IsA(stmt->planTree, ModifyTable) &&
