@@ -237,8 +237,9 @@ $node->safe_psql('postgres', q(
 	SELECT cache.read(NULL::flipped, 1);
 	SELECT corrupt('flipped', -1);
 ));
-ok($node->poll_query_until('postgres', q(SELECT entries = 11 FROM cache.audit_stats WHERE kind = 'row' AND outcome = 'mismatched')),
-	'it finds the one entry that differs');
+ok($node->poll_query_until('postgres', q(SELECT entries >= 11 FROM cache.audit_stats WHERE kind = 'row' AND outcome = 'mismatched')),
+	'it finds an entry that differs');
+is(counted('mismatched'), '11', 'the one that does');
 ok($node->log_contains(qr/a cached row of table "flipped" .*Column "v": cache "righ.*", table "right"/s, $offset), 'and says which');
 exact($node, 'flipped', 'after that', first => 1, last => 1);
 
