@@ -7,52 +7,9 @@ SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 SET client_min_messages = warning;
 
--- What the plan has of the cache, and how it was answered.
-CREATE FUNCTION plain(query text, OUT plan text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM cache.stats_reset();	-- the plan depends on how many reads have been hits
-	FOR plan IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ' || query LOOP
-		IF plan ~ 'CacheRead|Key Cond|Cache |Filter: ' AND plan !~ 'Rows Removed' THEN
-			plan := regexp_replace(btrim(plan), ' \(actual.*', '');
-			RETURN NEXT;
-		END IF;
-	END LOOP;
-END $$;
-CREATE FUNCTION rows_of(query text, mode text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	PERFORM set_config('cache_strategies.plain_reads', mode, true);
-	EXECUTE format('SELECT string_agg(r::text, '' '' ORDER BY r::text COLLATE "C") FROM (%s) r', query) INTO result;
-	RETURN coalesce(result, 'none');
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ' ' || SQLERRM;
-END $$;
--- Whether a query gives the same rows without, when it misses, and when it hits.
-CREATE FUNCTION alike(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	without text := rows_of(query, 'off');
-	misses text;
-	hits text;
-	used text := 'not used';
-	line text;
-BEGIN
-	PERFORM cache.invalidate(relation) FROM cache.bindings WHERE relation::text LIKE 'pp%';
-	PERFORM cache.stats_reset();
-	misses := rows_of(query, 'on');
-	PERFORM cache.stats_reset();
-	hits := rows_of(query, 'on');
-	PERFORM set_config('cache_strategies.plain_reads', 'on', true), cache.stats_reset();
-	IF without IS DISTINCT FROM misses OR without IS DISTINCT FROM hits THEN
-		RETURN format('DIFFERENT: %s | %s | %s', without, misses, hits);
-	END IF;
-	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
-		IF line ~ 'CacheRead' THEN
-			used := 'used';
-		END IF;
-	END LOOP;
-	RETURN used || ': ' || CASE WHEN length(without) < 80 THEN without ELSE length(without) || ' ' || md5(without) END;
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set plain_reads :source '/sql/include/plain_reads.sql'
+\i :plain_reads
 
 -- ----- keys of several columns -----
 CREATE TABLE pp_k (a int, b text COLLATE "C", c bigint, v int, PRIMARY KEY (a, b, c));
@@ -66,7 +23,7 @@ SELECT plain('SELECT v FROM pp_k WHERE a = 3 AND b IN (''b3'', ''b4'') AND c = A
 SELECT plain('SELECT v FROM pp_k WHERE (a, b, c) IN ((3, ''b3'', 3), (4, ''b4'', 4), (3, ''b3'', 3), (NULL, ''b'', 1))');
 SELECT plain('SELECT v FROM pp_k WHERE (a, b, c) IN ((3, ''b3'', 3), (4, ''b4'', 4), (3, ''b3'', 3), (NULL, ''b'', 1))');
 SELECT plain('SELECT v FROM pp_k WHERE a = 3 AND b = ''b3'' AND c = 3 AND v > 1 OR a = 4 AND b = ''b4'' AND c = 4');
-SELECT q, alike(q) FROM unnest(ARRAY[
+CALL alike(ARRAY[
 	'SELECT v FROM pp_k WHERE a = 3 AND b = ''b3'' AND c = 3',
 	'SELECT v FROM pp_k WHERE a IN (3, 4, 3, NULL) AND b = ''b3'' AND c = 3',
 	'SELECT v FROM pp_k WHERE a IN (3, 4) AND b IN (''b3'', ''b4'') AND c IN (3, 4)',
@@ -81,7 +38,7 @@ SELECT q, alike(q) FROM unnest(ARRAY[
 	'SELECT v FROM pp_k WHERE a = 3 AND a = 4 AND b = ''b3'' AND c = 3',
 	'SELECT v FROM pp_k WHERE (a = 3 AND a = 5 AND b = ''b3'' AND c = 3) OR (a, b, c) = (4, ''b4'', 4)',
 	'SELECT x, v FROM pp_x LEFT JOIN pp_k ON a = x AND b = ''b'' || x % 7 AND c IN (x, x + 50) WHERE x < 10',
-	'SELECT x, v FROM pp_x, LATERAL (SELECT v FROM pp_k WHERE (a, b, c) IN ((x, ''b'' || x % 7, x), (x, ''b'' || (x + 1) % 7, x + 50))) s WHERE x < 10']) q;
+	'SELECT x, v FROM pp_x, LATERAL (SELECT v FROM pp_k WHERE (a, b, c) IN ((x, ''b'' || x % 7, x), (x, ''b'' || (x + 1) % 7, x + 50))) s WHERE x < 10']);
 -- in the index's order
 SELECT a, b, c FROM pp_k WHERE (a, b, c) IN ((4, 'b4', 4), (3, 'b4', 53), (3, 'b3', 3));
 SELECT a, b, c FROM pp_k WHERE a IN (4, 3) AND b IN ('b4', 'b3') AND c IN (53, 4, 3);
@@ -120,14 +77,14 @@ ANALYZE pp_n, pp_c, pp_a;
 SELECT cache.attach('pp_n', 'read_through'), cache.attach('pp_c', 'read_through'), cache.attach('pp_a', 'read_through');
 SELECT plain('SELECT v FROM pp_n WHERE n IN (5, 5.0, 6.00, 7.5)');
 SELECT plain('SELECT v FROM pp_n WHERE n IN (5, 5.0, 6.00, 7.5)');
-SELECT q, alike(q) FROM unnest(ARRAY[
+CALL alike(ARRAY[
 	'SELECT * FROM pp_n WHERE n IN (5, 5.0, 6.00, 7.5)',
 	'SELECT * FROM pp_n WHERE n = ANY (ARRAY[5, 5.00, ''NaN'', NULL])',
 	'SELECT * FROM pp_c WHERE t IN (''name 5'', ''NAME 5'', ''Name 6'')',
 	'SELECT * FROM pp_c WHERE t = ANY (ARRAY[''NAME 7'', ''name 7''] COLLATE pp_ci)',
 	'SELECT * FROM pp_c WHERE t IN (''name 5'', ''NAME 5'') AND t = ''Name 5'' COLLATE "C"',
 	'SELECT * FROM pp_a WHERE (a, n) IN ((''{5,NULL}'', 5.0), (''{5,NULL}'', 5), (''{6,NULL}'', 6))',
-	'SELECT * FROM pp_a WHERE a = ''{5,NULL}'' AND n IN (5, 5.0, 6)']) q;
+	'SELECT * FROM pp_a WHERE a = ''{5,NULL}'' AND n IN (5, 5.0, 6)']);
 DROP TABLE pp_n, pp_c, pp_a;
 DROP COLLATION pp_ci;
 
@@ -149,12 +106,12 @@ UPDATE pp_t SET v = 100 WHERE id = 1050;
 SELECT plain('SELECT v FROM pp_t WHERE id = ANY (ARRAY(SELECT generate_series(1001, 1100)))');
 SELECT max(v) FROM pp_t WHERE id = ANY (ARRAY(SELECT generate_series(1001, 1100)));
 ROLLBACK;
-SELECT q, alike(q) FROM unnest(ARRAY[
+CALL alike(ARRAY[
 	'SELECT id, v FROM pp_t WHERE id = ANY (ARRAY(SELECT generate_series(1, 1000)))',
 	'SELECT id, v FROM pp_t WHERE id = ANY (ARRAY(SELECT generate_series(2900, 3500)))',
 	'SELECT id, v FROM pp_t WHERE id = ANY (ARRAY(SELECT generate_series(1, 1000))) AND v = 3',
 	'SELECT count(*), min(xmin::text) = max(xmin::text), min(ctid) FROM pp_t WHERE id = ANY (ARRAY(SELECT generate_series(1, 100)))',
-	'SELECT id FROM pp_t WHERE id = 5 OR id = 6 OR id = 5 OR id = NULL']) q;
+	'SELECT id FROM pp_t WHERE id = 5 OR id = 6 OR id = 5 OR id = NULL']);
 -- a function that changes rows that have been read ahead: the snapshot is the statement's
 CREATE FUNCTION pp_change(k int) RETURNS int LANGUAGE sql AS $$ UPDATE pp_t SET v = v + 1000 WHERE id > k AND id <= k + 100 RETURNING k $$;
 BEGIN;
@@ -168,7 +125,7 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_material = off;
 SET enable_memoize = off;
-SELECT q, alike(q) FROM unnest(ARRAY[
+CALL alike(ARRAY[
 	'SELECT n, v FROM pp_o LEFT JOIN pp_t ON id = t_id AND v > 3',
 	'SELECT n, v FROM pp_o LEFT JOIN pp_t ON id = t_id WHERE v IS NULL',
 	'SELECT n FROM pp_o WHERE EXISTS (SELECT FROM pp_t WHERE id = t_id AND v > 3)',
@@ -178,7 +135,7 @@ SELECT q, alike(q) FROM unnest(ARRAY[
 	'SELECT n, s.v FROM pp_o, LATERAL (SELECT v FROM pp_t WHERE id IN (t_id, n) ORDER BY id LIMIT 1) s',
 	'SELECT n, s.v FROM pp_o LEFT JOIN LATERAL (SELECT v FROM pp_t WHERE id = t_id AND v <> n) s ON true',
 	'SELECT o.n, x.v, y.v FROM pp_o o LEFT JOIN pp_t x ON x.id = o.t_id LEFT JOIN pp_t y ON y.id = x.v',
-	'SELECT o.n, y.v FROM pp_o o LEFT JOIN (pp_t x JOIN pp_t y ON y.id = x.v + 1) ON x.id = o.t_id']) q;
+	'SELECT o.n, y.v FROM pp_o o LEFT JOIN (pp_t x JOIN pp_t y ON y.id = x.v + 1) ON x.id = o.t_id']);
 -- What an index scan notes of dead entries lives as long as the scan: it is read when the
 -- next key is looked up, for whose value as much memory is needed here as for a row.
 CREATE TABLE pp_dead (k text PRIMARY KEY, v int);
@@ -264,7 +221,7 @@ SELECT cache.stats_reset();
 EXPLAIN (COSTS OFF) SELECT v FROM pp_p WHERE id IN (5, 1005) AND k = 'k0';
 -- of a partition that has its columns in another order the index is read
 EXPLAIN (COSTS OFF) SELECT v FROM pp_p WHERE id = 2005 AND k = 'k0';
-SELECT q, alike(q) FROM unnest(ARRAY[
+CALL alike(ARRAY[
 	'SELECT * FROM pp_p WHERE id = 5 AND k = ''k0''',
 	'SELECT tableoid::regclass, p FROM pp_p p WHERE id = 5 AND k = ''k0''',
 	'SELECT * FROM pp_p WHERE id = 5 AND k = ''k1''',
@@ -277,7 +234,7 @@ SELECT q, alike(q) FROM unnest(ARRAY[
 	'SELECT * FROM pp_2b WHERE id IN (1005, 1006, 1007, 1008, 5) AND k IN (''k0'', ''k1'', ''k2'', ''k3'')',
 	'SELECT * FROM pp_other WHERE id = 2005 AND k = ''k0''',
 	'SELECT x, v FROM generate_series(990, 1010) x LEFT JOIN pp_p ON id = x AND k = ''k'' || x % 5',
-	'SELECT x, v FROM generate_series(990, 1010) x JOIN pp_2 ON id = x AND k = ''k'' || x % 5']) q;
+	'SELECT x, v FROM generate_series(990, 1010) x JOIN pp_2 ON id = x AND k = ''k'' || x % 5']);
 -- absences are those of the whole table, whatever the plan has looked at
 SELECT cache.invalidate('pp_p'), cache.stats_reset();
 SELECT id, v FROM pp_p WHERE id IN (5, 1005) AND k = 'k0';
@@ -304,9 +261,9 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SELECT cache.stats_reset();
 EXPLAIN (COSTS OFF) SELECT q.w, r.v FROM pp_q q JOIN pp_r r ON r.id = q.id AND r.k = q.k;
-SELECT q, alike(q) FROM unnest(ARRAY[
+CALL alike(ARRAY[
 	'SELECT q.w, r.v FROM pp_q q JOIN pp_r r ON r.id = q.id AND r.k = q.k',
-	'SELECT q.w, r.v FROM pp_q q LEFT JOIN pp_r r ON r.id = q.id AND r.k = q.k || ''''']) q;
+	'SELECT q.w, r.v FROM pp_q q LEFT JOIN pp_r r ON r.id = q.id AND r.k = q.k || ''''']);
 RESET enable_partitionwise_join;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
@@ -343,5 +300,6 @@ SELECT v FROM pp_r1 WHERE id = 5 AND k = 'k0';
 RESET ROLE;
 
 DROP TABLE pp_p, pp_q, pp_r;
-DROP FUNCTION plain(text), alike(text), rows_of(text, text), pp_leak(int);
+DROP FUNCTION plain(text), same(text), is_used(text), rows_of(text, text), counted(), pp_leak(int);
+DROP PROCEDURE alike(text[]);
 DROP ROLE regress_pp;

@@ -8,51 +8,14 @@ INSERT INTO pr_o SELECT i, i * 100, ARRAY[i, i + 1, NULL, i, -i] FROM generate_s
 CREATE TABLE pr_k (a text COLLATE "C", b bigint, c date, v int, PRIMARY KEY (b, a, c));
 INSERT INTO pr_k SELECT 'k' || i % 10, i, date '2026-01-01' + i % 3, i FROM generate_series(1, 3000) i;
 ANALYZE pr_t, pr_o, pr_k;
+-- what the session knows of a table that is not attached does not last
+SELECT b FROM pr_t WHERE id = 5;
 SELECT cache.attach('pr_t', 'read_through', plain_reads => true), cache.attach('pr_k', 'cache_aside');
 SET cache_strategies.plain_reads = on;
 
--- What the plan has of the cache, and how it was answered.
-CREATE FUNCTION plain(query text, OUT plan text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM cache.stats_reset();	-- the plan depends on how many reads have been hits
-	FOR plan IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ' || query LOOP
-		IF plan ~ 'CacheRead|Key Cond|Cache |on pr_|using pr_|Filter: ' AND plan !~ 'Rows Removed' THEN
-			plan := regexp_replace(btrim(plan), ' \(actual.*', '');
-			RETURN NEXT;
-		END IF;
-	END LOOP;
-END $$;
--- Does a query give the same rows without, when it misses, and when it hits?
-CREATE FUNCTION rows_of(query text, mode text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	PERFORM set_config('cache_strategies.plain_reads', mode, true);
-	EXECUTE format('SELECT string_agg(r::text, E''\n'' ORDER BY r::text COLLATE "C") FROM (%s) r', query) INTO result;
-	RETURN coalesce(result, 'none');
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ' ' || SQLERRM;
-END $$;
-CREATE FUNCTION same(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	reset text := cache.stats_reset();
-	without text := rows_of(query, 'off');
-	misses text := rows_of(query, 'on');
-	hits text := rows_of(query, 'on');
-	used text := 'not used';
-	line text;
-BEGIN
-	IF without IS DISTINCT FROM misses OR without IS DISTINCT FROM hits THEN
-		RETURN format('DIFFERENT: %s | %s | %s', without, misses, hits);
-	END IF;
-	PERFORM set_config('cache_strategies.plain_reads', 'on', true);
-	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
-		IF line ~ 'CacheRead' THEN
-			used := 'used';
-		END IF;
-	END LOOP;
-	RETURN used || ': ' || regexp_replace(without, E'\n', ' ', 'g');
-END $$;
+\getenv source PG_ABS_SRCDIR
+\set plain_reads :source '/sql/include/plain_reads.sql'
+\i :plain_reads
 SELECT cache.attach('pr_t', 'read_through');
 
 -- ----- forms -----
@@ -508,6 +471,15 @@ SELECT q, same(q) FROM unnest(ARRAY[
 	'SELECT md5(body) FROM pr_doc WHERE id = 5',
 	'SELECT title FROM pr_doc WHERE id IN (5, 6)',
 	'SELECT md5(d::text) FROM pr_doc d WHERE id = 7']) q;
+-- nor where a subquery to which the value is passed, or an operator, tells how it is stored
+CREATE OPERATOR ## (RIGHTARG = "any", PROCEDURE = pg_column_size);
+SELECT q, same(q) FROM unnest(ARRAY[
+	'SELECT (SELECT pg_column_size(d.body)) FROM pr_doc d WHERE id = 5',
+	'SELECT EXISTS (SELECT FROM generate_series(1, 2) n WHERE n < 2 AND pg_column_size(d.body) < 12804) FROM pr_doc d WHERE id = 5',
+	'WITH w AS MATERIALIZED (SELECT body FROM pr_doc WHERE id = 5) SELECT (SELECT pg_column_size(body)) FROM w',
+	'SELECT ## body FROM pr_doc WHERE id = 5',
+	'SELECT (SELECT octet_length(d.body)) FROM pr_doc d WHERE id = 5']) q;
+DROP OPERATOR ## (NONE, "any");
 -- where columns that are long are not used, copying the row would cost more than the index scan
 SELECT cache.warm('pr_doc', 100) > 50;
 SELECT plain('SELECT title FROM pr_doc WHERE id = 5');
@@ -539,4 +511,5 @@ SELECT same('SELECT title FROM pr_doc WHERE id = 5'), same('SELECT title, length
 
 RESET cache_strategies.plain_reads;
 DROP TABLE pr_t, pr_o, pr_k, pr_doc CASCADE;
-DROP FUNCTION plain(text), same(text), rows_of(text, text);
+DROP FUNCTION plain(text), same(text), is_used(text), rows_of(text, text), counted();
+DROP PROCEDURE alike(text[]);

@@ -67,7 +67,7 @@ static struct
 CsBinding *
 cs_mergestart_binding(Oid relid)
 {
-	Relation	rel = RelationIdGetRelation(relid);
+	Relation	rel = cs_binding_is_bare(relid) ? NULL : RelationIdGetRelation(relid);
 	bool		may_defer = rel != NULL && cs_triggers_may_defer(rel);
 	CsBinding  *binding;
 

@@ -61,6 +61,7 @@ typedef struct Known
 {
 	Oid			relid;			/* hash key */
 	bool		valid;
+	bool		bare;			/* the relation has no triggers */
 	CsBinding  *binding;		/* NULL if not cached */
 	dlist_node	node;			/* in "bound", if it has a binding */
 	bool		told;			/* whether the session was warned that its
@@ -116,6 +117,7 @@ static void
 outdate(Known *entry)
 {
 	entry->targets_generation = 0;
+	entry->bare = false;
 	stale_entries = true;
 	if (entry->valid)
 		retire(entry);
@@ -544,25 +546,38 @@ cs_binding_get(Oid relid)
 }
 
 /*
- * As cs_binding_get(), for the planner, which asks for each table of each
- * statement.  What is known costs a look into a hash table.  A table that is
- * not known is looked up only if it has triggers, as every attached table
- * does.
+ * Whether a relation that is locked has no triggers, so that it is neither
+ * attached nor part of a table that is.  The planner asks for each table of
+ * each statement; what is known costs a look into a hash table.
+ */
+bool
+cs_binding_is_bare(Oid relid)
+{
+	Known	   *entry = known != NULL ? hash_search(known, &relid, HASH_FIND, NULL) : NULL;
+	Relation	rel;
+
+	if (entry != NULL && (entry->valid || entry->bare))
+		return entry->bare;
+	rel = RelationIdGetRelation(relid);
+	if (rel == NULL)
+		return true;
+	entry = known_entry(relid);
+	entry->bare = !rel->rd_rel->relhastriggers;
+	RelationClose(rel);
+	return entry->bare;
+}
+
+/*
+ * As cs_binding_get(), for the planner: invalidations are not processed.
  */
 CsBinding *
 cs_binding_peek(Oid relid)
 {
 	Known	   *entry = known != NULL ? hash_search(known, &relid, HASH_FIND, NULL) : NULL;
-	Relation	rel;
-	bool		triggers;
 
 	if (entry != NULL && entry->valid)
 		return entry->binding;
-	rel = RelationIdGetRelation(relid);
-	triggers = rel != NULL && rel->rd_rel->relhastriggers;
-	if (rel != NULL)
-		RelationClose(rel);
-	return triggers ? cs_binding_get(relid) : NULL;
+	return cs_binding_is_bare(relid) ? NULL : cs_binding_get(relid);
 }
 
 /*

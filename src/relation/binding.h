@@ -146,6 +146,7 @@ extern void cs_binding_init(void);
  */
 extern void (*cs_binding_made_hook) (CsBinding *binding);
 extern CsBinding *cs_binding_get(Oid relid);
+extern bool cs_binding_is_bare(Oid relid);
 extern CsBinding *cs_binding_peek(Oid relid);
 extern CsBinding *cs_binding_require(Oid relid);
 extern CsTarget *cs_binding_targets(Relation rel, int *n);

@@ -386,6 +386,14 @@ uses_other_system_columns(const RelOptInfo *rel)
 	return false;
 }
 
+/* For check_functions_in_node(): whether it tells how a value is stored. */
+static bool
+tells_storage(Oid function, void *context)
+{
+	return function == F_PG_COLUMN_SIZE || function == F_PG_COLUMN_COMPRESSION ||
+		function == CS_F_PG_COLUMN_TOAST_CHUNK_ID;
+}
+
 /*
  * Walker: whether functions are used that tell how a value is stored, which is
  * not how the cache keeps it.
@@ -395,14 +403,8 @@ asks_for_storage(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, FuncExpr))
-	{
-		Oid			function = ((FuncExpr *) node)->funcid;
-
-		if (function == F_PG_COLUMN_SIZE || function == F_PG_COLUMN_COMPRESSION ||
-			function == CS_F_PG_COLUMN_TOAST_CHUNK_ID)
-			return true;
-	}
+	if (check_functions_in_node(node, tells_storage, NULL))
+		return true;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, asks_for_storage, context, 0);
 	return expression_tree_walker(node, asks_for_storage, context);
@@ -410,11 +412,17 @@ asks_for_storage(Node *node, void *context)
 
 /*
  * Whether the query of the table, or one that it is part of, asks how values
- * are stored.
+ * are stored.  So may a subquery to which a value is passed, of which only its
+ * plan is left in the query.
  */
 static bool
 shows_storage(const PlannerInfo *root)
 {
+	ListCell   *lc;
+
+	foreach(lc, root->glob->subroots)
+		if (asks_for_storage((Node *) lfirst_node(PlannerInfo, lc)->parse, NULL))
+		return true;
 	for (; root != NULL; root = root->parent_root)
 		if (asks_for_storage((Node *) root->parse, NULL))
 			return true;
@@ -477,8 +485,11 @@ binding_of_whole(Oid relid)
 static CsBinding *
 find_binding(Oid relid)
 {
-	CsBinding  *binding = cs_binding_peek(relid);
+	CsBinding  *binding;
 
+	if (cs_binding_is_bare(relid))
+		return NULL;
+	binding = cs_binding_peek(relid);
 	return binding != NULL ? binding : binding_of_whole(relid);
 }
 
