@@ -158,7 +158,7 @@ TRUNCATE seen;
 INSERT INTO seen SELECT * FROM plain_seen;
 CREATE FUNCTION answer(statement text, relation text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	result text := '';
+	result text[] := '{}';
 	row record;
 	rows bigint;
 BEGIN
@@ -169,7 +169,8 @@ BEGIN
 		RETURN rows;
 	END IF;
 	FOR row IN EXECUTE statement LOOP result := result || row::text; END LOOP;
-	RETURN result;
+	-- they come as they are stored, which need not be the same in both
+	RETURN (SELECT coalesce(string_agg(r, '' ORDER BY r COLLATE "C"), '') FROM unnest(result) r);
 EXCEPTION WHEN cardinality_violation OR unique_violation THEN
 	RETURN SQLSTATE;
 END $$;
