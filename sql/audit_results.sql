@@ -66,6 +66,14 @@ SELECT audited(q), q FROM unnest(ARRAY[
 	'SELECT id, generate_series(1, 2) FROM t',
 	'SELECT NULL, id FROM t WHERE big IS NULL']) q;
 
+-- A plan of INTERSECT has a column that says of which input a row is.
+CREATE TABLE x AS SELECT i FROM generate_series(1, 1000) i;
+CREATE TABLE y AS SELECT i FROM generate_series(1, 3) i;
+SELECT cache.track('x'), cache.track('y');
+SELECT i FROM x INTERSECT SELECT i FROM y ORDER BY i;
+ANALYZE x, y;
+SELECT audited('SELECT i FROM x INTERSECT SELECT i FROM y ORDER BY i');
+
 -- ----- what is not -----
 
 CREATE FUNCTION of_t(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM aud.t WHERE grp = $1';

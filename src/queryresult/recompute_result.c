@@ -123,6 +123,20 @@ why_not(const Run *run, TupleDesc columns, CsDetermined *determined)
 	return cs_determined_columns(columns) ? CS_OUTCOME_RESULT_VERIFIED : CS_OUTCOME_RESULT_FORMLESS;
 }
 
+/*
+ * Of INTERSECT and EXCEPT plans have a column more, which says of which input
+ * a row is.  It is left out, as a dropped one.
+ */
+static TupleDesc
+columns_of_statement(TupleDesc columns, const Query *query)
+{
+	TupleDesc	copy = CreateTupleDescCopy(columns);
+
+	for (int i = list_length(query->targetList); i < copy->natts; i++)
+		TupleDescAttr(copy, i)->attisdropped = true;
+	return copy;
+}
+
 static void
 compare(Run *run, TupleDesc columns, const CsDetermined *determined)
 {
@@ -157,8 +171,10 @@ cs_recompute_result(CsKeeper *keeper, CsFinding *found, const CsPlannedResult *p
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CsDetermined determined;
-	CsOutcome	outcome = why_not(&run, columns, &determined);
+	CsOutcome	outcome;
 
+	columns = columns_of_statement(columns, planned->query);
+	outcome = why_not(&run, columns, &determined);
 	if (outcome == CS_OUTCOME_RESULT_VERIFIED)
 		compare(&run, columns, &determined);
 	else

@@ -38,6 +38,7 @@
 #include "rowcache/strategy.h"
 #include "rowcache/verify.h"
 #include "shmem.h"
+#include "store/slot.h"
 #include "store/store.h"
 #include "testpoint.h"
 #include "xact/xact.h"
@@ -82,6 +83,9 @@ compare(CsAccess *access, const CsRowKey *rowkey, const CsAnswer *answer)
 	cs_loader_load(access->binding, rowkey, access->snapshot, true, &loaded);
 	if (!cs_mismatch_find(access->binding, answer, &loaded, &mismatch))
 		return CS_OUTCOME_VERIFIED;
+	/* the snapshot shows a partition as it is after TRUNCATE */
+	if (cs_slot_epoch(cs_slot_read(access->binding->slot)) != access->binding->epoch)
+		return (CsOutcome) CS_MISS_EPOCH;
 	cs_mismatch_log(access, rowkey, answer, &loaded, &mismatch);
 	(void) cs_store_unlink(rowkey->key.owner, rowkey->key.hash);
 	return CS_OUTCOME_MISMATCHED;
