@@ -18,6 +18,7 @@
 #include "storage/procarray.h"
 #include "storage/sinvaladt.h"
 #include "utils/acl.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cache_strategies needs PostgreSQL 15 or later"
@@ -72,6 +73,22 @@
 	pg_database_aclcheck((db), (role), (mode))
 #define cs_check_can_set_role(member, role)	check_is_member_of_role((member), (role))
 #endif
+
+/*
+ * The number of a wait event, which '*event' keeps.  Before version 17 all
+ * extensions share one.
+ */
+static inline uint32
+cs_wait_event(uint32 *event, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*event == 0)
+		*event = WaitEventExtensionNew(name);
+	return *event;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
 
 /* The xid that a virtual transaction has; invalid: none, or it has ended. */
 static inline TransactionId

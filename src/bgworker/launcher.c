@@ -114,6 +114,7 @@ typedef struct Alone
 	BackgroundWorkerHandle *handle; /* NULL if free */
 } Alone;
 
+static uint32 main_event = 0;	/* see cs_wait_event() */
 static Alone alones[CS_QUEUE_ALONE];
 static int	next_alone = 0;		/* slot that is considered first */
 static Started started[CS_QUEUE_SERVERS];
@@ -671,7 +672,7 @@ sleep_until(TimestampTz next)
 		events |= WL_TIMEOUT;
 		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
 	}
-	(void) WaitLatch(MyLatch, events, timeout, PG_WAIT_EXTENSION);
+	(void) WaitLatch(MyLatch, events, timeout, cs_wait_event(&main_event, "CacheLauncherMain"));
 }
 
 /*

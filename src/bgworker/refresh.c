@@ -38,6 +38,7 @@
 #include "utils/wait_event.h"
 
 #include "bgworker/refresh.h"
+#include "compat.h"
 #include "guc.h"
 #include "relation/owner.h"
 #include "rowcache/strategy.h"
@@ -50,6 +51,7 @@
 #define LEFT_OUT_MS	60000
 
 static MemoryContext scratch;	/* memory of one request */
+static uint32 main_event = 0;	/* see cs_wait_event() */
 
 /* an operation is in progress that may take long and must be interrupted */
 static volatile sig_atomic_t busy = true;
@@ -262,7 +264,7 @@ cs_refresh_main(Datum arg)
 		}
 		serve_all(database);
 		events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						   IDLE_MS, PG_WAIT_EXTENSION);
+						   IDLE_MS, cs_wait_event(&main_event, "CacheRefresherMain"));
 	}
 	proc_exit(0);
 }

@@ -62,6 +62,7 @@ typedef struct CsSharedGateGroup
 } CsSharedGateGroup;
 
 static CsSharedGateGroup *groups;
+static uint32 load_event = 0;	/* see cs_wait_event() */
 
 /* The flight that this backend leads, and the one that it followed last. */
 static CsSharedGateGroup *my_group;
@@ -275,7 +276,8 @@ cs_flight_wait(int timeout_ms)
 						TimestampDifferenceMilliseconds(begin, GetCurrentTimestamp()));
 		if (sleep <= 0)
 			result = CS_LANDING_LATE;
-		else if (ConditionVariableTimedSleep(&followed->landed, sleep, PG_WAIT_EXTENSION) &&
+		else if (ConditionVariableTimedSleep(&followed->landed, sleep,
+											 cs_wait_event(&load_event, "CacheLoad")) &&
 				 timeout_ms < 0)
 		{
 			bool		waits = leader_waits_for_lock();
@@ -308,7 +310,7 @@ cs_flight_wait_while(int timeout_ms, bool (*useful) (void *), void *arg)
 		if (left <= 0)
 			result = CS_LANDING_LATE;
 		else if (ConditionVariableTimedSleep(&followed->landed, Min(left, ASK_MS),
-											 PG_WAIT_EXTENSION))
+											 cs_wait_event(&load_event, "CacheLoad")))
 		{
 			bool		waits = leader_waits_for_lock();
 

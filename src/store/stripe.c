@@ -23,6 +23,7 @@
 #include "storage/shmem.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "guc.h"
 #include "store/atomicmax.h"
 #include "store/stripe.h"
@@ -38,6 +39,7 @@ typedef struct CsSharedStripe
 #define N_WAKES		64
 
 static CsSharedStripe *stripes;
+static uint32 writers_event = 0;	/* see cs_wait_event() */
 static uint32 stripe_mask;
 
 /* Behind the stripes in shared memory; each has its own lock. */
@@ -178,7 +180,8 @@ cs_stripe_prepared(uint32 stripe, uint64 xid)
 bool
 cs_stripe_wait(uint32 stripe, long ms)
 {
-	bool		timeout = ConditionVariableTimedSleep(wake_of(stripe), ms, PG_WAIT_EXTENSION);
+	bool		timeout = ConditionVariableTimedSleep(wake_of(stripe), ms,
+													  cs_wait_event(&writers_event, "CacheWriters"));
 
 	/* this backend is in the queue before it looks */
 	pg_memory_barrier();

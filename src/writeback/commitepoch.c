@@ -57,6 +57,7 @@
 #include "storage/shmem.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "store/atomicmax.h"
 #include "writeback/commitepoch.h"
 #include "writeback/journal.h"
@@ -79,6 +80,7 @@ typedef struct CsSharedCommitEpochs
 } CsSharedCommitEpochs;
 
 static CsSharedCommitEpochs *epochs;
+static uint32 epoch_event = 0;	/* see cs_wait_event() */
 static uint64 my_stamp = 0;		/* 0 if this backend is in no commit epoch */
 
 Size
@@ -262,7 +264,7 @@ close_others(uint64 epoch)
 		pg_memory_barrier();
 		if (closed || present_epoch() != epoch)
 			break;
-		ConditionVariableSleep(&epochs->moved, PG_WAIT_EXTENSION);
+		ConditionVariableSleep(&epochs->moved, cs_wait_event(&epoch_event, "CacheCommitEpoch"));
 	}
 	ConditionVariableCancelSleep();
 	if (closed)

@@ -70,6 +70,7 @@
 #define LAST_PAUSE_MS	100		/* pause between these attempts */
 
 static MemoryContext scratch;	/* memory context of a round */
+static uint32 main_event = 0;	/* see cs_wait_event() */
 
 /* No work has begun that a signal should let finish. */
 static volatile sig_atomic_t starting = true;
@@ -101,7 +102,7 @@ static void
 sleep_for(long ms)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 ms, PG_WAIT_EXTENSION);
+					 ms, cs_wait_event(&main_event, "CacheFlusherMain"));
 	ResetLatch(MyLatch);
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();

@@ -77,6 +77,8 @@ typedef struct CsSharedFlush
 } CsSharedFlush;
 
 static CsSharedFlush *states;
+static uint32 replay_event = 0; /* see cs_wait_event(), like the next */
+static uint32 flush_event = 0;
 
 bool		cs_state_opens_gates = false;	/* true in a flush worker */
 
@@ -379,7 +381,8 @@ cs_state_wait_open(int slot, int patience)
 		/* the worker may have ended before the table was visible */
 		cs_state_note_table(slot, MyDatabaseId);
 		cs_queue_wake_launcher();
-		(void) ConditionVariableTimedSleep(&state->changed, ASK_MS, PG_WAIT_EXTENSION);
+		(void) ConditionVariableTimedSleep(&state->changed, ASK_MS,
+										   cs_wait_event(&replay_event, "CacheReplay"));
 	}
 	ConditionVariableCancelSleep();
 }
@@ -618,7 +621,8 @@ cs_state_wait_flush(int slot, uint64 seen, int timeout)
 
 		if (left <= 0)
 			break;
-		(void) ConditionVariableTimedSleep(&state->changed, left, PG_WAIT_EXTENSION);
+		(void) ConditionVariableTimedSleep(&state->changed, left,
+										   cs_wait_event(&flush_event, "CacheFlush"));
 	}
 	ConditionVariableCancelSleep();
 }

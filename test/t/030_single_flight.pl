@@ -58,10 +58,11 @@ sub wait_following
 {
 	my (@readers) = @_;
 	my $pids = join(',', map { $_->{pid} } @readers);
+	my $event = $node->pg_version >= 17 ? 'CacheLoad' : 'Extension';
 
 	$node->poll_query_until('postgres', qq(
 		SELECT count(*) = @{[scalar @readers]} FROM pg_stat_activity
-		WHERE pid IN ($pids) AND state = 'active' AND wait_event_type = 'Extension'))
+		WHERE pid IN ($pids) AND state = 'active' AND wait_event_type = 'Extension' AND wait_event = '$event'))
 	  or die 'the readers do not wait';
 }
 

@@ -122,7 +122,7 @@ sub follow
 {
 	my $follower = start($_[0] // '');
 
-	wait_event($follower, 'Extension');
+	wait_event($follower, $node->pg_version >= 17 ? 'CacheLoad' : 'Extension');
 	return $follower;
 }
 
