@@ -149,6 +149,17 @@ put_spaces(ReturnSetInfo *result)
 	}
 }
 
+/* Tables and spaces without a slot share one row, over all databases. */
+static void
+put_without_slot(ReturnSetInfo *result)
+{
+	Datum		values[N_REASON] = {0};
+	bool		nulls[N_REASON] = {0};
+
+	nulls[REASON_RELATION] = nulls[REASON_SPACE] = nulls[REASON_OWNER] = true;
+	put_reasons(result, -1, values, nulls);
+}
+
 /*
  * cache.reason_counters()
  */
@@ -162,5 +173,6 @@ cs_reason_counters(PG_FUNCTION_ARGS)
 	cs_counters_flush();
 	put_tables(result);
 	put_spaces(result);
+	put_without_slot(result);
 	PG_RETURN_NULL();
 }

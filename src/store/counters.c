@@ -258,11 +258,12 @@ cs_counters_begin(int slot)
 }
 
 /*
- * Let the sum over all begin at zero.
+ * Let the sum over all begin at zero, and what has no slot with it.
  */
 void
 cs_counters_reset_total(void)
 {
+	reset(row(ROW_NO_SLOT), 0);
 	for (int c = 0; c < CS_N_COUNTS; c++)
 		pg_atomic_write_u64(&row(ROW_BASE)->count[c], sum_over_all(c));
 	pg_atomic_write_u64(&row(ROW_BASE)->since, (uint64) GetCurrentTimestamp());
