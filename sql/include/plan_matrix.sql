@@ -112,6 +112,7 @@ INSERT INTO pm.queries (query) VALUES
 ('SELECT t.id, o.a, o.b, o.n FROM t JOIN o ON o.k = t.c AND o.n < t.n WHERE t.id < 15'),
 ('SELECT o.a, o.b, t.n FROM o JOIN t ON t.id = o.b WHERE o.n > 12'),
 ('SELECT count(*) FROM j JOIN t ON t.n = j.v'),
+('SELECT t.id, j.id FROM t JOIN j ON j.v + 50 < t.n WHERE t.c = 4'),
 ('SELECT j.id FROM j WHERE EXISTS (SELECT FROM t WHERE t.id = j.t AND t.n > 30)'),
 ('SELECT j.id FROM j WHERE j.v < 5 AND NOT EXISTS (SELECT FROM t WHERE t.n = j.t)'),
 ('SELECT j.id FROM j WHERE j.t IN (SELECT id FROM t WHERE n < 10)'),
