@@ -142,10 +142,8 @@ LWLockAcquire(LWLock *lock, LWLockMode mode)
 {
 	pthread_rwlock_t *l = &locks[(LWLockPadded *) lock - lwlocks];
 
-	if (mode == LW_SHARED)
-		pthread_rwlock_rdlock(l);
-	else
-		pthread_rwlock_wrlock(l);
+	/* a thread that has it would wait for itself, and is told so */
+	expect((mode == LW_SHARED ? pthread_rwlock_rdlock(l) : pthread_rwlock_wrlock(l)) == 0);
 	locks_held++;
 	return true;
 }
