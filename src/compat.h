@@ -233,6 +233,13 @@ cs_add_entry(PlannedStmt *stmt, Query *query, RangeTblEntry *from, RangeTblEntry
 #define cs_open_entry(estate, n) ExecGetRangeTableRelation((estate), (n))
 #endif
 
+/* The primary key's index, unless it is deferrable */
+#if PG_VERSION_NUM >= 180000
+#define cs_primary_key_index(rel)	RelationGetPrimaryKeyIndex((rel), false)
+#else
+#define cs_primary_key_index(rel)	RelationGetPrimaryKeyIndex(rel)
+#endif
+
 /* The effective search path, for comparison at another time */
 #if PG_VERSION_NUM >= 170000
 #define CsSearchPath	SearchPathMatcher

@@ -19,6 +19,7 @@
 #include "access/genam.h"
 #include "catalog/index.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "executor/executor.h"
 #include "utils/array.h"
 #include "utils/datum.h"

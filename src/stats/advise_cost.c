@@ -40,6 +40,7 @@
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "stats/advise_cost.h"
 
 #define SAMPLE_ROWS		32
@@ -357,7 +358,7 @@ cs_advise_cost_measure(Oid relid, double disk_share, CsAdviseCost *cost)
 	/* dropped meanwhile */
 	if (rel == NULL)
 		return;
-	index_oid = RelationGetPrimaryKeyIndex(rel);
+	index_oid = cs_primary_key_index(rel);
 	if (OidIsValid(index_oid))
 	{
 		Relation	index = index_open(index_oid, AccessShareLock);
