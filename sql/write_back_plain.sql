@@ -311,6 +311,77 @@ CALL on_both($$ MERGE INTO TABLE_ x USING (SELECT id, n FROM TABLE_ WHERE n < 45
 TABLE own_differs;
 COMMIT;
 SELECT id, n, r FROM own WHERE n > 60 ORDER BY id FOR UPDATE;
+-- a STABLE function sees what its statement sees, one that is VOLATILE what there is
+CREATE FUNCTION total_of(of text, id int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE result int;
+BEGIN
+	EXECUTE format('SELECT sum(n) FROM %I WHERE id <> $1', of) INTO result USING id;
+	RETURN result;
+END $$;
+CREATE FUNCTION total_now(of text, id int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE result int;
+BEGIN
+	EXECUTE format('SELECT sum(n) FROM %I WHERE id <> $1', of) INTO result USING id;
+	RETURN result;
+END $$;
+CREATE FUNCTION bump(of text, i int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE result int;
+BEGIN
+	EXECUTE format('UPDATE %I SET n = n + 1 WHERE id = $1', of) USING i;
+	EXECUTE format('UPDATE %I SET n = n + total_of($2, $1), r = n::text WHERE id = $1', of) USING i, of;
+	EXECUTE format('SELECT n FROM %I WHERE id = $1', of) INTO result USING i;
+	RETURN result;
+END $$;
+CALL on_both($$ UPDATE TABLE_ SET n = n + total_of('TABLE_', id) $$);
+TABLE own_differs;
+CALL on_both($$ UPDATE TABLE_ SET n = total_of('TABLE_', 0), c = c + 1 WHERE id < 5 $$);
+TABLE own_differs;
+CALL on_both($$ UPDATE TABLE_ SET n = n + total_now('TABLE_', id) % 100 WHERE id IN (3, 7) $$);
+TABLE own_differs;
+BEGIN;
+CALL on_both($$ UPDATE TABLE_ SET n = id $$);
+SAVEPOINT a;
+CALL on_both($$ UPDATE TABLE_ SET n = n + total_of('TABLE_', id) $$);
+RELEASE a;
+CALL on_both($$ UPDATE TABLE_ SET n = n - total_of('TABLE_', id) $$);
+TABLE own_differs;
+SELECT bump('own', i) = bump('own_twin', i) AS same, total_of('own', 0) = total_of('own_twin', 0) AS of_statement,
+	total_now('own', 0) = total_now('own_twin', 0) AS of_now FROM generate_series(1, 4) i, generate_series(1, 5);
+TABLE own_differs;
+DECLARE c CURSOR FOR SELECT total_of('own', i), total_of('own_twin', i) FROM generate_series(1, 3) i;
+FETCH 1 FROM c;
+CALL on_both($$ UPDATE TABLE_ SET n = n + 1000 $$);
+FETCH ALL FROM c;
+ROLLBACK;
+-- also of functions that count themselves, and of the statements after
+BEGIN;
+SELECT cache.increment(NULL::own, 'n', 5, 1), total_of('own', 0) - total_of('own_twin', 0) AS difference;
+SELECT total_of('own', 0) - total_of('own_twin', 0) AS difference;
+ROLLBACK;
+TABLE own_differs;
+-- functions in parallel workers, which do not know what the transaction has deferred
+CREATE FUNCTION n_of(of int) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS 'BEGIN RETURN (SELECT n FROM own WHERE id = of); END';
+CREATE TABLE many AS SELECT i, i % 9 + 1 AS own FROM generate_series(1, 1000) i;
+ANALYZE many;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = off;
+CALL on_both($$ UPDATE TABLE_ SET n = n + id $$);
+EXPLAIN (COSTS OFF) SELECT count(*) FROM many JOIN own_twin t ON t.id = own WHERE n_of(own) <> t.n;
+SELECT count(*) FROM many JOIN own_twin t ON t.id = own WHERE n_of(own) <> t.n;
+BEGIN;
+CALL on_both($$ UPDATE TABLE_ SET n = n + 1 WHERE id = 4 $$);
+SELECT count(*) FROM many JOIN own_twin t ON t.id = own WHERE n_of(own) <> t.n;
+SELECT cache.flush('own') > 0 AS flushed;
+SELECT count(*) FROM many JOIN own_twin t ON t.id = own WHERE n_of(own) <> t.n;
+ROLLBACK;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET parallel_leader_participation;
+DROP TABLE many;
+DROP FUNCTION n_of(int), bump(text, int), total_of(text, int), total_now(text, int);
 SELECT cache.flush('own') > 0 AS flushed;
 TABLE own_differs;
 SELECT cache.detach('own');

@@ -18,6 +18,7 @@
 #include "kv/commitflag.h"
 #include "kv/keylock.h"
 #include "kv/kv.h"
+#include "mergescan/mergelock.h"
 #include "mergescan/mergepath.h"
 #include "mergescan/mergestart.h"
 #include "queryresult/conditions.h"
@@ -150,6 +151,7 @@ _PG_init(void)
 	cs_plainpath_init();
 	cs_mergepath_init();
 	cs_mergestart_init();
+	cs_mergelock_init();
 	cs_plan_init();
 	cs_conditions_init();
 	cs_untyped_init();

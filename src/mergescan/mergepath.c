@@ -19,7 +19,6 @@
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "access/sysattr.h"
 #include "access/transam.h"
 #include "executor/executor.h"
@@ -426,7 +425,7 @@ wrap_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		next_pathlist_hook(root, rel, rti, rte);
 	if (!may_merge(rel, rte) || !cs_shmem_ready())
 		return;
-	binding = IsParallelWorker() ? NULL : cs_mergestart_binding(rte->relid);
+	binding = cs_mergestart_binding(rte->relid);
 	if (binding == NULL)
 		return;
 	table.columns = bms_copy(cs_merge_get(binding)->attnums);

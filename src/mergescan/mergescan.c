@@ -44,7 +44,6 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
-#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -316,6 +315,19 @@ register_scan(MergeScan *scan, EState *estate)
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, callback);
 	scan->registered = registered;
 	registered = scan;
+}
+
+/*
+ * What the statement's scan of a table sees; NULL if it has none of ours.
+ */
+CsMergeView *
+cs_mergescan_view(const EState *estate, Index rti)
+{
+	for (MergeScan *scan = registered; scan != NULL; scan = scan->registered)
+		if (scan->custom.ss.ps.state == estate &&
+			((Scan *) scan->custom.ss.ps.plan)->scanrelid == rti)
+			return &scan->view;
+	return NULL;
 }
 
 /*
@@ -676,17 +688,6 @@ recheck_changed(MergeScan *scan, TupleTableSlot *slot)
 }
 
 /*
- * Whether the slot has the row as the executor has locked it.  A row that was
- * merged has no buffer; a scan that is begun again gets it a second time.
- */
-static bool
-is_as_locked(TupleTableSlot *slot)
-{
-	return !TTS_IS_BUFFERTUPLE(slot) ||
-		BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer);
-}
-
-/*
  * Merge the row that is checked again.
  */
 static bool
@@ -701,7 +702,7 @@ recheck_row(ScanState *ss, TupleTableSlot *slot)
 	/* a row that the executor has locked may be newer than the snapshot */
 	if (epqstate->relsubs_slot[rti - 1] != NULL)
 	{
-		if (is_as_locked(slot))
+		if (cs_mergeview_is_as_locked(slot))
 			cs_mergeview_merge_locked(&scan->view, slot);
 	}
 	else if (scan->view.binding != NULL)

@@ -8,6 +8,8 @@
 #ifndef CS_MERGESCAN_H
 #define CS_MERGESCAN_H
 
+#include "mergescan/mergeview.h"
+#include "nodes/execnodes.h"
 #include "nodes/extensible.h"
 
 /* What the planner has found. */
@@ -32,5 +34,6 @@ typedef struct CsMergePlan
 extern const CustomScanMethods cs_mergescan_methods;
 extern void cs_mergescan_set_plan(CustomScan *scan, const CsMergePlan *plan);
 extern bool cs_mergescan_gives_merged(const CustomScan *scan);
+extern CsMergeView *cs_mergescan_view(const EState *estate, Index rti);
 
 #endif							/* CS_MERGESCAN_H */

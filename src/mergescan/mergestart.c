@@ -16,6 +16,11 @@
  * READ COMMITTED.  A scan that finds its snapshot too old reads its rows once
  * more (mergeview.c).
  *
+ * A parallel worker merges rows as its leader does, but does not know what the
+ * transaction has deferred.  Only functions read such tables in workers.  So a
+ * transaction that has deferred something uses no workers for statements that
+ * call functions.
+ *
  * For statements that read no such table the cost is a look at one shared
  * word, and while a flush has ended that not all running transactions see, a
  * look at each of their tables.
@@ -32,6 +37,7 @@
 #include "tcop/pquery.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "guc.h"
 #include "mergescan/mergeleave.h"
@@ -41,6 +47,7 @@
 #include "shmem.h"
 #include "testpoint.h"
 #include "writeback/removal.h"
+#include "writeback/xactdelta.h"
 #include "xact/snapshot.h"
 
 static ExecutorStart_hook_type next_executor_start = NULL;
@@ -158,6 +165,38 @@ replace_snapshot(QueryDesc *query)
 	UnregisterSnapshot(old);
 }
 
+/* ----- parallel workers ----- */
+
+/*
+ * Whether the statement calls functions that are not PostgreSQL's own.
+ */
+static bool
+calls_functions(const PlannedStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->invalItems)
+		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID)
+		return true;
+	return false;
+}
+
+/*
+ * Have the statement executed without workers.  The plan may be in the plan
+ * cache, so a copy is changed.
+ */
+static void
+use_no_workers(QueryDesc *query)
+{
+	PlannedStmt *stmt = palloc(sizeof(PlannedStmt));
+
+	memcpy(stmt, query->plannedstmt, sizeof(PlannedStmt));
+	stmt->parallelModeNeeded = false;
+	query->plannedstmt = stmt;
+}
+
+/* ----- the hook ----- */
+
 /*
  * Start a statement with its snapshot, without nodes that it does not need.
  */
@@ -214,6 +253,9 @@ executor_start(QueryDesc *query, int eflags)
 {
 	Counted    *tables = NULL;
 
+	if (query->plannedstmt->parallelModeNeeded && cs_xactdelta_has_any() &&
+		calls_functions(query->plannedstmt))
+		use_no_workers(query);
 	if (cs_merge_deferred && cs_shmem_ready() && query->snapshot != InvalidSnapshot &&
 		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 	{

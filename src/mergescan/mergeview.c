@@ -38,6 +38,7 @@
 #include "access/xlog.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -200,7 +201,7 @@ note_own(CsMergeView *view)
 	{
 		CsDelta		own;
 
-		if (cs_xactdelta_delta(view->binding, key, &own))
+		if (cs_xactdelta_delta_at(view->look, key, &own))
 			cs_delta_fold(view->binding, enter(view, key)->sum, &own);
 	}
 }
@@ -260,7 +261,7 @@ choose_mode(CsMergeView *view, double rows)
 
 	if (keys == 0)
 		return CS_MERGE_NONE;
-	view->look = cs_xactlook_begin(view->context);
+	view->look = cs_xactlook_begin(view->context, view->snapshot->curcid);
 	if (view->sampled || can_look_up(view, rows, keys))
 		return CS_MERGE_LIVE;
 	note(view);
@@ -542,6 +543,39 @@ cs_mergeview_merge_again(CsMergeView *view, TupleTableSlot *slot)
 		(void) merge_live(view, &rowkey, slot, slot);
 }
 
+/* ----- rows that are locked ----- */
+
+/*
+ * Merge a row that this transaction has locked.  What the transaction has
+ * deferred that had the row before is waited for.
+ */
+static void
+merge_under_lock(const CsMergeView *view, const CsRowKey *rowkey, TupleTableSlot *slot,
+				 CsMergedRow *over)
+{
+	HeapTupleHeader base = cs_deltarow_from_slot(view->binding, slot);
+	TimestampTz end = 0;
+
+	for (;;)
+	{
+		cs_write_back_merge(view->binding, rowkey, base, over);
+		if (over->behind == 0)
+			break;
+		cs_write_back_wait(view->binding, rowkey, over, &end);
+	}
+}
+
+/*
+ * Whether the slot has the row as the executor has locked it.  A row that was
+ * merged has no buffer; a scan that is begun again gets it a second time.
+ */
+bool
+cs_mergeview_is_as_locked(TupleTableSlot *slot)
+{
+	return !TTS_IS_BUFFERTUPLE(slot) ||
+		BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer);
+}
+
 /*
  * Merge a row that this transaction has locked, in its latest version, in
  * place.
@@ -554,10 +588,51 @@ cs_mergeview_merge_locked(CsMergeView *view, TupleTableSlot *slot)
 
 	if (view->binding == NULL || !slot_key(view->binding, slot, &rowkey))
 		return;
-	cs_write_back_merge(view->binding, &rowkey, cs_deltarow_from_slot(view->binding, slot),
-						&over);
+	merge_under_lock(view, &rowkey, slot, &over);
 	if (over.row != over.base && over.row != NULL)
 		put(view, slot, over.row, slot);
+}
+
+/*
+ * Whether the scan has seen these deferred changes of a row.
+ */
+static bool
+has_seen(const CsMergeView *view, const CsKey *key, const CsDelta *deferred)
+{
+	const CsMergeKey *entry = view->mode != CS_MERGE_NOTED || view->keys == NULL ? NULL :
+	cs_mergekeys_lookup(view->keys, *key);
+	char	   *seen;
+	char	   *now;
+	Size		seen_len;
+	Size		now_len;
+
+	if (entry == NULL)
+		return cs_delta_is_empty(deferred);
+	seen = cs_delta_encode(entry->sum, &seen_len);
+	now = cs_delta_encode(deferred, &now_len);
+	return seen_len == now_len && memcmp(seen, now, now_len) == 0;
+}
+
+/*
+ * Whether what is deferred for a row is what the scan has seen of it.  The
+ * statement, whose command is given, has locked the row since.  A row that was
+ * merged meanwhile has no buffer.  Uses the current memory context.
+ */
+CsMergeLocked
+cs_mergeview_locked(CsMergeView *view, TupleTableSlot *slot, CommandId command)
+{
+	CsRowKey	rowkey;
+	CsMergedRow over;
+
+	if (!slot_key(view->binding, slot, &rowkey))
+		return CS_MERGE_LOCKED_SAME;
+	if (cs_xactdelta_is_changed_since(&rowkey.key, command))
+		return CS_MERGE_LOCKED_OWN;
+	if (!cs_mergeview_is_as_locked(slot))
+		return CS_MERGE_LOCKED_SAME;
+	merge_under_lock(view, &rowkey, slot, &over);
+	return has_seen(view, &rowkey.key, &over.deferred) ? CS_MERGE_LOCKED_SAME :
+		CS_MERGE_LOCKED_CHANGED;
 }
 
 /* ----- rows that are given apart ----- */

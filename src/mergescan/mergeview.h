@@ -77,6 +77,15 @@ typedef enum CsMerged
 								 * apart */
 } CsMerged;
 
+/* What a scan has seen of a row that has been locked since; by precedence. */
+typedef enum CsMergeLocked
+{
+	CS_MERGE_LOCKED_SAME,		/* all that is deferred for it */
+	CS_MERGE_LOCKED_CHANGED,	/* other transactions have deferred changes
+								 * meanwhile */
+	CS_MERGE_LOCKED_OWN			/* this transaction has */
+} CsMergeLocked;
+
 /* Where a row is said to be that the table does not have. */
 #define CS_ADDED_BLOCK	MaxBlockNumber
 #define CS_ADDED_OFFSET	MaxOffsetNumber
@@ -91,7 +100,10 @@ extern void cs_mergeview_end(CsMergeView *view);
 extern CsMerged cs_mergeview_merge(CsMergeView *view, TupleTableSlot *base,
 								   TupleTableSlot *merged);
 extern void cs_mergeview_merge_again(CsMergeView *view, TupleTableSlot *slot);
+extern bool cs_mergeview_is_as_locked(TupleTableSlot *slot);
 extern void cs_mergeview_merge_locked(CsMergeView *view, TupleTableSlot *slot);
+extern CsMergeLocked cs_mergeview_locked(CsMergeView *view, TupleTableSlot *slot,
+										 CommandId command);
 extern HeapTuple cs_mergeview_apart(CsMergeView *view, const CsMergeKey *key);
 
 #endif							/* CS_MERGEVIEW_H */

@@ -375,6 +375,7 @@ defer(Update *update)
 		return VERDICT_TABLE;
 	if (delta.n == 0)
 	{
+		cs_xactdelta_defer_nothing(update->binding, &update->rowkey.key);
 		cs_xactdelta_set_updated(update->binding, &update->rowkey.key);
 		return VERDICT_DEFERRED;
 	}

@@ -92,6 +92,13 @@ cs_xactdelta_met_deferred(void)
 
 /* ----- recording changes ----- */
 
+/*
+ * Number of earlier states that an element keeps.  A snapshot needs the one of
+ * its command: the last is for the statement that runs, the first ones are for
+ * the statements around it, which have called functions that defer.
+ */
+#define MAX_BEFORE		8
+
 static MemoryContext
 delta_context(void)
 {
@@ -193,20 +200,38 @@ free_value(CsXactDeltaValue *value)
 }
 
 /*
- * Another delta takes the place of the value's.  If a look needs it, it is
- * kept.
+ * Drop what the value was before while there is too much of it, but neither
+ * the last state nor the first ones.
  */
 static void
-retire_delta(CsXactDeltaValue *value)
+trim_before(CsXactDeltaValue *value)
+{
+	CsXactDeltaValue *last = value->before;
+	int			n = 0;
+
+	for (const CsXactDeltaValue *before = last; before != NULL; before = before->before)
+		n++;
+	for (; n > MAX_BEFORE; n--)
+	{
+		CsXactDeltaValue *dropped = last->before;
+
+		last->before = dropped->before;
+		dropped->before = NULL;
+		free_value(dropped);
+	}
+}
+
+/*
+ * Another delta takes the place of the value's, by this command.  What the
+ * value was is kept for looks that need it, and for those that begin later for
+ * the same command or for one around it.
+ */
+static void
+retire_delta(CsXactDeltaValue *value, CommandId command)
 {
 	CsXactDeltaValue *before;
 
-	if (!cs_xactlook_any())
-	{
-		free_value(value->before);
-		value->before = NULL;
-	}
-	if (!cs_xactlook_needs(value->change))
+	if (!cs_xactlook_needs(value->change) && command <= value->command)
 	{
 		pfree(value->delta);
 		return;
@@ -215,8 +240,22 @@ retire_delta(CsXactDeltaValue *value)
 	before->delta = value->delta;
 	before->len = value->len;
 	before->change = value->change;
+	before->command = value->command;
 	before->before = value->before;
 	value->before = before;
+	if (!cs_xactlook_any())
+		trim_before(value);
+}
+
+/*
+ * The command that changes are made by.  Later commands have another number.
+ */
+static CommandId
+changing_command(void)
+{
+	CommandId	command = GetCurrentCommandId(true);
+
+	return ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : command;
 }
 
 /* Set the key's delta in this subtransaction. */
@@ -224,6 +263,7 @@ static CsXactDeltaValue *
 set_value(CsXactDeltaKey *key, const CsDelta *delta)
 {
 	CsXactDeltaValue *value = key->top;
+	CommandId	command = changing_command();
 	MemoryContext old = MemoryContextSwitchTo(delta_context());
 	Size		len;
 	char	   *encoded = cs_delta_encode(delta, &len);
@@ -240,10 +280,11 @@ set_value(CsXactDeltaKey *key, const CsDelta *delta)
 		key->top = value;
 	}
 	else
-		retire_delta(value);
+		retire_delta(value, command);
 	value->delta = encoded;
 	value->len = len;
 	value->change = cs_xactlook_count();
+	value->command = command;
 	MemoryContextSwitchTo(old);
 	return value;
 }
@@ -317,6 +358,17 @@ cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey, const CsDelta *de
 	add_delta(binding, &rowkey->key, delta);
 	if (cs_trace_wants(1))
 		cs_rowtrace_write(binding, rowkey, "write", "defers");
+}
+
+/*
+ * Note that an UPDATE of the row is deferred that changes nothing.
+ */
+void
+cs_xactdelta_defer_nothing(CsBinding *binding, const CsKey *key)
+{
+	CsDelta		nothing = {0};
+
+	(void) add_delta(binding, key, &nothing);
 }
 
 /*
@@ -431,6 +483,17 @@ cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta)
 }
 
 /*
+ * Whether this command, or a later one, has deferred something for the key.
+ */
+bool
+cs_xactdelta_is_changed_since(const CsKey *key, CommandId command)
+{
+	CsXactDeltaKey *changed = find_key(key);
+
+	return changed != NULL && changed->top != NULL && changed->top->command >= command;
+}
+
+/*
  * Whether this transaction has truncated the table; then changes deferred by
  * other transactions are void for it.
  */
@@ -455,6 +518,15 @@ bool
 cs_xactdelta_has_flushed(void)
 {
 	return cs_xactdelta.context != NULL && !cs_subxact_is_empty(&cs_xactdelta.flights);
+}
+
+/*
+ * Whether this transaction has deferred, cancelled or flushed anything.
+ */
+bool
+cs_xactdelta_has_any(void)
+{
+	return cs_xactdelta.context != NULL;
 }
 
 /*
@@ -502,7 +574,7 @@ cs_xactdelta_next(int slot, void **at)
 }
 
 /*
- * Whether this transaction has deferred anything for the table.
+ * Whether this transaction has deferred or cancelled anything for the table.
  */
 bool
 cs_xactdelta_has(int slot)
@@ -547,7 +619,7 @@ cs_xactdelta_delta_at(const CsXactLook *look, const CsKey *key, CsDelta *delta)
 	{
 		const CsXactDeltaValue *value = top;
 
-		while (value != NULL && value->change > look->change)
+		while (value != NULL && (value->change > look->change || value->command >= look->command))
 			value = value->before;
 		if (value == NULL)
 			continue;
@@ -600,14 +672,11 @@ merge_value(CsSubxactItem *item, CsSubxactItem *older)
 	CsXactDeltaValue *below = (CsXactDeltaValue *) older;
 
 	value->took_along |= below->took_along;
-	if (!cs_xactlook_any())
-	{
-		free_value(below);
-		return;
-	}
 	while (value->before != NULL)
 		value = value->before;
 	value->before = below;
+	if (!cs_xactlook_any())
+		trim_before((CsXactDeltaValue *) item);
 }
 
 static void

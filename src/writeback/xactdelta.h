@@ -32,6 +32,8 @@ extern void cs_xactdelta_join(void);
 extern void cs_xactdelta_defer(CsBinding *binding, const CsRowKey *rowkey,
 							   const CsDelta *delta);
 
+extern void cs_xactdelta_defer_nothing(CsBinding *binding, const CsKey *key);
+
 extern bool cs_xactdelta_is_large(const CsDelta *delta);
 
 extern void cs_xactdelta_cancel(CsBinding *binding, const CsRowKey *rowkey,
@@ -52,6 +54,9 @@ extern void cs_xactdelta_truncate(CsBinding *binding);
 extern bool cs_xactdelta_delta(CsBinding *binding, const CsKey *key, CsDelta *delta);
 extern bool cs_xactdelta_delta_at(const CsXactLook *look, const CsKey *key, CsDelta *delta);
 
+extern bool cs_xactdelta_is_changed_since(const CsKey *key, CommandId command);
+
+extern bool cs_xactdelta_has_any(void);
 extern bool cs_xactdelta_has(int slot);
 extern uint64 cs_xactdelta_count(int slot);
 extern const Bitmapset *cs_xactdelta_columns(int slot);

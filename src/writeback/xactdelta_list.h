@@ -19,9 +19,11 @@ typedef struct CsXactDeltaValue
 	char	   *delta;			/* encoded */
 	Size		len;
 	uint64		change;			/* the number of the change that made it */
+	CommandId	command;		/* by which that was made */
 	struct CsXactDeltaValue *before;	/* earlier ones that looks may need,
 										 * the latest first; of these only
-										 * delta, len and change count */
+										 * delta, len, change and command
+										 * count */
 	int			flags;			/* CS_RESERVE_... */
 	uint64		seen;			/* arrival that must be the last of the entry */
 	bool		moves;			/* the row has been given another key */

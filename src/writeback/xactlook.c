@@ -44,11 +44,12 @@ end_look(void *arg)
  * Begin a look, which lasts until the memory context is reset.
  */
 const CsXactLook *
-cs_xactlook_begin(MemoryContext context)
+cs_xactlook_begin(MemoryContext context, CommandId command)
 {
 	CsXactLook *look = MemoryContextAlloc(context, sizeof(CsXactLook));
 
 	look->change = changes;
+	look->command = command;
 	look->next = looks;
 	look->ended.func = end_look;
 	look->ended.arg = look;

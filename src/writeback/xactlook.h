@@ -14,11 +14,13 @@
 typedef struct CsXactLook
 {
 	uint64		change;			/* number of the last change that it sees */
+	CommandId	command;		/* of its snapshot: it sees those of earlier
+								 * commands */
 	struct CsXactLook *next;
 	MemoryContextCallback ended;
 } CsXactLook;
 
-extern const CsXactLook *cs_xactlook_begin(MemoryContext context);
+extern const CsXactLook *cs_xactlook_begin(MemoryContext context, CommandId command);
 extern bool cs_xactlook_any(void);
 extern bool cs_xactlook_needs(uint64 change);
 extern uint64 cs_xactlook_count(void);

@@ -184,7 +184,7 @@ sub change
 		my ($statement, $copied) = Twins::statement(0.45);
 
 		# it has one row only that it may change as it likes, or none that it may delete
-		next if $self->{how} ne 'own' && $self->{how} ne 'alone' && $statement =~ /\{s\}\.(?:change|walk|total)/;
+		next if $self->{how} ne 'own' && $self->{how} ne 'alone' && $statement =~ /\{s\}\.(?:change|walk|total|bump)/;
 		next if $self->{how} eq 'locked' && $statement =~ /DELETE|INSERT|COPY \{s\}/;
 		return ($statement, $copied);
 	}
@@ -391,7 +391,7 @@ sub count
 			"UPDATE mine.ctr SET n = n + $by{$key} WHERE id = $key RETURNING n",
 			"SAVEPOINT a; UPDATE mine.ctr SET n = n + 50 WHERE id = $key; ROLLBACK TO a; UPDATE mine.ctr SET n = n + $by{$key} WHERE id = $key",
 			"INSERT INTO mine.ctr (id, n) VALUES ($key, 0) ON CONFLICT (id) DO UPDATE SET n = ctr.n + $by{$key}",
-			$Twins::merged ? "UPDATE mine.ctr SET n = n + $by{$key} WHERE id = $key AND n >= 0" : ());
+			$Twins::merged ? ("UPDATE mine.ctr SET n = n + $by{$key} WHERE id = $key AND n >= 0", ("SELECT mine.count_locked($key, $by{$key})") x 2) : ());
 		push @statements, "INSERT INTO plain.counted VALUES ($key, $by{$key})";
 	}
 	$self->note('begun', $_, $by{$_}) foreach keys %by;

@@ -90,6 +90,8 @@ my @changes = (
 			  " WHEN NOT MATCHED THEN INSERT VALUES (s.i, s.i % 5, 0, 'm', 0, 'm', 1)";
 		}) x 3,
 	sub { $merged ? 'MERGE INTO {s}.t x USING (SELECT y.id, y.n FROM {s}.t y WHERE ' . where('y') . ") s ON x.id = s.id AND x.n >= 2 AND " . own('x') . ' WHEN MATCHED THEN UPDATE SET n = x.n + s.n' : 'SELECT 1' },
+	sub { $merged ? 'UPDATE {s}.t x SET n = coalesce(x.n, 0) % 50 + {s}.total(' . "$lo, $lo + 3) % 50 WHERE " . where('x', 1) : 'SELECT 1' },
+	sub { $merged ? "SELECT i, {s}.bump(i), {s}.total($lo, $lo + 2) FROM generate_series($lo, $lo + 2) i" : 'SELECT 1' },
 	sub { 'WITH u AS (UPDATE {s}.t x SET n = x.n + 1 WHERE ' . where('x', 1) . ' RETURNING x.id, x.n) SELECT count(*), sum(n) FROM u' },
 	sub { 'WITH u AS (UPDATE {s}.t x SET n = x.n + 1 WHERE ' . where('x', 1) . ' RETURNING x.id) SELECT count(*), sum(y.n) FROM ' . reading('t') . ' y WHERE ' . own('y') },
 	sub { 'WITH d AS (DELETE FROM {s}.t x WHERE x.id = ' . id() . ' RETURNING x.*) INSERT INTO {s}.t SELECT id, n, top, r, num, k, c FROM d ON CONFLICT DO NOTHING' },
@@ -134,6 +136,8 @@ my @merged = (
 	(sub { 'SELECT x.id, x.n, x.r FROM {s}.t x WHERE ' . where('x') . ' ORDER BY x.id FOR ' . pick('UPDATE', 'NO KEY UPDATE', 'SHARE', 'KEY SHARE') }) x 2,
 	sub { 'SELECT x.n, j.v FROM {s}.t x JOIN {s}.j j ON j.t = x.id WHERE ' . where('x') . ' ORDER BY j.id FOR UPDATE OF x' },
 	sub { 'DECLARE c CURSOR FOR SELECT x.id, x.n FROM {s}.t x WHERE ' . own('x') . ' ORDER BY x.id; FETCH 1 FROM c; UPDATE {s}.t x SET n = x.n + 1 WHERE ' . where('x', 1) . '; FETCH ALL FROM c; CLOSE c' },
+	sub { 'DECLARE c CURSOR FOR SELECT x.id, x.n FROM {s}.t x WHERE ' . own('x') . ' ORDER BY x.id FOR UPDATE; FETCH 1 FROM c; UPDATE {s}.t x SET n = x.n + 1 WHERE ' . where('x', 1) . '; FETCH ALL FROM c; CLOSE c' },
+	sub { "DECLARE c CURSOR FOR SELECT i, {s}.total($lo, $lo + i) FROM generate_series(0, 2) i; FETCH 1 FROM c; UPDATE {s}.t x SET n = x.n + 1 WHERE " . where('x', 1) . '; FETCH ALL FROM c; CLOSE c' },
 	sub { 'SET LOCAL enable_seqscan = off; SELECT x.id, x.n FROM {s}.t x WHERE ' . where('x') . '; RESET enable_seqscan' },
 	sub { 'SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SELECT x.id, x.n FROM {s}.t x WHERE ' . where('x') . '; RESET enable_indexscan; RESET enable_bitmapscan' },
 	sub { 'PREPARE p AS SELECT x.id, x.n FROM {s}.t x WHERE x.id = $1 AND ' . where('x') . '; EXECUTE p (' . id() . '); EXECUTE p (' . id() . '); DEALLOCATE p' });

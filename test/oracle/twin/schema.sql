@@ -50,6 +50,13 @@ BEGIN
 				END;
 			END LOOP;
 		END $f$;
+		-- changes, reads under a lock, and sets what was read
+		CREATE FUNCTION %1$I.bump(i int, OUT has int) LANGUAGE plpgsql AS $f$
+		BEGIN
+			UPDATE %1$I.t SET n = n + 1 WHERE id = i;
+			SELECT n INTO has FROM %1$I.t WHERE id = i FOR UPDATE;
+			UPDATE %1$I.t SET n = has %% 50 + %1$I.total(i, i) %% 50 WHERE id = i;
+		END $f$;
 		-- reads through a cursor, and changes where it stands
 		CREATE FUNCTION %1$I.walk(lo int, hi int, OUT said text) LANGUAGE plpgsql AS $f$
 		DECLARE
@@ -77,6 +84,13 @@ INSERT INTO mine.ctr SELECT i, 0, '', repeat('x', 200) FROM generate_series(1, 2
 INSERT INTO mine.acct SELECT i FROM generate_series(1, 20) i;
 CREATE TABLE plain.counted (id int, by int);
 ANALYZE;
+-- the counter's value is read and set, under a lock of its row
+CREATE FUNCTION mine.count_locked(counter int, amount int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE has bigint;
+BEGIN
+	SELECT n INTO has FROM mine.ctr WHERE id = counter FOR UPDATE;
+	UPDATE mine.ctr SET n = has + amount WHERE id = counter;
+END $$;
 CREATE FUNCTION mine.attach(durable bool) RETURNS void LANGUAGE sql AS $$
 	SELECT cache.attach('mine.t', 'write_back', merge => '{"n": "add", "top": "max", "r": "replace", "num": "add"}', durable => $1, flush_interval => '40 ms');
 	SELECT cache.attach('mine.u', 'write_back', merge => '{"n": "add", "m": "replace"}', durable => $1, flush_interval => '300 ms');
