@@ -73,6 +73,62 @@ SET LOCAL quote_all_identifiers = on;
 FETCH c;
 ROLLBACK;
 
+-- ----- values that mean something in one session only -----
+
+-- Rows of a type without a name have the names of their columns from a list of the session.
+CREATE FUNCTION names_of(query text, row_query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	x record;
+	result text;
+BEGIN
+	EXECUTE row_query INTO x;
+	EXECUTE query INTO result USING x;
+	RETURN result;
+END $$;
+\c -
+SET client_min_messages = warning;
+SET search_path = exact;
+SET cache_strategies.results = auto;
+SET cache_strategies.results_min_cost = 0;
+SELECT names_of('SELECT to_json($1)::text || count(*) FROM t', 'SELECT 1 AS a, 2 AS b');
+\c -
+SET client_min_messages = warning;
+SET search_path = exact;
+SET cache_strategies.results = auto;
+SET cache_strategies.results_min_cost = 0;
+SELECT names_of('SELECT to_json($1)::text || count(*) FROM t', 'SELECT 1 AS c, 2 AS d');
+SELECT names_of('SELECT to_json($1)::text || count(*) FROM t', 'SELECT 1 AS c, 2 AS d');
+DO $$
+DECLARE
+	x record;
+BEGIN
+	SELECT 1 AS a, 2 AS b INTO x;
+	RAISE INFO '%', (SELECT how FROM how('SELECT count(*) FROM t'));
+	RAISE INFO '%', (SELECT json_agg(ARRAY[x]) FROM t WHERE id = 1);
+END $$;
+
+-- ----- dictionaries that refer to another one -----
+
+CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = simple);
+CREATE TEXT SEARCH DICTIONARY phrases (TEMPLATE = thesaurus, DictFile = thesaurus_sample, Dictionary = exact.words);
+CREATE TEXT SEARCH CONFIGURATION search (COPY = simple);
+ALTER TEXT SEARCH CONFIGURATION search ALTER MAPPING FOR asciiword WITH phrases, words;
+SELECT how('SELECT to_tsvector(''search'', w || '' supernovae stars'') FROM t WHERE id = 1');
+SELECT how('SELECT ts_lexize(''phrases'', w) FROM t WHERE id = 1');
+SELECT to_tsvector('search', w || ' supernovae stars') FROM t WHERE id = 1;
+ALTER TEXT SEARCH DICTIONARY words (Accept = false);
+SELECT to_tsvector('search', w || ' supernovae stars') FROM t WHERE id = 1;
+SELECT ts_lexize('phrases', w) FROM t WHERE id = 1;
+
+-- ----- long values, and long texts -----
+
+PREPARE long (text) AS SELECT md5($1), count(*) FROM t WHERE w <> $1;
+EXECUTE long (repeat('x', 100000) || 'a');
+EXECUTE long (repeat('x', 100000) || 'b');
+SELECT how('EXECUTE long (repeat(''x'', 100000) || ''b'')'), how('EXECUTE long (repeat(''x'', 100000) || ''c'')');
+SELECT how('SELECT count(*) FROM t WHERE w <> ''' || repeat('x', 1000000) || ''''), how('SELECT count(*) FROM t WHERE w <> ''' || repeat('x', 1000000) || '''');
+SELECT how('SELECT count(*) FROM t WHERE w <> ''' || repeat('x', 1100000) || '''');
+
 -- ----- progress of a command around -----
 
 -- That a statement is looked at, and found to be none, ends no report of progress.

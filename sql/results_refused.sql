@@ -79,6 +79,53 @@ SELECT * FROM cache.explain_result('SELECT * FROM nowhere');
 SELECT * FROM cache.explain_result('');
 SELECT * FROM cache.explain_result(NULL);
 
+-- EXPLAIN says it as well, of the statement that it explains
+\getenv source PG_ABS_SRCDIR
+\set how :source '/sql/include/how.sql'
+\i :how
+CREATE FUNCTION why(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ '^ *Result: ' THEN
+			RETURN substring(line FROM 'Result: (.*)');
+		END IF;
+	END LOOP;
+	RETURN 'nothing is said';
+END $$;
+EXPLAIN (COSTS OFF) SELECT random() FROM t;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT vol(), id FROM t ORDER BY v;
+EXPLAIN (COSTS OFF) SELECT * FROM t FOR UPDATE;
+SELECT q, how(q), why(q) FROM unnest(ARRAY[
+	'SELECT opaque() FROM t',
+	'SELECT now() FROM t',
+	'SELECT * FROM t TABLESAMPLE SYSTEM (10)',
+	'SELECT * FROM m',
+	'SELECT * FROM t FOR SHARE',
+	'SELECT id FROM t /* cache ttl=soon */',
+	'SELECT * FROM untracked',
+	'SELECT count(*) FROM pg_class',
+	'SELECT count(*) FROM pg_class /* cache */',
+	'SELECT 1',
+	'SELECT id FROM t',
+	'WITH w AS (DELETE FROM t RETURNING id) SELECT * FROM w',
+	'INSERT INTO t VALUES (7)']) q;
+EXPLAIN (COSTS OFF) DECLARE c CURSOR FOR SELECT id FROM t;
+-- and of no other
+SELECT q, how(q) FROM unnest(ARRAY['SELECT vol() FROM t', 'SELECT vol() FROM t']) q;
+PREPARE random_rows AS SELECT random() < 2 FROM t;
+EXPLAIN (COSTS OFF) EXECUTE random_rows;
+SET cache_strategies.results = declared;
+SELECT why('SELECT vol() FROM t'), why('SELECT vol() FROM t /* cache */');
+SET cache_strategies.results = off;
+SELECT why('SELECT vol() FROM t /* cache */');
+SET cache_strategies.results = auto;
+SET cache_strategies.results_min_cost = 1e6;
+SELECT why('SELECT vol() FROM t'), why('SELECT * FROM t FOR UPDATE'), why('SELECT vol() FROM t /* cache */');
+SET cache_strategies.results_min_cost = 0;
+TRUNCATE t;
+
 -- without FROM: what is read is in subqueries, or in functions
 CREATE FUNCTION total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM t';
 CREATE FUNCTION total_of_untracked() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM untracked';

@@ -17,12 +17,10 @@
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_ts_config_map.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
-#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -314,42 +312,6 @@ check_column(const Var *var)
 }
 
 /*
- * Add the version of a catalogue row to the fingerprint.
- */
-static void
-note_row(CsAnalysis *analysis, int cache, Oid object)
-{
-	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
-
-	if (HeapTupleIsValid(tuple))
-	{
-		cs_analysis_tuple(analysis, tuple);
-		ReleaseSysCache(tuple);
-	}
-}
-
-/*
- * Add a text search configuration to the fingerprint, with its mappings and
- * the dictionaries that they name.
- */
-void
-cs_analysis_text_search(CsAnalysis *analysis, Oid config)
-{
-	CatCList   *list;
-
-	note_row(analysis, TSCONFIGOID, config);
-	list = SearchSysCacheList1(TSCONFIGMAP, ObjectIdGetDatum(config));
-	for (int i = 0; i < list->n_members; i++)
-	{
-		HeapTuple	tuple = &list->members[i]->tuple;
-
-		cs_analysis_tuple(analysis, tuple);
-		note_row(analysis, TSDICTOID, ((Form_pg_ts_config_map) GETSTRUCT(tuple))->mapdict);
-	}
-	ReleaseCatCacheList(list);
-}
-
-/*
  * Note a constant.  One of a type that stands for a name was looked up when
  * the query was analysed.  Text search configurations are frequent in queries,
  * so they are not refused: the fingerprint contains their identity and
@@ -367,7 +329,7 @@ note_constant(CsAnalysis *analysis, const Const *constant)
 	else if (is_config)
 		cs_analysis_text_search(analysis, DatumGetObjectId(constant->constvalue));
 	else
-		note_row(analysis, TSDICTOID, DatumGetObjectId(constant->constvalue));
+		cs_analysis_dictionary(analysis, DatumGetObjectId(constant->constvalue));
 }
 
 /*
@@ -538,6 +500,23 @@ is_number_of_name(const RelabelType *node)
 		cs_analysis_type_is_name(exprType((Node *) node->arg));
 }
 
+/* The names of such a row's columns are known to this session only. */
+static void
+check_param(const Param *param)
+{
+	if (param->paramkind == PARAM_EXTERN &&
+		(param->paramtype == RECORDOID || param->paramtype == RECORDARRAYOID))
+		cs_analysis_refuse("Cast it to a row type.",
+						   "It has a parameter that is a row of a type without a name.");
+}
+
+static void
+note_json_query(CsAnalysis *analysis, Node *node)
+{
+	cs_analysis_type(analysis, exprType(node), true);
+	analysis->timely |= cs_timely_type(exprType(node));
+}
+
 /* Note one node.  Returns false if its children are not to be visited. */
 static bool
 note_node(CsAnalysis *analysis, Node *node)
@@ -595,6 +574,9 @@ note_node(CsAnalysis *analysis, Node *node)
 			cs_analysis_type(analysis, exprType(node), false);
 			break;
 		case T_Param:
+			check_param((Param *) node);
+			cs_analysis_type(analysis, exprType(node), false);
+			break;
 		case T_ArrayCoerceExpr:
 		case T_ConvertRowtypeExpr:
 		case T_FieldSelect:
@@ -615,10 +597,7 @@ note_node(CsAnalysis *analysis, Node *node)
 			break;
 		default:
 			if (cs_is_json_query(node))
-			{
-				cs_analysis_type(analysis, exprType(node), true);
-				analysis->timely |= cs_timely_type(exprType(node));
-			}
+				note_json_query(analysis, node);
 			break;
 	}
 	return true;

@@ -75,7 +75,6 @@ typedef struct CsAnalysis
 extern void cs_analysis_query(CsAnalysis *analysis, Query *query);
 extern void cs_analysis_expression(CsAnalysis *analysis, Node *node);
 extern void cs_analysis_table(CsAnalysis *analysis, Oid relid, bool children);
-extern void cs_analysis_text_search(CsAnalysis *analysis, Oid config);
 extern void cs_analysis_tuple(CsAnalysis *analysis, HeapTuple tuple);
 extern void cs_analysis_refuse(const char *hint, const char *detail,...)
 			pg_attribute_printf(2, 3);
@@ -107,6 +106,10 @@ extern bool cs_analysis_may_read(const Query *query);
 extern void cs_analysis_type(CsAnalysis *analysis, Oid type, bool made);
 extern bool cs_analysis_type_is_name(Oid type);
 extern TupleDesc cs_analysis_type_columns(Oid type);
+
+/* in analysis_text_search.c */
+extern void cs_analysis_text_search(CsAnalysis *analysis, Oid config);
+extern void cs_analysis_dictionary(CsAnalysis *analysis, Oid dictionary);
 
 /* in analysis_session.c */
 extern bool cs_analysis_session_function(CsAnalysis *analysis, const char *name, Node *call);

@@ -30,16 +30,20 @@
 #define HIGH_TWEAK		UINT64CONST(0x68696768)
 
 #define N_REMEMBERED	256		/* a power of two */
+#define MAX_BYTES		(8 * 1024 * 1024)	/* of all trees */
 
 typedef struct Remembered
 {
 	uint64 text;				/* hash; 0: none */
 	MemoryContext context;		/* of the tree; NULL: seen once */
+	Size		bytes;			/* of the context */
 	Query	   *query;
 	uint8		digest[CS_DIGEST_LENGTH];
 } Remembered;
 
 static Remembered remembered[N_REMEMBERED];
+static Size total_bytes = 0;
+static int	next_to_go = 0;
 
 /* ----- the tree's text ----- */
 
@@ -130,7 +134,9 @@ forget(Remembered *entry)
 {
 	MemoryContext context = entry->context;
 
+	total_bytes -= entry->bytes;
 	entry->text = 0;
+	entry->bytes = 0;
 	entry->context = NULL;
 	entry->query = NULL;
 	if (context != NULL)
@@ -150,6 +156,10 @@ remember(Remembered *entry, const Query *query, const uint8 *digest)
 	MemoryContextSetParent(context, CacheMemoryContext);
 	entry->context = context;
 	memcpy(entry->digest, digest, CS_DIGEST_LENGTH);
+	entry->bytes = MemoryContextMemAllocated(context, true);
+	total_bytes += entry->bytes;
+	while (total_bytes > MAX_BYTES)
+		forget(&remembered[next_to_go++ & (N_REMEMBERED - 1)]);
 }
 
 /*

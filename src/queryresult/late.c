@@ -62,6 +62,9 @@ static uint64 analysed_hash = 0;
 /* The text of the utility statement that was analysed last. */
 static uint64 utility_hash = 0;
 
+/* It was EXPLAIN, and the client has sent no other statement since. */
+static bool utility_explains = false;
+
 static uint64
 text_hash(const char *text)
 {
@@ -84,9 +87,27 @@ after_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
 		return;
 	analysed_hash = text_hash(source);
 	if (query->commandType == CMD_UTILITY)
+	{
+		/* what is in it may be a utility statement as well */
+		utility_explains = IsA(query->utilityStmt, ExplainStmt) ||
+			(utility_explains && analysed_hash == utility_hash);
 		utility_hash = analysed_hash;
+	}
 	else if (query->commandType == CMD_SELECT && analysed_hash != utility_hash)
+	{
 		analysed_text = source;
+		if (source == debug_query_string)
+			utility_explains = false;
+	}
+}
+
+/*
+ * Is a statement with this text planned to be explained?
+ */
+bool
+cs_late_is_explained(const char *text)
+{
+	return utility_explains && text !=NULL && text_hash(text) == utility_hash;
 }
 
 /* The text of a statement to be bound is a copy. */

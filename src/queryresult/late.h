@@ -15,6 +15,7 @@
 
 extern bool cs_late_is_worth_a_look(const Query *query, const char *text, int options,
 									ParamListInfo params);
+extern bool cs_late_is_explained(const char *text);
 extern void cs_late_learn(const Query *query, bool wanted, Cost cost);
 extern uint64 cs_late_number(void);
 extern PlannedStmt *cs_late_statement(Query *query, uint64 number, List *private,

@@ -53,6 +53,8 @@
 #include "store/clock.h"
 #include "testpoint.h"
 
+#define MAX_TEXT	(1024 * 1024)
+
 static planner_hook_type next_planner = NULL;
 
 CsVerdict  *cs_plan_result_verdict = NULL;
@@ -68,6 +70,8 @@ typedef struct Candidate
 	bool		cursor;
 	bool		judged;			/* 'eligible' is known */
 	bool		eligible;
+	bool		explained;		/* it is planned for EXPLAIN */
+	const char *refused;		/* why not, if it is explained */
 	CsNodeKind	kind;
 	uint64		jumble;
 	uint64		key;			/* of its shape */
@@ -150,6 +154,12 @@ cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned)
 	planned->single = intVal(list_nth(private, 5)) != 0;
 	planned->conditions = list_nth(private, 6);
 	planned->late = number_of(list_nth(private, 7));
+}
+
+const char *
+cs_plan_result_refusal(const CustomScan *scan)
+{
+	return strVal(linitial(lsecond(scan->custom_private)));
 }
 
 /* ----- the path ----- */
@@ -255,8 +265,10 @@ least_cost(const PlannerInfo *root, const RelOptInfo *rel)
 }
 
 static bool
-refuse(const Candidate *of, const char *reason, const char *hint)
+refuse(Candidate *of, const char *reason, const char *hint)
 {
+	if (of->explained)
+		of->refused = pstrdup(reason);
 	if (of->verdict != NULL)
 	{
 		of->verdict->reason = pstrdup(reason);
@@ -341,7 +353,7 @@ check_tables(Candidate *of, const CsShape *shape)
 }
 
 static bool
-is_wanted(const Candidate *of, double cost)
+is_wanted(Candidate *of, double cost)
 {
 	if (cs_results == CS_RESULTS_OFF)
 		return refuse(of, "The setting cache_strategies.results is off.", NULL);
@@ -429,7 +441,7 @@ condition_names(const Candidate *of, const CsShape *shape)
 static bool
 gets_node(Candidate *of, double cost)
 {
-	if (of->kind == CS_NODE_ALONE)
+	if (of->kind == CS_NODE_ALONE || of->kind == CS_NODE_REFUSED)
 		return is_wanted(of, cost);
 	/* whether its declaration counts is known once its tables are */
 	if (of->verdict == NULL)
@@ -458,6 +470,8 @@ node_private(Candidate *of)
 		of->planned.conditions = cs_conditions_write(cs_conditions_of_levels(&of->levels));
 		rest = planned_result_list(&of->planned);
 	}
+	else if (of->kind == CS_NODE_REFUSED)
+		rest = list_make1(makeString(pstrdup(of->refused)));
 	return list_make2(shape_list(of), rest);
 }
 
@@ -473,6 +487,11 @@ put_on_top(CsLevels *levels, PlannerInfo *root, RelOptInfo *final)
 
 	if (of->kind == CS_NODE_RESULT)
 		cs_late_learn(of->planned.query, gets, cost);
+	if (of->kind == CS_NODE_RESULT && of->refused != NULL && of->judged && !of->eligible)
+	{
+		of->kind = CS_NODE_REFUSED;
+		gets = true;
+	}
 	if (gets || of->kind == CS_NODE_CANDIDATE)
 	{
 		private = node_private(of);
@@ -497,9 +516,18 @@ may_be_current_of(const Query *query)
 		query->havingQual == NULL;
 }
 
+/* Trees of longer statements take too much memory. */
+static bool
+is_long(const Query *query, const char *text)
+{
+	if (query->stmt_len > 0)
+		return query->stmt_len > MAX_TEXT;
+	return text !=NULL && strlen(text) > (Size) Max(query->stmt_location, 0) + MAX_TEXT;
+}
+
 /* What can be told of a statement without looking at more than its top. */
 static bool
-check_top(const Candidate *of, const Query *query, int options)
+check_top(Candidate *of, const Query *query, int options)
 {
 	if (query->commandType != CMD_SELECT || query->utilityStmt != NULL)
 		return refuse(of, "It is not a SELECT.", NULL);
@@ -512,6 +540,8 @@ check_top(const Candidate *of, const Query *query, int options)
 		return false;
 	if ((options & CURSOR_OPT_FAST_PLAN) != 0 && may_be_current_of(query))
 		return refuse(of, "It is a cursor that could be used in WHERE CURRENT OF.", NULL);
+	if (is_long(query, of->text))
+		return refuse(of, "Its text is longer than 1 MB.", NULL);
 	return true;
 }
 
@@ -566,6 +596,16 @@ find_declaration(Candidate *of, const Query *query)
 	of->planned.terms.max_age = declared->max_age;
 }
 
+/*
+ * EXPLAIN says why not, if it was wanted.  Without the node it could not.
+ */
+static bool
+says_why(Candidate *of)
+{
+	of->kind = CS_NODE_REFUSED;
+	return of->refused != NULL && (of->planned.terms.declared || cs_results == CS_RESULTS_AUTO);
+}
+
 static bool
 is_candidate(Candidate *of, Query *query, const char *text, int options)
 {
@@ -575,7 +615,9 @@ is_candidate(Candidate *of, Query *query, const char *text, int options)
 		return false;
 	if (cs_results == CS_RESULTS_OFF && of->verdict == NULL)
 		return false;
-	if (!check_top(of, query, options))
+	of->explained = of->verdict == NULL && query->commandType == CMD_SELECT &&
+		cs_late_is_explained(text);
+	if (!check_top(of, query, options) && of->refused == NULL)
 		return false;
 	of->cursor = (options & CURSOR_OPT_FAST_PLAN) != 0;
 	if (of->verdict != NULL && of->verdict->terms.declared)
@@ -583,8 +625,15 @@ is_candidate(Candidate *of, Query *query, const char *text, int options)
 	else
 		cs_comment_read(text, query->stmt_location, query->stmt_len, &of->planned.terms, &fault);
 	if (fault != NULL)
-		return refuse(of, fault, NULL);
-	if (of->verdict == NULL && reads_catalogue(query))
+	{
+		of->planned.terms.declared = true;
+		(void) refuse(of, fault, NULL);
+		return says_why(of);
+	}
+	if (of->refused != NULL)
+		return says_why(of);
+	if (of->verdict == NULL && reads_catalogue(query) &&
+		!(of->explained && of->planned.terms.declared))
 		return false;
 	if (!OidIsValid(cs_space_catalog()))
 		return false;
@@ -679,7 +728,7 @@ note_shape(Candidate *of, const Query *query)
 	of->len = query->stmt_len;
 	of->jumble = cs_jumble_query(query);
 	of->key = cs_tally_key(of->jumble, false);
-	if (of->verdict == NULL && cs_worth_alone(of->key))
+	if (of->verdict == NULL && of->kind == CS_NODE_RESULT && cs_worth_alone(of->key))
 		of->kind = CS_NODE_ALONE;
 }
 

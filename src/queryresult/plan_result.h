@@ -35,8 +35,10 @@ typedef enum CsNodeKind
 	CS_NODE_RESULT,
 	CS_NODE_ALONE,				/* its shape was left alone when it was
 								 * planned: the rest is not in the node */
-	CS_NODE_CANDIDATE			/* it reads a table that is not tracked: the
+	CS_NODE_CANDIDATE,			/* it reads a table that is not tracked: the
 								 * same */
+	CS_NODE_REFUSED				/* it is not eligible: only EXPLAIN has the
+								 * node, which says why */
 } CsNodeKind;
 
 /* What can be read of a node at a glance. */
@@ -50,6 +52,7 @@ typedef struct CsPlannedShape
 
 extern void cs_plan_result_shape(const CustomScan *scan, CsPlannedShape *shape);
 extern void cs_plan_result_read(const CustomScan *scan, CsPlannedResult *planned);
+extern const char *cs_plan_result_refusal(const CustomScan *scan);
 
 extern PlannedStmt *cs_plan_result_after_all(CsPlannedResult *planned, const char *text,
 											 ParamListInfo params);

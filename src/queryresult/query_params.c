@@ -14,6 +14,8 @@
 
 #include "queryresult/query.h"
 
+#define LONGEST_VALUE	(64 * 1024)
+
 static void
 count_error(const CsQuery *query, int n)
 {
@@ -55,6 +57,41 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 }
 
 /*
+ * SHA-256 of some bytes.
+ */
+static void
+digest_bytes(const char *bytes, Size len, uint8 *digest)
+{
+	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
+
+	if (sha == NULL || pg_cryptohash_init(sha) < 0 ||
+		pg_cryptohash_update(sha, (const uint8 *) bytes, len) < 0 ||
+		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute a hash");
+	pg_cryptohash_free(sha);
+}
+
+/*
+ * Append bytes that tell how many they are.  Of many of them a hash stands for
+ * the rest, as the values of a few parameters can be longer than a buffer.
+ */
+static void
+append_bytes(StringInfo fingerprint, const char *bytes, Size len)
+{
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+
+	appendStringInfoChar(fingerprint, len > LONGEST_VALUE);
+	if (len <= LONGEST_VALUE)
+	{
+		appendBinaryStringInfo(fingerprint, bytes, len);
+		return;
+	}
+	digest_bytes(bytes, len, digest);
+	appendBinaryStringInfo(fingerprint, (const char *) &len, sizeof(len));
+	appendBinaryStringInfo(fingerprint, (const char *) digest, sizeof(digest));
+}
+
+/*
  * Append a value's bytes.
  */
 void
@@ -66,11 +103,10 @@ cs_query_fingerprint_value(int16 typlen, bool typbyval, Datum value, StringInfo 
 	{
 		struct varlena *flat = PG_DETOAST_DATUM(value);
 
-		appendBinaryStringInfo(fingerprint, (const char *) flat, VARSIZE(flat));
+		append_bytes(fingerprint, (const char *) flat, VARSIZE(flat));
 	}
 	else if (typlen == -2)
-		appendBinaryStringInfo(fingerprint, DatumGetCString(value),
-							   strlen(DatumGetCString(value)) + 1);
+		append_bytes(fingerprint, DatumGetCString(value), strlen(DatumGetCString(value)) + 1);
 	else
 		appendBinaryStringInfo(fingerprint, DatumGetPointer(value), typlen);
 }
@@ -131,13 +167,7 @@ cs_query_param(ParamListInfo params, int id, bool guess, ParamExternData *space)
 void
 cs_query_digest(const StringInfo fingerprint, uint8 *digest)
 {
-	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
-
-	if (sha == NULL || pg_cryptohash_init(sha) < 0 ||
-		pg_cryptohash_update(sha, (const uint8 *) fingerprint->data, fingerprint->len) < 0 ||
-		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not compute a hash");
-	pg_cryptohash_free(sha);
+	digest_bytes(fingerprint->data, fingerprint->len, digest);
 }
 
 /*

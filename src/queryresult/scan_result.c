@@ -51,6 +51,7 @@
 typedef enum Outcome
 {
 	OUTCOME_NONE,				/* nothing is known yet */
+	OUTCOME_EXPLAINED,			/* nothing but 'why' will come of it */
 	OUTCOME_BYPASS,				/* it runs as if there were no node */
 	OUTCOME_HIT,
 	OUTCOME_COPYING,			/* it runs, and is copied */
@@ -522,6 +523,32 @@ look(ResultScan *scan, EState *estate, const CsShape *shape)
 	compute(scan, estate);
 }
 
+#define UNTRACKED	"it reads a table whose changes are not tracked"
+#define LEFT_ALONE	"keeping it does not pay at the moment"
+
+/* What the plan says by itself. */
+static bool
+explain_plan(ResultScan *scan)
+{
+	switch (scan->node.kind)
+	{
+		case CS_NODE_RESULT:
+			return false;
+		case CS_NODE_REFUSED:
+			scan->why = psprintf("not eligible: %s",
+								 cs_plan_result_refusal(castNode(CustomScan, scan->custom.ss.ps.plan)));
+			break;
+		case CS_NODE_CANDIDATE:
+			scan->why = "bypassed: " UNTRACKED;
+			break;
+		case CS_NODE_ALONE:
+			scan->why = "bypassed: " LEFT_ALONE;
+			break;
+	}
+	scan->outcome = OUTCOME_EXPLAINED;
+	return true;
+}
+
 /*
  * Has the node nothing to do?
  */
@@ -530,20 +557,20 @@ passes_by(ResultScan *scan, EState *estate, int eflags)
 {
 	uint64		key = cs_tally_key(scan->node.jumble, scan->node.kind == CS_NODE_CANDIDATE);
 
-	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
-		return scan->node.kind != CS_NODE_RESULT;
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || scan->node.kind == CS_NODE_REFUSED)
+		return explain_plan(scan);
 	(void) cs_tally_make(key, estate->es_sourceText, estate->es_plannedstmt->stmt_location,
 						 estate->es_plannedstmt->stmt_len);
 	cs_meter_begin(&scan->meter, key, estate->es_instrument == 0);
 	if (scan->node.kind == CS_NODE_CANDIDATE)
 	{
-		bypass(scan, "it reads a table whose changes are not tracked");
+		bypass(scan, UNTRACKED);
 		cs_meter_run(&scan->meter);
 		return true;
 	}
 	if (cs_worth_leave(key) || scan->node.kind == CS_NODE_ALONE)
 	{
-		bypass(scan, "keeping it does not pay at the moment");
+		bypass(scan, LEFT_ALONE);
 		return true;
 	}
 	return false;
@@ -675,7 +702,7 @@ end_result(CustomScanState *node)
 	ResultScan *scan = (ResultScan *) node;
 	ListCell   *lc;
 
-	if (scan->node.kind != CS_NODE_CANDIDATE && scan->outcome != OUTCOME_NONE &&
+	if (scan->node.kind != CS_NODE_CANDIDATE && scan->outcome > OUTCOME_EXPLAINED &&
 		cs_trace_wants(1))
 		trace(scan, node->ss.ps.state->es_sourceText);
 	cs_herd_land(&scan->herd, false);
@@ -723,6 +750,8 @@ outcome_text(const ResultScan *scan)
 	{
 		case OUTCOME_NONE:
 			return NULL;
+		case OUTCOME_EXPLAINED:
+			return scan->why;
 		case OUTCOME_BYPASS:
 			return psprintf("bypassed: %s", scan->why);
 		case OUTCOME_HIT:
