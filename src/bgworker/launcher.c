@@ -54,6 +54,7 @@
 #include "utils/wait_event.h"
 
 #include "bgworker/launcher.h"
+#include "bgworker/populate.h"
 #include "bgworker/reload.h"
 #include "bgworker/rounds.h"
 #include "bgworker/savekeys.h"
@@ -707,6 +708,8 @@ cs_launcher_main(Datum arg)
 		all &= start_alones();
 		if (!all)
 			next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
+		if (cs_populate_some())
+			continue;
 		sleep_until(next);
 	}
 }

@@ -12,6 +12,15 @@
  * replaces a dirty one of at least its size takes its place, so deferred
  * changes can be merged and removed however full the store is.
  *
+ * A key that is not there is found not to be there without the lock.  A writer
+ * has marked the key's stripe before it looks, with a full barrier in between.
+ * A filler has set the partition's word "linking" before it compares the
+ * version of the stripe, again with a full barrier in between, and clears it
+ * after it has linked the entry or has decided not to.  So either the filler
+ * finds another version and links nothing, or the writer finds the word set
+ * and takes the lock, or the entry is already in the index that the writer
+ * looks at.  test/model/unlink_model.py explores this.
+ *
  * Portions Copyright (c) 2026, the cache_strategies authors
  *
  *-------------------------------------------------------------------------
@@ -40,6 +49,24 @@ is_staged(const CsNew *new, const CsOld *old)
 }
 
 /*
+ * The caller is about to compare a version and to link an entry.  It holds the
+ * partition lock exclusively.
+ */
+static inline void
+begin_linking(int part)
+{
+	pg_atomic_write_u32(&cs_store.partitions[part].linking, 1);
+	pg_memory_barrier();
+}
+
+static inline void
+end_linking(int part)
+{
+	pg_write_barrier();
+	pg_atomic_write_u32(&cs_store.partitions[part].linking, 0);
+}
+
+/*
  * One try of cs_store_reinstall(), under the partition lock.
  */
 static CsInstall
@@ -51,12 +78,14 @@ install_once(CsNew *new, CsCheck check, void *arg)
 
 	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
 	START_CRIT_SECTION();
+	begin_linking(new->place.part);
 	if (check == NULL || check(arg))
 	{
 		cs_put_find(new, &old);
 		if (!old.dirty && !is_staged(new, &old))
 			result = cs_put(new, &old) == CS_PUT_DONE ? CS_INSTALL_DONE : CS_INSTALL_FULL;
 	}
+	end_linking(new->place.part);
 	END_CRIT_SECTION();
 	cs_lock_release(lock, CS_RANK_PARTITION);
 	return result;
@@ -217,6 +246,83 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 }
 
 /*
+ * Whether a slot of the bucket has an entry of the owner with this hash; may
+ * run without the lock, on memory that is changing.
+ */
+static bool
+may_be_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner, uint64 hash)
+{
+	volatile CsSharedBucket *b = bucket;
+
+	for (int i = 0; i < CS_BUCKET_SLOTS; i++)
+	{
+		volatile CsRecord *rec;
+		Size		pos;
+
+		if (b->tag[i] != place->tag)
+			continue;
+		pos = (Size) b->ref[i] * 8;
+		if (pos == 0 || pos + sizeof(CsRecord) > cs_store.area_size)
+			continue;
+		rec = cs_record(place->part, pos);
+		if (rec->hash == hash && cs_stamp_owner(rec->stamp) == owner)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether no entry of the owner has this hash, and none is about to be linked
+ * by a filler that does not know of the change.  The caller has marked the
+ * key's stripe, with a full barrier.  Looks without the lock; false may only
+ * mean that another backend was changing the buckets.
+ *
+ * Both buckets are confirmed after both were looked at, because an entry may
+ * go from one to the other.
+ */
+static bool
+is_absent(const CsPlace *place, uint32 owner, uint64 hash)
+{
+	CsSharedBucket *bucket[2];
+	uint32		seq[2];
+
+	if (pg_atomic_read_u32(&cs_store.partitions[place->part].linking) != 0)
+		return false;
+	pg_read_barrier();
+	for (int i = 0; i < 2; i++)
+	{
+		bucket[i] = cs_bucket(place->part, place->bucket[i]);
+		seq[i] = pg_atomic_read_u32(&bucket[i]->seq);
+		if (seq[i] & 1)
+			return false;
+	}
+	pg_read_barrier();
+	if (may_be_in_bucket(place, bucket[0], owner, hash) ||
+		may_be_in_bucket(place, bucket[1], owner, hash))
+		return false;
+	pg_read_barrier();
+	return pg_atomic_read_u32(&bucket[0]->seq) == seq[0] &&
+		pg_atomic_read_u32(&bucket[1]->seq) == seq[1];
+}
+
+/* Unlink the owner's clean entries with this hash, under the lock. */
+static bool
+unlink_locked(const CsPlace *place, uint32 owner, uint64 hash, CsVacated *vacated)
+{
+	LWLock	   *lock = cs_partition_lock(place->part);
+	bool		found = false;
+
+	cs_lock_acquire(lock, CS_RANK_PARTITION, LW_EXCLUSIVE);
+	START_CRIT_SECTION();
+	for (int i = 0; i < 2; i++)
+		found |= unlink_in_bucket(place, cs_bucket(place->part, place->bucket[i]),
+								  owner, hash, vacated);
+	END_CRIT_SECTION();
+	cs_lock_release(lock, CS_RANK_PARTITION);
+	return found;
+}
+
+/*
  * As cs_store_unlink(), for a caller that will soon install the key's new
  * value with cs_store_reinstall().
  *
@@ -227,20 +333,13 @@ unlink_in_bucket(const CsPlace *place, CsSharedBucket *bucket, uint32 owner,
 bool
 cs_store_vacate(uint32 owner, uint64 hash, CsVacated *vacated)
 {
-	bool		found = false;
+	bool		found;
 	CsPlace		place;
-	int			i;
 
 	Assert(owner < cs_max_tables);
 	memset(vacated, 0, sizeof(CsVacated));
 	cs_place(hash, owner, &place);
-	cs_lock_acquire(cs_partition_lock(place.part), CS_RANK_PARTITION, LW_EXCLUSIVE);
-	START_CRIT_SECTION();
-	for (i = 0; i < 2; i++)
-		found |= unlink_in_bucket(&place, cs_bucket(place.part, place.bucket[i]),
-								  owner, hash, vacated);
-	END_CRIT_SECTION();
-	cs_lock_release(cs_partition_lock(place.part), CS_RANK_PARTITION);
+	found = !is_absent(&place, owner, hash) && unlink_locked(&place, owner, hash, vacated);
 	if (cs_miniature_sampled(hash))
 		cs_miniature_note_removal(owner, hash);
 	return found;

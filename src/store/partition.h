@@ -143,7 +143,9 @@ typedef struct CsSharedPartition
 								 * were never read */
 	uint64		expirations;	/* partition lock; expired entries that made
 								 * room */
-	uint64		unused[2];		/* pads to two cache lines */
+	pg_atomic_uint32 linking;	/* atomic; changed under the partition lock;
+								 * see install.c */
+	uint32		unused[3];		/* pads to two cache lines */
 } CsSharedPartition;
 
 StaticAssertDecl(sizeof(CsSharedPartition) == 2 * CS_BUCKET_SIZE,

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "store/clock.h"
 #include "store/put.h"
+#include "store/touch.h"
 
 /* Other partitions that cs_put_ask_some() searches. */
 #define CS_QUOTA_PARTITIONS		4
@@ -90,6 +91,7 @@ write_record(const CsNew *new, Size pos)
 {
 	CsRecord   *rec = cs_record(new->place.part, pos);
 
+	cs_touch(rec);
 	rec->len = (uint32) new->len;
 	rec->keylen = (uint16) new->key->len;
 	rec->flags = new->meta->flags;

@@ -180,6 +180,8 @@ init_memory(void)
 
 	memset(cs_store.partitions, 0,
 		   cs_store.npartitions * sizeof(CsSharedPartition));
+	for (part = 0; part < cs_store.npartitions; part++)
+		pg_atomic_init_u32(&cs_store.partitions[part].linking, 0);
 	pg_atomic_init_u32(&cs_store.common->guarded, 0);
 	for (i = 0; i < cs_max_tables; i++)
 	{
@@ -229,6 +231,16 @@ cs_store_shmem_init(void)
 	cs_store.locks = GetNamedLWLockTranche(CS_TRANCHE_NAME);
 	if (!found)
 		init_memory();
+}
+
+/*
+ * The store's shared memory, and its size in bytes.
+ */
+const char *
+cs_store_memory(Size *size)
+{
+	*size = cs_store.total;
+	return (const char *) cs_store.partitions;
 }
 
 /*

@@ -201,6 +201,7 @@ typedef struct CsDirtyScan
 extern void cs_store_scan_begin(CsDirtyScan *scan, uint32 owner);
 extern bool cs_store_scan_next(CsDirtyScan *scan, CsKey *key, CsFound *found);
 extern bool cs_store_seen(uint64 hash);
+extern const char *cs_store_memory(Size *size);
 extern Size cs_store_max_value(void);
 extern void cs_store_outdate(uint32 owner, uint64 epoch);
 extern void cs_store_guard(uint32 owner, bool guarded);

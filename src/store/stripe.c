@@ -27,6 +27,7 @@
 #include "guc.h"
 #include "store/atomicmax.h"
 #include "store/stripe.h"
+#include "store/touch.h"
 
 typedef struct CsSharedStripe
 {
@@ -110,6 +111,15 @@ uint64
 cs_stripe_prepared_xid(uint32 stripe)
 {
 	return pg_atomic_read_u64(&stripes[stripe].prepared_xid);
+}
+
+/*
+ * Have the stripe's page mapped before it is marked; see cs_touch().
+ */
+void
+cs_stripe_touch(uint32 stripe)
+{
+	cs_touch(&stripes[stripe]);
 }
 
 /*

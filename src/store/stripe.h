@@ -61,6 +61,7 @@ extern uint32 cs_stripe_of(uint64 hash);
 extern uint64 cs_stripe_read(uint32 stripe);
 extern uint64 cs_stripe_prepared_xid(uint32 stripe);
 extern void cs_stripe_copy(uint64 *words);
+extern void cs_stripe_touch(uint32 stripe);
 extern uint64 cs_stripe_mark(uint32 stripe);
 
 extern void cs_stripe_bump(uint32 stripe);

@@ -52,6 +52,8 @@ cs_marks_collect(void)
 		if (i == 0 || marks->mark[i].stripe != marks->mark[unique - 1].stripe)
 			marks->mark[unique++] = marks->mark[i];
 	marks->nsorted = unique;
+	for (int i = 0; i < unique; i++)
+		cs_stripe_touch(marks->mark[i].stripe);
 }
 
 /*

@@ -35,6 +35,7 @@ static const struct
 	{"dirty", test_dirty},
 	{"room", test_room},
 	{"threads", test_threads},
+	{"unlink", test_unlink},
 	{"alter", test_alter},
 	{"staged", test_staged},
 	{"share", test_share},

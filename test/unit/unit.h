@@ -48,6 +48,7 @@ extern void test_torn(void);
 extern void test_dirty(void);
 extern void test_room(void);
 extern void test_threads(void);
+extern void test_unlink(void);
 extern void test_alter(void);
 extern void test_staged(void);
 extern void test_share(void);
