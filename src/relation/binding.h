@@ -70,17 +70,6 @@ struct CsStrategy;
 
 #define CS_NO_EPOCH		PG_UINT64_MAX
 
-/* What admit.c knows of a table. */
-typedef struct CsAdmission
-{
-	uint32		misses;			/* of this session */
-	bool		second_read;	/* a key is kept on its second read */
-	uint64		hits;			/* these as they were at the last look */
-	uint64		reads;
-	uint64		evictions;
-	uint64		entries;		/* when second_read was set */
-} CsAdmission;
-
 typedef struct CsBinding
 {
 	Oid			relid;
@@ -128,7 +117,6 @@ typedef struct CsBinding
 	CsPlan	   *plans;			/* of the functions that write */
 	struct CsMerge *merge;		/* made by cs_merge_get() */
 
-	CsAdmission admission;
 	uint64		locked;			/* cs_xact_lock_generation in which the table
 								 * was locked for reading */
 

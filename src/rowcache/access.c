@@ -40,7 +40,6 @@
 #include "relation/tree.h"
 #include "relation/triggers.h"
 #include "rowcache/access.h"
-#include "rowcache/admit.h"
 #include "rowcache/keyformat.h"
 #include "rowcache/rowtrace.h"
 #include "rowcache/sample.h"
@@ -829,7 +828,7 @@ read_under_snapshot(CsAccess *access, const CsStrategy *strategy, const CsRowKey
 
 		if (!cs_access_lock(access))
 			return false;
-		if (access->bypass != CS_HIT || !cs_admit_key(access->binding, rowkey))
+		if (access->bypass != CS_HIT)
 			cs_access_table(access, rowkey, answer);
 		else
 			strategy->miss(access, rowkey, answer);

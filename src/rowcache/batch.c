@@ -24,7 +24,6 @@
 
 #include "relation/fetch.h"
 #include "relation/loader.h"
-#include "rowcache/admit.h"
 #include "rowcache/batch.h"
 #include "rowcache/call.h"
 #include "rowcache/rowtrace.h"
@@ -87,6 +86,7 @@ look_up(CsAccess *access, CsBatch *batch)
 static void
 take_tokens(CsAccess *access, CsBatch *batch)
 {
+	const CsStrategy *strategy = cs_strategy_of(access->binding);
 	int			n = 0;
 
 	for (int j = 0; j < batch->nmissed; j++)
@@ -95,7 +95,7 @@ take_tokens(CsAccess *access, CsBatch *batch)
 		const CsRowKey *key = &batch->keys[i];
 		bool		keep = true;
 
-		if (!cs_admit_key(access->binding, key))
+		if (strategy->admits != NULL && !strategy->admits(key))
 			keep = false;
 		else if (IsInParallelMode())
 		{

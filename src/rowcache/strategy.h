@@ -44,8 +44,8 @@ typedef struct CsStrategy
 	/* The cache had no answer: find one, and keep it or not. */
 	void		(*miss) (CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer);
 
-	/* Rows are kept on the second read of their key, always (admit.c). */
-	bool		second_read;
+	/* Whether a row loaded for this key may be kept; NULL: always. */
+	bool		(*admits) (const CsRowKey *rowkey);
 
 	/* A row was changed. */
 	void		(*changed) (const CsBinding *binding, const CsChange *change);

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "rowcache/strategy.h"
+#include "store/store.h"
 
 static void
 needs(const CsBinding *binding, CsTriggerNeeds *needs)
@@ -22,11 +23,29 @@ needs(const CsBinding *binding, CsTriggerNeeds *needs)
 	needs->by_statement = !binding->tree.partitioned;
 }
 
+/*
+ * Whether the key was read recently.
+ */
+static bool
+admits(const CsRowKey *rowkey)
+{
+	return cs_store_seen(rowkey->key.hash);
+}
+
+static void
+miss(CsAccess *access, const CsRowKey *rowkey, CsAnswer *answer)
+{
+	if (admits(rowkey))
+		cs_access_load_once(access, rowkey, answer);
+	else
+		cs_access_table(access, rowkey, answer);
+}
+
 const CsStrategy cs_write_around = {
 	.name = "write_around",
 	.needs = needs,
-	.miss = cs_access_load_once,
-	.second_read = true,
+	.miss = miss,
+	.admits = admits,
 	.changed = cs_strategy_invalidate,
 	.effect = "invalidates"
 };

@@ -511,6 +511,8 @@ cases('queryresult/keeper.c', [ 'result_token', 'result_computed' ],
 	{ name => 'a result of plain SQL', settings => $keep_results, before => 'UPDATE plain SET n = n', sql => 'SELECT sum(n) FROM plain' });
 cases('queryresult/plan_result.c', ['result_unplanned'],
 	{ name => 'a result that is there', settings => "$keep_results; SELECT sum(n) FROM plain; SELECT sum(n) FROM plain", sql => 'SELECT sum(n) FROM plain' });
+cases('queryresult/recompute.c', ['result_compared'],
+	{ name => 'a result that is compared', settings => "$keep_results; SET cache_strategies.audit_results = 1; SELECT sum(n) FROM plain; SELECT sum(n) FROM plain", sql => 'SELECT sum(n) FROM plain' });
 cases('relation/track.c', [ 'watch_slot', 'before_look', 'after_look' ], \%remember);
 cases('relation/track.c', [ 'watch_place', 'watch_settle' ],
 	{ name => 'a column that is not watched yet',
