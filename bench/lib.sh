@@ -74,8 +74,8 @@ bench_cluster() {
 	local name=$1 setting
 	shift
 	cluster_init "$name" normal
-	# the tests' servers have not these defaults
-	for setting in 'cache_strategies.results_adapt = on' 'cache_strategies.merge_deferred = off' "$@"; do say "$setting"; done |
+	# the tests' servers have not this default
+	for setting in 'cache_strategies.results_adapt = on' "$@"; do say "$setting"; done |
 		as_pg tee -a "$(cluster_dir "$name")/data/postgresql.conf" >/dev/null
 	at_end "cluster_stop $name normal || stop_servers; rm -rf '$(cluster_dir "$name")'"
 	cluster_start "$name" normal

@@ -35,7 +35,7 @@ pgbench -n -M prepared -c 8 -j 2 -T 86400 -f "$SESSIONS/increment.sql" -f "$SESS
 	>"$SESSIONS/clients" 2>"$SESSIONS/log" &
 clients=$!
 wait_for "$visits visits" "SELECT sum(views) - $before >= $visits FROM cache.scan(NULL::pages)"
-behind=$(ask A "SELECT sum(views) - $before FROM pages")
+behind=$(ask A "SELECT demo.in_table() - $before")
 mapfile -t pids < <(processes "$data")
 kill -KILL "${pids[@]}"
 wait "$clients" || true
@@ -47,7 +47,7 @@ start_again "$data"
 open A
 open B
 final=$(ask A "SELECT sum(views) - $before FROM cache.scan(NULL::pages)")
-written=$(ask A "SELECT sum(views) - $before FROM pages")
+written=$(ask A "SELECT demo.in_table() - $before")
 replayed=$(sed -n 's/^.*LOG:  \(replayed .*\)/    \1/p' "$SESSIONS/server.log")
 printf '  started again; its log says\n%s\n\n' "$replayed"
 table "SELECT 'visits', '' UNION ALL SELECT * FROM (VALUES

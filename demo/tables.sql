@@ -65,6 +65,10 @@ CREATE TABLE pages (
 );
 INSERT INTO pages SELECT i, 'Page ' || i FROM generate_series(1, 1000) i;
 
+-- What the table has, without what is deferred.
+CREATE FUNCTION demo.in_table(page int DEFAULT NULL) RETURNS numeric LANGUAGE sql SET cache_strategies.merge_deferred = off AS
+	'SELECT sum(views) FROM pages WHERE id = page OR page IS NULL';
+
 -- Copies that are not attached, to compare with.
 CREATE SCHEMA plain;
 CREATE TABLE plain.pgbench_accounts (LIKE pgbench_accounts INCLUDING ALL);

@@ -24,7 +24,7 @@ int			cs_max_tables_per_role = -1;
 int			cs_refresh_queue = 1024;
 bool		cs_enabled = true;
 bool		cs_plain_reads = false;
-bool		cs_merge_deferred = false;
+bool		cs_merge_deferred = true;
 int			cs_bulk_threshold = 10000;
 int			cs_load_timeout = 5000;
 int			cs_worker_timeout = 10000;
@@ -159,7 +159,7 @@ define_plain_sql(void)
 	DefineCustomBoolVariable("cache_strategies.merge_deferred",
 							 "Plain SQL sees the deferred writes of attached tables.",
 							 "If off, it sees what has been flushed.",
-							 &cs_merge_deferred, false,
+							 &cs_merge_deferred, true,
 							 PGC_USERSET, 0, NULL, assign_merge_deferred, NULL);
 	DefineCustomIntVariable("cache_strategies.audit_results",
 							"One kept result in so many that answer is compared with what its statement returns.",

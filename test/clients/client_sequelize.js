@@ -137,22 +137,15 @@ class Counters {
 		}, { tableName: this.table, timestamps: false, version: true });
 	}
 
-	// A SELECT sees what has been flushed.
-	settle() {
-		if (this.table === 'counters_write_back') psql(`SELECT cache.flush('${this.table}')`);
-	}
-
 	byAnother(change) {
 		psql(`UPDATE ${this.table} SET ${change}`);
 	}
 
 	get(name, options = {}) {
-		this.settle();
 		return this.model.findOne({ where: { name }, ...options });
 	}
 
 	all() {
-		this.settle();
 		return this.model.findAll({ order: ['name'] });
 	}
 
@@ -166,7 +159,6 @@ class Counters {
 
 		this.byAnother('views = views + 1000');
 		await change(row);
-		this.settle();
 		return [row.toJSON(), (await row.reload()).toJSON()];
 	}
 
@@ -205,7 +197,6 @@ class Counters {
 	}
 
 	locked() {
-		this.settle();
 		return this.db.transaction(async (transaction) => {
 			const row = await this.model.findOne({ where: { name: 'a' }, lock: transaction.LOCK.UPDATE, transaction });
 
@@ -246,7 +237,6 @@ class Counters {
 			'a transaction that is rolled back': () => this.inTransaction(true),
 			'lock': () => this.locked(),
 			'aggregates and conditions': async () => {
-				this.settle();
 				return [await m.sum('views'), await m.max('best'), await m.count({ where: { views: { [Op.gt]: 100 } } }),
 					await m.findAll({ where: { status: 'upserted' }, order: [['views', 'DESC'], 'name'], attributes: ['name', 'views'] })];
 			},

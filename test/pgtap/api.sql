@@ -516,7 +516,7 @@ SELECT bag_eq(
 		('cache_strategies.enabled', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.bulk_threshold', '10000', NULL, 'user', 'integer'),
 		('cache_strategies.plain_reads', 'off', NULL, 'user', 'bool'),
-		('cache_strategies.merge_deferred', 'off', NULL, 'user', 'bool'),
+		('cache_strategies.merge_deferred', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.results', 'off', NULL, 'user', 'enum'),
 		('cache_strategies.results_adapt', 'on', NULL, 'user', 'bool'),
 		('cache_strategies.results_min_cost', '100', NULL, 'user', 'real'),

@@ -26,9 +26,6 @@ my $notes = File::Temp->new;
 note("seed $seed");
 add_extension($node);
 $node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../oracle/twin/schema.sql") . 'SELECT mine.attach(true);');
-$Twins::merged = 0;
-$node->append_conf('postgresql.conf', 'cache_strategies.merge_deferred = off');
-$node->reload;
 ($ENV{PGHOST}, $ENV{PGPORT}, $ENV{PGDATABASE}) = ($node->host, $node->port, 'postgres');
 
 my $load = Load->new(user => $superuser, notes => "$notes", seed => $seed, crash => 1, say => sub { diag($_[0]) });
