@@ -78,15 +78,6 @@ word_of(int id, uint64 version)
 }
 
 static void
-make_key(const int *id, CsKey *key)
-{
-	key->hash = cs_mix(*id + 1);
-	key->owner = 0;
-	key->len = sizeof(int);
-	key->data = (const char *) id;
-}
-
-static void
 fill(uint64 *value, int id, uint64 version, Size words)
 {
 	Size		i;
@@ -133,7 +124,7 @@ read_key(Worker *w, int id, uint64 *version)
 	CsFound		found;
 	CsLookup	result;
 
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	w->reads++;
 	result = cs_store_lookup(&key, untagged, NULL, &found);
 	if (result == CS_LOOKUP_REFUSED)
@@ -158,7 +149,7 @@ stage_key(Worker *w, int id, uint64 tag, uint64 version, bool remove)
 	CsMeta		meta = {0};
 	CsKey		key;
 
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	fill(value, id, version, words);
 	expect(cs_store_stage(&key, tag, &meta, remove ? NULL : (char *) value,
 						  words * sizeof(uint64), 0) == CS_STAGE_DONE);
@@ -197,7 +188,7 @@ transaction(Worker *w, int group, bool commit)
 		int			id = group * MEMBERS + i;
 		CsKey		key;
 
-		make_key(&id, &key);
+		unit_key(&id, &key);
 		cs_store_settle(&key, tag, commit);
 		shim_overtake();
 	}
@@ -216,7 +207,7 @@ disturb(Worker *w)
 	CsMeta		meta = {0};
 	CsKey		key;
 
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	expect(cs_store_replace(&key, &meta, (char *) value, sizeof(value), 0, 1, NULL, NULL) ==
 		   CS_STAGE_CONFLICT);
 	cs_store_settle(&key, 1, unit_random(&w->random) % 2);
@@ -231,7 +222,7 @@ increment(Worker *w, int n)
 	CsStage		result;
 	CsKey		key;
 
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	do
 	{
 		Size		words = 1 + unit_random(&w->random) % MAX_WORDS;
@@ -397,7 +388,7 @@ start(Worker *workers)
 		CsMeta		meta = {0};
 		CsKey		key;
 
-		make_key(&i, &key);
+		unit_key(&i, &key);
 		expect(cs_store_replace(&key, &meta, (char *) &value, sizeof(value), 0, 0, NULL,
 								NULL) == CS_STAGE_DONE);
 	}

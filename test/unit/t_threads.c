@@ -51,15 +51,6 @@ epoch_of(Size words, uint64 version)
 	return words | (version & 0xffff) << 16;
 }
 
-static void
-make_key(const int *id, CsKey *key)
-{
-	key->hash = cs_mix(*id + 1);
-	key->owner = 0;
-	key->len = sizeof(int);
-	key->data = (const char *) id;
-}
-
 /* These are among the popular ones. */
 static bool
 always_dirty(int id)
@@ -93,7 +84,7 @@ install_next(int id, uint64 version, Size words)
 		value[i] = word_of(id, version);
 	meta.wxid = word_of(id, version);
 	meta.epoch = epoch_of(words, version);
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	if (always_dirty(id))
 	{
 		uint64		last = pg_atomic_read_u64(&oldest[id]);
@@ -169,7 +160,7 @@ read_one(Worker *w)
 
 	if (unit_random(&w->random) % 2 == 0)
 		id %= POPULAR;
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	least = pg_atomic_read_u64(&oldest[id]);
 	pg_memory_barrier();
 	w->lookups++;

@@ -49,15 +49,6 @@ typedef struct Expected
 	uint64		version;
 } Expected;
 
-static void
-make_key(const int *id, CsKey *key)
-{
-	key->hash = cs_mix(*id + 1);
-	key->owner = 0;
-	key->len = sizeof(int);
-	key->data = (const char *) id;
-}
-
 static bool
 is_same_version(void *arg)
 {
@@ -76,7 +67,7 @@ look(Thread *t, int id)
 	CsKey		key;
 	CsFound		found;
 
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	pg_memory_barrier();
 	if (cs_store_lookup(&key, NULL, NULL, &found) != CS_LOOKUP_HIT)
 		return;
@@ -92,7 +83,7 @@ install(int id, uint64 value, CsCheck check, Expected *expected)
 	CsMeta		meta = {0};
 	CsKey		key;
 
-	make_key(&id, &key);
+	unit_key(&id, &key);
 	return cs_store_install(&key, &meta, (char *) words, sizeof(words), 0, check,
 							expected) == CS_INSTALL_DONE;
 }

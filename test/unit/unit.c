@@ -86,6 +86,16 @@ unit_consistent(void)
 		fail("%s", msg);
 }
 
+/* The key of a number, which it points to. */
+void
+unit_key(const int *id, CsKey *key)
+{
+	key->hash = cs_mix(*id + 1);
+	key->owner = 0;
+	key->len = sizeof(int);
+	key->data = (const char *) id;
+}
+
 uint64
 unit_random(uint64 *state)
 {

@@ -27,6 +27,7 @@ cs_noreturn extern void unit_fail(const char *file, int line, const char *fmt,..
 extern void unit_ok(const char *name, const char *fmt,...) pg_attribute_printf(2, 3);
 extern void unit_consistent(void);
 extern uint64 unit_random(uint64 *state);
+extern void unit_key(const int *id, CsKey *key);
 extern double unit_clock(void);
 
 /*
