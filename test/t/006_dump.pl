@@ -9,6 +9,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main');
 my $dir = $node->basedir;
 

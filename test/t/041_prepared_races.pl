@@ -11,6 +11,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Plain SELECTs show what has been flushed.
+$ENV{PGOPTIONS} = '-c cache_strategies.merge_deferred=off';
+
 my $node = new_node('main', "cache_strategies.memory = '16MB'", 'cache_strategies.max_tables = 24');
 
 add_extension($node);

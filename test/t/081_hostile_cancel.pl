@@ -24,7 +24,7 @@ my @commit = qw(commit_begin commit_middle commit_end);
 my @all = (@strategies, 'wb', 'volatile');
 
 # Its test_points are what a session sets itself.
-$ENV{PGOPTIONS} = '-c cache_strategies.test_points= -c client_min_messages=error';
+$ENV{PGOPTIONS} = '-c cache_strategies.test_points= -c cache_strategies.merge_deferred=off -c client_min_messages=error';
 
 my $node = new_node('main', "cache_strategies.memory = '16MB'", 'max_connections = 20');
 add_extension($node);

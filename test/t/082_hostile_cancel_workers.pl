@@ -30,7 +30,7 @@ my %points = (
 my %held = map { $_ => 1 } qw(before_flip before_flushed commit_begin commit_middle commit_end);
 
 # Points of workers are set for the server; a session's are its own.
-$ENV{PGOPTIONS} = '-c cache_strategies.test_points= -c client_min_messages=error';
+$ENV{PGOPTIONS} = '-c cache_strategies.test_points= -c cache_strategies.merge_deferred=off -c client_min_messages=error';
 
 my $timeout = 1000 * $slowness;
 my $node = new_node('main', "cache_strategies.memory = '16MB'", 'restart_after_crash = on');
