@@ -95,6 +95,63 @@ UPDATE accounts SET id = 6 WHERE id = 5;
 ALTER TABLE accounts ADD CONSTRAINT large CHECK (n > -1000);
 COMMIT;
 
+-- ----- DROP and detach -----
+-- Nothing is deferred by direct changes, nor by an UPDATE that changes nothing.
+CREATE TABLE passing (id int PRIMARY KEY, n int);
+INSERT INTO passing SELECT i, 0 FROM generate_series(1, 3) i;
+SELECT cache.attach('passing', 'write_back', flush_interval => '1 day', merge => '{"n": "add"}');
+BEGIN;
+UPDATE passing SET n = n + 0 WHERE id = 1;
+SELECT cache.detach('passing');
+ROLLBACK;
+BEGIN;
+INSERT INTO passing VALUES (4, 0);
+UPDATE passing SET n = n + 0 WHERE id = 1;
+DELETE FROM passing WHERE id = 2;
+SAVEPOINT a;
+DROP TABLE passing;
+ROLLBACK TO a;
+SELECT cache.detach('passing');
+COMMIT;
+SELECT count(*) FROM cache.bindings WHERE relation = 'passing'::regclass;
+SELECT cache.attach('passing', 'write_back', flush_interval => '1 day', merge => '{"n": "add"}');
+-- what others have deferred cannot be flushed in between
+UPDATE passing SET n = n + 1 WHERE id = 3;
+BEGIN;
+UPDATE passing SET n = 5, id = id WHERE id = 1;
+SELECT cache.detach('passing');
+ROLLBACK;
+BEGIN;
+UPDATE passing SET n = n + 0 WHERE id = 1;
+SELECT cache.detach('passing');
+ROLLBACK;
+BEGIN;
+DELETE FROM passing WHERE id = 1;
+DROP TABLE passing;
+ROLLBACK;
+SELECT cache.flush('passing');
+-- what the transaction itself has deferred
+BEGIN;
+UPDATE passing SET n = n + 1 WHERE id = 3;
+DROP TABLE passing;
+ROLLBACK;
+BEGIN;
+UPDATE passing SET n = n + 1 WHERE id = 3;
+SELECT cache.detach('passing');
+ROLLBACK;
+BEGIN;
+UPDATE passing SET n = n + 1 WHERE id = 3;
+SELECT cache.detach('passing', discard => true);
+COMMIT;
+SELECT * FROM passing ORDER BY id;
+SELECT cache.attach('passing', 'write_back', flush_interval => '1 day', merge => '{"n": "add"}');
+BEGIN;
+INSERT INTO passing VALUES (5, 0);
+UPDATE passing SET n = n + 0 WHERE id = 3;
+DROP TABLE passing;
+COMMIT;
+SELECT to_regclass('passing');
+
 -- ----- whose table it is -----
 CREATE ROLE regress_write_back_ddl;
 UPDATE accounts SET n = n + 1 WHERE id = 3;

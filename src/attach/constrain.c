@@ -40,7 +40,6 @@
 #include "relation/binding.h"
 #include "relation/triggers.h"
 #include "store/store.h"
-#include "writeback/delta.h"
 #include "writeback/journalread.h"
 #include "writeback/state.h"
 #include "writeback/xactdelta.h"
@@ -98,22 +97,6 @@ is_deferring(const CsBinding *binding)
 }
 
 /*
- * Whether this transaction has deferred a write, as opposed to direct changes.
- */
-static bool
-has_own(int slot)
-{
-	void	   *at = NULL;
-	const CsKey *key;
-	CsDelta		delta;
-
-	while ((key = cs_xactdelta_next(slot, &at)) != NULL)
-		if (cs_xactdelta_delta(NULL, key, &delta) && !cs_delta_is_empty(&delta))
-			return true;
-	return false;
-}
-
-/*
  * Whether there are deferred writes of other transactions.
  */
 static bool
@@ -133,7 +116,8 @@ has_others(const CsBinding *binding)
 static void
 flush_binding(const CsBinding *binding)
 {
-	if (has_own(binding->slot) || (has_others(binding) && cs_xactdelta_has(binding->slot)))
+	if (cs_xactdelta_has_deferred(binding->slot) ||
+		(has_others(binding) && cs_xactdelta_has_cancels(binding->slot)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot flush table \"%s\" because this transaction has changed rows of it",

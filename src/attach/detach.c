@@ -23,6 +23,7 @@
 #include "relation/triggers.h"
 #include "shmem.h"
 #include "writeback/commitepoch.h"
+#include "writeback/deferred.h"
 #include "writeback/flush.h"
 #include "writeback/journal.h"
 #include "writeback/journalread.h"
@@ -42,12 +43,16 @@ cs_detach_flush(Oid relid)
 
 	if (binding == NULL || !cs_binding_defers(binding) || binding->slot < 0)
 		return;
-	if (cs_xactdelta_has(binding->slot))
+	if (cs_xactdelta_has_deferred(binding->slot))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("this transaction has deferred writes of table \"%s\" itself",
 						binding->name),
 				 errhint("Commit it first.")));
+	/* a transaction that has changed rows can flush nothing */
+	if (cs_xactdelta_has_cancels(binding->slot) && cs_state_is_open(binding->slot) &&
+		!cs_deferred_any(binding->slot))
+		return;
 	if (!cs_state_is_open(binding->slot))
 		cs_commitepoch_raise(cs_journalread_last());
 	if (!cs_state_is_open(binding->slot) && cs_journalread_has_pending(relid))

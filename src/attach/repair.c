@@ -200,7 +200,7 @@ can_flush(Oid relid)
 	CsBinding  *binding = cs_binding_get(relid);
 
 	return binding != NULL && cs_binding_defers(binding) && binding->slot >= 0 &&
-		!cs_xactdelta_has(binding->slot) && !cs_xactdelta_has_cancels(binding->slot) &&
+		!cs_xactdelta_has_deferred(binding->slot) && !cs_xactdelta_has_cancels(binding->slot) &&
 		!IsolationUsesXactSnapshot();
 }
 

@@ -148,7 +148,7 @@ executor_start(QueryDesc *query, int eflags)
 static bool
 has_deferred(int slot, Oid relid)
 {
-	if (slot >= 0 && (cs_deferred_any(slot) || cs_xactdelta_has(slot)))
+	if (slot >= 0 && (cs_deferred_any(slot) || cs_xactdelta_has_deferred(slot)))
 		return true;
 	return cs_journalread_has_pending(relid);
 }

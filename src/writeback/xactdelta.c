@@ -530,6 +530,26 @@ cs_xactdelta_has_any(void)
 }
 
 /*
+ * Whether this transaction has deferred a write of the table, as opposed to
+ * direct changes, and to an UPDATE that changes nothing.
+ */
+bool
+cs_xactdelta_has_deferred(int slot)
+{
+	void	   *at = NULL;
+	const CsKey *key;
+
+	while ((key = cs_xactdelta_next(slot, &at)) != NULL)
+	{
+		CsDelta		delta;
+
+		if (cs_xactdelta_delta(NULL, key, &delta) && !cs_delta_is_empty(&delta))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Whether this transaction has changed rows directly so that changes deferred
  * by other transactions are void.
  */

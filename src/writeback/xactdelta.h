@@ -60,6 +60,7 @@ extern bool cs_xactdelta_has_any(void);
 extern bool cs_xactdelta_has(int slot);
 extern uint64 cs_xactdelta_count(int slot);
 extern const Bitmapset *cs_xactdelta_columns(int slot);
+extern bool cs_xactdelta_has_deferred(int slot);
 extern bool cs_xactdelta_has_cancels(int slot);
 
 extern bool cs_xactdelta_has_truncated(int slot);

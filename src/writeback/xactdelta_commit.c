@@ -402,7 +402,11 @@ reserve_cancel(CsXactDeltaKey *changed, const CsDelta *delta)
 	bool		cancels = delta->cancel || delta->cancelled != NULL;
 
 	if (changed->record == 0 && cancels)
-		reserve(changed, delta, CS_RESERVE_IF_RECORDS | CS_RESERVE_FORCE);
+	{
+		/* nothing is deferred for a table that is dropped or detached here */
+		if (cs_binding_get(changed->relid) != NULL)
+			reserve(changed, delta, CS_RESERVE_IF_RECORDS | CS_RESERVE_FORCE);
+	}
 	else if (changed->record != 0 && cancels)
 	{
 		if (changed->top->seen != CS_ANY_ARRIVAL)
@@ -480,9 +484,11 @@ after_marks(void)
 static void
 refuse_change(CsXactDeltaKey *changed, const CsDelta *delta)
 {
-	CsBinding  *binding = cs_binding_require(changed->relid);
+	CsBinding  *binding = cs_binding_get(changed->relid);
 	CsDeferred	copy;
 
+	if (binding == NULL)
+		return;
 	if (cs_delta_is_empty(delta) &&
 		(!cs_deferred_copy(binding, &changed->key, &copy) || !cs_flushbatch_concerns(&copy, delta)))
 		return;
