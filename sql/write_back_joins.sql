@@ -138,3 +138,49 @@ SELECT cache.detach('j');
 DROP VIEW differs;
 DROP FUNCTION do_both(text), by_each_join(text), round_up();
 DROP TABLE j, twin, bounds, j_child, twin_child;
+
+-- ----- rows of other tables that only the cache has -----
+CREATE TABLE seen (id int PRIMARY KEY, k int, n int);
+CREATE TABLE part (id int PRIMARY KEY, n int, s text);
+CREATE TABLE part_1 (LIKE part INCLUDING ALL);
+CREATE TABLE part_2 (LIKE part INCLUDING ALL);
+INSERT INTO seen SELECT i, i * 10, 0 FROM generate_series(1, 15) i;
+INSERT INTO part_1 VALUES (10, 10, 'table');
+INSERT INTO part_2 VALUES (110, 110, 'table');
+SELECT cache.attach(t, 'write_back', flush_interval => '1 day', merge => '{"n": "add"}') FROM unnest('{seen,part,part_1,part_2}'::regclass[]) t;
+ALTER TABLE part_1 INHERIT part;
+ALTER TABLE part_2 INHERIT part;
+SELECT cache.write(ROW(30, 60, 'cache')::part);
+SELECT cache.write(ROW(i, i * 2, 'cache')::part_1) FROM generate_series(20, 50, 30) i;
+SELECT cache.write(ROW(i, i * 2, 'cache')::part_2) FROM generate_series(120, 150, 30) i;
+UPDATE seen SET n = n + 1;
+SELECT id, n, s FROM part ORDER BY id;
+CREATE FUNCTION by_each(statement text) RETURNS TABLE (plan text, id int, n int, other int, s text) LANGUAGE plpgsql AS $$
+DECLARE
+	how text;
+BEGIN
+	FOREACH how IN ARRAY '{nestloop,hashjoin,mergejoin}'::text[] LOOP
+		plan := how;
+		PERFORM set_config('enable_' || method, (method = how)::text, true) FROM unnest('{nestloop,hashjoin,mergejoin}'::text[]) method;
+		FOR id, n, other, s IN EXECUTE format('WITH done AS (%s) SELECT * FROM done ORDER BY 1', statement) LOOP
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END $$;
+BEGIN;
+SELECT * FROM by_each($$ UPDATE seen SET n = seen.n + part_1.n FROM part_1 WHERE part_1.id = seen.k RETURNING seen.id, seen.n, part_1.n, s $$);
+SELECT * FROM by_each($$ UPDATE seen SET n = seen.n + part.n FROM part WHERE part.id = seen.k RETURNING seen.id, seen.n, part.n, s $$);
+ROLLBACK;
+-- a row is locked that is looked up, and evaluated again for each row that it is joined with
+SELECT seen.id, seen.n, part.id, part.n FROM seen, part WHERE seen.id = 7 AND s = 'cache' ORDER BY part.id FOR UPDATE OF seen;
+BEGIN;
+-- deferred, with another condition
+UPDATE seen SET n = seen.n * 10 + part.n FROM part WHERE part.id = seen.k AND seen.n + part.n < 102;
+SELECT id, n FROM seen WHERE n > 1 ORDER BY id;
+ROLLBACK;
+BEGIN;
+SELECT * FROM by_each($$ DELETE FROM seen USING part WHERE part.id = seen.k AND s = 'cache' AND seen.n > 0 RETURNING seen.id, seen.n, part.n, s $$);
+ROLLBACK;
+SELECT cache.detach(t) FROM unnest('{seen,part,part_1,part_2}'::regclass[]) t;
+DROP FUNCTION by_each(text);
+DROP TABLE seen, part, part_1, part_2;

@@ -380,6 +380,36 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 RESET parallel_leader_participation;
+-- a cursor on one row of many with deferred changes looks at the row when it gets there
+CREATE FUNCTION open_cursor(name refcursor, of text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	OPEN name FOR EXECUTE format('SELECT id, n FROM %I WHERE id = 1', of);
+	RETURN 'open';
+END $$;
+BEGIN;
+CALL on_both($$ UPDATE TABLE_ SET n = n + 1 $$);
+DECLARE c CURSOR FOR SELECT own.n, own_twin.n AS twin FROM own, own_twin WHERE own.id = 1 AND own_twin.id = 1;
+CALL on_both($$ UPDATE TABLE_ SET n = n + 10 WHERE id = 1 $$);
+FETCH c;
+CLOSE c;
+DECLARE c CURSOR FOR SELECT own.n, own_twin.n AS twin FROM own, own_twin WHERE own.id = 1 AND own_twin.id = 1;
+SAVEPOINT a;
+CALL on_both($$ UPDATE TABLE_ SET n = n + 100 WHERE id = 1 $$);
+RELEASE a;
+FETCH c;
+CLOSE c;
+-- one that is opened between two changes by the same command
+SELECT n FROM own WHERE id = 1;
+SELECT cache.increment(NULL::own, 'n', 1000, 1), open_cursor('f', 'own'), cache.increment(NULL::own, 'n', 10000, 1);
+FETCH f;
+SELECT n FROM own WHERE id = 1;
+ROLLBACK;
+-- conditions are tested with the row as it is merged, and not merged twice
+CALL on_both($$ UPDATE TABLE_ SET n = n + 50 WHERE id = 2 $$);
+CALL on_both($$ UPDATE TABLE_ SET r = 'found' WHERE n BETWEEN 40 AND (SELECT n + 1 FROM own_twin WHERE id = 2) $$);
+CALL on_both($$ DELETE FROM TABLE_ WHERE id = 2 AND n <= (SELECT n + 1 FROM own_twin WHERE id = 2) $$);
+TABLE own_differs;
+DROP FUNCTION open_cursor(refcursor, text);
 DROP TABLE many;
 DROP FUNCTION n_of(int), bump(text, int), total_of(text, int), total_now(text, int);
 SELECT cache.flush('own') > 0 AS flushed;

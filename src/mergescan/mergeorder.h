@@ -9,7 +9,7 @@
 #define CS_MERGEORDER_H
 
 #include "executor/tuptable.h"
-#include "mergescan/mergescan.h"
+#include "mergescan/mergeplan.h"
 #include "utils/sortsupport.h"
 
 typedef struct CsMergeOrder

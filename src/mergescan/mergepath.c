@@ -34,6 +34,7 @@
 #include "guc.h"
 #include "mergescan/mergeleave.h"
 #include "mergescan/mergepath.h"
+#include "mergescan/mergeplan.h"
 #include "mergescan/mergescan.h"
 #include "mergescan/mergestart.h"
 #include "mergescan/mergeview.h"
@@ -315,7 +316,8 @@ plan_merge(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Li
 		scan->flags |= CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	scan->custom_plans = custom_plans;
 	plan->clauses = extract_actual_clauses(clauses, false);
-	cs_mergescan_set_plan(scan, plan);
+	cs_mergeplan_set(scan, plan);
+	scan->methods = &cs_mergescan_methods;
 	cs_mergeleave_planned = true;
 	return &scan->scan.plan;
 }

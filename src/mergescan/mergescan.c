@@ -53,6 +53,7 @@
 #include CS_EXPLAIN_FORMAT_H
 #include "mergescan/mergechild.h"
 #include "mergescan/mergeorder.h"
+#include "mergescan/mergeplan.h"
 #include "mergescan/mergescan.h"
 #include "mergescan/mergestart.h"
 #include "mergescan/mergeview.h"
@@ -85,6 +86,13 @@ typedef struct MergeScan
 	TupleTableSlot *row;
 	CsMergeOrder order;
 
+	/* of these, rows that the table does not have, if needed again */
+	HeapTuple  *added;			/* by the number in their place */
+	int			nkept_added;
+	int			max_added;
+	const struct MergeScan *own;	/* for which this one evaluates a row
+									 * again; or NULL */
+
 	/* rows that were given, if the scan may go backward */
 	bool		keeps;
 	HeapTuple  *kept;
@@ -107,46 +115,6 @@ static const CustomExecMethods exec_methods;
 /* ----- the plan ----- */
 
 /*
- * Put what the planner has found into the node.
- */
-void
-cs_mergescan_set_plan(CustomScan *scan, const CsMergePlan *plan)
-{
-	List	   *flags = NIL;
-
-	flags = lappend_int(flags, plan->by_deferrable);
-	flags = lappend_int(flags, plan->adds);
-	flags = lappend_int(flags, plan->merging);
-	flags = lappend_int(flags, plan->whole);
-	flags = lappend_int(flags, plan->sampled);
-	flags = lappend_int(flags, plan->changes);
-	scan->custom_private = list_make5(flags, plan->columns, plan->attnums, plan->operators,
-									  plan->collations);
-	scan->custom_private = lappend(scan->custom_private, plan->nulls_first);
-	scan->custom_exprs = plan->clauses;
-	scan->methods = &cs_mergescan_methods;
-}
-
-static void
-get_plan(const CustomScan *scan, CsMergePlan *plan)
-{
-	List	   *flags = linitial(scan->custom_private);
-
-	plan->by_deferrable = linitial_int(flags);
-	plan->adds = lsecond_int(flags);
-	plan->merging = lthird_int(flags);
-	plan->whole = lfourth_int(flags);
-	plan->sampled = list_nth_int(flags, 4);
-	plan->changes = list_nth_int(flags, 5);
-	plan->columns = lsecond(scan->custom_private);
-	plan->attnums = lthird(scan->custom_private);
-	plan->operators = lfourth(scan->custom_private);
-	plan->collations = list_nth(scan->custom_private, 4);
-	plan->nulls_first = list_nth(scan->custom_private, 5);
-	plan->clauses = scan->custom_exprs;
-}
-
-/*
  * Whether the scan is a node that gives rows as they are merged.
  */
 bool
@@ -156,7 +124,7 @@ cs_mergescan_gives_merged(const CustomScan *scan)
 
 	if (scan->methods != &cs_mergescan_methods)
 		return false;
-	get_plan(scan, &plan);
+	cs_mergeplan_get(scan, &plan);
 	return !plan.changes;
 }
 
@@ -166,7 +134,7 @@ create_state(CustomScan *scan)
 	MergeScan  *merge = (MergeScan *) newNode(sizeof(MergeScan), T_CustomScanState);
 
 	merge->custom.methods = &exec_methods;
-	get_plan(scan, &merge->plan);
+	cs_mergeplan_get(scan, &merge->plan);
 	return (Node *) merge;
 }
 
@@ -347,6 +315,7 @@ share_view(MergeScan *scan, EState *estate)
 		own = own->registered;
 	if (own == NULL)
 		return false;
+	scan->own = own;
 	scan->view = own->view;
 	scan->view.rel = scan->custom.ss.ss_currentRelation;
 	scan->view.row = NULL;
@@ -460,6 +429,25 @@ satisfies(MergeScan *scan, HeapTuple row)
 }
 
 /*
+ * Keep a row that the table does not have, if the statement may be evaluated
+ * with it again: it cannot be fetched by its place.  So the place says which
+ * of these it is.
+ */
+static void
+keep_added(MergeScan *scan, HeapTuple row)
+{
+	EState	   *estate = scan->custom.ss.ps.state;
+	MemoryContext old;
+
+	if (estate->es_rowmarks == NULL)
+		return;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	cs_mergeview_set_added(row, scan->nkept_added);
+	add_row(&scan->added, &scan->nkept_added, &scan->max_added, heap_copytuple(row));
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * Collect the rows that are given apart.  They are the same for each rescan,
  * but for the conditions.
  */
@@ -478,8 +466,11 @@ make_rows(MergeScan *scan)
 	{
 		HeapTuple	row = key->apart ? cs_mergeview_apart(view, key) : NULL;
 
-		if (row != NULL && (!has_no_order(scan) || satisfies(scan, row)))
-			add_row(&scan->rows, &scan->nrows, &scan->max, row);
+		if (row == NULL || (has_no_order(scan) && !satisfies(scan, row)))
+			continue;
+		if (cs_mergeview_is_added(&row->t_self))
+			keep_added(scan, row);
+		add_row(&scan->rows, &scan->nrows, &scan->max, row);
 	}
 }
 
@@ -589,7 +580,7 @@ give_apart(MergeScan *scan)
 
 	ExecStoreHeapTuple(row, scan->row, false);
 	scan->row->tts_tableOid = RelationGetRelid(scan->view.rel);
-	if (ItemPointerGetBlockNumberNoCheck(&row->t_self) == CS_ADDED_BLOCK)
+	if (cs_mergeview_is_added(&row->t_self))
 		scan->nadded++;
 	else
 		scan->nmerged++;
@@ -725,28 +716,49 @@ has_row_to_check(const MergeScan *scan)
 }
 
 /*
- * A row that the table does not have cannot be fetched for another look.
+ * The row that is checked again, if it is one that the table does not have;
+ * else NULL.
  */
-static void
-check_row_to_check(const MergeScan *scan)
+static HeapTuple
+added_to_check(const MergeScan *scan)
 {
 	EPQState   *epqstate = scan->custom.ss.ps.state->es_epq_active;
 	Index		rti = ((Scan *) scan->custom.ss.ps.plan)->scanrelid;
-	ExecAuxRowMark *mark = epqstate->relsubs_rowmark[rti - 1];
-	Datum		tid;
+	const ExecAuxRowMark *mark = epqstate->relsubs_rowmark[rti - 1];
+	Datum		value;
 	bool		isnull;
 
-	if (mark == NULL || epqstate->relsubs_done[rti - 1])
-		return;
-	tid = ExecGetJunkAttribute(epqstate->origslot, mark->ctidAttNo, &isnull);
-	if (!isnull &&
-		ItemPointerGetBlockNumberNoCheck((ItemPointer) DatumGetPointer(tid)) == CS_ADDED_BLOCK)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent update"),
-				 errdetail("The row is joined with a row of table \"%s\" that has not been flushed yet.",
-						   RelationGetRelationName(scan->view.rel)),
-				 errhint("The transaction might succeed if retried.")));
+	if (scan->own == NULL || mark == NULL || epqstate->relsubs_done[rti - 1])
+		return NULL;
+	/* it may be a row of another table of the tree */
+	if (mark->rowmark->rti != mark->rowmark->prti)
+	{
+		value = ExecGetJunkAttribute(epqstate->origslot, mark->toidAttNo, &isnull);
+		if (isnull || DatumGetObjectId(value) != RelationGetRelid(scan->view.rel))
+			return NULL;
+	}
+	value = ExecGetJunkAttribute(epqstate->origslot, mark->ctidAttNo, &isnull);
+	if (isnull || !cs_mergeview_is_added((ItemPointer) DatumGetPointer(value)))
+		return NULL;
+	return scan->own->added[cs_mergeview_added((ItemPointer) DatumGetPointer(value))];
+}
+
+/*
+ * Check such a row again.  It is the one that the scan has given.
+ */
+static TupleTableSlot *
+check_added(MergeScan *scan, HeapTuple row)
+{
+	ScanState  *ss = &scan->custom.ss;
+	Index		rti = ((Scan *) ss->ps.plan)->scanrelid;
+	ProjectionInfo *project = ss->ps.ps_ProjInfo;
+
+	ss->ps.state->es_epq_active->relsubs_done[rti - 1] = true;
+	if (!satisfies(scan, row))
+		return project != NULL ? ExecClearTuple(project->pi_state.resultslot) :
+			ExecClearTuple(scan->row);
+	ss->ss_ScanTupleSlot = scan->row;
+	return project != NULL ? ExecProject(project) : scan->row;
 }
 
 static TupleTableSlot *
@@ -758,7 +770,10 @@ exec_merge(CustomScanState *node)
 
 	if (scan->view.binding != NULL && has_row_to_check(scan))
 	{
-		check_row_to_check(scan);
+		HeapTuple	added = added_to_check(scan);
+
+		if (added != NULL)
+			return check_added(scan, added);
 		node->ss.ss_ScanTupleSlot = scan->merged;
 		return ExecScan(&node->ss, no_row, recheck_row);
 	}

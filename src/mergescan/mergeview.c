@@ -638,6 +638,34 @@ cs_mergeview_locked(CsMergeView *view, TupleTableSlot *slot, CommandId command)
 /* ----- rows that are given apart ----- */
 
 /*
+ * A row that the table does not have gets a place that no table has.  It
+ * contains a number.
+ */
+#define ADDED_BLOCKS	0x10000
+#define ADDED_ROWS		((int) MaxOffsetNumber)
+
+void
+cs_mergeview_set_added(HeapTuple row, int number)
+{
+	ItemPointerSet(&row->t_self, MaxBlockNumber - number / ADDED_ROWS % ADDED_BLOCKS,
+				   FirstOffsetNumber + number % ADDED_ROWS);
+	row->t_data->t_ctid = row->t_self;
+}
+
+bool
+cs_mergeview_is_added(const ItemPointerData *place)
+{
+	return MaxBlockNumber - ItemPointerGetBlockNumberNoCheck(place) < ADDED_BLOCKS;
+}
+
+int
+cs_mergeview_added(const ItemPointerData *place)
+{
+	return (int) (MaxBlockNumber - ItemPointerGetBlockNumberNoCheck(place)) * ADDED_ROWS +
+		ItemPointerGetOffsetNumberNoCheck(place) - FirstOffsetNumber;
+}
+
+/*
  * A row that the table does not have.
  */
 static HeapTuple
@@ -650,8 +678,7 @@ added_row(const CsMergeView *view, HeapTupleHeader row)
 	HeapTupleHeaderSetCmin(copy->t_data, FirstCommandId);
 	HeapTupleHeaderSetXmax(copy->t_data, InvalidTransactionId);
 	copy->t_data->t_infomask |= HEAP_XMIN_FROZEN | HEAP_XMAX_INVALID;
-	ItemPointerSet(&copy->t_self, CS_ADDED_BLOCK, CS_ADDED_OFFSET);
-	copy->t_data->t_ctid = copy->t_self;
+	cs_mergeview_set_added(copy, 0);
 	copy->t_tableOid = RelationGetRelid(view->rel);
 	return copy;
 }

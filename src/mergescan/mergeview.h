@@ -86,10 +86,6 @@ typedef enum CsMergeLocked
 	CS_MERGE_LOCKED_OWN			/* this transaction has */
 } CsMergeLocked;
 
-/* Where a row is said to be that the table does not have. */
-#define CS_ADDED_BLOCK	MaxBlockNumber
-#define CS_ADDED_OFFSET	MaxOffsetNumber
-
 /* If positive, rows are merged although the settings are against it. */
 extern int	cs_mergeview_forced;
 
@@ -104,6 +100,9 @@ extern bool cs_mergeview_is_as_locked(TupleTableSlot *slot);
 extern void cs_mergeview_merge_locked(CsMergeView *view, TupleTableSlot *slot);
 extern CsMergeLocked cs_mergeview_locked(CsMergeView *view, TupleTableSlot *slot,
 										 CommandId command);
+extern void cs_mergeview_set_added(HeapTuple row, int number);
+extern bool cs_mergeview_is_added(const ItemPointerData *place);
+extern int	cs_mergeview_added(const ItemPointerData *place);
 extern HeapTuple cs_mergeview_apart(CsMergeView *view, const CsMergeKey *key);
 
 #endif							/* CS_MERGEVIEW_H */

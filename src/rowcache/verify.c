@@ -113,9 +113,9 @@ verify_entry(CsAccess *access, const CsKeyEntry *entry)
 
 /*
  * Begin to read the table as a fresh snapshot shows it, which is registered.
- * The snapshot comes first: a change of the whole table that it sees must be
- * seen by cs_access_begin().  Returns false, with the outcome of all entries,
- * if the cache cannot be used now.
+ * A change of the whole table in between is noticed when an entry differs.
+ * Returns false, with the outcome of all entries, if the cache cannot be used
+ * now.
  */
 static bool
 begin_batch(CsAccess *access, CsBinding *binding, CsOutcome *outcome)
