@@ -68,6 +68,41 @@ DROP FUNCTION as_another(int);
 DROP OWNED BY cs_traced_owner;
 DROP ROLE cs_traced_owner;
 
+-- Neither is it told of rows that its role may not read: what a foreign key changes, what a
+-- view reads with its owner's rights, and what policies hide.
+CREATE ROLE cs_traced_low;
+CREATE TABLE traced_parent (id int PRIMARY KEY);
+CREATE TABLE traced_secret (code text PRIMARY KEY, parent int NOT NULL REFERENCES traced_parent ON DELETE CASCADE, n int NOT NULL DEFAULT 0);
+INSERT INTO traced_parent VALUES (1), (2), (3), (4);
+INSERT INTO traced_secret SELECT 'secret ' || i, i FROM generate_series(1, 4) i;
+CREATE TABLE traced_tenant (id int PRIMARY KEY, parent int NOT NULL REFERENCES traced_parent ON DELETE CASCADE, tenant name NOT NULL);
+INSERT INTO traced_tenant VALUES (11, 1, current_user), (12, 1, 'cs_traced_low'), (13, 2, current_user), (14, 4, current_user);
+ALTER TABLE traced_tenant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON traced_tenant USING (tenant = current_user);
+CREATE VIEW traced_view AS SELECT p.id, (SELECT n FROM traced_secret WHERE code = 'secret ' || p.id) AS n FROM traced_parent p;
+SELECT cache.attach('traced_secret', 'cache_aside', plain_reads => true), cache.attach('traced_tenant', 'cache_aside', plain_reads => true);
+ANALYZE traced_secret, traced_tenant;
+GRANT SELECT, DELETE ON traced_parent TO cs_traced_low;
+GRANT SELECT ON traced_view, traced_tenant TO cs_traced_low;
+SET enable_seqscan = off;
+SET ROLE cs_traced_low;
+DELETE FROM traced_parent WHERE id = 1;
+SELECT * FROM traced_view WHERE id = 3;
+SELECT * FROM traced_tenant WHERE id = 13;
+SELECT (cache.read(NULL::traced_tenant, 13)).tenant;
+RESET ROLE;
+DELETE FROM traced_parent WHERE id = 2;
+GRANT SELECT ON traced_secret TO cs_traced_low;
+ALTER TABLE traced_tenant DISABLE ROW LEVEL SECURITY;
+SET ROLE cs_traced_low;
+SELECT * FROM traced_view WHERE id = 3;
+DELETE FROM traced_parent WHERE id = 4;
+RESET ROLE;
+RESET enable_seqscan;
+DROP VIEW traced_view;
+DROP TABLE traced_tenant, traced_secret, traced_parent;
+DROP ROLE cs_traced_low;
+
 RESET cache_strategies.trace;
 SELECT sum(n) FROM traced /* cache */;
 RESET cache_strategies.results;

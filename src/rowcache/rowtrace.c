@@ -6,6 +6,11 @@
  * The key is shown as its types' output functions show it, which are made by
  * superusers.
  *
+ * A session may change or read rows that its role cannot select: through a
+ * foreign key, or a view.  And by the outcome of a read a role would learn of
+ * rows that policies hide from it.  So it is told of those tables only that
+ * its role may read as a whole.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -13,6 +18,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #include "rowcache/rowtrace.h"
 
@@ -36,8 +42,15 @@ key_text(const CsBinding *binding, const CsRowKey *rowkey)
 	return text.data;
 }
 
+static bool
+may_be_told(CsBinding *binding)
+{
+	return cs_binding_may_select(binding) &&
+		!(binding->rls && check_enable_rls(binding->relid, InvalidOid, true) == RLS_ENABLED);
+}
+
 static void
-emit(const CsBinding *binding, const CsRowKey *rowkey, const char *operation,
+emit(CsBinding *binding, const CsRowKey *rowkey, const char *operation,
 	 const char *outcome, const char *reason, int64 nanos)
 {
 	CsTraced	traced = {0};
@@ -49,6 +62,7 @@ emit(const CsBinding *binding, const CsRowKey *rowkey, const char *operation,
 	traced.outcome = outcome;
 	traced.reason = reason;
 	traced.nanos = nanos;
+	traced.hidden = cs_trace && !may_be_told(binding);
 	cs_trace_emit(&traced);
 }
 
@@ -56,7 +70,7 @@ emit(const CsBinding *binding, const CsRowKey *rowkey, const char *operation,
  * A row was read, or its absence found.
  */
 void
-cs_rowtrace_read(const CsBinding *binding, const CsRowKey *rowkey, CsReason reason,
+cs_rowtrace_read(CsBinding *binding, const CsRowKey *rowkey, CsReason reason,
 				 int64 nanos)
 {
 	const char *outcome = "miss";
@@ -75,7 +89,7 @@ cs_rowtrace_read(const CsBinding *binding, const CsRowKey *rowkey, CsReason reas
  * A row was changed in the table.
  */
 void
-cs_rowtrace_change(const CsBinding *binding, const CsChange *change)
+cs_rowtrace_change(CsBinding *binding, const CsChange *change)
 {
 	const char *operation = "update";
 
@@ -91,7 +105,7 @@ cs_rowtrace_change(const CsBinding *binding, const CsChange *change)
  * A row was written in another way.
  */
 void
-cs_rowtrace_write(const CsBinding *binding, const CsRowKey *rowkey,
+cs_rowtrace_write(CsBinding *binding, const CsRowKey *rowkey,
 				  const char *operation, const char *outcome)
 {
 	emit(binding, rowkey, operation, outcome, NULL, -1);

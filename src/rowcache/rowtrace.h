@@ -11,10 +11,10 @@
 #include "rowcache/strategy.h"
 #include "store/trace.h"
 
-extern void cs_rowtrace_read(const CsBinding *binding, const CsRowKey *rowkey,
+extern void cs_rowtrace_read(CsBinding *binding, const CsRowKey *rowkey,
 							 CsReason reason, int64 nanos);
-extern void cs_rowtrace_change(const CsBinding *binding, const CsChange *change);
-extern void cs_rowtrace_write(const CsBinding *binding, const CsRowKey *rowkey,
+extern void cs_rowtrace_change(CsBinding *binding, const CsChange *change);
+extern void cs_rowtrace_write(CsBinding *binding, const CsRowKey *rowkey,
 							  const char *operation, const char *outcome);
 
 #endif							/* CS_ROWTRACE_H */

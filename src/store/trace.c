@@ -165,7 +165,7 @@ cs_trace_emit(const CsTraced *traced)
 {
 	if (for_log)
 		put_entry(traced);
-	if (for_session)
+	if (for_session && !traced->hidden)
 		notify(traced);
 }
 

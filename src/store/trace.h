@@ -29,6 +29,7 @@ typedef struct CsTraced
 	const char *outcome;
 	const char *reason;			/* NULL: none is needed */
 	int64		nanos;			/* -1: not timed */
+	bool		hidden;			/* from the session */
 } CsTraced;
 
 /* An operation in shared memory. */
