@@ -345,6 +345,8 @@ begin_view(MergeScan *scan, EState *estate)
 	view->adds = scan->plan.adds;
 	view->sampled = scan->plan.sampled;
 	cs_mergeview_begin(view, ((Plan *) linitial(node->custom_plans))->plan_rows);
+	if (view->mode == CS_MERGE_LATEST)
+		cs_mergestart_found_old();
 	if (estate->es_epq_active == NULL)
 		register_scan(scan, estate);
 }

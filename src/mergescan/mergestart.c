@@ -10,6 +10,8 @@
  * later one takes its place, for all tables of the statement: it is as if the
  * statement had begun a little later.  How often records had been removed is
  * read before that, and the statement's scans look whether that is still so.
+ * If it is not when a scan begins, the statement is started once more.  Else a
+ * row that is only in the cache, and that a flush moves then, would be missed.
  *
  * A snapshot is not replaced if another statement uses it as well: a read-only
  * function sees what its caller sees.  Nor is that of a transaction, above
@@ -34,6 +36,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
@@ -66,6 +69,9 @@ static struct
 	Snapshot	snapshot;
 	Counted    *tables;
 }			started;
+
+/* A scan of the statement that starts has found its snapshot too old. */
+static bool found_old = false;
 
 /*
  * The table's binding if its writes may be deferred, else NULL.  Bindings are
@@ -106,7 +112,8 @@ cs_mergestart_removals(Snapshot snapshot, int slot, uint64 *removals)
 
 /*
  * Whether the snapshot can be replaced: it is that of a READ COMMITTED
- * statement, and of no other.
+ * statement, and of no other.  DECLARE CURSOR is the one statement that has it
+ * twice, for itself and for its query.
  */
 static bool
 may_replace(const QueryDesc *query)
@@ -115,7 +122,7 @@ may_replace(const QueryDesc *query)
 
 	return !IsolationUsesXactSnapshot() && !IsInParallelMode() && ActiveSnapshotSet() &&
 		snapshot == GetActiveSnapshot() && IsMVCCSnapshot(snapshot) && snapshot->copied &&
-		snapshot->active_count == 1 && snapshot->regd_count == 1 &&
+		snapshot->active_count <= 2 && snapshot->regd_count == 1 &&
 		(ActivePortal == NULL || ActivePortal->portalSnapshot != snapshot);
 }
 
@@ -246,28 +253,84 @@ start_later(QueryDesc *query, int eflags, Counted *tables)
 }
 
 /*
+ * Start a statement that may have deferred changes to merge.
+ */
+static void
+start_merging(QueryDesc *query, int eflags)
+{
+	Counted    *tables = NULL;
+
+	CS_TEST_POINT("merge_start");
+	if (cs_removal_last_xid() >= cs_snapshot_widen(query->snapshot->xmin) &&
+		may_replace(query))
+		tables = find_tables(query);
+	if (tables == NULL)
+		start(query, eflags);
+	else
+		start_later(query, eflags, tables);
+}
+
+/*
+ * A scan that begins has found the snapshot of its statement too old, or
+ * cannot tell.
+ */
+void
+cs_mergestart_found_old(void)
+{
+	found_old = true;
+}
+
+/*
+ * Whether the statement, which has started, should be started once more.  To
+ * end it would execute statements of WITH and of rules.  What this transaction
+ * has flushed is not seen better by a later snapshot.
+ */
+static bool
+is_worth_another_start(const QueryDesc *query)
+{
+	return found_old && query->estate->es_auxmodifytables == NIL &&
+		!cs_xactdelta_has_flushed() && find_tables(query) != NULL;
+}
+
+/*
+ * Start a statement until none of its scans has found its snapshot too old.
+ * Nothing has been executed when it is ended; what the hooks of others have
+ * noted is in its memory.
+ */
+static void
+start_as_late_as_needed(QueryDesc *query, int eflags)
+{
+	bool		outer = found_old;
+
+	for (;;)
+	{
+		bool		replaceable = may_replace(query);
+
+		found_old = false;
+		start_merging(query, eflags);
+		if (!replaceable || !is_worth_another_start(query))
+			break;
+		standard_ExecutorFinish(query);
+		standard_ExecutorEnd(query);
+		CHECK_FOR_INTERRUPTS();
+	}
+	found_old = outer;
+}
+
+/*
  * Hook of ExecutorStart_hook.
  */
 static void
 executor_start(QueryDesc *query, int eflags)
 {
-	Counted    *tables = NULL;
-
 	if (query->plannedstmt->parallelModeNeeded && cs_xactdelta_has_any() &&
 		calls_functions(query->plannedstmt))
 		use_no_workers(query);
 	if (cs_merge_deferred && cs_shmem_ready() && query->snapshot != InvalidSnapshot &&
 		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
-	{
-		CS_TEST_POINT("merge_start");
-		if (cs_removal_last_xid() >= cs_snapshot_widen(query->snapshot->xmin) &&
-			may_replace(query))
-			tables = find_tables(query);
-	}
-	if (tables == NULL)
-		start(query, eflags);
+		start_as_late_as_needed(query, eflags);
 	else
-		start_later(query, eflags, tables);
+		start(query, eflags);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "utils/snapshot.h"
 
 extern CsBinding *cs_mergestart_binding(Oid relid);
+extern void cs_mergestart_found_old(void);
 extern void cs_mergestart_init(void);
 extern Portal cs_mergestart_open(const CsBinding *binding, SPIPlanPtr plan);
 extern bool cs_mergestart_removals(Snapshot snapshot, int slot, uint64 *removals);
