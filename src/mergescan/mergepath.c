@@ -28,6 +28,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "tcop/tcopprot.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
@@ -342,6 +343,19 @@ may_merge(const RelOptInfo *rel, const RangeTblEntry *rte)
 }
 
 /*
+ * Whether pg_dump reads the table to write its rows as INSERTs.  The journal
+ * is dumped as well, under the same snapshot, so what is deferred would be in
+ * the dump twice.
+ */
+static bool
+is_dumped(void)
+{
+	static const char dump[] = "DECLARE _pg_dump_cursor ";
+
+	return debug_query_string != NULL && strncmp(debug_query_string, dump, strlen(dump)) == 0;
+}
+
+/*
  * Whether the statement locks rows of the table.
  */
 static bool
@@ -428,7 +442,7 @@ wrap_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (!may_merge(rel, rte) || !cs_shmem_ready())
 		return;
 	binding = cs_mergestart_binding(rte->relid);
-	if (binding == NULL)
+	if (binding == NULL || is_dumped())
 		return;
 	table.columns = bms_copy(cs_merge_get(binding)->attnums);
 	table.changes = bms_is_member(rti, root->all_result_relids);

@@ -351,6 +351,38 @@ exact($node, 'write_through', 'one table', db => 'single');
 warmed($node, 'write_through', 1, 'one table', db => 'single');
 once_free($node, 'DROP DATABASE single');
 
+# What is deferred is in the journal, and in no other part of a dump.  The first SELECT
+# after a restore sees it, once.
+{
+	local $ENV{PGOPTIONS} = '';
+	my $rows = 'SELECT id, n FROM pending ORDER BY id';
+
+	$node->safe_psql('postgres', 'CREATE DATABASE pending');
+	add_extension($node, 'pending');
+	$node->safe_psql('pending', q(
+		CREATE TABLE pending (id int PRIMARY KEY, n int NOT NULL);
+		INSERT INTO pending VALUES (1, 10), (2, 10);
+		SELECT cache.attach('pending', 'write_back', flush_interval => '2 hours', merge => '{"n": "add"}');
+		UPDATE pending SET n = n + 5 WHERE id = 1;
+		SELECT cache.write(ROW(9, 7)::pending)));
+	is($node->safe_psql('pending', $rows), "1|15\n2|10\n9|7", 'pending: a SELECT sees what is deferred');
+	foreach my $how ([], ['--inserts'], [ '--column-inserts', '--rows-per-insert=100' ])
+	{
+		my $name = join(' ', 'pending', @$how);
+
+		$node->run_log([ @dump, @$how, '-f', "$dir/pending.sql", 'pending' ]);
+		$node->safe_psql('postgres', 'CREATE DATABASE of_pending TEMPLATE template0');
+		$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-f', "$dir/pending.sql", 'of_pending' ],
+			"$name: restored");
+		is($node->safe_psql('of_pending', $rows), "1|15\n2|10\n9|7", "$name: so does the first one after the restore");
+		is($node->safe_psql('of_pending', "SELECT cache.flush('pending'); SET cache_strategies.merge_deferred = off; $rows"),
+			"0\n1|15\n2|10\n9|7",
+			"$name: and it is in the table");
+		once_free($node, 'DROP DATABASE of_pending WITH (FORCE)');
+	}
+	once_free($node, 'DROP DATABASE pending WITH (FORCE)');
+}
+
 # The owner of a table, who is no superuser, dumps it by name.
 $node->command_ok([ @dump, '-U', 'app', '-n', '"Odd Name"', '-f', "$dir/app.sql", 'source' ], 'an ordinary owner dumps its schema');
 like(slurp_file("$dir/app.sql"), qr/ENABLE ALWAYS TRIGGER cache_strategies_row/, 'with its triggers');
