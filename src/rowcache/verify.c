@@ -80,6 +80,7 @@ compare(CsAccess *access, const CsRowKey *rowkey, const CsAnswer *answer)
 	CsLoaded	loaded;
 	CsMismatch	mismatch;
 
+	CS_TEST_POINT("verify_looked_up");
 	cs_loader_load(access->binding, rowkey, access->snapshot, true, &loaded);
 	if (!cs_mismatch_find(access->binding, answer, &loaded, &mismatch))
 		return CS_OUTCOME_VERIFIED;

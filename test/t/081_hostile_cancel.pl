@@ -486,7 +486,7 @@ cases('rowcache/batch.c', [ 'after_token', 'after_snapshot' ],
 	{ name => 'cache.read_many of partitions', @emptied, sql => 'SELECT count(*) FROM cache.read_many(NULL::parted, ARRAY[1, 2, 77])' });
 cases('rowcache/warm.c', [ 'after_token', 'after_snapshot' ],
 	{ name => 'cache.warm', @emptied, sql => "SELECT cache.warm('read_through')" });
-cases('rowcache/verify.c', ['verify_snapshot'],
+cases('rowcache/verify.c', [ 'verify_snapshot', 'verify_looked_up' ],
 	{ name => 'cache.verify', before => 'SELECT count(cache.read(NULL::read_through, i)) FROM generate_series(1, 3) i', sql => "SELECT (cache.verify('read_through')).mismatched" });
 
 my %merging = (settings => 'SET cache_strategies.merge_deferred = on', before => 'UPDATE wb SET n = n + 1 WHERE id = 1');
