@@ -139,6 +139,18 @@ is($node->safe_psql('postgres', "SELECT \"table\" FROM cache.advise('states')", 
 ($ret, $out, $err) = $node->psql('postgres', "SELECT * FROM cache.advise('log')", @reader);
 like($err, qr/permission denied for table log/, 'it may not ask about a table that it may not read');
 
+# Nor how often others read or change it, or whether it is read at all; and it does not
+# wait for a lock before it is told so.
+($ret, $out, $err) = $node->psql('postgres', "SELECT * FROM cache.advise('unread')", @reader);
+is("$ret|$out", '3|', 'nothing is said of such a table');
+like($err, qr/permission denied for table unread/, 'also if it is not read, so that no row of it would be looked at');
+my $locker = $node->background_psql('postgres');
+$locker->query_safe('BEGIN; LOCK TABLE log IN ACCESS EXCLUSIVE MODE');
+($ret, $out, $err) = $node->psql('postgres', "SET lock_timeout = '10ms'; SELECT * FROM cache.advise('log')", @reader);
+like($err, qr/permission denied for table log/, 'its lock is not waited for');
+$locker->query_safe('ROLLBACK');
+$locker->quit;
+
 # Operators of the caller's path are not taken for the key's.
 sql('CREATE SCHEMA trap', q{CREATE FUNCTION trap.eq(oid, oid) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$},
 	'CREATE OPERATOR trap.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = trap.eq)', 'SET search_path = trap, pg_catalog, public, cache',
