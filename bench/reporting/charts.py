@@ -377,6 +377,36 @@ def summed(series: dict) -> Optional[Summary]:
     return Summary(value, value, value, len(series)) if series else None
 
 
+# --- after a restart ---------------------------------------------------------
+
+RESTART_STYLE = {
+    'warm': {'color': names.COLOURS['cache'], 'marker': 'o'},
+    'cold': {'color': '#e69f00', 'marker': 's'},
+}
+
+
+def percents(r: Results, case: str) -> dict:
+    return {number: 100 * value for number, value in r.series('restart', case, 'hit_ratio').items()}
+
+
+def restart(r: Results):
+    lines = {}
+    for how in names.RESTART:
+        lines[how] = {second: summarise(percents(r, case))
+                      for second, case in numbered(r.cases('restart'), how).items()}
+    if not any(lines.values()):
+        return None
+    figure, axis = pyplot.subplots(figsize=(WIDTH, 3.2), layout='constrained')
+    for how, points in lines.items():
+        line(axis, points, markersize=4, **RESTART_STYLE[how])
+    axis.set_xlim(left=0)
+    axis.set_ylim(0, 100)
+    axis.set_xlabel('seconds after the start')
+    axis.set_title('hits, % of the reads in each second', loc='left')
+    legend(figure, [Line2D([], [], markersize=4, label=text, **RESTART_STYLE[how]) for how, text in names.RESTART.items()], 2)
+    return figure
+
+
 CHARTS = {
     'shop': shop,
     'headline': headline,
@@ -387,4 +417,5 @@ CHARTS = {
     'growth_clients': growth_clients,
     'write_ratio': write_ratio,
     'policy': policy,
+    'restart': restart,
 }

@@ -37,6 +37,15 @@ PLAIN_READS = {
     'planning': ('planning of a join of three tables that are not attached, against a server without the library', 0.97),
 }
 
+RESTART = {'warm': 'warm', 'cold': 'cold'}
+
+# What cache.advise() is asked about.
+ADVISE = {
+    'hot': '1,000 documents of 16 kB, read only',
+    'written': '1,000 small rows, ten updates for each read',
+    'scan': '500,000 small rows, read equally often, of which a part fits',
+}
+
 # What takes turns.
 TURNS = {
     'select1': '`SELECT 1`',
