@@ -18,7 +18,7 @@ use Time::HiRes qw(usleep);
 
 my ($launcher, $flusher, $alone, $refresher) = ('launcher', 'flush worker', 'flush of one table', 'worker');
 
-my @flush = qw(flush_boundary flush_taken flush_applied after_reserve before_mark after_mark after_pre_commit
+my @flush = qw(merge_start flush_boundary flush_taken flush_applied after_reserve before_mark after_mark after_pre_commit
   before_flip before_flushed commit_begin commit_middle commit_end);
 my %points = (
 	$launcher => [qw(launcher_before_start launcher_started)],
