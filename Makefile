@@ -14,6 +14,8 @@
 #                         under all kinds of changes (COMPARISONS=1000000 for so many
 #                         of results, some twenty minutes; DURATION=3600 for an hour
 #                         of each, with the auditor on)
+#   make fuzz             random SQL on attached tables and on their twins (DURATION=3600
+#                         for an hour, FUZZ_SEED=N for the case of that number)
 #   make fresh            check and clients, on systems as new as debootstrap makes them
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
 #                         sanitizers, and under valgrind (SANITIZE=asan for one)
@@ -55,7 +57,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
-TEST_TARGETS = house unit model mutants oracle
+TEST_TARGETS = house unit model mutants oracle fuzz
 OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
@@ -63,7 +65,7 @@ ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 .PHONY: $(MAKECMDGOALS)
 
 # The settings that the scripts look at.
-export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS DURATION
+export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS DURATION FUZZ_SEED FUZZ_STEPS
 
 check:
 	@test/run $(if $(FULL),--full) $(STAGES)

@@ -260,6 +260,10 @@ INSERT INTO parent VALUES (1, 1);
 INSERT INTO child VALUES (2, 2);
 SELECT cache.track('parent'), cache.track('child');
 SELECT depends('SELECT * FROM parent WHERE k = 1'), depends('SELECT * FROM ONLY parent WHERE k = 1');
+-- in a subquery that is planned by itself, too
+SELECT depends('SELECT k FROM parted WHERE NOT EXISTS (SELECT FROM parted WHERE k = 3)'),
+	depends('SELECT k FROM parted WHERE k = 4 AND (SELECT count(*) FROM parent WHERE k = 1) > 0'),
+	depends('SELECT (SELECT max(k) FROM parted WHERE k IN (5, 6)), (SELECT count(*) FROM parent WHERE k = 1) FROM customers');
 CREATE TABLE through (id int PRIMARY KEY, k int);
 CREATE TABLE around (id int PRIMARY KEY, k int);
 CREATE TABLE aside (id int PRIMARY KEY, k int);

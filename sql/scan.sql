@@ -44,6 +44,12 @@ SELECT b FROM cache.read(NULL::scan_t, (SELECT max(k) - 10 FROM scan_k)) r WHERE
 SELECT * FROM cache.read(NULL::scan_t, 7) x(i, j) FULL JOIN cache.read(NULL::scan_t, 8) y ON x.i = y.id;
 SELECT a FROM cache.read(NULL::scan_t, 7) UNION ALL SELECT a FROM cache.read(NULL::scan_t, 8) ORDER BY 1;
 SELECT b, max(c), count(*) OVER () FROM cache.read(NULL::scan_t, 7) GROUP BY b HAVING max(a) = 70;
+-- A join that is not needed is left out, and its column with it.
+CREATE TABLE scan_u (id int PRIMARY KEY);
+EXPLAIN (VERBOSE, COSTS OFF) SELECT b, count(*) FROM cache.read(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a GROUP BY b;
+SELECT b, count(*) FROM cache.read(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a GROUP BY b;
+SELECT DISTINCT b, count(*) OVER () FROM cache.read_row(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a ORDER BY b;
+DROP TABLE scan_u;
 WITH w AS MATERIALIZED (SELECT * FROM cache.read(NULL::scan_t, 7)) SELECT d FROM w;
 UPDATE scan_t t SET a = t.a + r.a FROM cache.read(NULL::scan_t, 3) r WHERE t.id = r.id RETURNING t.id, t.a, r.a;
 SELECT id FROM cache.read(NULL::scan_t, 3) r FOR UPDATE OF r;

@@ -397,6 +397,16 @@ typedef struct Planning
 	List	   *occurrences;
 } Planning;
 
+static void
+keep_occurrences(CsLevels *levels, PlannerInfo *top, RelOptInfo *final)
+{
+	Planning   *of = levels->arg;
+	MemoryContext old = MemoryContextSwitchTo(of->context);
+
+	of->occurrences = cs_conditions_of_levels(levels);
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * As if it were executed, with parameters of any value; functions may be
  * called.
@@ -406,14 +416,12 @@ plan_for_conditions(void *arg)
 {
 	Planning   *of = arg;
 	CsLevels	levels = {.context = CurrentMemoryContext};
-	MemoryContext old;
 
+	levels.finish = keep_occurrences;
+	levels.arg = of;
 	(void) cs_conditions_plan(&levels, standard_planner,
 							  (Query *) copyObjectImpl(of->query), of->text,
 							  CURSOR_OPT_PARALLEL_OK, NULL);
-	old = MemoryContextSwitchTo(of->context);
-	of->occurrences = cs_conditions_of_levels(&levels);
-	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -445,5 +453,5 @@ cs_conditions_of_query(const Query *query, const char *text, MemoryContext conte
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 		ReThrowError(error);
 	MemoryContextDelete(planning);
-	return of.occurrences;
+	return error == NULL ? of.occurrences : NIL;
 }

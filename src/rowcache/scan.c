@@ -117,13 +117,15 @@ wants_whole_row(const RelOptInfo *rel)
 
 /*
  * Each required column of the row, once, in order.  Expressions computed from
- * them above the scan are not known yet; their columns are in the target.
+ * them above the scan are not known yet; their columns are in the path's own
+ * target.  That of the table may be another by now: where a join was removed,
+ * it is what is computed above.
  */
 static List *
-columns_of(const RelOptInfo *rel, List *clauses)
+columns_of(const Path *path, List *clauses)
 {
-	Index		relid = rel->relid;
-	List	   *vars = list_concat(pull_var_clause((Node *) rel->reltarget->exprs,
+	Index		relid = path->parent->relid;
+	List	   *vars = list_concat(pull_var_clause((Node *) path->pathtarget->exprs,
 												   PVC_RECURSE_PLACEHOLDERS),
 								   pull_var_clause((Node *) clauses, PVC_RECURSE_PLACEHOLDERS));
 	List	   *columns = NIL;
@@ -163,7 +165,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	scan->flags = path->flags;
 	scan->custom_exprs = list_make1(copyObject(function->funcexpr));
-	scan->custom_scan_tlist = columns_of(rel, scan->scan.plan.qual);
+	scan->custom_scan_tlist = columns_of(&path->path, scan->scan.plan.qual);
 	scan->methods = &cs_scan_methods;
 	return &scan->scan.plan;
 }
