@@ -63,8 +63,8 @@ extern PlannedStmt *cs_conditions_plan(CsLevels *levels, planner_hook_type plann
 extern bool cs_conditions_collecting(void);
 
 /*
- * The occurrences of all levels, in the current memory context.  To be called by
- * 'finish': when the plan is completed, the positions of tables in what the
+ * The occurrences of all levels, in the current memory context.  To be called
+ * by 'finish': when the plan is completed, the positions of tables in what the
  * levels hold become those of the plan.
  */
 extern List *cs_conditions_of_levels(const CsLevels *levels);
