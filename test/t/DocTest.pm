@@ -1,5 +1,6 @@
 
-# Documents whose blocks of SQL are run, in their order, and do what they show.
+# Documents whose blocks of SQL are run, in their order, and do what they show; and
+# sections whose examples are sessions of psql.
 #
 # A block of SQL begins with ```sql, and the name of a session if it is not the
 # first.  A block without a language that follows it is what psql prints; without
@@ -15,7 +16,7 @@ use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(document_runs);
+our @EXPORT = qw(document_runs section_prints);
 
 my %session;
 
@@ -116,6 +117,66 @@ sub document_runs
 		$psql->{run}->finish;
 	}
 	%session = ();
+}
+
+# ----- sessions of psql -----
+
+# The examples in their order: statements behind a prompt, each with what comes after it,
+# and blocks of SQL, which only must not fail.
+sub examples
+{
+	my ($text) = @_;
+	my @examples;
+
+	while ($text =~ /^(?:#+ ([^\n(]*)[^\n]*|```(sql|)\n(.*?)^```)$/gms)
+	{
+		my ($title, $sql, $block) = ($1, $2, $3);
+
+		push @examples, { heading => $title =~ s{`}{}gr } if defined $title;
+		next if !defined $block;
+		push @examples, { sql => $block } if $sql ne '';
+		next if $block !~ /^=/;
+		foreach my $example (split /^(?==\*?# )/m, $block)
+		{
+			$example =~ /^=\*?# (.*?;(?: *--[^\n]*)?)\n(.*)/s or die "no statement: $example";
+			push @examples, { sql => $1, output => $2 };
+		}
+	}
+	return @examples;
+}
+
+# section_prints(NODE, TEXT, AT LEAST, SKIP): psql prints what the text shows, all in one
+# session, as errors are to be where they belong among the results, of the superuser whom
+# it shows.  What it may leave out: the tags of commands, and a result as a whole.
+sub section_prints
+{
+	my ($node, $text, $at_least, $skip) = @_;
+	my @examples = grep { !defined $_->{sql} || !defined $skip || $_->{sql} !~ $skip } examples($text);
+	my $script = PostgreSQL::Test::Utils::tempdir() . '/examples.sql';
+	my $connection = $node->connstr('postgres');
+	my $heading = '';
+
+	cmp_ok(scalar(grep { defined $_->{sql} } @examples), '>=', $at_least, 'the document has examples');
+	append_to_file($script, "\\echo <$_>\n" . ($examples[$_]{sql} // '') . "\n") foreach 0 .. $#examples;
+	my $printed = qx(psql -X -U postgres -d "$connection" -v VERBOSITY=default -f "$script" 2>&1);
+	my %printed = $printed =~ /^<(\d+)>\n(.*?)(?=^<\d+>\n|\z)/gms;
+	foreach my $i (0 .. $#examples)
+	{
+		my $example = $examples[$i];
+		my ($output, $test) = ($printed{$i} // '', "$heading: " . ($example->{sql} // ''));
+
+		$heading = $example->{heading} // $heading;
+		next if !defined $example->{sql};
+		$output =~ s/^psql:\S+:\d+: //mg;
+		if (($example->{output} // '') eq '')
+		{
+			unlike($output, qr/^(ERROR|FATAL|PANIC|WARNING):/m, $test);
+			next;
+		}
+		$output =~ s/^(?:BEGIN|ROLLBACK|SET|RESET)\n// if $example->{output} !~ /^(?:BEGIN|ROLLBACK|SET|RESET)\n/;
+		is($output =~ s/\n+\z//r, $example->{output} =~ s/\n+\z//r, $test);
+	}
+	unlink $script;
 }
 
 1;
