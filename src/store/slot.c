@@ -170,37 +170,57 @@ newest_xid(void)
 }
 
 /*
+ * The next free slot, or -1.  One without entries is preferred: dead entries
+ * of a table that is gone count as the new one's until they are evicted.
+ */
+static int
+find_free_slot(void)
+{
+	int			free = -1;
+
+	for (int n = 0; n < cs_max_tables; n++)
+	{
+		int			i = (slots->search + n) % cs_max_tables;
+
+		if (OidIsValid(slots->slot[i].name.object))
+			continue;
+		if (!cs_store_has_entries((uint32) i))
+			return i;
+		if (free < 0)
+			free = i;
+	}
+	return free;
+}
+
+/*
  * Assign a free slot to an object; returns -1 if there is none.  The caller
  * holds the slots lock exclusively.
  */
 static int
 take_free_slot(const SlotName *name, Oid role)
 {
-	for (int n = 0; n < cs_max_tables; n++)
-	{
-		int			i = (slots->search + n) % cs_max_tables;
-		CsSharedSlot *slot = &slots->slot[i];
+	int			i = find_free_slot();
+	CsSharedSlot *slot;
 
-		if (OidIsValid(slot->name.object))
-			continue;
-		slots->search = (i + 1) % cs_max_tables;
-		slots->used++;
-		slot->name = *name;
-		slot->role = role;
-		pg_atomic_fetch_add_u64(&slots->generation, 1);
-		cs_counters_begin(i);
-		cs_miniature_reset((uint32) i);
-		cs_store_reset_evictions((uint32) i);
-		cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
-		cs_slot_taken_hook(i);
-		/* after moving the generation, which is what writers look at */
-		cs_slot_prepared_modcount(i, newest_xid());
-		cs_slot_distrust_last_xid(i);
-		cs_place_reset(i, newest_xid());
-		pg_atomic_write_u64(&slot->young, slots->lost ? newest_xid() : 0);
-		return i;
-	}
-	return -1;
+	if (i < 0)
+		return -1;
+	slot = &slots->slot[i];
+	slots->search = (i + 1) % cs_max_tables;
+	slots->used++;
+	slot->name = *name;
+	slot->role = role;
+	pg_atomic_fetch_add_u64(&slots->generation, 1);
+	cs_counters_begin(i);
+	cs_miniature_reset((uint32) i);
+	cs_store_reset_evictions((uint32) i);
+	cs_store_guard((uint32) i, name->kind != CS_SLOT_TABLE);
+	cs_slot_taken_hook(i);
+	/* after moving the generation, which is what writers look at */
+	cs_slot_prepared_modcount(i, newest_xid());
+	cs_slot_distrust_last_xid(i);
+	cs_place_reset(i, newest_xid());
+	pg_atomic_write_u64(&slot->young, slots->lost ? newest_xid() : 0);
+	return i;
 }
 
 static int

@@ -134,6 +134,30 @@ foreach my $i (1 .. 3)
 	is(sql($places), '0|0|8', "round $i: and free with the database");
 }
 
+# ----- what a table that is gone has left in the cache -----
+
+# Its entries are evicted some day.  Until then its place is the last that is taken.
+$node->restart;
+my $left = q(SELECT string_agg(relation || ' ' || entries, ', ' ORDER BY relation::text) FROM cache.table_stats);
+my $wide = q(
+	CREATE TABLE wide (id int PRIMARY KEY, v text);
+	INSERT INTO wide SELECT i, repeat('x', 5000) FROM generate_series(1, 3) i;
+	SELECT cache.attach('wide');
+	SELECT cache.read(NULL::wide, i) FROM generate_series(1, 3) i;
+);
+sql($wide);
+is(sql($left), 'wide 3', 'a table with entries');
+once_free($node, 'DROP TABLE wide');
+foreach my $i (1 .. 9)
+{
+	sql("CREATE TABLE next (id int PRIMARY KEY); SELECT cache.attach('next')");
+	is(sql($left), 'next 0', "attachment $i does not get its place");
+	once_free($node, 'DROP TABLE next');
+}
+sql("CREATE TABLE left$_ (id int PRIMARY KEY); SELECT cache.attach('left$_')") foreach 1 .. 8;
+is(sql($places), '8|8|8', 'but when there is no other, one does');
+once_free($node, join(';', map { "DROP TABLE left$_" } 1 .. 8));
+
 # ----- what the journal has must not be overtaken -----
 
 sql(q(
