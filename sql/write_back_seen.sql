@@ -200,3 +200,38 @@ DROP VIEW both_sides, seen_q;
 DROP FUNCTION stored();
 DROP TABLE q, parent;
 DROP FUNCTION halve(int), clamp();
+
+-- ----- BEFORE triggers that change a column under add -----
+-- A trigger sees the table's row.  So what it makes of NEW counts as a difference to that:
+-- one that adds is right, one that sets a value is off by what is deferred.
+CREATE TABLE adding (id int PRIMARY KEY, n int NOT NULL, m int NOT NULL, how text);
+INSERT INTO adding SELECT i, 0, 0, how FROM unnest('{adds,sets,"adds to m","sets m",nothing}'::text[]) WITH ORDINALITY u (how, i);
+SELECT cache.attach('adding', 'write_back', flush_interval => '1 day', merge => '{"n": "add", "m": "add"}');
+UPDATE adding SET n = n + 3, m = m + 3;
+CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	CASE NEW.how
+		WHEN 'adds' THEN NEW.n := NEW.n + 100;
+		WHEN 'sets' THEN NEW.n := 100;
+		WHEN 'adds to m' THEN NEW.m := NEW.m + 100;
+		WHEN 'sets m' THEN NEW.m := 100;
+		ELSE NULL;
+	END CASE;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER change BEFORE UPDATE ON adding FOR EACH ROW EXECUTE FUNCTION change();
+UPDATE adding SET n = n + 1;
+SELECT how, n, m FROM adding ORDER BY id;
+-- of what the statement sets it is the trigger's value
+UPDATE adding SET n = 50 WHERE how IN ('sets', 'nothing');
+SELECT how, n, m FROM adding WHERE how IN ('sets', 'nothing') ORDER BY id;
+-- what is flushed is the same, and then the trigger sees all of the row
+DROP TRIGGER change ON adding;
+SELECT cache.flush('adding') > 0 AS flushed;
+SELECT how, n, m FROM adding ORDER BY id;
+CREATE TRIGGER change BEFORE UPDATE ON adding FOR EACH ROW EXECUTE FUNCTION change();
+UPDATE adding SET n = n + 1;
+SELECT how, n, m FROM adding ORDER BY id;
+SELECT cache.detach('adding');
+DROP TABLE adding;
+DROP FUNCTION change();
