@@ -54,6 +54,7 @@ typedef struct Apply
 	void	   *refused_arg;
 	FmgrInfo   *compare[INDEX_MAX_KEYS];
 	bool		progress;		/* a row of the group has been written */
+	bool		only_new;		/* existing rows are left alone */
 	List	   *suspects;		/* of Suspect */
 } Apply;
 
@@ -654,6 +655,20 @@ apply_in_order(Apply *apply, CsApplyItem *items, int n)
 /*
  * Rewrite rules could redirect the writes.
  */
+/*
+ * Insert a row where there is none.
+ */
+static void
+insert_new(Apply *apply, CsApplyItem *item)
+{
+	const Bitmapset *columns = cs_statement_columns(apply->binding, item->delta);
+
+	SPI_connect();
+	(void) run(apply, CS_STATEMENT_NEW, columns, &item, 1);
+	item->outcome = SPI_processed > 0 ? CS_APPLIED : CS_APPLIED_GONE;
+	SPI_finish();
+}
+
 static void
 check_rules(const CsBinding *binding)
 {
@@ -697,7 +712,9 @@ apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 	PG_TRY();
 	{
 		find_comparisons(apply);
-		if (in_order)
+		if (apply->only_new)
+			insert_new(apply, items);
+		else if (in_order)
 			apply_in_order(apply, items, n);
 		else
 		{
@@ -713,6 +730,19 @@ apply_as_owner(Apply *apply, CsApplyItem *items, int n, bool in_order)
 	cs_owner_end(&saved);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+/*
+ * Insert a whole row, unless there is a row with its key.  Returns whether it
+ * was inserted.  Errors are thrown.
+ */
+bool
+cs_apply_new(CsBinding *binding, CsApplyItem *item)
+{
+	Apply		apply = {.binding = binding,.statement_rows = 1,.only_new = true};
+
+	apply_as_owner(&apply, item, 1, true);
+	return item->outcome == CS_APPLIED;
 }
 
 /*

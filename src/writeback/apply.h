@@ -55,6 +55,8 @@ extern void cs_apply_or(CsBinding *binding, CsApplyItem *items, int n,
 extern void cs_apply_apart(CsBinding *binding, CsApplyItem *items, int n,
 						   CsApplyMode mode, bool progress);
 
+extern bool cs_apply_new(CsBinding *binding, CsApplyItem *item);
+
 extern bool cs_apply_is_writing(Oid relid);
 
 extern bool cs_apply_is_under_way(Oid relid);

@@ -37,6 +37,7 @@
 #include "rowcache/strategy.h"
 #include "shmem.h"
 #include "writeback/apply.h"
+#include "writeback/conflict.h"
 #include "writeback/deferred.h"
 #include "writeback/deltarow.h"
 #include "writeback/execution.h"
@@ -145,44 +146,6 @@ row_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
 		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
 	}
 	cs_key_make(binding, rowkey);
-}
-
-/* ----- inserted keys ----- */
-
-/*
- * Refuse an inserted key that a deferred row has, or, in an upsert, return
- * true to skip the row.
- */
-static bool
-refuse_duplicate(CsBinding *binding, TupleTableSlot *slot)
-{
-	CsRowKey	rowkey;
-	CsMergedRow over;
-
-	if (binding->slot < 0)
-		return false;
-	for (int i = 0; i < binding->nkeys; i++)
-	{
-		bool		isnull;
-
-		(void) slot_getattr(slot, binding->keys[i].attnum, &isnull);
-		if (isnull)
-			return false;
-	}
-	row_key(binding, slot, &rowkey);
-	cs_write_back_merge(binding, &rowkey, NULL, &over);
-	/* a duplicate in the table itself is detected by the executor */
-	if (over.row == NULL || cs_write_back_in_table(binding, &rowkey))
-		return false;
-	if (!cs_xactdelta_is_upserting(binding->relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("duplicate key value violates the primary key of table \"%s\"",
-						binding->name),
-				 errdetail("A row with this key has been written with cache.write() and not been flushed yet."),
-				 errhint("cache.flush() brings it into the table.")));
-	cs_xactdelta_meet_deferred();
-	return true;
 }
 
 /* ----- UPDATE: deferring ----- */
@@ -511,7 +474,7 @@ keep_given(const Update *update, uint64 arrival)
 	bool		same = key_is_same(update->binding, update->trigdata);
 
 	if (!same)
-		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
+		(void) cs_conflict_insert(update->binding, NULL, update->trigdata->tg_newslot);
 	cs_xactdelta_expect(update->binding, &update->rowkey, arrival,
 						!same || may_leave_partition(update->trigdata));
 	return update->trigdata->tg_newtuple;
@@ -527,7 +490,7 @@ settle(Update *update, HeapTuple *tuple)
 	bool		moves = !same || may_leave_partition(update->trigdata);
 
 	if (!same)
-		(void) refuse_duplicate(update->binding, update->trigdata->tg_newslot);
+		(void) cs_conflict_insert(update->binding, NULL, update->trigdata->tg_newslot);
 	if (moves || !may_stay(update) || update->outcome.shown)
 		return take_along(update, moves, tuple);
 	*tuple = set_outcome(update);
@@ -692,7 +655,8 @@ handle_row(CsBinding *binding, TriggerData *trigdata)
 		return handle_update(binding, trigdata);
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		return handle_delete(binding, trigdata);
-	return refuse_duplicate(binding, trigdata->tg_trigslot) ? NULL : trigdata->tg_trigtuple;
+	return cs_conflict_insert(binding, trigdata, trigdata->tg_trigslot) ?
+		trigdata->tg_trigtuple : NULL;
 }
 
 /*

@@ -163,6 +163,72 @@ cs_execution_find(const TriggerData *trigdata, CsFiring *firing)
 }
 
 /*
+ * The INSERT into the table in a plan node; NULL if it is none.
+ */
+static ResultRelInfo *
+insert_in_node(PlanState *node, Oid relid)
+{
+	ModifyTableState *mtstate = (ModifyTableState *) node;
+
+	if (node == NULL || !IsA(node, ModifyTableState) || mtstate->operation != CMD_INSERT ||
+		RelationGetRelid(mtstate->resultRelInfo->ri_RelationDesc) != relid)
+		return NULL;
+	return mtstate->resultRelInfo;
+}
+
+/*
+ * Find the INSERT of the statement, of which a row has fired a BEFORE trigger.
+ */
+static bool
+find_insert(CsExecution *execution, const TriggerData *trigdata, CsFiring *firing)
+{
+	Oid			relid = RelationGetRelid(trigdata->tg_relation);
+	List	   *nodes = lcons(execution->query->planstate,
+							  list_copy(execution->query->estate->es_auxmodifytables));
+	ListCell   *lc;
+
+	firing->relinfo = NULL;
+	foreach(lc, nodes)
+	{
+		ResultRelInfo *relinfo = insert_in_node(lfirst(lc), relid);
+
+		/* there may be several; often the row is in the node's slot */
+		if (relinfo == NULL || (firing->relinfo != NULL &&
+								relinfo->ri_newTupleSlot != trigdata->tg_trigslot))
+			continue;
+		firing->execution = execution;
+		firing->mtstate = lfirst(lc);
+		firing->relinfo = relinfo;
+	}
+	return firing->relinfo != NULL;
+}
+
+/*
+ * Find the INSERT that has fired a BEFORE trigger.  Returns false if it is not
+ * known, or another kind of statement: the latest one that changes the table
+ * counts.
+ */
+bool
+cs_execution_find_insert(const TriggerData *trigdata, CsFiring *firing)
+{
+	Oid			relid = RelationGetRelid(trigdata->tg_relation);
+	dlist_iter	iter;
+
+	if (cs_xactdelta_direct > 0 || InNoForceRLSOperation())
+		return false;
+	dlist_foreach(iter, &executions)
+	{
+		CsExecution *execution = dlist_container(CsExecution, node, iter.cur);
+
+		if (find_insert(execution, trigdata, firing))
+			return true;
+		if (list_member_oid(execution->query->plannedstmt->relationOids, relid))
+			return false;
+	}
+	return false;
+}
+
+/*
  * Count the trigger's row, whose UPDATE is suppressed, as updated.  Of a
  * statement with several parts only one counts.
  */

@@ -32,6 +32,7 @@ typedef struct CsFiring
 extern bool cs_execution_is_deferring(const ResultRelInfo *relinfo);
 extern bool cs_execution_started(QueryDesc *query);
 extern bool cs_execution_find(const TriggerData *trigdata, CsFiring *firing);
+extern bool cs_execution_find_insert(const TriggerData *trigdata, CsFiring *firing);
 extern void cs_execution_count(const TriggerData *trigdata);
 
 #endif							/* CS_EXECUTION_H */

@@ -35,6 +35,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
@@ -63,6 +64,9 @@ typedef struct Giver
 	ItemPointerData given;		/* the row that was given last; invalid if
 								 * that was the table's */
 	uint64		arrival;		/* of its deferred entry */
+
+	List	   *commands;		/* by which the statement has written rows
+								 * before it went on with a later one */
 } Giver;
 
 /* A condition that gives the row, then evaluates the statement's. */
@@ -252,11 +256,34 @@ give(Giver *giver, TupleTableSlot *slot)
 		give_row(giver, binding, slot);
 }
 
+/*
+ * Throw 21000 if the statement itself has written the row.  The executor does
+ * that for its present command only.
+ */
+static void
+check_written(const Giver *giver, TupleTableSlot *slot)
+{
+	HeapTupleHeader row;
+	bool		frees;
+
+	if (giver->commands == NIL)
+		return;
+	row = ExecFetchSlotHeapTuple(slot, false, &frees)->t_data;
+	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row)) ||
+		!list_member_int(giver->commands, (int) HeapTupleHeaderGetCmin(row)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("ON CONFLICT DO UPDATE command cannot affect row a second time"),
+			 errhint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")));
+}
+
 static Datum
 give_and_test(ExprState *expr, ExprContext *econtext, bool *isnull)
 {
 	Condition  *condition = (Condition *) expr;
 
+	check_written(condition->giver, econtext->ecxt_scantuple);
 	give(condition->giver, econtext->ecxt_scantuple);
 	*isnull = false;
 	if (condition->next == NULL)
@@ -441,6 +468,24 @@ cs_mergedrow_started(QueryDesc *query)
 }
 
 /* ----- for the trigger ----- */
+
+/*
+ * A row that ON CONFLICT DO UPDATE conflicts with has been inserted for it.
+ * The executor acts on rows of earlier commands only, so the statement goes on
+ * with a later command.
+ */
+void
+cs_mergedrow_inserted(const CsFiring *firing)
+{
+	EState	   *estate = firing->mtstate->ps.state;
+	Giver	   *giver = ((Condition *) firing->relinfo->ri_onConflict->oc_WhereClause)->giver;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	giver->commands = lappend_int(giver->commands, (int) estate->es_output_cid);
+	MemoryContextSwitchTo(old);
+	CommandCounterIncrement();
+	estate->es_output_cid = GetCurrentCommandId(true);
+}
 
 static bool
 has_view_check(List *options)

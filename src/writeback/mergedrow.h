@@ -14,6 +14,7 @@
 
 extern void cs_mergedrow_started(QueryDesc *query);
 extern bool cs_mergedrow_needs_table(const CsFiring *firing);
+extern void cs_mergedrow_inserted(const CsFiring *firing);
 extern bool cs_mergedrow_given(const CsFiring *firing, const TriggerData *trigdata,
 							   uint64 *arrival);
 extern void cs_mergedrow_put(TupleTableSlot *slot, HeapTupleHeader row);

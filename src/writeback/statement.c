@@ -197,6 +197,12 @@ is_generated(const CsBinding *binding, AttrNumber attnum)
 	return attribute(binding, attnum)->attgenerated != '\0';
 }
 
+static bool
+inserts(CsStatementKind kind)
+{
+	return kind == CS_STATEMENT_INSERT || kind == CS_STATEMENT_NEW;
+}
+
 /*
  * Describe the parameters: the columns of the key that are not in the row,
  * then the others.
@@ -204,7 +210,7 @@ is_generated(const CsBinding *binding, AttrNumber attnum)
 static void
 describe_params(CsBinding *binding, CsStatement *statement, const Bitmapset *columns)
 {
-	bool		insert = statement->kind == CS_STATEMENT_INSERT;
+	bool		insert = inserts(statement->kind);
 	int			member = -1;
 
 	statement->params = palloc((binding->nkeys + bms_num_members(columns)) *
@@ -358,8 +364,9 @@ is_set_on_conflict(const CsBinding *binding, const CsStatementParam *param)
 static void
 describe_conflict(const CsBinding *binding, CsStatement *statement)
 {
+	statement->leaves_alone = statement->kind == CS_STATEMENT_NEW;
 	for (int i = 0; i < statement->nparams; i++)
-		if (is_set_on_conflict(binding, &statement->params[i]))
+		if (statement->leaves_alone || is_set_on_conflict(binding, &statement->params[i]))
 			return;
 	for (int i = 0; i < binding->tupdesc->natts; i++)
 	{
@@ -461,7 +468,7 @@ prepare(const CsBinding *binding, const CsStatement *statement)
 	initStringInfo(&buf);
 	if (statement->kind == CS_STATEMENT_UPDATE)
 		append_update(&buf, binding, statement, alias);
-	else if (statement->kind == CS_STATEMENT_INSERT)
+	else if (inserts(statement->kind))
 		append_insert(&buf, binding, statement, alias);
 	else
 		append_select(&buf, binding, statement, alias);
@@ -506,7 +513,7 @@ cs_statement_get(CsBinding *binding, CsStatementKind kind, const Bitmapset *colu
 
 	statement->kind = kind;
 	describe_params(binding, statement, columns);
-	if (kind == CS_STATEMENT_INSERT)
+	if (inserts(kind))
 		describe_conflict(binding, statement);
 	for (CsPlan *kept = binding->plans; kept != NULL; kept = kept->next)
 		if (kept->kind == kind && bms_equal(kept->columns, columns))

@@ -17,6 +17,8 @@ typedef enum CsStatementKind
 	CS_STATEMENT_UPDATE = 100,	/* returns the numbers of the keys that had a
 								 * row */
 	CS_STATEMENT_INSERT,		/* or update; returns the keys */
+	CS_STATEMENT_NEW,			/* insert where there is no row; returns the
+								 * keys */
 	CS_STATEMENT_LOCK,			/* rows that are not locked by others; returns
 								 * numbers */
 	CS_STATEMENT_PRESENT		/* existing rows; returns numbers */

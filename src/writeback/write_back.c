@@ -406,11 +406,12 @@ lock_tag(LOCKTAG *tag, const CsBinding *binding, uint32 hash)
 }
 
 /*
- * Lock a key against others that defer.  Returns true if the lock was not held
- * before, so that the row may have changed.
+ * Lock a key, until the transaction ends, against others that defer, and
+ * against those that write or remove a row that only the cache has.  Returns
+ * true if the lock was not held before, so that the row may have changed.
  */
-static bool
-lock_key(const CsBinding *binding, const CsKey *key)
+bool
+cs_write_back_lock_key(const CsBinding *binding, const CsKey *key)
 {
 	static LocalTransactionId counted;	/* transaction that 'count' belongs to */
 	static int	count;
@@ -463,7 +464,7 @@ cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey, HeapTupleHeader r
 			needed = !isnull && cs_sum_is_near_end(merge->columns[i].type, value);
 		}
 	}
-	return needed && lock_key(binding, &rowkey->key);
+	return needed && cs_write_back_lock_key(binding, &rowkey->key);
 }
 
 /*

@@ -41,6 +41,7 @@ extern void cs_write_back_wait(const CsBinding *binding, const CsRowKey *rowkey,
 extern bool cs_write_back_in_table(CsBinding *binding, const CsRowKey *rowkey);
 extern HeapTupleHeader cs_write_back_defer(CsBinding *binding, const CsRowKey *rowkey,
 										   HeapTupleHeader row, const CsDelta *delta);
+extern bool cs_write_back_lock_key(const CsBinding *binding, const CsKey *key);
 extern bool cs_write_back_lock(CsBinding *binding, const CsRowKey *rowkey,
 							   HeapTupleHeader row);
 

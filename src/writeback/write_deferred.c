@@ -286,6 +286,7 @@ cs_write_deferred_remove(CsBinding *binding, const CsRowKey *rowkey, bool *found
 		return CS_DEFER_NOT;
 	/* a flusher may be about to write it to the table */
 	cs_flush_hold(binding->relid);
+	(void) cs_write_back_lock_key(binding, &rowkey->key);
 	if (cs_write_back_in_table(binding, rowkey))
 		return CS_DEFER_NOT;
 	if (!cs_write_back_latest(binding, rowkey, &over))
