@@ -281,21 +281,30 @@ cs_mergestart_found_old(void)
 }
 
 /*
- * Whether the statement, which has started, should be started once more.  To
- * end it would execute statements of WITH and of rules.  What this transaction
- * has flushed is not seen better by a later snapshot.
+ * Whether the statement, which has started, should be started once more.  What
+ * this transaction has flushed is not seen better by a later snapshot.
  */
 static bool
 is_worth_another_start(const QueryDesc *query)
 {
-	return found_old && query->estate->es_auxmodifytables == NIL &&
-		!cs_xactdelta_has_flushed() && find_tables(query) != NULL;
+	return found_old && !cs_xactdelta_has_flushed() && find_tables(query) != NULL;
+}
+
+/*
+ * End a statement of which nothing has been executed, nor is now: not the
+ * statements in its WITH either.  What the hooks of others have noted is in
+ * its memory.
+ */
+static void
+end_unexecuted(QueryDesc *query)
+{
+	query->estate->es_auxmodifytables = NIL;
+	standard_ExecutorFinish(query);
+	standard_ExecutorEnd(query);
 }
 
 /*
  * Start a statement until none of its scans has found its snapshot too old.
- * Nothing has been executed when it is ended; what the hooks of others have
- * noted is in its memory.
  */
 static void
 start_as_late_as_needed(QueryDesc *query, int eflags)
@@ -310,8 +319,7 @@ start_as_late_as_needed(QueryDesc *query, int eflags)
 		start_merging(query, eflags);
 		if (!replaceable || !is_worth_another_start(query))
 			break;
-		standard_ExecutorFinish(query);
-		standard_ExecutorEnd(query);
+		end_unexecuted(query);
 		CHECK_FOR_INTERRUPTS();
 	}
 	found_old = outer;
