@@ -134,6 +134,20 @@ lookup_unlocked(const CsPlace *place, const CsKey *key, CsAccept accept,
 		bucket_unchanged(bucket[1], seq[1]);
 }
 
+/*
+ * Have the processor fetch both buckets of a key while the caller is busy with
+ * another one.
+ */
+void
+cs_store_prefetch(uint32 owner, uint64 hash)
+{
+	CsPlace		place;
+
+	cs_place(hash, owner, &place);
+	cs_prefetch(cs_bucket(place.part, place.bucket[0]));
+	cs_prefetch(cs_bucket(place.part, place.bucket[1]));
+}
+
 /* Copy an entry, under the lock, into a buffer that is large enough. */
 static void
 copy_slot(int part, const CsSlot *slot, CsFound *found, const CsBuffer *buffer)

@@ -134,6 +134,7 @@ extern CsInstall cs_store_install(const CsKey *key, const CsMeta *meta,
 								  const char *value, Size len, Size quota,
 								  CsCheck check, void *arg);
 extern bool cs_store_unlink(uint32 owner, uint64 hash);
+extern void cs_store_prefetch(uint32 owner, uint64 hash);
 
 /* Where an unlinked entry was; all zeroes if nowhere. */
 typedef struct CsVacated

@@ -114,6 +114,18 @@ mark_values(CsPendingTable *table)
 	table->values_marked = true;
 }
 
+/* So many keys ahead of the one that is unlinked, buckets are fetched. */
+#define FETCH_AHEAD	8
+
+static void
+fetch_next(CsPendingWalk *ahead)
+{
+	CsPendingKey *key = cs_pending_next(ahead);
+
+	if (key != NULL && !key->table->whole && key->table->slot >= 0)
+		cs_store_prefetch(key->table->slot, key->hash);
+}
+
 /*
  * Unlink the entries of all changed keys.
  */
@@ -121,12 +133,16 @@ static void
 unlink_keys(void)
 {
 	CsPendingWalk walk = {cs_pending.first, 0};
+	CsPendingWalk ahead = {cs_pending.first, 0};
 	CsPendingKey *key;
 
+	for (int i = 1; i < FETCH_AHEAD; i++)
+		fetch_next(&ahead);
 	while ((key = cs_pending_next(&walk)) != NULL)
 	{
 		int			slot = key->table->slot;
 
+		fetch_next(&ahead);
 		if (key->table->whole || slot < 0)
 			continue;
 		if (cs_store_vacate(slot, key->hash, &key->vacated))
