@@ -235,3 +235,32 @@ SELECT how, n, m FROM adding ORDER BY id;
 SELECT cache.detach('adding');
 DROP TABLE adding;
 DROP FUNCTION change();
+
+-- ----- remembered queries -----
+
+-- they see what is deferred, each time; or what has been flushed, which is kept
+CREATE TABLE counted (id int PRIMARY KEY, n int);
+INSERT INTO counted VALUES (1, 0);
+SELECT cache.attach('counted', 'write_back', flush_interval => '1 day', merge => '{"n": "add"}');
+CREATE FUNCTION counted(OUT remembered jsonb, OUT kept bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	hits bigint := (SELECT coalesce(sum(s.hits), 0) FROM cache.space_stats s);
+BEGIN
+	remembered := cache.remember('counted', '1 hour', 'SELECT n FROM counted');
+	kept := (SELECT coalesce(sum(s.hits), 0) FROM cache.space_stats s) - hits;
+END $$;
+SELECT * FROM counted();
+UPDATE counted SET n = n + 1;
+SELECT * FROM counted();
+SELECT n FROM counted;
+SET cache_strategies.merge_deferred = off;
+SELECT * FROM counted();
+SELECT * FROM counted();
+UPDATE counted SET n = n + 1;
+SELECT * FROM counted();
+SELECT cache.flush('counted');
+SELECT * FROM counted();
+RESET cache_strategies.merge_deferred;
+SELECT cache.detach('counted');
+DROP FUNCTION counted();
+DROP TABLE counted;

@@ -53,6 +53,7 @@
 #include "queryresult/recompute.h"
 #include "queryresult/recompute_query.h"
 #include "queryresult/remember.h"
+#include "relation/binding.h"
 #include "relation/track.h"
 #include "store/clock.h"
 #include "store/counters.h"
@@ -178,6 +179,22 @@ is_shadowed(const CsQuery *query)
 }
 
 /*
+ * Whether the query sees deferred writes, with which results do not fall.
+ */
+static bool
+sees_deferred(const CsQuery *query)
+{
+	for (int i = 0; cs_merge_deferred && i < query->ntables; i++)
+	{
+		const CsBinding *binding = cs_binding_peek(query->tables[i]);
+
+		if (binding != NULL && cs_binding_defers(binding))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Whether results can be neither used nor kept in this call.
  */
 static bool
@@ -187,7 +204,8 @@ is_bypassed(const Call *call)
 		call->snapshot->snapshot_type != SNAPSHOT_MVCC ||
 		call->snapshot->takenDuringRecovery ||
 		call->query->secured || !call->query->permitted ||
-		call->space.slot < 0 || is_shadowed(call->query) || is_own(call->query);
+		call->space.slot < 0 || is_shadowed(call->query) || is_own(call->query) ||
+		sees_deferred(call->query);
 }
 
 /* ----- hits ----- */
