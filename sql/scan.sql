@@ -46,7 +46,7 @@ SELECT a FROM cache.read(NULL::scan_t, 7) UNION ALL SELECT a FROM cache.read(NUL
 SELECT b, max(c), count(*) OVER () FROM cache.read(NULL::scan_t, 7) GROUP BY b HAVING max(a) = 70;
 -- A join that is not needed is left out, and its column with it.
 CREATE TABLE scan_u (id int PRIMARY KEY);
-EXPLAIN (VERBOSE, COSTS OFF) SELECT b, count(*) FROM cache.read(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a GROUP BY b;
+EXPLAIN (COSTS OFF) SELECT b, count(*) FROM cache.read(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a GROUP BY b;
 SELECT b, count(*) FROM cache.read(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a GROUP BY b;
 SELECT DISTINCT b, count(*) OVER () FROM cache.read_row(NULL::scan_t, 7) r LEFT JOIN scan_u u ON u.id = r.a ORDER BY b;
 DROP TABLE scan_u;
