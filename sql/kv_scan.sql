@@ -81,7 +81,7 @@ SELECT length(key) FROM scan_all('', 1000) ORDER BY 1;
 SELECT cache.delete_prefix('');
 
 -- arguments
-SELECT * FROM cache.scan_keys();
+SELECT keys FROM cache.scan_keys();
 SELECT * FROM cache.scan_keys(NULL, NULL, NULL);
 SELECT * FROM cache.scan_keys(9223372036854775807, space => 'scanned');
 SELECT * FROM cache.scan_keys(-1);
