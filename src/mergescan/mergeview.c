@@ -108,21 +108,6 @@ shows_removed(const CsMergeView *view)
 
 /* ----- keys ----- */
 
-static bool
-slot_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
-{
-	for (int i = 0; i < binding->nkeys; i++)
-	{
-		bool		isnull;
-
-		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
-		if (isnull)
-			return false;
-	}
-	cs_key_make(binding, rowkey);
-	return true;
-}
-
 /*
  * The key's element, created if necessary.
  */
@@ -512,7 +497,7 @@ cs_mergeview_merge(CsMergeView *view, TupleTableSlot *base, TupleTableSlot *merg
 	HeapTupleHeader row;
 	HeapTupleHeader result;
 
-	if (view->mode == CS_MERGE_NONE || !slot_key(view->binding, base, &rowkey))
+	if (view->mode == CS_MERGE_NONE || !cs_key_of_slot(view->binding, base, &rowkey))
 		return CS_MERGED_SAME;
 	if (view->mode == CS_MERGE_LATEST)
 		return merge_latest(view, &rowkey, base, merged);
@@ -539,7 +524,7 @@ cs_mergeview_merge_again(CsMergeView *view, TupleTableSlot *slot)
 {
 	CsRowKey	rowkey;
 
-	if (slot_key(view->binding, slot, &rowkey))
+	if (cs_key_of_slot(view->binding, slot, &rowkey))
 		(void) merge_live(view, &rowkey, slot, slot);
 }
 
@@ -586,7 +571,7 @@ cs_mergeview_merge_locked(CsMergeView *view, TupleTableSlot *slot)
 	CsRowKey	rowkey;
 	CsMergedRow over;
 
-	if (view->binding == NULL || !slot_key(view->binding, slot, &rowkey))
+	if (view->binding == NULL || !cs_key_of_slot(view->binding, slot, &rowkey))
 		return;
 	merge_under_lock(view, &rowkey, slot, &over);
 	if (over.row != over.base && over.row != NULL)
@@ -624,7 +609,7 @@ cs_mergeview_locked(CsMergeView *view, TupleTableSlot *slot, CommandId command)
 	CsRowKey	rowkey;
 	CsMergedRow over;
 
-	if (!slot_key(view->binding, slot, &rowkey))
+	if (!cs_key_of_slot(view->binding, slot, &rowkey))
 		return CS_MERGE_LOCKED_SAME;
 	if (cs_xactdelta_is_changed_since(&rowkey.key, command))
 		return CS_MERGE_LOCKED_OWN;

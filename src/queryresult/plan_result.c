@@ -317,15 +317,12 @@ note_candidate(Candidate *of, const CsShape *shape)
 static bool
 check_deferring(Candidate *of, const CsShape *shape)
 {
-	for (int i = 0; i < shape->ntables; i++)
-	{
-		const CsBinding *binding = cs_binding_peek(shape->tables[i]);
+	const CsBinding *binding = cs_binding_deferring(shape->tables, shape->ntables);
 
-		if (binding != NULL && cs_binding_defers(binding))
-			return refuse(of, psprintf("It reads table %s, whose writes are deferred.",
-									   cs_binding_qualified_name(binding)), NULL);
-	}
-	return true;
+	if (binding == NULL)
+		return true;
+	return refuse(of, psprintf("It reads table %s, whose writes are deferred.",
+							   cs_binding_qualified_name(binding)), NULL);
 }
 
 static bool

@@ -184,14 +184,7 @@ is_shadowed(const CsQuery *query)
 static bool
 sees_deferred(const CsQuery *query)
 {
-	for (int i = 0; cs_merge_deferred && i < query->ntables; i++)
-	{
-		const CsBinding *binding = cs_binding_peek(query->tables[i]);
-
-		if (binding != NULL && cs_binding_defers(binding))
-			return true;
-	}
-	return false;
+	return cs_merge_deferred && cs_binding_deferring(query->tables, query->ntables) != NULL;
 }
 
 /*

@@ -581,6 +581,22 @@ cs_binding_peek(Oid relid)
 }
 
 /*
+ * The first of these tables whose writes are deferred; NULL if there is none.
+ */
+const CsBinding *
+cs_binding_deferring(const Oid *tables, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const CsBinding *binding = cs_binding_peek(tables[i]);
+
+		if (binding != NULL && cs_binding_defers(binding))
+			return binding;
+	}
+	return NULL;
+}
+
+/*
  * Current qualified and quoted name.  A schema can be renamed without a
  * relcache invalidation, so the name is looked up each time.
  */

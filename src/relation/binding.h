@@ -148,6 +148,7 @@ extern void (*cs_binding_made_hook) (CsBinding *binding);
 extern CsBinding *cs_binding_get(Oid relid);
 extern bool cs_binding_is_bare(Oid relid);
 extern CsBinding *cs_binding_peek(Oid relid);
+extern const CsBinding *cs_binding_deferring(const Oid *tables, int n);
 extern CsBinding *cs_binding_require(Oid relid);
 extern CsTarget *cs_binding_targets(Relation rel, int *n);
 extern bool cs_binding_lock(CsBinding *binding);

@@ -263,6 +263,25 @@ cs_key_make(const CsBinding *binding, CsRowKey *rowkey)
 }
 
 /*
+ * Make the key of a row of the binding's own table; false if a column of it is
+ * NULL.
+ */
+bool
+cs_key_of_slot(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
+{
+	for (int i = 0; i < binding->nkeys; i++)
+	{
+		bool		isnull;
+
+		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
+		if (isnull)
+			return false;
+	}
+	cs_key_make(binding, rowkey);
+	return true;
+}
+
+/*
  * Whether the row really has this key.  For keys without hashed columns it
  * always has.
  */

@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/tupdesc.h"
 #include "compat.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "store/store.h"
 
@@ -72,6 +73,8 @@ extern bool cs_key_describe(CsKeyColumn *column, Oid opfamily, Oid opcintype,
 
 extern Oid	cs_key_literal_type(const CsKeyColumn *column);
 extern void cs_key_make(const struct CsBinding *binding, CsRowKey *rowkey);
+extern bool cs_key_of_slot(const struct CsBinding *binding, TupleTableSlot *slot,
+						   CsRowKey *rowkey);
 extern bool cs_key_equal(const struct CsBinding *binding, const CsRowKey *rowkey,
 						 HeapTupleHeader row);
 extern bool cs_key_decode(const struct CsBinding *binding, const char *data,

@@ -33,24 +33,6 @@
 #include "writeback/write_back.h"
 #include "writeback/xactdelta.h"
 
-/*
- * The key of a row to be inserted; false if it has none.
- */
-static bool
-get_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
-{
-	for (int i = 0; i < binding->nkeys; i++)
-	{
-		bool		isnull;
-
-		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
-		if (isnull)
-			return false;
-	}
-	cs_key_make(binding, rowkey);
-	return true;
-}
-
 cs_noreturn static void
 duplicate_error(const CsBinding *binding)
 {
@@ -121,7 +103,7 @@ cs_conflict_insert(CsBinding *binding, const TriggerData *trigdata, TupleTableSl
 	CsMergedRow over;
 	CsFiring	firing;
 
-	if (binding->slot < 0 || !get_key(binding, slot, &rowkey))
+	if (binding->slot < 0 || !cs_key_of_slot(binding, slot, &rowkey))
 		return true;
 	cs_write_back_merge(binding, &rowkey, NULL, &over);
 	/* a duplicate in the table itself is detected by the executor */

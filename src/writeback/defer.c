@@ -134,20 +134,6 @@ may_leave_partition(TriggerData *trigdata)
 	return false;
 }
 
-/* ----- rows ----- */
-
-static void
-row_key(const CsBinding *binding, TupleTableSlot *slot, CsRowKey *rowkey)
-{
-	for (int i = 0; i < binding->nkeys; i++)
-	{
-		bool		isnull;
-
-		rowkey->value[i] = slot_getattr(slot, binding->keys[i].attnum, &isnull);
-	}
-	cs_key_make(binding, rowkey);
-}
-
 /* ----- UPDATE: deferring ----- */
 
 /* State of an UPDATE of one row. */
@@ -586,7 +572,7 @@ handle_update(CsBinding *binding, TriggerData *trigdata)
 	if (binding->slot < 0)
 		return trigdata->tg_newtuple;
 	update.binding = binding;
-	row_key(binding, trigdata->tg_trigslot, &update.rowkey);
+	(void) cs_key_of_slot(binding, trigdata->tg_trigslot, &update.rowkey);
 	if (update.rowkey.key.len > CS_MAX_KEY_LEN)
 		deferrable = false;
 	if (deferrable && cs_xactdelta_is_updated(&update.rowkey.key))
@@ -612,7 +598,7 @@ handle_delete(CsBinding *binding, TriggerData *trigdata)
 
 	if (binding->slot < 0)
 		return trigdata->tg_trigtuple;
-	row_key(binding, trigdata->tg_trigslot, &rowkey);
+	(void) cs_key_of_slot(binding, trigdata->tg_trigslot, &rowkey);
 	cs_write_back_merge(binding, &rowkey, cs_deltarow_from_slot(binding, trigdata->tg_trigslot), &over);
 	if (over.row != over.base && over.row != NULL && !cs_recheck_delete(trigdata, over.row))
 		return NULL;
