@@ -199,9 +199,11 @@ GRANT SELECT ON pp_n TO regress_pp;
 SELECT cache.attach('pp_n', 'read_through');
 EXPLAIN (COSTS OFF) SELECT v FROM pp_n WHERE n = 6;
 SET ROLE regress_pp;
+RESET enable_seqscan;
 EXPLAIN (COSTS OFF) SELECT v FROM pp_n WHERE n = 6;
 SELECT v FROM pp_n WHERE n IN (1, 6);
 RESET ROLE;
+SET enable_seqscan = off;
 DROP TABLE pp_n, pp_t, pp_o;
 
 -- ----- partitions -----

@@ -189,6 +189,28 @@ index_path(const CsPlainTable *table, const CsPlainMatch *match, Relids outer)
 #define DISABLED_COST	1.0e10
 
 /*
+ * The cost of the planner's own scan of the index by the same OR, if there is
+ * one and it is cheaper: from 18 on the planner makes a list of it.
+ */
+static Cost
+cost_as_list(const CsPlainTable *table, const CsPlainMatches *matches,
+			 const ParamPathInfo *param, Cost cost)
+{
+	ListCell   *lc;
+
+	foreach(lc, table->rel->pathlist)
+	{
+		IndexPath  *path = lfirst(lc);
+
+		if (IsA(path, IndexPath) && path->indexinfo == table->index &&
+			path->path.param_info == param && list_length(path->indexclauses) == 1 &&
+			linitial_node(IndexClause, path->indexclauses)->rinfo == linitial(matches->clauses))
+			cost = Min(cost, path->path.total_cost);
+	}
+	return cost;
+}
+
+/*
  * What the path has to know of the key.
  */
 static List *
@@ -224,7 +246,7 @@ add_plain_path(CsPlainTable *table, const CsPlainMatches *matches, Relids outer,
 	if (cost >= DISABLED_COST)
 		cost -= DISABLED_COST;
 	if (matches->rows)
-		cost *= matches->n / table->binding->nkeys;
+		cost = cost_as_list(table, matches, param, cost * matches->n / table->binding->nkeys);
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = table->rel;
 	path->path.pathtarget = table->rel->reltarget;
