@@ -96,6 +96,12 @@ GRANT SELECT ON traced_secret TO cs_traced_low;
 ALTER TABLE traced_tenant DISABLE ROW LEVEL SECURITY;
 SET ROLE cs_traced_low;
 SELECT * FROM traced_view WHERE id = 3;
+RESET ROLE;
+-- From version 18 on a trigger runs as the role that has made the change: of a foreign key's
+-- action, the owner of the table.
+ALTER TABLE traced_secret OWNER TO cs_traced_low;
+ALTER TABLE traced_tenant OWNER TO cs_traced_low;
+SET ROLE cs_traced_low;
 DELETE FROM traced_parent WHERE id = 4;
 RESET ROLE;
 RESET enable_seqscan;
