@@ -29,6 +29,8 @@
  */
 #include "postgres.h"
 
+#include <sched.h>
+
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
@@ -45,6 +47,9 @@
  */
 #define MANY_KEYS	(cs_bulk_threshold / 10)
 #define MOST_KEYS	(cs_bulk_threshold / 2)
+
+/* Tries to get a key's lock before the backend sleeps. */
+#define SOON_TRIES	20
 
 static pg_atomic_uint32 *key_holds; /* cache_strategies.stripes of them,
 									 * atomic */
@@ -108,6 +113,25 @@ acquire(const LOCKTAG *tag, LOCKMODE mode, bool wait)
 	result = LockAcquire(tag, mode, false, !wait);
 	CurrentResourceOwner = owner;
 	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * Take the key's lock, of which 'holders' counts those of other transactions.
+ * Most transactions that change a key end within microseconds, and to sleep and
+ * to be woken takes longer than that.  So a few tries come first, between which
+ * the processor is left to others; a backend that finds none of them successful
+ * waits in the lock's queue, in which deadlocks are found.
+ */
+static void
+acquire_soon(const LOCKTAG *tag, pg_atomic_uint32 *holders)
+{
+	for (int i = 0; i < SOON_TRIES; i++)
+	{
+		if (pg_atomic_read_u32(holders) == 0 && acquire(tag, ExclusiveLock, false))
+			return;
+		sched_yield();
+	}
+	(void) acquire(tag, ExclusiveLock, true);
 }
 
 /*
@@ -193,7 +217,7 @@ cs_keylock_take(CsXactKeyKey *own)
 	hold = cs_xactkeys_new_hold(&own->hold, hold_of(space->space.id, own->key.hash),
 								&space->nlocks);
 	key_tag(&tag, &space->space, own->key.hash);
-	(void) acquire(&tag, ExclusiveLock, true);
+	acquire_soon(&tag, hold_of(space->space.id, own->key.hash));
 	cs_xactkeys_add_hold(hold);
 	CS_TEST_POINT("kv_after_hold");
 }
