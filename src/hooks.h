@@ -12,6 +12,9 @@
 
 typedef void (*CsObjectHook) (ObjectAccessType access, Oid class, Oid object, int sub);
 
-extern void cs_hooks_on_object(CsObjectHook hook);
+/* A kind of access, in a set of them. */
+#define CS_ACCESS(access)	(1 << (access))
+
+extern void cs_hooks_on_object(int accesses, CsObjectHook hook);
 
 #endif							/* CS_HOOKS_H */

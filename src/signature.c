@@ -214,6 +214,6 @@ functions_changed(uint32 hash)
 void
 cs_signature_init(void)
 {
-	cs_hooks_on_object(object_access);
+	cs_hooks_on_object(CS_ACCESS(OAT_FUNCTION_EXECUTE), object_access);
 	cs_inval_on_syscache(PROCOID, functions_changed);
 }

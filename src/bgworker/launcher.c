@@ -745,5 +745,5 @@ cs_launcher_init(void)
 	strlcpy(launcher.bgw_name, "cache_strategies launcher", BGW_MAXLEN);
 	strlcpy(launcher.bgw_type, "cache_strategies launcher", BGW_MAXLEN);
 	RegisterBackgroundWorker(&launcher);
-	cs_hooks_on_object(object_access);
+	cs_hooks_on_object(CS_ACCESS(OAT_DROP), object_access);
 }

@@ -266,5 +266,5 @@ cs_spacedrop_init(void)
 {
 	cs_subxact_join(&endings, &ending_ops);
 	cs_xact_join(&participant);
-	cs_hooks_on_object(object_access);
+	cs_hooks_on_object(CS_ACCESS(OAT_DROP), object_access);
 }

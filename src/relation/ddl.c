@@ -270,5 +270,5 @@ void
 cs_ddl_init(void)
 {
 	cs_xact_resolve_hook = resolve;
-	cs_hooks_on_object(object_access);
+	cs_hooks_on_object(CS_ACCESS(OAT_DROP) | CS_ACCESS(OAT_POST_ALTER), object_access);
 }

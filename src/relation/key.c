@@ -32,7 +32,7 @@
 #include "store/keyhash.h"
 
 /* number of 64-bit hashes for a value without image equality */
-#define CS_KEY_HASHES	2
+#define CS_KEY_HASHES	CS_KEYHASH_SEEDS
 
 /* ----- description of key columns ----- */
 

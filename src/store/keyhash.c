@@ -28,6 +28,7 @@
 #include "store/keyhash.h"
 
 static CsHashSecret secret;		/* this process's copy */
+static uint64 seeds[CS_KEYHASH_SEEDS];	/* made of it */
 
 Size
 cs_keyhash_shmem_size(void)
@@ -49,6 +50,8 @@ cs_keyhash_shmem_init(void)
 	if (!found && !pg_strong_random(shared, sizeof(*shared)))
 		elog(ERROR, "could not generate a random secret for cache_strategies");
 	secret = *shared;
+	for (int i = 0; i < CS_KEYHASH_SEEDS; i++)
+		seeds[i] = cs_keyhash(&i, sizeof(i), ~UINT64CONST(0));
 }
 
 #define ROTATE(x, b)	(((x) << (b)) | ((x) >> (64 - (b))))
@@ -133,10 +136,11 @@ cs_keyhash(const void *data, Size len, uint64 tweak)
 
 /*
  * Seed for the hash functions of types, which take one of 64 bits; n
- * distinguishes several seeds.
+ * distinguishes several seeds, of which there are CS_KEYHASH_SEEDS.
  */
 uint64
 cs_keyhash_seed(int n)
 {
-	return cs_keyhash(&n, sizeof(n), ~UINT64CONST(0));
+	Assert(n >= 0 && n < CS_KEYHASH_SEEDS);
+	return seeds[n];
 }

@@ -14,6 +14,9 @@ typedef struct CsHashSecret
 	uint64		k1;
 } CsHashSecret;
 
+/* Seeds that cs_keyhash_seed() has. */
+#define CS_KEYHASH_SEEDS	2
+
 extern Size cs_keyhash_shmem_size(void);
 extern void cs_keyhash_shmem_init(void);
 extern uint64 cs_keyhash(const void *data, Size len, uint64 tweak);

@@ -301,7 +301,7 @@ cs_guard_init(void)
 	cs_ddl_check_hook = check_key;
 	prev_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = executor_start;
-	cs_hooks_on_object(object_access);
+	cs_hooks_on_object(CS_ACCESS(OAT_DROP) | CS_ACCESS(OAT_FUNCTION_EXECUTE), object_access);
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 }
