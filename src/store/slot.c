@@ -184,7 +184,7 @@ find_free_slot(void)
 
 		if (OidIsValid(slots->slot[i].name.object))
 			continue;
-		if (!cs_store_has_entries((uint32) i))
+		if (cs_store_entries((uint32) i) == 0)
 			return i;
 		if (free < 0)
 			free = i;

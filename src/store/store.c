@@ -304,13 +304,13 @@ cs_store_usage(uint32 owner, CsUsage *usage)
 }
 
 /*
- * Whether an owner has entries, dead ones among them.
+ * Number of an owner's entries, dead ones among them.
  */
-bool
-cs_store_has_entries(uint32 owner)
+uint64
+cs_store_entries(uint32 owner)
 {
 	Assert(owner < cs_max_tables);
-	return cs_owner_entries(&cs_store.owners[owner]) > 0;
+	return cs_owner_entries(&cs_store.owners[owner]);
 }
 
 /*

@@ -207,7 +207,7 @@ extern Size cs_store_max_value(void);
 extern void cs_store_outdate(uint32 owner, uint64 epoch);
 extern void cs_store_guard(uint32 owner, bool guarded);
 extern void cs_store_usage(uint32 owner, CsUsage *usage);
-extern bool cs_store_has_entries(uint32 owner);
+extern uint64 cs_store_entries(uint32 owner);
 extern uint64 cs_store_dirty_entries(uint32 owner);
 extern uint64 cs_store_marked_entries(uint32 owner);
 extern void cs_store_reset_evictions(uint32 owner);

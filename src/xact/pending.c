@@ -17,8 +17,8 @@
  * list, not even by ROLLBACK TO SAVEPOINT; values are.
  *
  * More than cache_strategies.bulk_threshold keys of a table become "all of
- * it".  The memory for values is limited too; beyond the limit keys lose their
- * values.
+ * it", and some hundreds if hardly a row of the table is cached.  The memory for
+ * values is limited too; beyond the limit keys lose their values.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +27,8 @@
 #include "utils/memutils.h"
 
 #include "guc.h"
+#include "store/slot.h"
+#include "store/store.h"
 #include "xact/pending.h"
 
 /*
@@ -34,6 +36,18 @@
  */
 #define FIRST_KEYS		8
 #define MOST_KEYS		1024
+
+/*
+ * Each time that so many more keys of a table are noted, it is asked whether the
+ * table as a whole is cheaper.
+ */
+#define BULK_STEP		256
+
+/*
+ * To note, to mark and to unlink a key takes half a microsecond; an entry that
+ * was dropped with its table takes 15 when it is read again.
+ */
+#define KEYS_PER_ENTRY	32
 
 typedef struct KeyName
 {
@@ -231,6 +245,26 @@ add_key(CsPendingTable *table, uint64 hash)
 }
 
 /*
+ * Whether so many keys were noted that the whole table is to be.  A table
+ * without a slot can only be marked by its keys.
+ *
+ * Below the threshold this is a question of costs, and must not lose what a
+ * writer has in mind: new values of write_through, or results that depend on
+ * values of watched columns, which end with the whole table.
+ */
+static bool
+is_bulk(const CsPendingTable *table)
+{
+	if (table->slot < 0)
+		return false;
+	if (table->nkeys > cs_bulk_threshold)
+		return true;
+	return table->nkeys % BULK_STEP == 0 && !table->publishes &&
+		!cs_slot_is(cs_slot_peek(table->slot), CS_SLOT_KEYED) &&
+		cs_store_entries(table->slot) <= table->nkeys / KEYS_PER_ENTRY;
+}
+
+/*
  * The key's element, added if it is not there; NULL if its table is pending as
  * a whole.
  */
@@ -246,8 +280,8 @@ cs_pending_key(int slot, uint64 hash)
 	if (key != NULL)
 		return key;
 	key = add_key(table, hash);
-	/* a table without a slot can only be marked by its keys */
-	if (++table->nkeys > cs_bulk_threshold && slot >= 0)
+	table->nkeys++;
+	if (is_bulk(table))
 	{
 		table->whole = true;
 		return NULL;
@@ -299,6 +333,7 @@ set_value(CsPendingValue *value, const CsPublish *publish)
 	value->data = MemoryContextAllocHuge(cs_pending_context(), Max(size, 1));
 	value->size = size;
 	cs_pending.kept += size;
+	value->key->table->publishes = true;
 	value->publish = *publish;
 	value->publish.key = memcpy(value->data + publish->len, publish->key,
 								publish->keylen);

@@ -19,6 +19,7 @@ typedef struct CsPendingTable
 	int			slot;
 	bool		whole;			/* changed as a whole; its keys are not listed */
 	bool		ddl;			/* the slot's state becomes unknown */
+	bool		publishes;		/* keys of it have had values */
 	bool		marked;
 	bool		modcount_marked;	/* marked for changes of any kind */
 	bool		all_values;		/* its values are too many to be listed */
