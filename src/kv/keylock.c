@@ -117,10 +117,10 @@ acquire(const LOCKTAG *tag, LOCKMODE mode, bool wait)
 
 /*
  * Take the key's lock, of which 'holders' counts those of other transactions.
- * Most transactions that change a key end within microseconds, and to sleep and
- * to be woken takes longer than that.  So a few tries come first, between which
- * the processor is left to others; a backend that finds none of them successful
- * waits in the lock's queue, in which deadlocks are found.
+ * Most transactions that change a key end within microseconds, and to sleep
+ * and to be woken takes longer than that.  So a few tries come first, between
+ * which the processor is left to others.  A backend that has no success with
+ * them waits in the lock's queue, in which deadlocks are found.
  */
 static void
 acquire_soon(const LOCKTAG *tag, pg_atomic_uint32 *holders)

@@ -17,8 +17,8 @@
  * list, not even by ROLLBACK TO SAVEPOINT; values are.
  *
  * More than cache_strategies.bulk_threshold keys of a table become "all of
- * it", and some hundreds if hardly a row of the table is cached.  The memory for
- * values is limited too; beyond the limit keys lose their values.
+ * it", and some hundreds if hardly a row of the table is cached.  The memory
+ * for values is limited too; beyond the limit keys lose their values.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,14 +38,14 @@
 #define MOST_KEYS		1024
 
 /*
- * Each time that so many more keys of a table are noted, it is asked whether the
- * table as a whole is cheaper.
+ * Each time that so many more keys of a table are noted, it is asked whether
+ * the table as a whole is cheaper.
  */
 #define BULK_STEP		256
 
 /*
- * To note, to mark and to unlink a key takes half a microsecond; an entry that
- * was dropped with its table takes 15 when it is read again.
+ * To note, to mark and to unlink a key takes half a microsecond; an entry
+ * that was dropped with its table takes 15 when it is read again.
  */
 #define KEYS_PER_ENTRY	32
 
