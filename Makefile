@@ -17,8 +17,13 @@
 #   make fuzz             random SQL on attached tables and on their twins (DURATION=3600
 #                         for an hour, FUZZ_SEED=N for the case of that number)
 #   make fresh            check and clients, on systems as new as debootstrap makes them
+#   make compat           build, regress and isolation with PostgreSQL 17 and 18, in
+#                         systems of the Debian releases that have them (PGMAJOR=18 for
+#                         one, STAGES= as for check)
+#   make arm64            compiled for aarch64, and tested in an emulator of it
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
-#                         sanitizers, and under valgrind (SANITIZE=asan for one)
+#                         sanitizers, and under valgrind (SANITIZE=asan for one,
+#                         SANITIZE=discard for one in which caches of catalogues are lost)
 #   make regress-postgres PostgreSQL's own tests: plain, preloaded, with all tables
 #                         tracked, and with all results kept (TESTS="join union")
 #   make soak             kill the server 200 times under load, and count
@@ -58,7 +63,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle fuzz
-OWN_TARGETS = check regress-postgres clients demo hostile fresh compat sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
+OWN_TARGETS = check regress-postgres clients demo hostile fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -87,6 +92,9 @@ clients:
 
 compat:
 	@test/compat $(STAGES)
+
+arm64:
+	@test/arm64 $(STAGES)
 
 sanitize:
 	@STAGES="$(STAGES)" test/sanitize $(SANITIZE)
