@@ -22,8 +22,7 @@
 #                         one, STAGES= as for check)
 #   make arm64            compiled for aarch64, and tested in an emulator of it
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
-#                         sanitizers, and under valgrind (SANITIZE=asan for one,
-#                         SANITIZE=discard for one in which caches of catalogues are lost)
+#                         sanitizers, and under valgrind (SANITIZE=asan for one)
 #   make regress-postgres PostgreSQL's own tests: plain, preloaded, with all tables
 #                         tracked, and with all results kept (TESTS="join union")
 #   make soak             kill the server 200 times under load, and count
