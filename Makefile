@@ -25,7 +25,12 @@
 #                         sanitizers, and under valgrind (SANITIZE=asan for one)
 #   make regress-postgres PostgreSQL's own tests: plain, preloaded, with all tables
 #                         tracked, and with all results kept (TESTS="join union")
+#   make faults           processes killed at every test point, disks that are full or
+#                         cannot be synced, memory that is not there, standbys that
+#                         take over
 #   make soak             kill the server 200 times under load, and count
+#                         (SOAK_KILLS=1000); DURATION=28800: eight hours of mixed
+#                         traffic in which nothing grows
 #   make bench            everything that is claimed of speed, against plain
 #                         PostgreSQL, Redis, memcached and pgpool, into
 #                         bench/RESULTS.md (BENCHES="point miss" for some of it)
@@ -62,7 +67,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit model mutants oracle fuzz
-OWN_TARGETS = check regress-postgres clients demo hostile fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
+OWN_TARGETS = check regress-postgres clients demo hostile faults fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -82,6 +87,9 @@ demo:
 
 hostile:
 	@ONLY=hostile test/run --full regress tap
+
+faults:
+	@FAULTS=all ONLY=_fault_ test/run --full tap
 
 fresh:
 	@STAGES="$(STAGES)" test/fresh $(VARIANTS)

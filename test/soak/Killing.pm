@@ -220,17 +220,19 @@ sub disturb
 
 # ----- a run -----
 
-# run(KILLS, WRITES, EVERY SO MANY ONE PROMOTION): the clients get on between
-# two kills, and by the end they have made so many writes.
+# run(KILLS, WRITES, EVERY SO MANY ONE PROMOTION[, SECONDS]): the clients get on
+# between two kills, and by the end they have made so many writes.  After so many
+# seconds there are no more kills.
 sub run
 {
-	my ($self, $kills, $writes, $promote) = @_;
+	my ($self, $kills, $writes, $promote, $seconds) = @_;
 	my $per_kill = $writes / $kills;
 	my @clients = @{ $self->{clients} };
 	my $steady = 1;
+	my $end = defined $seconds ? time + $seconds : undef;
 
 	$_->start($self->node) foreach @clients;
-	for (my $n = 0; $steady && $self->kills < $kills; $n++)
+	for (my $n = 0; $steady && $self->kills < $kills && !(defined $end && time > $end); $n++)
 	{
 		my $how = ($n + 1) % $promote == 0 ? 'promote' : $order[ $n % @order ];
 
@@ -242,6 +244,7 @@ sub run
 	}
 	foreach my $client (@clients)
 	{
+		last if defined $end && time > $end;
 		$steady &&= $client->wait_writes($writes / @clients);
 	}
 	ok($steady, 'after each kill the clients get on');
