@@ -302,3 +302,19 @@ cs_guc_define(void)
 #endif
 	MarkGUCPrefixReserved("cache_strategies");
 }
+
+/*
+ * Give a setting a value that is known to be valid, until the GUC nest level
+ * ends.  PostgreSQL may say of a valid value that it is not when there is no
+ * memory to look at it; that must not be taken for an error in what is done
+ * with the setting.
+ */
+void
+cs_guc_set_constant(const char *name, const char *value)
+{
+	if (set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+						  true, DEBUG1, false) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not set parameter \"%s\" to \"%s\"", name, value)));
+}

@@ -56,5 +56,6 @@ extern int	cs_test_wait;
 #endif
 
 extern void cs_guc_define(void);
+extern void cs_guc_set_constant(const char *name, const char *value);
 
 #endif							/* CS_GUC_H */

@@ -224,10 +224,8 @@ has_format(const CsBinding *binding, const CsKeyFileTable *table)
 {
 	uint8		digest[CS_KEYFORMAT_LEN];
 
-	if (binding->hashed)
-		return false;
-	cs_keyformat_digest(binding, digest);
-	return memcmp(digest, table->digest, CS_KEYFORMAT_LEN) == 0;
+	return !binding->hashed && cs_keyformat_digest(binding, digest) &&
+		memcmp(digest, table->digest, CS_KEYFORMAT_LEN) == 0;
 }
 
 /* As the table's owner. */

@@ -57,36 +57,39 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 }
 
 /*
- * SHA-256 of some bytes.
+ * SHA-256 of some bytes; returns false if it could not be computed.  The
+ * library that PostgreSQL uses for that may be of no use any more in a process
+ * that was once short of memory.
  */
-static void
+static bool
 digest_bytes(const char *bytes, Size len, uint8 *digest)
 {
 	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
+	bool		done = sha != NULL && pg_cryptohash_init(sha) >= 0 &&
+		pg_cryptohash_update(sha, (const uint8 *) bytes, len) >= 0 &&
+		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) >= 0;
 
-	if (sha == NULL || pg_cryptohash_init(sha) < 0 ||
-		pg_cryptohash_update(sha, (const uint8 *) bytes, len) < 0 ||
-		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not compute a hash");
 	pg_cryptohash_free(sha);
+	return done;
 }
 
 /*
  * Append bytes that tell how many they are.  Of many of them a hash stands for
  * the rest, as the values of a few parameters can be longer than a buffer.
+ * Without a hash all bytes are appended.
  */
 static void
 append_bytes(StringInfo fingerprint, const char *bytes, Size len)
 {
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	bool		hashed = len > LONGEST_VALUE && digest_bytes(bytes, len, digest);
 
-	appendStringInfoChar(fingerprint, len > LONGEST_VALUE);
-	if (len <= LONGEST_VALUE)
+	appendStringInfoChar(fingerprint, hashed);
+	if (!hashed)
 	{
 		appendBinaryStringInfo(fingerprint, bytes, len);
 		return;
 	}
-	digest_bytes(bytes, len, digest);
 	appendBinaryStringInfo(fingerprint, (const char *) &len, sizeof(len));
 	appendBinaryStringInfo(fingerprint, (const char *) digest, sizeof(digest));
 }

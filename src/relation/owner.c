@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "guc.h"
 #include "relation/owner.h"
 
 /*
@@ -35,8 +36,7 @@ become(CsAsOwner *saved, Oid owner, int how)
 static void
 set_safe_path(void)
 {
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	cs_guc_set_constant("search_path", "pg_catalog, pg_temp");
 }
 
 /*

@@ -57,15 +57,18 @@ cs_keyformat_shmem_init(void)
 }
 
 /*
- * Digest of what determines how the key's bytes are read.
+ * Digest of what determines how the key's bytes are read; returns false if it
+ * could not be computed.  The library that PostgreSQL uses for that may be of
+ * no use any more in a process that was once short of memory.
  */
-void
+bool
 cs_keyformat_digest(const CsBinding *binding, uint8 *digest)
 {
 	uint32		words[3 * INDEX_MAX_KEYS];
 	uint8		sha[PG_SHA256_DIGEST_LENGTH];
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	int			n = 0;
+	bool		done;
 
 	for (int i = 0; i < binding->nkeys; i++)
 	{
@@ -73,18 +76,19 @@ cs_keyformat_digest(const CsBinding *binding, uint8 *digest)
 		words[n++] = binding->keys[i].type;
 		words[n++] = binding->keys[i].class;
 	}
-	if (ctx == NULL || pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) words, n * sizeof(uint32)) < 0 ||
-		pg_cryptohash_final(ctx, sha, sizeof(sha)) < 0)
-		elog(ERROR, "could not compute a digest of a key's columns");
+	done = ctx != NULL && pg_cryptohash_init(ctx) >= 0 &&
+		pg_cryptohash_update(ctx, (const uint8 *) words, n * sizeof(uint32)) >= 0 &&
+		pg_cryptohash_final(ctx, sha, sizeof(sha)) >= 0;
 	pg_cryptohash_free(ctx);
-	memcpy(digest, sha, CS_KEYFORMAT_LEN);
+	if (done)
+		memcpy(digest, sha, CS_KEYFORMAT_LEN);
+	return done;
 }
 
 /*
  * Note the format of a binding's keys, before the binding is used in a new
  * epoch.  Keys that are hashes, under a secret of this server start, are not
- * to be saved.
+ * to be saved, nor are those without a digest.
  */
 void
 cs_keyformat_note(const CsBinding *binding)
@@ -93,9 +97,9 @@ cs_keyformat_note(const CsBinding *binding)
 	CsSharedKeyFormat *place;
 
 	if (binding->slot < 0 || binding->nkeys == 0 || binding->hashed ||
-		binding->epoch == CS_NO_EPOCH)
+		binding->epoch == CS_NO_EPOCH ||
+		!cs_keyformat_digest(binding, format.digest))
 		return;
-	cs_keyformat_digest(binding, format.digest);
 	place = &formats[binding->slot];
 	SpinLockAcquire(&place->mutex);
 	if (!OidIsValid(place->format.relid) || place->format.epoch <= format.epoch)

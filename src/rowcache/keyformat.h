@@ -23,7 +23,7 @@ typedef struct CsKeyFormat
 
 extern Size cs_keyformat_shmem_size(void);
 extern void cs_keyformat_shmem_init(void);
-extern void cs_keyformat_digest(const CsBinding *binding, uint8 *digest);
+extern bool cs_keyformat_digest(const CsBinding *binding, uint8 *digest);
 extern void cs_keyformat_note(const CsBinding *binding);
 extern bool cs_keyformat_get(int slot, CsKeyFormat *format);
 

@@ -353,8 +353,7 @@ advise_on(FunctionCallInfo fcinfo, Oid relid)
 
 	cs_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	cs_guc_set_constant("search_path", "pg_catalog, pg_temp");
 	mixes = cs_advise_mix_list(relid);
 	advices = palloc(Max(list_length(mixes), 1) * sizeof(Advice));
 	for (; n < list_length(mixes); n++)

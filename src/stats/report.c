@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "guc.h"
 #include "shmem.h"
 #include "stats/chart.h"
 #include "stats/html.h"
@@ -449,8 +450,7 @@ put_section(StringInfo out, const Section *section)
 static void
 set_options(void)
 {
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	cs_guc_set_constant("search_path", "pg_catalog, pg_temp");
 	if (LockTimeout == 0 || LockTimeout > LOCK_TIMEOUT_MS)
 		(void) set_config_option("lock_timeout", psprintf("%d", LOCK_TIMEOUT_MS), PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

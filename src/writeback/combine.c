@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "guc.h"
 #include "relation/owner.h"
 #include "relation/pinned.h"
 #include "writeback/combine.h"
@@ -190,8 +191,7 @@ pin_settings(const CsBinding *binding, Oid type, bool input)
 	if (binding != NULL)
 		cs_pinned_apply(binding->pinned, binding->name);
 	for (int i = 0; i < lengthof(pinned); i++)
-		(void) set_config_option(pinned[i].name, pinned[i].value, PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		cs_guc_set_constant(pinned[i].name, pinned[i].value);
 	return nestlevel;
 }
 

@@ -41,6 +41,7 @@
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 
+#include "guc.h"
 #include "relation/loader.h"
 #include "writeback/combine.h"
 #include "writeback/merge.h"
@@ -100,8 +101,7 @@ static void
 apply_settings(const Setting *settings, int n)
 {
 	for (int i = 0; i < n; i++)
-		(void) set_config_option(settings[i].name, settings[i].value, PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		cs_guc_set_constant(settings[i].name, settings[i].value);
 }
 
 /* ----- columns and parameters ----- */

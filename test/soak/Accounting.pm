@@ -36,8 +36,9 @@ sub program
 	return $program;
 }
 
-# new(PREFIX OF THE TABLES, writers =>, exact =>, seed =>).  Not exact: the
-# server may lose what it has acknowledged.
+# new(PREFIX OF THE TABLES, writers =>, exact =>, failing_system =>, seed =>).  Not
+# exact: the server may lose what it has acknowledged.  In a failing system there are
+# errors such as that a disk is full.
 sub new
 {
 	my ($class, $prefix, %args) = @_;
@@ -163,7 +164,7 @@ sub follow
 sub start
 {
 	my ($self, $node) = @_;
-	my @exact = $self->{exact} ? () : ('-x');
+	my @exact = ($self->{exact} ? () : ('-x'), $self->{failing_system} ? ('-e') : ());
 
 	unlink "$self->{dir}/progress", "$self->{dir}/accounts";
 	$self->follow($node);

@@ -4,7 +4,7 @@
  *		A client that keeps accounts: it writes through the cache while the
  *		server is killed, and knows at the end what the tables must hold.
  *
- *	client [-x] -f FILE -o DIR -p PREFIX -w WRITERS -s SEED
+ *	client [-x] [-e] -f FILE -o DIR -p PREFIX -w WRITERS -s SEED
  *
  * FILE has the connection string and is read at each connect, so that the
  * clients can be sent to another server.  The tables are made by Accounting.pm:
@@ -22,7 +22,8 @@
  * it: it is the last one acknowledged, or the unknown one.  Each writer has a
  * pair of counters of its own, whose m it compares whenever it can.  -x: the
  * server may lose what it has acknowledged (a volatile table and a crash), so
- * nothing is compared and unknown rows stay unknown.
+ * nothing is compared and unknown rows stay unknown.  -e: errors of the system
+ * are expected, such as a disk that is full (classes 53 and 58).
  *
  * SIGTERM ends it: the writers finish what they are doing, settle what is
  * unknown, and DIR/accounts is written.  DIR/progress is kept current.  Without
@@ -123,6 +124,7 @@ static const char *conninfo_file;
 static const char *directory;
 static const char *prefix;
 static bool exact = true;
+static bool failing_system = false;
 static int	nwriters = 4;
 
 static volatile sig_atomic_t stopping = 0;
@@ -204,7 +206,7 @@ outcome_of(Writer *w, PGresult *result)
 		strcmp(severity, "ERROR") != 0)
 		return LOST;
 	note_state(w, code);
-	if (strcmp(code, "57014") != 0)
+	if (strcmp(code, "57014") != 0 && !(failing_system && (code[0] == '5' && (code[1] == '3' || code[1] == '8'))))
 		mismatch(w, "unexpected error %s: %s", code, PQresultErrorMessage(result));
 	return VOID;
 }
@@ -789,12 +791,15 @@ get_options(int argc, char **argv, unsigned int *seed)
 {
 	int			option;
 
-	while ((option = getopt(argc, argv, "xf:o:p:w:s:")) != -1)
+	while ((option = getopt(argc, argv, "xef:o:p:w:s:")) != -1)
 	{
 		switch (option)
 		{
 			case 'x':
 				exact = false;
+				break;
+			case 'e':
+				failing_system = true;
 				break;
 			case 'f':
 				conninfo_file = optarg;

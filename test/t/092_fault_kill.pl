@@ -74,7 +74,7 @@ sub begin_anew
 {
 	my ($case) = @_;
 
-	$node->safe_psql('postgres', "SELECT 'ROLLBACK PREPARED ' || quote_literal(gid) FROM pg_prepared_xacts \\gexec", dbname => 'work')
+	$node->safe_psql('work', "ROLLBACK PREPARED 'p'")
 	  if $node->safe_psql('postgres', 'SELECT count(*) FROM pg_prepared_xacts') > 0;
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS work WITH (FORCE)');
 	once_free($node, 'CREATE DATABASE work TEMPLATE origin');
@@ -100,7 +100,8 @@ sub worlds
 
 	begin_anew($case);
 	sql($case->{settings}, $case->{sql});
-	my $after = $case->{locks} ? $table : sql($rows);
+	# also what the table has when all that was deferred is lost
+	my $after = $node->safe_psql('work', 'SELECT v FROM volatile v') . "\n" . ($case->{locks} ? '' : sql($rows));
 
 	$worlds{$number} = [ $old, sql('SELECT world()'), { map { $_ => 1 } split /\n/, "$table\n$before\n$after" } ];
 	return @{ $worlds{$number} };
