@@ -153,13 +153,17 @@ memory_flat('private memory', \%memory, \%title);
 {
 	my %contexts;
 
-	foreach (split /\n/, $node->safe_psql('postgres', 'SELECT pid, at, total / 1024.0 FROM soak.memory ORDER BY at'))
+	foreach (split /\n/, $node->safe_psql('postgres', 'SELECT pid, at, sum(total) / 1024.0 FROM soak.memory GROUP BY 1, 2 ORDER BY 2'))
 	{
 		my ($pid, $at, $kb) = split /\|/;
 
 		push @{ $contexts{$pid} }, [ $at, $kb ];
 	}
 	memory_flat('memory contexts', \%contexts, {});
+	note "soak: memory contexts by name, kB per session in the first third and in the last:\n" . $node->safe_psql('postgres', qq(
+		SELECT name, round(a / 1024), round(b / 1024) FROM (SELECT name, avg(total) FILTER (WHERE third = 0) AS a, avg(total) FILTER (WHERE third = 2) AS b
+		FROM (SELECT name, total, least(2, floor(3 * (at - $start) / $seconds)) AS third FROM soak.memory) m GROUP BY name) m
+		ORDER BY coalesce(b, 0) - coalesce(a, 0) DESC LIMIT 8));
 }
 
 # ----- latencies -----
