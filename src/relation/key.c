@@ -197,13 +197,16 @@ append_byval(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 }
 
 /*
- * Append a value's image.
+ * Append a value's image.  Before 15.7, 16.3 and 17 an index-only scan returns
+ * names as the index has them, without the zeros behind them.
  */
 static void
 append_image(KeyBuffer *buf, const CsKeyColumn *column, Datum value)
 {
 	if (column->typbyval)
 		append_byval(buf, column, value);
+	else if (column->type == NAMEOID)
+		strncpy(buffer_extend(buf, NAMEDATALEN), NameStr(*DatumGetName(value)), NAMEDATALEN);
 	else if (column->typlen > 0)
 		memcpy(buffer_extend(buf, column->typlen), DatumGetPointer(value),
 			   column->typlen);
