@@ -160,12 +160,14 @@ get_system_column(TupleTableSlot *slot, int attnum, bool *isnull)
 }
 
 /*
- * Replace the scan's slot by one that has xmin.
+ * Replace the scan's slot by one that has xmin.  What has been made of
+ * expressions for a slot that is TTSOpsVirtual's own is made anew.
  */
 static void
 add_xmin(PlainScan *scan)
 {
 	ScanState  *ss = &scan->custom.ss;
+	const Scan *plan = (Scan *) ss->ps.plan;
 
 	slot_ops = TTSOpsVirtual;
 	slot_ops.base_slot_size = sizeof(PlainSlot);
@@ -173,6 +175,10 @@ add_xmin(PlainScan *scan)
 	ss->ss_ScanTupleSlot = ExecAllocTableSlot(&ss->ps.state->es_tupleTable,
 											  RelationGetDescr(ss->ss_currentRelation),
 											  &slot_ops);
+	ss->ps.scanops = &slot_ops;
+	ss->ps.subPlan = NIL;
+	ExecAssignScanProjectionInfoWithVarno(ss, plan->scanrelid);
+	ss->ps.qual = ExecInitQual(plan->plan.qual, &ss->ps);
 }
 
 /* ----- starting ----- */
