@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "queryresult/query.h"
+#include "store/keyhash.h"
 
 #define LONGEST_VALUE	(64 * 1024)
 
@@ -57,11 +58,12 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 }
 
 /*
- * SHA-256 of some bytes; returns false if it could not be computed.  The
- * library that PostgreSQL uses for that may be of no use any more in a process
- * that was once short of memory.
+ * SHA-256 of some bytes.  The library that PostgreSQL uses for that may be of
+ * no use any more in a process that was once short of memory.  Then hashes
+ * under this server's secret take its place: what the process keeps is found
+ * by itself and by others like it.
  */
-static bool
+static void
 digest_bytes(const char *bytes, Size len, uint8 *digest)
 {
 	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
@@ -70,26 +72,30 @@ digest_bytes(const char *bytes, Size len, uint8 *digest)
 		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) >= 0;
 
 	pg_cryptohash_free(sha);
-	return done;
+	for (int i = 0; !done && i < PG_SHA256_DIGEST_LENGTH / sizeof(uint64); i++)
+	{
+		uint64		hash = cs_keyhash(bytes, len, i);
+
+		memcpy(digest + i * sizeof(hash), &hash, sizeof(hash));
+	}
 }
 
 /*
  * Append bytes that tell how many they are.  Of many of them a hash stands for
  * the rest, as the values of a few parameters can be longer than a buffer.
- * Without a hash all bytes are appended.
  */
 static void
 append_bytes(StringInfo fingerprint, const char *bytes, Size len)
 {
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	bool		hashed = len > LONGEST_VALUE && digest_bytes(bytes, len, digest);
 
-	appendStringInfoChar(fingerprint, hashed);
-	if (!hashed)
+	appendStringInfoChar(fingerprint, len > LONGEST_VALUE);
+	if (len <= LONGEST_VALUE)
 	{
 		appendBinaryStringInfo(fingerprint, bytes, len);
 		return;
 	}
+	digest_bytes(bytes, len, digest);
 	appendBinaryStringInfo(fingerprint, (const char *) &len, sizeof(len));
 	appendBinaryStringInfo(fingerprint, (const char *) digest, sizeof(digest));
 }
