@@ -21,11 +21,15 @@ static int	n_object_hooks = 0;
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
+	Oid			auxiliary = InvalidOid;
+
+	if (access == OAT_POST_ALTER && arg != NULL)
+		auxiliary = ((ObjectAccessPostAlter *) arg)->auxiliary_id;
 	if (next_object_access)
 		next_object_access(access, class, object, sub, arg);
 	for (int i = 0; i < n_object_hooks; i++)
 		if (object_hooks[i].accesses & CS_ACCESS(access))
-			object_hooks[i].hook(access, class, object, sub);
+			object_hooks[i].hook(access, class, object, sub, auxiliary);
 }
 
 /*

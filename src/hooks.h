@@ -10,7 +10,9 @@
 
 #include "catalog/objectaccess.h"
 
-typedef void (*CsObjectHook) (ObjectAccessType access, Oid class, Oid object, int sub);
+/* 'auxiliary' is the second object of an ALTER, or InvalidOid. */
+typedef void (*CsObjectHook) (ObjectAccessType access, Oid class, Oid object, int sub,
+							  Oid auxiliary);
 
 /* A kind of access, in a set of them. */
 #define CS_ACCESS(access)	(1 << (access))

@@ -192,7 +192,7 @@ check_function(Oid function)
  * Hook of object_access_hook.
  */
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub)
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, Oid auxiliary)
 {
 	if (access == OAT_FUNCTION_EXECUTE && agreement != AGREEMENT_SAME &&
 		object >= FirstNormalObjectId && IsTransactionState())

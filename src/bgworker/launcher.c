@@ -720,7 +720,8 @@ cs_launcher_main(Datum arg)
  * Hook: DROP DATABASE makes the workers of that database leave it.
  */
 static void
-object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId)
+object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
+			  Oid auxiliary)
 {
 	if (access == OAT_DROP && classId == DatabaseRelationId)
 		cs_queue_drop_database(objectId);

@@ -194,7 +194,7 @@ is_catalog(Oid relid)
 }
 
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub)
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, Oid auxiliary)
 {
 	if (access != OAT_DROP || sub != 0)
 		return;

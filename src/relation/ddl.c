@@ -252,18 +252,33 @@ cs_ddl_make_slot(Oid relid, CsSlotDenial *denial)
 	return cs_slot_make(MyDatabaseId, CS_SLOT_TABLE, relid, owner, limited, denial);
 }
 
+static void
+invalidate(Oid relid)
+{
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		CacheInvalidateRelcacheByRelid(relid);
+}
+
 /*
  * Hook of object_access_hook.
  */
 static void
-object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId)
+object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
+			  Oid auxiliary)
 {
 	if (access == OAT_DROP && classId == DatabaseRelationId)
 		cs_slot_drop_database(objectId);
-	/* NO INHERIT of a table without columns sends no invalidation by itself */
-	if (access == OAT_POST_ALTER && classId == InheritsRelationId &&
-		SearchSysCacheExists1(RELOID, ObjectIdGetDatum(objectId)))
-		CacheInvalidateRelcacheByRelid(objectId);
+
+	/*
+	 * NO INHERIT sends no invalidation of the parent, nor of a child without
+	 * columns.  A plan that was being made meanwhile has the child, and what
+	 * is known of the parent afterwards has not.
+	 */
+	if (access == OAT_POST_ALTER && classId == InheritsRelationId)
+	{
+		invalidate(objectId);
+		invalidate(auxiliary);
+	}
 }
 
 void

@@ -208,7 +208,7 @@ check_drop_extension(bool has_journal)
  * are gone.
  */
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub)
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, Oid auxiliary)
 {
 	if (access == OAT_FUNCTION_EXECUTE && object == F_PG_NOTIFY)
 		cs_commit_note_notify();
