@@ -180,7 +180,7 @@ step A events 4711 "$event" '' miss 'misses +1'
 kind=$RESULT
 step A events 4711 "$event" "$kind" miss 'misses +1, fills +1'
 step A events 4711 "$event" "$kind" hit 'hits +1'
-step A events '' "UPDATE events SET kind = 'bot' WHERE id BETWEEN 4000 AND 5000" 'done' '' 'invalidations +1'
+step A events '' "UPDATE events SET kind = 'bot' WHERE id BETWEEN 4700 AND 4800" 'done' '' 'invalidations +1'
 step A events 4711 "$event" bot miss 'misses +1, fills +1'
 if full; then
 	part "A transaction that changes more than cache_strategies.bulk_threshold rows drops the whole table's" \
