@@ -16,6 +16,9 @@
 #                         of each, with the auditor on)
 #   make fuzz             random SQL on attached tables and on their twins (DURATION=3600
 #                         for an hour, FUZZ_SEED=N for the case of that number)
+#   make simulation       store and commit protocol in one process, with each access to
+#                         shared memory in an order that a seed chooses
+#                         (SIM_STEPS=1000000000, SIM_SEED=N for that seed with a trace)
 #   make fresh            check and clients, on systems as new as debootstrap makes them
 #   make compat           build, regress and isolation with PostgreSQL 17 and 18, in
 #                         systems of the Debian releases that have them (PGMAJOR=18 for
@@ -66,7 +69,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
-TEST_TARGETS = house unit model mutants oracle fuzz
+TEST_TARGETS = house unit simulation model mutants oracle fuzz
 OWN_TARGETS = check regress-postgres clients demo hostile faults fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
@@ -74,7 +77,7 @@ ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 .PHONY: $(MAKECMDGOALS)
 
 # The settings that the scripts look at.
-export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS DURATION FUZZ_SEED FUZZ_STEPS
+export PG_CONFIG PGMAJOR WERROR CI KEEP MIRROR DEMO NO_INSTALL V COMPARISONS DURATION FUZZ_SEED FUZZ_STEPS SIM_SEED SIM_STEPS
 
 check:
 	@test/run $(if $(FULL),--full) $(STAGES)
