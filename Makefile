@@ -31,6 +31,8 @@
 #   make faults           processes killed at every test point, disks that are full or
 #                         cannot be synced, memory that is not there, standbys that
 #                         take over
+#   make django           Django's own tests: without the library, with all tables attached,
+#                         and with the results of all statements kept (MODULES="basic queries")
 #   make soak             kill the server 200 times under load, and count
 #                         (SOAK_KILLS=1000); DURATION=28800: eight hours of mixed
 #                         traffic in which nothing grows
@@ -70,7 +72,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit simulation model mutants oracle fuzz
-OWN_TARGETS = check regress-postgres clients demo hostile faults fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
+OWN_TARGETS = check django regress-postgres clients demo hostile faults fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -108,6 +110,9 @@ arm64:
 
 sanitize:
 	@STAGES="$(STAGES)" test/sanitize $(SANITIZE)
+
+django:
+	@test/django/run $(MODULES)
 
 regress-postgres:
 	@test/postgres/run $(TESTS)

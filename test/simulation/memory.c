@@ -303,7 +303,6 @@ sim_full_barrier(const volatile void *changed)
 	}
 }
 
-extern void sim_read_barrier(void);
 extern void sim_write_barrier(void);
 extern void sim_memcpy(void *to, const void *from, size_t n);
 extern int	sim_memcmp(const void *a, const void *b, size_t n);

@@ -49,6 +49,7 @@ extern void *sim_memory_take(Size size);
 extern void sim_memory_leave(int backend);
 extern void sim_memory_enter(int backend);
 extern void sim_full_barrier(const volatile void *changed);
+extern void sim_read_barrier(void);
 
 /* shim.c */
 extern void sim_server_init(void);

@@ -223,6 +223,7 @@ may_link(void *arg)
 	uint64		prepared = Max(cs_stripe_prepared_xid(token->stripe), cs_slot_prepared_xid(slot));
 
 	prepared = Max(prepared, cs_slot_young(slot));
+	sim_read_barrier();
 	return token->fresh.xmin > prepared && cs_slot_same(cs_slot_peek(slot), token->slot_word) &&
 		cs_stripe_read(token->stripe) == token->stripe_word;
 }
