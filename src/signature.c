@@ -194,8 +194,7 @@ check_function(Oid function)
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub, Oid auxiliary)
 {
-	if (access == OAT_FUNCTION_EXECUTE && agreement != AGREEMENT_SAME &&
-		object >= FirstNormalObjectId && IsTransactionState())
+	if (agreement != AGREEMENT_SAME && object >= FirstNormalObjectId && IsTransactionState())
 		check_function(object);
 }
 

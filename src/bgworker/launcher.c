@@ -723,7 +723,7 @@ static void
 object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 			  Oid auxiliary)
 {
-	if (access == OAT_DROP && classId == DatabaseRelationId)
+	if (classId == DatabaseRelationId)
 		cs_queue_drop_database(objectId);
 }
 

@@ -217,7 +217,7 @@ cs_keylock_take(CsXactKeyKey *own)
 	hold = cs_xactkeys_new_hold(&own->hold, hold_of(space->space.id, own->key.hash),
 								&space->nlocks);
 	key_tag(&tag, &space->space, own->key.hash);
-	acquire_soon(&tag, hold_of(space->space.id, own->key.hash));
+	acquire_soon(&tag, hold->counter);
 	cs_xactkeys_add_hold(hold);
 	CS_TEST_POINT("kv_after_hold");
 }

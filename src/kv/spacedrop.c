@@ -196,7 +196,7 @@ is_catalog(Oid relid)
 static void
 object_access(ObjectAccessType access, Oid class, Oid object, int sub, Oid auxiliary)
 {
-	if (access != OAT_DROP || sub != 0)
+	if (sub != 0)
 		return;
 	if (class == AuthIdRelationId)
 		role_dropped(object);

@@ -9,10 +9,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/cryptohash.h"
 #include "utils/builtins.h"
 
 #include "queryresult/query.h"
+#include "sha256.h"
 #include "store/keyhash.h"
 
 #define LONGEST_VALUE	(64 * 1024)
@@ -58,21 +58,15 @@ cs_query_bind(CsQuery *query, ArrayType *texts, Datum *values, bool *nulls)
 }
 
 /*
- * SHA-256 of some bytes.  The library that PostgreSQL uses for that may be of
- * no use any more in a process that was once short of memory.  Then hashes
- * under this server's secret take its place: what the process keeps is found
- * by itself and by others like it.
+ * SHA-256 of some bytes.  If it fails, hashes under this server's secret take
+ * its place: what the process keeps is found by itself and by others like it.
  */
 static void
 digest_bytes(const char *bytes, Size len, uint8 *digest)
 {
-	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
-	bool		done = sha != NULL && pg_cryptohash_init(sha) >= 0 &&
-		pg_cryptohash_update(sha, (const uint8 *) bytes, len) >= 0 &&
-		pg_cryptohash_final(sha, digest, PG_SHA256_DIGEST_LENGTH) >= 0;
-
-	pg_cryptohash_free(sha);
-	for (int i = 0; !done && i < PG_SHA256_DIGEST_LENGTH / sizeof(uint64); i++)
+	if (cs_sha256(bytes, len, digest))
+		return;
+	for (int i = 0; i < PG_SHA256_DIGEST_LENGTH / sizeof(uint64); i++)
 	{
 		uint64		hash = cs_keyhash(bytes, len, i);
 

@@ -19,14 +19,13 @@
  */
 #include "postgres.h"
 
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
 #include "guc.h"
 #include "rowcache/keyformat.h"
+#include "sha256.h"
 
 typedef struct CsSharedKeyFormat
 {
@@ -58,17 +57,14 @@ cs_keyformat_shmem_init(void)
 
 /*
  * Digest of what determines how the key's bytes are read; returns false if it
- * could not be computed.  The library that PostgreSQL uses for that may be of
- * no use any more in a process that was once short of memory.
+ * could not be computed.
  */
 bool
 cs_keyformat_digest(const CsBinding *binding, uint8 *digest)
 {
 	uint32		words[3 * INDEX_MAX_KEYS];
 	uint8		sha[PG_SHA256_DIGEST_LENGTH];
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	int			n = 0;
-	bool		done;
 
 	for (int i = 0; i < binding->nkeys; i++)
 	{
@@ -76,13 +72,10 @@ cs_keyformat_digest(const CsBinding *binding, uint8 *digest)
 		words[n++] = binding->keys[i].type;
 		words[n++] = binding->keys[i].class;
 	}
-	done = ctx != NULL && pg_cryptohash_init(ctx) >= 0 &&
-		pg_cryptohash_update(ctx, (const uint8 *) words, n * sizeof(uint32)) >= 0 &&
-		pg_cryptohash_final(ctx, sha, sizeof(sha)) >= 0;
-	pg_cryptohash_free(ctx);
-	if (done)
-		memcpy(digest, sha, CS_KEYFORMAT_LEN);
-	return done;
+	if (!cs_sha256(words, n * sizeof(uint32), sha))
+		return false;
+	memcpy(digest, sha, CS_KEYFORMAT_LEN);
+	return true;
 }
 
 /*

@@ -452,8 +452,7 @@ set_options(void)
 {
 	cs_guc_set_constant("search_path", "pg_catalog, pg_temp");
 	if (LockTimeout == 0 || LockTimeout > LOCK_TIMEOUT_MS)
-		(void) set_config_option("lock_timeout", psprintf("%d", LOCK_TIMEOUT_MS), PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		cs_guc_set_constant("lock_timeout", psprintf("%d", LOCK_TIMEOUT_MS));
 }
 
 /*

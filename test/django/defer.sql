@@ -11,21 +11,7 @@ CREATE FUNCTION cache.defer_columns(relation regclass) RETURNS jsonb LANGUAGE sq
 		AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisunique AND attnum = ANY (indkey))
 		AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = relation AND contype IN ('f', 'x') AND attnum = ANY (conkey))
 $$;
-CREATE FUNCTION cache.defer_created() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
-	SET client_min_messages = error SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	created record;
-BEGIN
-	FOR created IN
-		SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands()
-		WHERE object_type = 'table' AND NOT EXISTS (SELECT FROM cache.bindings WHERE relation = objid)
-	LOOP
-		BEGIN
-			PERFORM cache.attach(created.objid::regclass, 'write_back', merge => cache.defer_columns(created.objid));
-		EXCEPTION WHEN OTHERS THEN
-			NULL;
-		END;
-	END LOOP;
-END $$;
-CREATE EVENT TRIGGER defer_created ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
-	EXECUTE FUNCTION cache.defer_created();
+CREATE FUNCTION cache.attach_made(relation regclass) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	SELECT cache.attach(relation, 'write_back', merge => cache.defer_columns(relation))
+$$;
+\ir ../postgres/created.sql

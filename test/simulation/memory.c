@@ -73,7 +73,7 @@ static char stale_now[WIDEST];
 static void put_back(void);
 
 void
-sim_memory_init(Ordering ordering)
+sim_memory_init(void)
 {
 	if (memory == NULL)
 		memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE,
@@ -86,7 +86,6 @@ sim_memory_init(Ordering ordering)
 	memset(seen, 0, sizeof(seen));
 	nlogged = 0;
 	stale_at = NULL;
-	order = ordering;
 }
 
 /* From now on, when one backend runs that has stored nothing. */
@@ -260,16 +259,23 @@ load_early(char *at, int size)
 
 /* ----- accesses ----- */
 
+/* Returns false if the memory is not shared, so that nothing is to be done. */
+static bool
+begin_access(const char *at)
+{
+	if (!is_shared(at))
+		return false;
+	put_back();
+	sim_step();
+	return true;
+}
+
 static void
 before_load(const volatile void *address, int size)
 {
 	char	   *at = (char *) address;
 
-	if (!is_shared(at))
-		return;
-	put_back();
-	sim_step();
-	if (order == ORDER_EARLY_LOADS)
+	if (begin_access(at) && order == ORDER_EARLY_LOADS)
 		load_early(at, size);
 }
 
@@ -278,10 +284,8 @@ before_store(volatile void *address, int size)
 {
 	char	   *at = (char *) address;
 
-	if (!is_shared(at))
+	if (!begin_access(at))
 		return;
-	put_back();
-	sim_step();
 	if (order == ORDER_LATE_STORES)
 		note_store(at, size);
 	else if (order == ORDER_EARLY_LOADS)

@@ -323,28 +323,6 @@ cs_counters_begin(int slot)
 {
 }
 
-bool
-errstart(int elevel, const char *domain)
-{
-	fail("error raised");
-}
-
-bool
-errstart_cold(int elevel, const char *domain)
-{
-	fail("error raised");
-}
-
-void
-#if PG_VERSION_NUM >= 160000
-ExceptionalCondition(const char *condition, const char *file, int line)
-#else
-ExceptionalCondition(const char *condition, const char *type, const char *file, int line)
-#endif
-{
-	sim_fail(file, line, "assertion failed: %s", condition);
-}
-
 /* An empty store, in a server that has just started. */
 void
 sim_server_init(void)

@@ -43,7 +43,7 @@ extern void sim_step(void);
 extern void sim_yield(void);
 
 /* memory.c: shared memory */
-extern void sim_memory_init(Ordering ordering);
+extern void sim_memory_init(void);
 extern void sim_memory_order(Ordering ordering);
 extern void *sim_memory_take(Size size);
 extern void sim_memory_leave(int backend);

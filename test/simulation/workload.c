@@ -41,7 +41,7 @@ typedef struct Version
 	struct Version *older;
 } Version;
 
-typedef struct Snapshot
+typedef struct SimSnapshot
 {
 	uint64		order;			/* sees what was committed up to here */
 	uint64		xmin;			/* all older transactions have ended */
@@ -443,7 +443,7 @@ run_seed(uint64 steps)
 	random_state = seed * UINT64CONST(0x9e3779b97f4a7c15) + 1;
 	sim_backend = 0;
 	forget_rows();
-	sim_memory_init(ORDER_CONSISTENT);
+	sim_memory_init();
 	sim_server_init();
 	expect(cs_slot_activate(slot, cs_slot_read(slot), CS_SLOT_ACTIVE));
 	nkeys = 2 + (int) sim_random(KEYS - 1);

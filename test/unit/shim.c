@@ -231,40 +231,6 @@ strlcpy(char *dst, const char *src, size_t siz)
 }
 
 bool
-errstart(int elevel, const char *domain)
-{
-	fail("error raised");
-}
-
-bool
-errstart_cold(int elevel, const char *domain)
-{
-	fail("error raised");
-}
-
-void
-errfinish(const char *filename, int lineno, const char *funcname)
-{
-}
-
-int
-errmsg_internal(const char *fmt,...)
-{
-	return 0;
-}
-
-void
-#if PG_VERSION_NUM >= 160000
-ExceptionalCondition(const char *conditionName, const char *fileName, int lineNumber)
-#else
-ExceptionalCondition(const char *conditionName, const char *errorType,
-					 const char *fileName, int lineNumber)
-#endif
-{
-	unit_fail(fileName, lineNumber, "assertion failed: %s", conditionName);
-}
-
-bool
 pg_strong_random(void *buf, size_t len)
 {
 	FILE	   *random = fopen("/dev/urandom", "r");
