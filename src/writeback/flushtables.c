@@ -492,7 +492,7 @@ flush(void *arg)
 	if (!t->durable)
 		return;
 	journal_used = true;
-	journal_bytes = cs_journal_bytes();
+	(void) cs_journal_bytes(&journal_bytes);
 }
 
 /*
@@ -641,7 +641,7 @@ empty(void *unused)
 static void
 measure(void *unused)
 {
-	journal_bytes = cs_journal_bytes();
+	(void) cs_journal_bytes(&journal_bytes);
 }
 
 /*

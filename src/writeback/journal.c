@@ -121,23 +121,46 @@ cs_journal_open(CsJournalTable which, LOCKMODE lockmode)
 }
 
 /*
- * Bytes on disk of both journals.
+ * Open one of the tables in ACCESS SHARE mode, or return NULL if another
+ * transaction is emptying it.
  */
-uint64
-cs_journal_bytes(void)
+static Relation
+open_at_once(CsJournalTable which)
 {
-	uint64		bytes = 0;
+	Oid			relid = table_of(which);
+	Relation	rel;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return NULL;
+	rel = try_table_open(relid, NoLock);
+	if (rel == NULL)
+		UnlockRelationOid(relid, AccessShareLock);
+	return rel;
+}
+
+/*
+ * Bytes on disk of both journals.  Returns false, and leaves *bytes, while one
+ * is being emptied, as that may take long: its COMMIT may wait for a standby.
+ * The locks are released at once, so that the caller's transaction does not
+ * keep the flush worker from emptying them.
+ */
+bool
+cs_journal_bytes(uint64 *bytes)
+{
+	uint64		sum = 0;
 
 	for (CsJournalTable which = CS_JOURNAL_A; which <= CS_JOURNAL_B; which++)
 	{
-		Relation	rel = cs_journal_open(which, AccessShareLock);
-		Datum		size = DirectFunctionCall1(pg_total_relation_size,
-											   ObjectIdGetDatum(RelationGetRelid(rel)));
+		Relation	rel = open_at_once(which);
 
-		bytes += DatumGetInt64(size);
-		table_close(rel, NoLock);
+		if (rel == NULL)
+			return false;
+		sum += DatumGetInt64(DirectFunctionCall1(pg_total_relation_size,
+												 ObjectIdGetDatum(RelationGetRelid(rel))));
+		table_close(rel, AccessShareLock);
 	}
-	return bytes;
+	*bytes = sum;
+	return true;
 }
 
 /* ----- deltas and truncations ----- */

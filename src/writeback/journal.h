@@ -49,6 +49,6 @@ extern void cs_journal_set_unclean(Oid relid, bool unclean);
 extern void cs_journal_forget(Oid relid);	/* for detach */
 
 extern void cs_journal_empty(void);
-extern uint64 cs_journal_bytes(void);
+extern bool cs_journal_bytes(uint64 *bytes);
 
 #endif							/* CS_JOURNAL_H */

@@ -129,10 +129,10 @@ per_second(uint64 count, int slot, TimestampTz now)
 }
 
 /*
- * Add a row for one table.
+ * Add a row for one table.  'journal_bytes' is NULL if not known.
  */
 static void
-put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
+put_slot(ReturnSetInfo *result, int slot, const uint64 *journal_bytes)
 {
 	Datum		values[N_STATUS];
 	bool		nulls[N_STATUS] = {0};
@@ -159,7 +159,9 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 		Float8GetDatum(per_second(info.count[CS_FLUSH_FLUSHES], slot, now));
 	put_time(info.last_flush, STATUS_LAST_FLUSH, values, nulls);
 	put_error(relation, &info, values, nulls);
-	values[STATUS_JOURNAL_BYTES] = Int64GetDatum((int64) journal_bytes);
+	nulls[STATUS_JOURNAL_BYTES] = journal_bytes == NULL;
+	if (journal_bytes != NULL)
+		values[STATUS_JOURNAL_BYTES] = Int64GetDatum((int64) *journal_bytes);
 	values[STATUS_OPEN] = BoolGetDatum(info.open);
 	cs_state_owner_share(slot, &share);
 	values[STATUS_OWNER_BYTES] = Int64GetDatum((int64) share.bytes);
@@ -174,16 +176,17 @@ put_slot(ReturnSetInfo *result, int slot, uint64 journal_bytes)
 Datum
 cs_flush_status(PG_FUNCTION_ARGS)
 {
-	uint64		journal_bytes;
+	uint64		journal_bytes = 0;
+	bool		measured;
 	int		   *slots;
 	int			n;
 
 	cs_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
-	journal_bytes = OidIsValid(cs_binding_catalog()) ? cs_journal_bytes() : 0;
+	measured = OidIsValid(cs_binding_catalog()) && cs_journal_bytes(&journal_bytes);
 	slots = palloc(cs_max_tables * sizeof(int));
 	n = cs_slot_list(MyDatabaseId, slots);
 	for (int i = 0; i < n; i++)
-		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i], journal_bytes);
+		put_slot((ReturnSetInfo *) fcinfo->resultinfo, slots[i], measured ? &journal_bytes : NULL);
 	PG_RETURN_NULL();
 }
