@@ -32,6 +32,7 @@
 #include "relation/binding.h"
 #include "relation/ddl.h"
 #include "relation/track.h"
+#include "rowcache/atonce.h"
 #include "rowcache/keyformat.h"
 #include "rowcache/plainpath.h"
 #include "rowcache/plan.h"
@@ -147,6 +148,7 @@ _PG_init(void)
 	cs_guard_init();
 	cs_alter_init();
 	cs_bindings_trigger_init();
+	cs_atonce_init();
 	cs_scan_init();
 	cs_plainpath_init();
 	cs_mergepath_init();

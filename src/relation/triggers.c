@@ -32,14 +32,14 @@
 
 #include "relation/triggers.h"
 
-#define ROW_TRIGGER		"cache_strategies_row"
-#define REPLICA_TRIGGER "cache_strategies_replica"
-#define TRACK_TRIGGER	"cache_strategies_track"
-#define TRACK_REPLICA_TRIGGER "cache_strategies_track_replica"
+#define ROW_TRIGGER		CS_TRIGGER_PREFIX "row"
+#define REPLICA_TRIGGER CS_TRIGGER_PREFIX "replica"
+#define TRACK_TRIGGER	CS_TRIGGER_PREFIX "track"
+#define TRACK_REPLICA_TRIGGER CS_TRIGGER_PREFIX "track_replica"
 
 /* Sorts after the user's BEFORE triggers. */
 #define SETTLE_TRIGGER	"zz_cache_strategies_defer"
-#define TRUNCATE_TRIGGER "cache_strategies_truncate"
+#define TRUNCATE_TRIGGER CS_TRIGGER_PREFIX "truncate"
 
 typedef struct StatementTrigger
 {
@@ -50,11 +50,11 @@ typedef struct StatementTrigger
 } StatementTrigger;
 
 static const StatementTrigger statement_triggers[] = {
-	{"cache_strategies_update", "UPDATE",
+	{CS_TRIGGER_PREFIX "update", "UPDATE",
 	"OLD TABLE AS cs_old NEW TABLE AS cs_new", TRIGGER_TYPE_UPDATE},
-	{"cache_strategies_delete", "DELETE",
+	{CS_TRIGGER_PREFIX "delete", "DELETE",
 	"OLD TABLE AS cs_old", TRIGGER_TYPE_DELETE},
-	{"cache_strategies_insert", "INSERT",
+	{CS_TRIGGER_PREFIX "insert", "INSERT",
 	"NEW TABLE AS cs_new", TRIGGER_TYPE_INSERT},
 };
 
@@ -63,9 +63,9 @@ int			cs_triggers_making = 0;
 const CsOwnTrigger cs_triggers_list[] = {
 	{ROW_TRIGGER, CS_FOR_ROWS, TRIGGER_FIRES_ALWAYS},
 	{REPLICA_TRIGGER, CS_FOR_STATEMENTS, TRIGGER_FIRES_ON_REPLICA},
-	{"cache_strategies_update", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
-	{"cache_strategies_delete", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
-	{"cache_strategies_insert", CS_FOR_INSERTS, TRIGGER_FIRES_ALWAYS},
+	{CS_TRIGGER_PREFIX "update", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
+	{CS_TRIGGER_PREFIX "delete", CS_FOR_STATEMENTS, TRIGGER_FIRES_ALWAYS},
+	{CS_TRIGGER_PREFIX "insert", CS_FOR_INSERTS, TRIGGER_FIRES_ALWAYS},
 	{SETTLE_TRIGGER, CS_FOR_SETTLING, TRIGGER_FIRES_ALWAYS},
 	{TRUNCATE_TRIGGER, CS_FOR_SETTLING, TRIGGER_FIRES_ALWAYS},
 	{TRACK_TRIGGER, CS_FOR_TRACKING, TRIGGER_FIRES_ALWAYS},

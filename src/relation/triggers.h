@@ -11,6 +11,9 @@
 
 #include "relation/binding.h"
 
+/* Names of triggers of tables begin with it, but for the settling one's. */
+#define CS_TRIGGER_PREFIX	"cache_strategies_"
+
 /* Purpose of a trigger. */
 typedef enum CsPurpose
 {

@@ -154,6 +154,45 @@ is_superseded(TupleTableSlot *slot)
 	return result;
 }
 
+/*
+ * Note the change for cache.track().  A statement that has changed no row may
+ * have no transaction id.
+ */
+static void
+note_statement(Relation rel)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		cs_track_note(rel);
+}
+
+/*
+ * Report a change that has just been made, of a row or, with neither version,
+ * by a statement at its end.  'attached': cs_row_changed() would do so,
+ * otherwise cs_table_changed().  Returns false, with nothing done, if that
+ * has to be called: deferring depends on the columns that the statement names.
+ */
+bool
+cs_trigger_report(Relation rel, bool attached, TupleTableSlot *old, TupleTableSlot *new)
+{
+	CsTarget   *targets = NULL;
+	int			n = 0;
+
+	if (old == NULL && new == NULL)
+	{
+		note_statement(rel);
+		return true;
+	}
+	if (attached)
+		targets = cs_binding_targets(rel, &n);
+	for (int i = 0; i < n; i++)
+		if (cs_binding_defers(targets[i].binding))
+			return false;
+	for (int i = 0; i < n; i++)
+		report(&targets[i], old, new, NULL, false);
+	(void) cs_track_note_row(rel, old, new);
+	return true;
+}
+
 static void
 get_rows(const TriggerData *trigdata, TupleTableSlot **old, TupleTableSlot **new)
 {
@@ -194,17 +233,6 @@ cs_row_changed(PG_FUNCTION_ARGS)
 		report(&targets[i], old, new, trigdata->tg_updatedcols, superseded);
 	(void) cs_track_note_row(trigdata->tg_relation, old, new);
 	return PointerGetDatum(NULL);
-}
-
-/*
- * Note the change for cache.track().  A statement that has changed no row may
- * have no transaction id.
- */
-static void
-note_change(const TriggerData *trigdata)
-{
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		cs_track_note(trigdata->tg_relation);
 }
 
 /* Report every row of a transition table, as old or as new row. */
@@ -256,7 +284,7 @@ cs_rows_changed(PG_FUNCTION_ARGS)
 	targets = cs_binding_targets(trigdata->tg_relation, &n);
 	report_table(trigdata->tg_oldtable, trigdata->tg_relation, true, targets, n);
 	report_table(trigdata->tg_newtable, trigdata->tg_relation, false, targets, n);
-	note_change(trigdata);
+	note_statement(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
 }
 
@@ -283,6 +311,6 @@ cs_table_changed(PG_FUNCTION_ARGS)
 		(void) cs_track_note_row(trigdata->tg_relation, old, new);
 	}
 	else
-		note_change(trigdata);
+		note_statement(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
 }
