@@ -9,16 +9,25 @@
  * registered.  This library registers one.  For syscaches there is room for
  * 64; it registers one for each syscache that it uses.
  *
+ * In a server with assertions and debug_discard_caches, PostgreSQL says in
+ * each AcceptInvalidationMessages() that everything has changed, although no
+ * message was received.  What begins again when something has changed
+ * meanwhile would never end.  So of these only one in DISCARDS_TOLD is passed
+ * on.  Nothing that begins again meets as many: a statement's analysis meets
+ * some thousands.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "storage/sinval.h"
 #include "utils/inval.h"
 
 #include "inval.h"
 
 #define MAX_RELATION_HOOKS	8
 #define MAX_SYSCACHE_HOOKS	40
+#define DISCARDS_TOLD		19997
 
 typedef struct SyscacheHook
 {
@@ -31,12 +40,47 @@ static int	n_relation_hooks = 0;
 static SyscacheHook syscache_hooks[MAX_SYSCACHE_HOOKS];
 static int	n_syscache_hooks = 0;
 
+#ifdef DISCARD_CACHES_ENABLED
+static uint64 received = 0;		/* messages, when all was last discarded */
+static uint32 n_discards = 0;
+
+/*
+ * Whether an invalidation of everything is one of debug_discard_caches that is
+ * not passed on.
+ */
+static bool
+is_untold_discard(void)
+{
+	return debug_discard_caches > 0 && SharedInvalidMessageCounter == received &&
+		n_discards % DISCARDS_TOLD != 0;
+}
+
+/* Relation callbacks are the last of those that are called for a discard. */
+static void
+count_discard(void)
+{
+	received = SharedInvalidMessageCounter;
+	n_discards++;
+}
+#else
+#define is_untold_discard() false
+#define count_discard() ((void) 0)
+#endif
+
 /*
  * Relcache callback: call all hooks.
  */
 static void
 relation_callback(Datum arg, Oid relid)
 {
+	if (!OidIsValid(relid))
+	{
+		bool		untold = is_untold_discard();
+
+		count_discard();
+		if (untold)
+			return;
+	}
 	for (int i = 0; i < n_relation_hooks; i++)
 		relation_hooks[i] (relid);
 }
@@ -47,6 +91,8 @@ relation_callback(Datum arg, Oid relid)
 static void
 syscache_callback(Datum arg, int cacheid, uint32 hash)
 {
+	if (hash == 0 && is_untold_discard())
+		return;
 	for (int i = 0; i < n_syscache_hooks; i++)
 		if (syscache_hooks[i].cacheid == cacheid)
 			syscache_hooks[i].hook(hash);

@@ -283,12 +283,16 @@ cs_triggers_drop(Oid relid, const char *table)
 
 /* ----- restoring ----- */
 
-/* Whether a trigger is the extension's.  Others could have such a name. */
+/*
+ * Whether a trigger of this name and function is the extension's.  Others
+ * could have such a name.  This reads catalogues, after which a relation's
+ * description of its triggers may be another one.
+ */
 static bool
-is_ours(const Trigger *t)
+is_ours(const char *name, Oid function)
 {
-	return cs_triggers_own(t->tgname) != NULL &&
-		get_func_namespace(t->tgfoid) == get_namespace_oid("cache", true);
+	return cs_triggers_own(name) != NULL &&
+		get_func_namespace(function) == get_namespace_oid("cache", true);
 }
 
 /*
@@ -304,9 +308,13 @@ weakened(Oid relid)
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
 		const Trigger *t = &rel->trigdesc->triggers[i];
+		char	   *name;
 
-		if (t->tgenabled == TRIGGER_FIRES_ON_ORIGIN && is_ours(t))
-			names = lappend(names, pstrdup(t->tgname));
+		if (t->tgenabled != TRIGGER_FIRES_ON_ORIGIN)
+			continue;
+		name = pstrdup(t->tgname);
+		if (is_ours(name, t->tgfoid))
+			names = lappend(names, name);
 	}
 	table_close(rel, NoLock);
 	return names;
@@ -322,7 +330,7 @@ cs_triggers_any(Oid relid)
 	bool		found = false;
 
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers && !found; i++)
-		found = is_ours(&rel->trigdesc->triggers[i]);
+		found = is_ours(rel->trigdesc->triggers[i].tgname, rel->trigdesc->triggers[i].tgfoid);
 	table_close(rel, NoLock);
 	return found;
 }

@@ -74,6 +74,9 @@ trigger_function(const char *name)
 static int16
 events_seen(Relation rel, Oid function, int16 level, char enabled)
 {
+	/* read before: the list of triggers may be another one after that */
+	bool		transitions = level == TRIGGER_TYPE_STATEMENT &&
+		function == trigger_function("rows_changed");
 	int16		events = 0;
 
 	if (rel->trigdesc == NULL || !OidIsValid(function))
@@ -87,7 +90,7 @@ events_seen(Relation rel, Oid function, int16 level, char enabled)
 			!TRIGGER_FOR_AFTER(t->tgtype) ||
 			(t->tgtype & TRIGGER_TYPE_LEVEL_MASK) != level)
 			continue;
-		if (level == TRIGGER_TYPE_STATEMENT && function == trigger_function("rows_changed") &&
+		if (transitions &&
 			((TRIGGER_FOR_UPDATE(t->tgtype) && (!t->tgoldtable || !t->tgnewtable)) ||
 			 (TRIGGER_FOR_DELETE(t->tgtype) && !t->tgoldtable) ||
 			 (TRIGGER_FOR_INSERT(t->tgtype) && !t->tgnewtable)))
