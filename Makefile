@@ -27,7 +27,10 @@
 #   make sanitize         tests in PostgreSQL's own source, built with assertions and
 #                         sanitizers, and under valgrind (SANITIZE=asan for one)
 #   make regress-postgres PostgreSQL's own tests: plain, preloaded, with all tables
-#                         tracked, and with all results kept (TESTS="join union")
+#                         tracked, and with all results kept (TESTS="join union",
+#                         KINDS="plain preloaded")
+#   make suites-postgres  the same of isolation, contrib, subscription, recovery and
+#                         pg_dump (SUITES=isolation, TESTS= and KINDS= as above)
 #   make faults           processes killed at every test point, disks that are full or
 #                         cannot be synced, memory that is not there, standbys that
 #                         take over
@@ -72,7 +75,7 @@ REGRESS_OPTS = --load-extension=cache_strategies
 # Targets of the project's own.  PGXS is not read for them: it has a "check" of
 # its own, and it may not be installed yet.
 TEST_TARGETS = house unit simulation model mutants oracle fuzz
-OWN_TARGETS = check django regress-postgres clients demo hostile faults fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
+OWN_TARGETS = check django regress-postgres suites-postgres clients demo hostile faults fresh compat arm64 sanitize pgindent typedefs soak bench monitoring report browser package-check dist dist-check $(TEST_TARGETS)
 
 ifneq (,$(filter $(OWN_TARGETS),$(MAKECMDGOALS)))
 
@@ -116,6 +119,9 @@ django:
 
 regress-postgres:
 	@test/postgres/run $(TESTS)
+
+suites-postgres:
+	@SUITES="$(or $(SUITES),isolation contrib contrib_tap subscription recovery pg_dump)" test/postgres/run $(TESTS)
 
 soak:
 	@test/soak/run

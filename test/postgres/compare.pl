@@ -2,10 +2,10 @@
 #
 #   compare.pl DIRECTORY RUN RUN
 #
-# What tests have printed in two runs, as test/postgres/run makes them.  Taken for the
-# same are plans that differ in the node CachedResult, or in that a key is looked up by
-# CacheRead, and the lines that explained.txt lists, with why.  Whatever else differs
-# is shown.
+# What the tests of a suite have printed in two runs, as test/postgres/run makes them; the
+# directory has the name of the suite.  Taken for the same are plans that differ in the
+# node CachedResult, or in that a key is looked up by CacheRead, and the lines that
+# explained.txt lists, with why.  Whatever else differs is shown.
 
 use strict;
 use warnings FATAL => 'all';
@@ -13,11 +13,12 @@ use warnings FATAL => 'all';
 use File::Basename;
 
 my ($dir, $one, $other) = @ARGV;
+my $suite = basename($dir);
 my (%counts, @explained);
 my $differences = 0;
 
-# TEST LINES REASON, separated by tabs: of which test, in which runs, a pattern for
-# each line that may differ
+# RUN SUITE/TEST LINES REASON, separated by tabs: of which test, in which runs, a pattern
+# for each line that may differ
 open(my $list, '<', dirname($0) . '/explained.txt') or die "explained.txt: $!\n";
 while (<$list>)
 {
@@ -72,8 +73,8 @@ sub by_key
 # psql and EXPLAIN ANALYZE, and messages about parts that are tracked with the whole.
 my $tracking = qr/cache_strategies_\w+|^Triggers firing (?:always|on replica only):|NOTICE:  partition ".*" is no longer tracked by itself|^DETAIL:  Table ".*", which it is part of, is tracked\.|WARNING:  changes of table ".*" are no longer noted|^HINT:  cache\.repair\(\) puts its triggers/;
 
-# without($text): that, and the widths of columns and numbers of rows of the tables
-# around.
+# without($text): that, the widths of columns and numbers of rows of the tables around,
+# and identifiers of queries, which depend on numbers of objects.
 sub without
 {
 	my ($text) = @_;
@@ -89,17 +90,29 @@ sub without
 		$line =~ s/[ \t]+/ /g;
 		$line =~ s/ $//;
 		$line =~ s/-{3,}/---/g;
+		$line =~ s/Query Identifier: \K-?\d+/(of oids)/;
 		$line = '(rows)' if $line =~ /^\(\d+ rows?\)$/;
 		push @lines, $line;
 	}
-	return join("\n", @lines) . "\n";
+	return without_decoded(join("\n", @lines) . "\n");
+}
+
+# without_decoded(TEXT): without the rows that tell which tables are tracked, as
+# test_decoding shows them, and transactions that have no others.
+sub without_decoded
+{
+	my ($text) = @_;
+
+	$counts{'decoded rows of the extension'}++ while $text =~ s/^ ?table cache\.\w+: (?:INSERT|UPDATE|DELETE): .*\n//m;
+	$text =~ s/^ ?BEGIN\n ?COMMIT\n//gm;
+	return $text;
 }
 
 sub normalised
 {
 	my ($text) = @_;
 
-	$text =~ s/^ +QUERY PLAN +\n-+\n(.*?)^\(\d+ rows?\)\n/plan($1)/gems;
+	$text =~ s/^ *QUERY PLAN *\n-+\n(.*?)^\(\d+ rows?\)\n/plan($1)/gems;
 	$text = without($text) if $other ne 'preloaded';
 	return $text;
 }
@@ -137,7 +150,7 @@ sub explained
 
 	foreach my $line (grep { /^[-+]/ } split /\n/, $hunk)
 	{
-		my ($found) = grep { ($_->[0] eq '*' || $_->[0] eq $other) && ($_->[1] eq '*' || $_->[1] eq $test) && substr($line, 1) =~ $_->[2] } @explained;
+		my ($found) = grep { ($_->[0] eq '*' || $_->[0] eq $other) && ($_->[1] eq '*' || $_->[1] eq "$suite/$test") && substr($line, 1) =~ $_->[2] } @explained;
 
 		return undef if !$found;
 		$reason = $found->[3] if !defined $reason || $found->[2] ne qr/^\s*$/;
