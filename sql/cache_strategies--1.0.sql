@@ -44,7 +44,7 @@ SELECT pg_catalog.pg_extension_config_dump('cache.binding_store', '');
 GRANT SELECT ON cache.binding_store TO PUBLIC;
 
 CREATE FUNCTION cache.binding_problem(relation regclass) RETURNS text
-AS 'MODULE_PATHNAME', 'cs_binding_problem' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+AS 'MODULE_PATHNAME', 'cs_binding_problem' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION cache.binding_problem(regclass) IS
 'why reads of an attached table bypass the cache, as far as the table itself says so; NULL if they need not';
 

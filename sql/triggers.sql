@@ -189,6 +189,14 @@ SELECT cache.detach('through');
 SELECT try($$SELECT cache.repair('through')$$);
 SELECT try($$SELECT cache.repair(1)$$);
 SELECT cache.repair(NULL) IS NULL, cache.binding_problem('plain') IS NULL, cache.binding_problem(1) IS NULL;
+-- who asks for one table does not have the problems of all looked for
+SET enable_seqscan = off;
+SET plan_cache_mode = force_generic_plan;
+PREPARE one_table(regclass) AS SELECT problem FROM cache.bindings WHERE relation = $1;
+EXPLAIN (COSTS OFF) EXECUTE one_table('plain');
+DEALLOCATE one_table;
+RESET plan_cache_mode;
+RESET enable_seqscan;
 BEGIN READ ONLY;
 SELECT cache.repair('aside');
 ROLLBACK;

@@ -64,6 +64,7 @@ typedef struct Known
 	bool		bare;			/* the relation has no triggers */
 	CsBinding  *binding;		/* NULL if not cached */
 	dlist_node	node;			/* in "bound", if it has a binding */
+	dlist_node	part_node;		/* in "partitioned", if that has partitions */
 	bool		told;			/* whether the session was warned that its
 								 * writes are not deferred */
 	CsTarget   *targets;		/* bindings that changes of this relation
@@ -79,6 +80,7 @@ void		(*cs_binding_made_hook) (CsBinding *binding) = NULL;
 
 static HTAB *known;
 static dlist_head bound = DLIST_STATIC_INIT(bound);
+static dlist_head partitioned = DLIST_STATIC_INIT(partitioned);
 static CsBinding *retired;		/* retired in this transaction */
 static CsBinding *reapable;		/* retired in an earlier one */
 static Oid	catalog_relid = InvalidOid;
@@ -104,6 +106,8 @@ retire(Known *entry)
 		return;
 	entry->binding = NULL;
 	dlist_delete(&entry->node);
+	if (binding->tree.nparts > 0)
+		dlist_delete(&entry->part_node);
 	binding->retired = true;
 	binding->next_retired = retired;
 	retired = binding;
@@ -136,6 +140,8 @@ forget_all(void)
 
 /*
  * Forget what is known of the relation and of the tables that it is a part of.
+ * Each command of DDL sends many invalidations, so this does not look at all
+ * bindings.
  */
 static void
 forget(Oid relid)
@@ -145,9 +151,9 @@ forget(Oid relid)
 
 	if (entry != NULL)
 		outdate(entry);
-	dlist_foreach_modify(iter, &bound)
+	dlist_foreach_modify(iter, &partitioned)
 	{
-		entry = dlist_container(Known, node, iter.cur);
+		entry = dlist_container(Known, part_node, iter.cur);
 		if (cs_tree_has(&entry->binding->tree, relid))
 			outdate(entry);
 	}
@@ -540,6 +546,8 @@ cs_binding_get(Oid relid)
 	entry->valid = true;
 	if (binding != NULL)
 		dlist_push_tail(&bound, &entry->node);
+	if (binding != NULL && binding->tree.nparts > 0)
+		dlist_push_tail(&partitioned, &entry->part_node);
 	if (binding != NULL && binding->slot < 0 && binding->needs.settling)
 		say_not_deferred(entry);
 	return binding;

@@ -63,7 +63,7 @@ INSERT INTO expected VALUES
 		'void', 'v', 'u', false),
 	('detach', 'relation regclass, discard boolean DEFAULT false', 'void', 'v', 'u', true),
 	('repair', 'relation regclass', 'boolean', 'v', 'u', true),
-	('binding_problem', 'relation regclass', 'text', 'v', 'r', true),
+	('binding_problem', 'relation regclass', 'text', 's', 'r', true),
 	('plan_support', 'internal', 'internal', 'i', 's', true),
 	('read', 'row_type anycompatible, VARIADIC key "any"', 'anycompatible', 's', 'r', false),
 	('read', 'row_type anycompatible', 'anycompatible', 's', 'r', false),
