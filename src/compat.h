@@ -303,6 +303,15 @@ cs_add_entry(PlannedStmt *stmt, Query *query, RangeTblEntry *from, RangeTblEntry
 #define cs_merge_actions(relinfo, n)	((relinfo)->ri_matchedMergeAction)
 #endif
 
+/*
+ * Whether a kind of ALTER TABLE computes a generated column anew
+ */
+#if PG_VERSION_NUM >= 170000
+#define cs_alter_recomputes(subtype) ((subtype) == AT_SetExpression)
+#else
+#define cs_alter_recomputes(subtype) false
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #define cs_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
 #else

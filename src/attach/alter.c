@@ -14,7 +14,7 @@
  *		ENABLE TRIGGER			our triggers fire ALWAYS again
  *		other commands that		a WARNING
  *		leave them out of force
- *		constraints				deferred writes are flushed before
+ *		constraints, types		deferred writes are flushed before
  *		rules, SET UNLOGGED		refused while writes are deferred
  *
  * For any other statement the cost is a check of its kind.
@@ -26,6 +26,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
+#include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
@@ -103,6 +104,24 @@ may_break(const AlterTableCmd *cmd)
 }
 
 /*
+ * Whether an ALTER TYPE changes columns of tables of that type.
+ */
+static bool
+alters_typed(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->objtype != OBJECT_TYPE)
+		return false;
+	foreach(lc, stmt->cmds)
+	{
+		if (((const AlterTableCmd *) lfirst(lc))->subtype == AT_AlterColumnType)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Whether an ALTER TABLE is relevant.
  */
 static bool
@@ -111,7 +130,7 @@ alter_is_of_interest(const AlterTableStmt *stmt)
 	ListCell   *lc;
 
 	if (stmt->objtype != OBJECT_TABLE)
-		return false;
+		return alters_typed(stmt);
 	foreach(lc, stmt->cmds)
 	{
 		const AlterTableCmd *cmd = lfirst(lc);
@@ -145,8 +164,7 @@ is_of_interest(const Node *statement)
 		case T_IndexStmt:
 			/* the index of a constraint belongs to a new table */
 			return ((const IndexStmt *) statement)->unique &&
-				!((const IndexStmt *) statement)->isconstraint &&
-				!((const IndexStmt *) statement)->concurrent;
+				!((const IndexStmt *) statement)->isconstraint;
 		case T_AlterDomainStmt:
 			return cs_constrain_alters((const AlterDomainStmt *) statement);
 		default:
@@ -169,12 +187,51 @@ note(Altering *altering, const RangeVar *table)
 }
 
 /*
- * Prepare an ALTER TABLE.
+ * Foreign keys among the constraints that a command adds.
+ */
+static List *
+new_foreign_keys(const AlterTableCmd *cmd)
+{
+	List	   *constraints = NIL;
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	if (cmd->subtype == AT_AddConstraint)
+		constraints = list_make1(cmd->def);
+	else if (cmd->subtype == AT_AddColumn)
+		constraints = ((const ColumnDef *) cmd->def)->constraints;
+	foreach(lc, constraints)
+	{
+		if (((const Constraint *) lfirst(lc))->contype == CONSTR_FOREIGN)
+			keys = lappend(keys, lfirst(lc));
+	}
+	return keys;
+}
+
+/* Flush the tables that new foreign keys of a table refer to. */
+static void
+flush_referenced(Oid relid, const AlterTableCmd *cmd, LOCKMODE lockmode)
+{
+	ListCell   *lc;
+
+	foreach(lc, new_foreign_keys(cmd))
+	{
+		Oid			referenced = RangeVarGetRelid(((const Constraint *) lfirst(lc))->pktable,
+												  NoLock, true);
+
+		if (OidIsValid(referenced) && referenced != relid)
+			cs_constrain_referenced(relid, referenced, lockmode);
+	}
+}
+
+/*
+ * Prepare an ALTER TABLE, or ALTER TYPE.
  */
 static void
 before_alter(Altering *altering, const AlterTableStmt *stmt)
 {
 	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	LOCKMODE	lockmode = AlterTableGetLockLevel(stmt->cmds);
 	bool		breaks = false;
 	bool		disabled = false;
 	bool		constrains = false;
@@ -182,6 +239,11 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 
 	if (!OidIsValid(relid))
 		return;
+	if (alters_typed(stmt))
+	{
+		cs_constrain_typed(relid, lockmode);
+		return;
+	}
 	foreach(lc, stmt->cmds)
 	{
 		const AlterTableCmd *cmd = lfirst(lc);
@@ -203,7 +265,9 @@ before_alter(Altering *altering, const AlterTableStmt *stmt)
 	if (disabled && altering->notes != NIL)
 		cs_repair_flush(relid);
 	if (constrains)
-		cs_constrain_table(relid);
+		cs_constrain_table(relid, lockmode);
+	foreach(lc, stmt->cmds)
+		flush_referenced(relid, lfirst(lc), lockmode);
 }
 
 /* Prepare a DROP TRIGGER. */
@@ -237,6 +301,12 @@ before_other(const RangeVar *table, void (*act) (Oid relid))
 		act(relid);
 }
 
+static void
+constrain_by_index(Oid relid)
+{
+	cs_constrain_table(relid, ShareRowExclusiveLock);
+}
+
 /*
  * Prepare a statement.  Throws if it must be refused.
  */
@@ -263,7 +333,9 @@ before(Altering *altering)
 			before_other(((const RuleStmt *) statement)->relation, cs_constrain_refuse_rule);
 			break;
 		case T_IndexStmt:
-			before_other(((const IndexStmt *) statement)->relation, cs_constrain_table);
+			before_other(((const IndexStmt *) statement)->relation,
+						 ((const IndexStmt *) statement)->concurrent ?
+						 cs_constrain_concurrently : constrain_by_index);
 			break;
 		case T_AlterDomainStmt:
 			cs_constrain_domain((const AlterDomainStmt *) statement);
@@ -274,6 +346,20 @@ before(Altering *altering)
 }
 
 /* ----- after execution ----- */
+
+/* Tell of new foreign keys of columns whose changes are deferred. */
+static void
+tell_foreign_keys(const AlterTableStmt *stmt, const AlterTableCmd *cmd)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	ListCell   *lc;
+
+	foreach(lc, new_foreign_keys(cmd))
+	{
+		if (OidIsValid(relid))
+			cs_constrain_tell_foreign_key(relid, ((const Constraint *) lfirst(lc))->fk_attrs);
+	}
+}
 
 /*
  * Complete an ALTER TABLE.
@@ -289,6 +375,7 @@ after_alter(const AlterTableStmt *stmt)
 
 		if (table != NULL)
 			cs_parts_after_move(table);
+		tell_foreign_keys(stmt, lfirst(lc));
 	}
 }
 

@@ -1,17 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * constrain.c
- *		DDL that constrains a table's rows, and deferred writes.
+ *		DDL that constrains or converts a table's rows, and deferred writes.
  *
- * ADD CHECK, SET NOT NULL and similar commands examine the table's rows.
- * Deferred writes were checked by the constraints of their time, so they are
- * flushed first: the command then fails for a deferred value as it does for
- * one in the table.  The lock prevents other transactions from deferring until
- * this one ends.  If something cannot be flushed the command fails, because
- * the violation would otherwise be found too late.
+ * ADD CHECK, SET NOT NULL and similar commands examine the table's rows, and
+ * ALTER COLUMN ... TYPE and ADD COLUMN ... DEFAULT give them other values.
+ * Deferred writes were checked by the constraints of their time, and are of
+ * the columns of their time, so they are flushed first: the command then does
+ * to a deferred value what it does to one in the table.  The lock, which is
+ * the command's own if that is stronger, prevents other transactions from
+ * deferring until this one ends.  If something cannot be flushed the command
+ * fails, because the violation would otherwise be found too late.
  *
  * A transaction that has deferred a write itself, or has changed a row for
  * which others have deferred writes, cannot flush and must commit first.
+ *
+ * Two commands flush what they can, and do not fail if that is nothing: ADD
+ * FOREIGN KEY the table that the key refers to, and CREATE UNIQUE INDEX
+ * CONCURRENTLY, which keeps nobody from deferring.
  *
  * While a dump is being restored, a table gets its constraints before our
  * triggers.  The journal may be incomplete then, and no writes are deferred.
@@ -35,43 +41,60 @@
 
 #include "attach/constrain.h"
 #include "attach/detach.h"
+#include "attach/repair.h"
 #include "compat.h"
 #include "relation/attached.h"
 #include "relation/binding.h"
 #include "relation/triggers.h"
-#include "store/store.h"
+#include "writeback/deferred.h"
 #include "writeback/journalread.h"
+#include "writeback/merge.h"
 #include "writeback/state.h"
 #include "writeback/xactdelta.h"
 
 /* ----- commands ----- */
 
+/*
+ * Whether a new column has a value in existing rows, or restricts it.  A row
+ * that only the cache has would get neither.
+ */
 static bool
-has_check(const ColumnDef *column)
+fills_column(const ColumnDef *column)
 {
 	ListCell   *lc;
+	Oid			type;
 
 	foreach(lc, column->constraints)
 	{
-		if (((const Constraint *) lfirst(lc))->contype == CONSTR_CHECK)
+		if (((const Constraint *) lfirst(lc))->contype != CONSTR_NULL)
 			return true;
 	}
-	return false;
+	if (column->typeName->pct_type)
+		return true;			/* to look it up sends a NOTICE */
+	type = LookupTypeNameOid(NULL, column->typeName, true);
+	return OidIsValid(type) && get_typtype(type) == TYPTYPE_DOMAIN;
 }
 
-/* Whether the command examines existing rows or restricts future ones. */
+/*
+ * Whether the command examines or changes existing rows, or restricts future
+ * ones.
+ */
 bool
 cs_constrain_constrains(const AlterTableCmd *cmd)
 {
 	switch (cmd->subtype)
 	{
 		case AT_AddConstraint:
+		case AT_AlterConstraint:
 		case AT_SetNotNull:
+		case AT_AlterColumnType:
+		case AT_AddIdentity:
+		case AT_SetIdentity:
 			return true;
 		case AT_AddColumn:
-			return has_check((const ColumnDef *) cmd->def);
+			return fills_column((const ColumnDef *) cmd->def);
 		default:
-			return false;
+			return cs_alter_recomputes(cmd->subtype);
 	}
 }
 
@@ -97,17 +120,15 @@ is_deferring(const CsBinding *binding)
 }
 
 /*
- * Whether there are deferred writes of other transactions.
+ * Whether there are deferred writes of other transactions.  What this one has
+ * flushed does not count: it may have changed the rows since.
  */
 static bool
 has_others(const CsBinding *binding)
 {
-	CsUsage		usage;
-
 	if (!cs_state_is_open(binding->slot) && cs_journalread_has_pending(binding->relid))
 		return true;
-	cs_store_usage((uint32) binding->slot, &usage);
-	return usage.dirty_entries > 0;
+	return cs_deferred_any(binding->slot);
 }
 
 /*
@@ -132,19 +153,30 @@ flush_binding(const CsBinding *binding)
  * Lock the table and flush it.
  */
 static void
-flush(Oid relid)
+flush(Oid relid, LOCKMODE lockmode)
 {
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	LockRelationOid(relid, Max(lockmode, ShareRowExclusiveLock));
 	if (cs_triggers_any(relid) && is_deferring(cs_binding_get(relid)))
 		flush_binding(cs_binding_get(relid));
 }
 
 /*
+ * Whether writes of the table are deferred, according to its options.
+ */
+static bool
+defers(Oid relid, CsOptions *options)
+{
+	return cs_attached_read(relid, options) && strcmp(options->strategy, "write_back") == 0;
+}
+
+/*
  * Flush the table and those below it, whose rows are about to be constrained.
- * Throws if that is impossible.
+ * 'lockmode' is the lock that the command will take.  A weaker one first could
+ * end in a deadlock with a transaction that has read the table, and writes
+ * then.  Throws if it is impossible to flush.
  */
 void
-cs_constrain_table(Oid relid)
+cs_constrain_table(Oid relid, LOCKMODE lockmode)
 {
 	ListCell   *lc;
 
@@ -154,11 +186,94 @@ cs_constrain_table(Oid relid)
 	{
 		CsOptions	options;
 
-		if (cs_attached_read(lfirst_oid(lc), &options) &&
-			strcmp(options.strategy, "write_back") == 0)
-			flush(lfirst_oid(lc));
+		if (defers(lfirst_oid(lc), &options))
+			flush(lfirst_oid(lc), lockmode);
 	}
 	CommandCounterIncrement();
+}
+
+/* ----- flushing what can be flushed ----- */
+
+/*
+ * Flush the table, which is locked, if that is possible.
+ */
+static void
+try_flush(Oid relid)
+{
+	if (cs_triggers_any(relid))
+		cs_repair_try_flush(relid);
+	CommandCounterIncrement();
+}
+
+/*
+ * Whether the role may make foreign keys that refer to the table.
+ */
+static bool
+may_reference(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_REFERENCES) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_REFERENCES, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+/*
+ * A foreign key of the table 'relid' is about to refer to another table.  The
+ * locks are those of the command, in its order.
+ */
+void
+cs_constrain_referenced(Oid relid, Oid referenced, LOCKMODE lockmode)
+{
+	CsOptions	options;
+
+	if (!cs_class_ownercheck(relid, GetUserId()) || !may_reference(referenced) ||
+		!defers(referenced, &options))
+		return;
+	LockRelationOid(relid, lockmode);
+	LockRelationOid(referenced, ShareRowExclusiveLock);
+	try_flush(referenced);
+}
+
+/*
+ * The table is about to get a unique index while others write: they are not
+ * kept from it here either.
+ */
+void
+cs_constrain_concurrently(Oid relid)
+{
+	CsOptions	options;
+	CsBinding  *binding;
+
+	if (!cs_class_ownercheck(relid, GetUserId()) || !defers(relid, &options))
+		return;
+	LockRelationOid(relid, RowExclusiveLock);
+	binding = cs_binding_get(relid);
+	if (is_deferring(binding) && cs_state_is_open(binding->slot))
+		try_flush(relid);
+}
+
+/*
+ * The table has got a foreign key.  Changes of these columns of it go on being
+ * deferred, as cache.attach() allows that too.
+ */
+void
+cs_constrain_tell_foreign_key(Oid relid, List *columns)
+{
+	CsBinding  *binding = cs_binding_get(relid);
+	ListCell   *lc;
+
+	if (!is_deferring(binding))
+		return;
+	foreach(lc, columns)
+	{
+		const char *column = strVal(lfirst(lc));
+
+		if (cs_merge_column(cs_merge_get(binding), get_attnum(relid, column)) == NULL)
+			continue;
+		ereport(NOTICE,
+				(errmsg("the foreign key of column \"%s\" of table \"%s\" is checked when deferred changes are flushed",
+						column, binding->name),
+				 errdetail("A change that breaks it becomes a dead letter."),
+				 errhint("To have changes of the column checked at once, attach the table without a merge rule for it.")));
+	}
 }
 
 /* ----- domains ----- */
@@ -223,19 +338,50 @@ cs_constrain_domain(const AlterDomainStmt *stmt)
 	foreach(lc, cs_attached_deferring())
 	{
 		if (has_domain(lfirst_oid(lc), domain))
-			flush(lfirst_oid(lc));
+			flush(lfirst_oid(lc), ShareRowExclusiveLock);
+	}
+	CommandCounterIncrement();
+}
+
+/* ----- typed tables ----- */
+
+/*
+ * Whether the table is one of the type.
+ */
+static bool
+is_of_type(Oid relid, Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_class) GETSTRUCT(tuple))->reloftype == type;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Flush all tables of a composite type, before ALTER TYPE changes the type of
+ * their columns.  The type's owner may not own the tables.
+ */
+void
+cs_constrain_typed(Oid relid, LOCKMODE lockmode)
+{
+	Oid			type = get_rel_type_id(relid);
+	ListCell   *lc;
+
+	if (!OidIsValid(type) || !cs_type_ownercheck(type, GetUserId()))
+		return;
+	foreach(lc, cs_attached_deferring())
+	{
+		if (is_of_type(lfirst_oid(lc), type))
+			flush(lfirst_oid(lc), lockmode);
 	}
 	CommandCounterIncrement();
 }
 
 /* ----- refused commands ----- */
-
-static bool
-defers(Oid relid, CsOptions *options)
-{
-	return cs_class_ownercheck(relid, GetUserId()) && cs_attached_read(relid, options) &&
-		strcmp(options->strategy, "write_back") == 0;
-}
 
 /*
  * Throw 55000 for a rule on a table whose writes are deferred, as
@@ -246,7 +392,7 @@ cs_constrain_refuse_rule(Oid relid)
 {
 	CsOptions	options;
 
-	if (defers(relid, &options))
+	if (cs_class_ownercheck(relid, GetUserId()) && defers(relid, &options))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot create a rule on table \"%s\" while its writes are deferred",
@@ -263,7 +409,7 @@ cs_constrain_refuse_unlogged(Oid relid)
 {
 	CsOptions	options;
 
-	if (defers(relid, &options) && options.durable)
+	if (cs_class_ownercheck(relid, GetUserId()) && defers(relid, &options) && options.durable)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot make table \"%s\" unlogged while its writes are deferred durably",

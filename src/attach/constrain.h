@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * constrain.h
- *		DDL that constrains a table's rows, and deferred writes.
+ *		DDL that constrains or converts a table's rows, and deferred writes.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,9 +9,14 @@
 #define CS_CONSTRAIN_H
 
 #include "nodes/parsenodes.h"
+#include "storage/lockdefs.h"
 
 extern bool cs_constrain_constrains(const AlterTableCmd *cmd);
-extern void cs_constrain_table(Oid relid);
+extern void cs_constrain_table(Oid relid, LOCKMODE lockmode);
+extern void cs_constrain_referenced(Oid relid, Oid referenced, LOCKMODE lockmode);
+extern void cs_constrain_concurrently(Oid relid);
+extern void cs_constrain_tell_foreign_key(Oid relid, List *columns);
+extern void cs_constrain_typed(Oid relid, LOCKMODE lockmode);
 
 extern bool cs_constrain_alters(const AlterDomainStmt *stmt);
 extern void cs_constrain_domain(const AlterDomainStmt *stmt);

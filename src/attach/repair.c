@@ -211,8 +211,18 @@ flush_at(void *arg)
 }
 
 /*
+ * Flush deferred writes, if possible.  An error is reported as a WARNING.
+ */
+void
+cs_repair_try_flush(Oid relid)
+{
+	if (can_flush(relid))
+		(void) cs_flush_or_warn(relid, flush_at, &relid);
+}
+
+/*
  * Triggers are about to be disabled: flush deferred writes, if possible.  An
- * error is reported as a WARNING, because it is not an error of the command.
+ * error of that is not an error of the command.
  */
 void
 cs_repair_flush(Oid relid)
@@ -220,8 +230,7 @@ cs_repair_flush(Oid relid)
 	if (!cs_class_ownercheck(relid, GetUserId()))
 		return;					/* the command will report it */
 	LockRelationOid(relid, ShareRowExclusiveLock);
-	if (can_flush(relid))
-		(void) cs_flush_or_warn(relid, flush_at, &relid);
+	cs_repair_try_flush(relid);
 }
 
 /* ----- restoring ----- */

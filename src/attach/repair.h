@@ -15,6 +15,8 @@ extern List *cs_repair_note(List *notes, Oid relid);
 
 extern void cs_repair_warn(const List *notes);
 
+extern void cs_repair_try_flush(Oid relid);
+
 extern void cs_repair_flush(Oid relid);
 
 extern void cs_repair_restore(Oid relid);

@@ -18,6 +18,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -303,6 +304,8 @@ generated_reason(TupleDesc tupdesc, AttrNumber attnum)
 
 	if (TupleDescAttr(tupdesc, attnum - 1)->attgenerated != '\0')
 		return pstrdup("It is a generated column.");
+	if (TupleDescAttr(tupdesc, attnum - 1)->attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
+		return pstrdup("It is an identity column that is GENERATED ALWAYS.");
 	for (int i = 0; constr != NULL && i < constr->num_defval; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(tupdesc, constr->defval[i].adnum - 1);
@@ -552,8 +555,8 @@ check_entry(Relation rel, const Entry *entry)
  * Check the merge option of cache.attach().
  *
  * Throws unless each name is a column of the table, each rule is known and
- * fits its type, and no column is part of the primary key, generated, used by
- * a generated column, or in a unique index or exclusion constraint.  NULL is
+ * fits its type, and no column is part of the primary key, generated (also as
+ * identity), used by a generated column, or in a unique index or exclusion constraint.  NULL is
  * valid.
  */
 void
