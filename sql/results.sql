@@ -380,6 +380,18 @@ SELECT v FROM t WHERE id = 2;
 SELECT v FROM t WHERE id = 2 /* cache max_age=1h */;
 EXPLAIN (COSTS OFF) SELECT v FROM t WHERE id = 2 /* cache max_age=1500ms ttl=1min */;
 
+-- what the session knows of statements has a limit
+DO $$
+DECLARE
+	n bigint;
+BEGIN
+	FOR i IN 1..600 LOOP
+		EXECUTE format('SELECT count(*) FROM t WHERE id = %s AND v <> %L', i, i) INTO n;
+	END LOOP;
+END $$;
+SELECT count(*) > 100 AS some, count(*) <= 256 AS not_more, sum(total_bytes) < 2000000 AS lean
+FROM pg_backend_memory_contexts WHERE name = 'cache_strategies statement';
+
 DROP SCHEMA other CASCADE;
 DROP SCHEMA res CASCADE;
 DROP ROLE regress_cs_one;

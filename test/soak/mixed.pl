@@ -4,6 +4,9 @@
 # the sessions find nothing, memory and latencies stay as they are, and in the end every
 # account is met.
 #
+# What a session keeps up to a limit takes its time to get there.  So memory contexts
+# with a limit are not expected to stay as they are, but to stay below it (%limits).
+#
 # "make soak DURATION=28800".
 
 use strict;
@@ -32,14 +35,23 @@ use constant {
 	MAX_GROWTH => 0.1,
 	MAX_RATIO => 2,
 	MAX_MORE_MS => 5,
+	TEMP_BUFFERS => 100,
 };
+
+# By name of the memory contexts: how many of them a session has at most, and how many kB
+# they have together.
+my %limits = (
+	# of temporary tables; a page each, and what describes them
+	'LocalBufferContext' => [ 1, TEMP_BUFFERS * 8 + 64 ],
+	# statements that were analysed, MAX_SHAPES in src/queryresult/shape.c
+	'cache_strategies statement' => [ 256, 256 * 8 ]);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'cache_strategies'",
 	'cache_strategies.memory = 8MB', 'cache_strategies.audit_rate = 100000', 'cache_strategies.audit_results = 8',
 	"cache_strategies.results = auto", 'cache_strategies.results_min_cost = 0',
-	'max_prepared_transactions = 20', 'max_connections = 60', 'log_statement = none', 'restart_after_crash = off',
+	'temp_buffers = ' . TEMP_BUFFERS, 'max_prepared_transactions = 20', 'max_connections = 60', 'log_statement = none', 'restart_after_crash = off',
 	'deadlock_timeout = 20ms', 'checkpoint_timeout = 1min', 'autovacuum_naptime = 5s',
 	'log_min_error_statement = panic') . "\n");
 $node->start;
@@ -79,6 +91,16 @@ $_->start($node) foreach @clients;
 my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 my %memory;						# by process: [time, kB] ...
 my %title;
+my $flusher = 0;				# the process whose contexts are logged
+
+# The flush worker runs no statements of ours, and can be asked for its contexts only by
+# way of the log.
+sub sample_flusher
+{
+	my $query = q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_strategies flush worker' AND pg_log_backend_memory_contexts(pid));
+
+	$flusher = Accounting::ask($node, $query) || $flusher;
+}
 
 sub sample_memory
 {
@@ -102,6 +124,7 @@ while (time < $start + $seconds)
 	sleep($interval);
 	last if !$bench->pumpable;
 	sample_memory();
+	sample_flusher();
 }
 $bench->finish;
 is($bench->result(0), 0, 'the sessions of pgbench come to their end') or diag(substr(slurp_file("$dir/errors"), 0, 2000));
@@ -150,20 +173,61 @@ sub memory_flat
 }
 
 memory_flat('private memory', \%memory, \%title);
-{
-	my %contexts;
 
-	foreach (split /\n/, $node->safe_psql('postgres', 'SELECT pid, at, sum(total) / 1024.0 FROM soak.memory GROUP BY 1, 2 ORDER BY 2'))
+# of sessions, by pid: [time, kB] ...; without those with a limit
+{
+	my $limited = join(', ', map { "'$_'" } sort keys %limits);
+	my (%contexts, @exceeded);
+
+	foreach (split /\n/, $node->safe_psql('postgres', qq(
+		SELECT pid, at, coalesce(sum(total) FILTER (WHERE name NOT IN ($limited)), 0) / 1024.0 FROM soak.memory GROUP BY 1, 2 ORDER BY 2)))
 	{
 		my ($pid, $at, $kb) = split /\|/;
 
 		push @{ $contexts{$pid} }, [ $at, $kb ];
 	}
 	memory_flat('memory contexts', \%contexts, {});
+	foreach (split /\n/, $node->safe_psql('postgres', qq(
+		SELECT name, max(contexts), max(total) / 1024 FROM soak.memory WHERE name IN ($limited) GROUP BY 1)))
+	{
+		my ($name, $n, $kb) = split /\|/;
+
+		note "soak: limited: $name: at most $n contexts of a session, $kb kB";
+		push @exceeded, $_ if $n > $limits{$name}[0] || $kb > $limits{$name}[1];
+	}
+	is(join("\n", @exceeded), '', 'memory contexts: what has a limit stays below it');
 	note "soak: memory contexts by name, kB per session in the first third and in the last:\n" . $node->safe_psql('postgres', qq(
 		SELECT name, round(a / 1024), round(b / 1024) FROM (SELECT name, avg(total) FILTER (WHERE third = 0) AS a, avg(total) FILTER (WHERE third = 2) AS b
 		FROM (SELECT name, total, least(2, floor(3 * (at - $start) / $seconds)) AS third FROM soak.memory) m GROUP BY name) m
 		ORDER BY coalesce(b, 0) - coalesce(a, 0) DESC LIMIT 8));
+}
+
+# of the flush worker, from the log: the same by name, over all samples
+{
+	my (%names, @samples, %thirds);
+
+	foreach (split /\n/, slurp_file($node->logfile))
+	{
+		push @samples, {} if /\[$flusher\].*logging memory contexts of PID/;
+		$samples[-1]{ $2 } += $3 / 1024, $names{$2} = 1
+		  if @samples && /\[$flusher\].*level: (\d+); ([^:]+): (\d+) total in/;
+	}
+	if (cmp_ok(scalar @samples, '>', 5, 'memory contexts of the flush worker were looked at'))
+	{
+		my ($before, $after) = (0, 0);
+
+		for my $i (0 .. $#samples)
+		{
+			$thirds{$_}[ int(3 * $i / @samples) ] += ($samples[$i]{$_} // 0) / (@samples / 3) foreach keys %names;
+		}
+		$before += $_->[0], $after += $_->[2] foreach values %thirds;
+		cmp_ok($after, '<=', $before + MAX_GROWTH_KB, 'memory contexts of the flush worker stay as they are');
+		note sprintf('soak: memory contexts of the flush worker: %.0f kB in the first third, %.0f in the last', $before, $after);
+		foreach (sort { $thirds{$b}[2] - $thirds{$b}[0] <=> $thirds{$a}[2] - $thirds{$a}[0] } keys %thirds)
+		{
+			note sprintf('soak:   %s %.0f, %.0f', $_, $thirds{$_}[0], $thirds{$_}[2]) if abs($thirds{$_}[2] - $thirds{$_}[0]) > 8;
+		}
+	}
 }
 
 # ----- latencies -----

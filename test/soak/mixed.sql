@@ -3,7 +3,7 @@
 CREATE SCHEMA soak;
 
 -- Memory contexts of sessions, by themselves.
-CREATE TABLE soak.memory (pid int, at float8, name text, total bigint);
+CREATE TABLE soak.memory (pid int, at float8, name text, contexts int, total bigint);
 
 -- Keys that are counted beside a table, in one transaction.  A key that has been
 -- evicted begins again with what the table has.
