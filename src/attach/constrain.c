@@ -17,7 +17,7 @@
  *
  * Two commands flush what they can, and do not fail if that is nothing: ADD
  * FOREIGN KEY the table that the key refers to, and CREATE UNIQUE INDEX
- * CONCURRENTLY, which keeps nobody from deferring.
+ * CONCURRENTLY, during which sessions go on deferring.
  *
  * While a dump is being restored, a table gets its constraints before our
  * triggers.  The journal may be incomplete then, and no writes are deferred.

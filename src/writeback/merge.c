@@ -556,8 +556,8 @@ check_entry(Relation rel, const Entry *entry)
  *
  * Throws unless each name is a column of the table, each rule is known and
  * fits its type, and no column is part of the primary key, generated (also as
- * identity), used by a generated column, or in a unique index or exclusion constraint.  NULL is
- * valid.
+ * identity), used by a generated column, or in a unique index or exclusion
+ * constraint.  NULL is valid.
  */
 void
 cs_merge_check(Relation rel, Jsonb *merge)
