@@ -121,7 +121,7 @@ regress-postgres:
 	@test/postgres/run $(TESTS)
 
 suites-postgres:
-	@SUITES="$(or $(SUITES),isolation contrib contrib_tap subscription recovery pg_dump)" test/postgres/run $(TESTS)
+	@SUITES="$(or $(SUITES),isolation snapshots contrib contrib_tap subscription recovery pg_dump)" test/postgres/run $(TESTS)
 
 soak:
 	@test/soak/run

@@ -1,18 +1,19 @@
 #!/usr/bin/perl
 #
-#   compare.pl DIRECTORY RUN RUN
+#   compare.pl DIRECTORY RUN RUN [TEST...]
 #
 # What the tests of a suite have printed in two runs, as test/postgres/run makes them; the
 # directory has the name of the suite.  Taken for the same are plans that differ in the
 # node CachedResult, or in that a key is looked up by CacheRead, and the lines that
-# explained.txt lists, with why.  Whatever else differs is shown.
+# explained.txt lists, with why.  Whatever else differs is shown.  With a TEST, or more,
+# tests are left out that the second run does not have.
 
 use strict;
 use warnings FATAL => 'all';
 
 use File::Basename;
 
-my ($dir, $one, $other) = @ARGV;
+my ($dir, $one, $other, @named) = @ARGV;
 my $suite = basename($dir);
 my (%counts, @explained);
 my $differences = 0;
@@ -159,6 +160,7 @@ sub explained
 }
 
 my @tests = map { basename($_, '.out') } sort glob("$dir/$one/results/*.out");
+@tests = grep { -e "$dir/$other/results/$_.out" } @tests if @named;
 die "nothing to compare\n" if !@tests;
 foreach my $test (@tests)
 {

@@ -4,6 +4,9 @@
 #
 #   regress         src/test/regress; a TEST runs after test_setup
 #   isolation       src/test/isolation
+#   snapshots       some of them with REPEATABLE READ in place of SERIALIZABLE, at which
+#                   nothing is answered from the cache; others wait for ever without
+#                   the errors of SERIALIZABLE
 #   contrib         regress and isolation tests of each extension that the server's
 #                   packages have; a TEST is an extension
 #   contrib_tap     their TAP files
@@ -127,6 +130,16 @@ isolation_suite() {
 	local kind=$1 dir=$SOURCE/src/test/isolation tests=(--schedule="$SOURCE/src/test/isolation/isolation_schedule")
 	shift
 	[ $# = 0 ] || tests=("$@")
+	in_database "$kind" isolation_regression isolation/pg_isolation_regress "$dir" "$OUT" "${tests[@]}"
+}
+
+snapshots_suite() {
+	local kind=$1 dir=$WORK/snapshots file tests=(referential-integrity project-manager classroom-scheduling)
+	shift
+	[ $# = 0 ] || tests=("$@")
+	rm -rf "$dir"
+	as_pg cp -a "$SOURCE/src/test/isolation" "$dir"
+	for file in "$dir"/specs/*.spec; do as_pg sed -i 's/SERIALIZABLE/REPEATABLE READ/I' "$file"; done
 	in_database "$kind" isolation_regression isolation/pg_isolation_regress "$dir" "$OUT" "${tests[@]}"
 }
 
