@@ -229,6 +229,21 @@ isolation() {
 		--load-extension=cache_strategies "$@"
 }
 
+# oracle CLUSTER BUILD SECONDS rows|results|twin: the script finds an empty server by its
+# environment, and the sources around it.
+oracle() {
+	local script=test/oracle/run
+	[ "$4" = rows ] || script=test/oracle/$4/run
+	# shellcheck disable=SC2046
+	as_pg env -C "$WORK/$2/src" $(in_cluster "$1" "$2") "$script" "$3" ${COMPARISONS:+"$COMPARISONS"}
+}
+
+# fuzz CLUSTER BUILD SECONDS
+fuzz() {
+	# shellcheck disable=SC2046
+	as_pg env -C "$WORK/$2/src" $(in_cluster "$1" "$2") ${FUZZ_SEED:+FUZZ_SEED="$FUZZ_SEED"} test/fuzz/run "$3"
+}
+
 # One initdb for all clusters of TAP tests, with the locale they would have by
 # themselves.
 make_tap_template() {
