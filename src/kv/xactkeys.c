@@ -26,7 +26,7 @@
 #include "kv/entry.h"
 #include "kv/xactkeys.h"
 
-#define SH_PREFIX		cs_overlayset
+#define CS_HASHTABLE	cs_overlayset
 #define SH_ELEMENT_TYPE CsXactKeyEntry
 #define SH_KEY_TYPE		CsXactKeyName
 #define SH_KEY			name
@@ -37,7 +37,7 @@
 #define SH_SCOPE		static inline
 #define SH_DECLARE
 #define SH_DEFINE
-#include "lib/simplehash.h"
+#include "hashtable.h"
 
 CsXactKeys	cs_xactkeys;
 

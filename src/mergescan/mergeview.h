@@ -36,7 +36,7 @@ typedef struct CsMergeKey
 	char		status;			/* for simplehash */
 } CsMergeKey;
 
-#define SH_PREFIX		cs_mergekeys
+#define CS_HASHTABLE	cs_mergekeys
 #define SH_ELEMENT_TYPE CsMergeKey
 #define SH_SCOPE		static inline
 #define SH_DECLARE

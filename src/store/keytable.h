@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * keytable.h
- *		A hash table of simplehash.h by key: elements have a CsKey "name",
+ *		A hash table (hashtable.h) by key: elements have a CsKey "name",
  *		whose bytes must stay where they are.
  *
- * Included where simplehash.h would be, after SH_PREFIX, SH_ELEMENT_TYPE and
+ * Included where hashtable.h would be, after CS_HASHTABLE, SH_ELEMENT_TYPE and
  * SH_SCOPE, for each table anew.
  *
  *-------------------------------------------------------------------------
@@ -19,4 +19,4 @@
 #define SH_EQUAL(tb, a, b) \
 	((a).hash == (b).hash && (a).owner == (b).owner && (a).len == (b).len && \
 	 memcmp((a).data, (b).data, (a).len) == 0)
-#include "lib/simplehash.h"
+#include "hashtable.h"

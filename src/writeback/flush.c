@@ -552,7 +552,7 @@ typedef struct Replayed
 	char		status;			/* of simplehash */
 } Replayed;
 
-#define SH_PREFIX		cs_replay
+#define CS_HASHTABLE	cs_replay
 #define SH_ELEMENT_TYPE Replayed
 #define SH_SCOPE		static inline
 #define SH_DECLARE

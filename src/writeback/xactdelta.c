@@ -27,7 +27,7 @@
 #include "writeback/xactdelta_list.h"
 #include "xact/xact.h"
 
-#define SH_PREFIX		cs_xactdelta_keys
+#define CS_HASHTABLE	cs_xactdelta_keys
 #define SH_ELEMENT_TYPE CsXactDeltaEntry
 #define SH_SCOPE		extern
 #define SH_DEFINE
@@ -275,8 +275,8 @@ set_value(CsXactDeltaKey *key, const CsDelta *delta)
 		value->seen = key->top != NULL ? key->top->seen : CS_ANY_ARRIVAL;
 		value->moves = key->top != NULL && key->top->moves;
 		value->flags = key->top != NULL ? key->top->flags : 0;
-		key->table->nkeys += key->top == NULL;
 		cs_subxact_add(&cs_xactdelta.values, &value->item, (CsSubxactItem *) key->top);
+		key->table->nkeys += key->top == NULL;
 		key->top = value;
 	}
 	else

@@ -62,7 +62,7 @@ typedef struct CsXactDeltaEntry
 	char		status;			/* for simplehash */
 } CsXactDeltaEntry;
 
-#define SH_PREFIX		cs_xactdelta_keys
+#define CS_HASHTABLE	cs_xactdelta_keys
 #define SH_ELEMENT_TYPE CsXactDeltaEntry
 #define SH_SCOPE		extern
 #define SH_DECLARE

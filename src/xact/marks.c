@@ -81,12 +81,13 @@ cs_marks_add(uint32 stripe)
 
 	if (marks->n >= marks->max)
 	{
-		marks->max = Max(64, marks->max * 2);
+		int			max = Max(64, marks->max * 2);
+
 		if (marks->mark == NULL)
-			marks->mark = MemoryContextAllocHuge(cs_pending_context(),
-												 marks->max * sizeof(CsMark));
+			marks->mark = MemoryContextAllocHuge(cs_pending_context(), max * sizeof(CsMark));
 		else
-			marks->mark = repalloc_huge(marks->mark, marks->max * sizeof(CsMark));
+			marks->mark = repalloc_huge(marks->mark, max * sizeof(CsMark));
+		marks->max = max;
 	}
 	marks->mark[marks->n].stripe = stripe;
 	marks->mark[marks->n].version = cs_stripe_mark(stripe);

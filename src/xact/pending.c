@@ -62,7 +62,7 @@ typedef struct KeyIndexed
 	char		status;			/* of simplehash */
 } KeyIndexed;
 
-#define SH_PREFIX		cs_keyset
+#define CS_HASHTABLE	cs_keyset
 #define SH_ELEMENT_TYPE KeyIndexed
 #define SH_KEY_TYPE		KeyName
 #define SH_KEY			name
@@ -71,7 +71,7 @@ typedef struct KeyIndexed
 #define SH_SCOPE		static inline
 #define SH_DECLARE
 #define SH_DEFINE
-#include "lib/simplehash.h"
+#include "hashtable.h"
 
 CsPending	cs_pending;
 

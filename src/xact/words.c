@@ -36,7 +36,7 @@ typedef struct CsNotedWord
 	char		status;			/* of simplehash */
 } CsNotedWord;
 
-#define SH_PREFIX		wordset
+#define CS_HASHTABLE	wordset
 #define SH_ELEMENT_TYPE CsNotedWord
 #define SH_KEY_TYPE		uint64
 #define SH_KEY			name
@@ -45,7 +45,7 @@ typedef struct CsNotedWord
 #define SH_SCOPE		static inline
 #define SH_DECLARE
 #define SH_DEFINE
-#include "lib/simplehash.h"
+#include "hashtable.h"
 
 static uint64 few[FEW];			/* names; the first ones, before there is a
 								 * set */

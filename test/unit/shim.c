@@ -20,6 +20,7 @@
 #include "store/clock.h"
 #include "store/miniature.h"
 #include "unit.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #define SHIM_LOCKS	1024
@@ -32,6 +33,7 @@ int			cs_max_tables = 1;
 volatile uint32 CritSectionCount = 0;
 LWLockPadded *MainLWLockArray = NULL;
 bool		shim_noise = false;
+bool		shim_no_memory = false;
 int64		shim_elapsed = 0;
 TimestampTz shim_time_of_day = 0;
 
@@ -207,6 +209,23 @@ palloc0(Size size)
 	if (locks_held > 0)
 		fail("palloc while a lock is held");
 	return calloc(1, size);
+}
+
+void *
+MemoryContextAllocZero(MemoryContext context, Size size)
+{
+	return palloc0(size);
+}
+
+void *
+MemoryContextAllocExtended(MemoryContext context, Size size, int flags)
+{
+	if (shim_no_memory && (flags & MCXT_ALLOC_NO_OOM) != 0)
+		return NULL;
+	if (shim_no_memory)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return palloc0(size);
 }
 
 void

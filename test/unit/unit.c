@@ -46,6 +46,7 @@ static const struct
 	{"refill", test_refill},
 	{"doorkeeper", test_doorkeeper},
 	{"keyhash", test_keyhash},
+	{"hashtable", test_hashtable},
 	{"sampled", test_sampled},
 	{"predict", test_predict}
 };

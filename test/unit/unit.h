@@ -8,6 +8,8 @@
 #ifndef CS_UNIT_H
 #define CS_UNIT_H
 
+#include <setjmp.h>
+
 #include "compat.h"
 #include "store/partition.h"
 
@@ -24,6 +26,8 @@ extern char unit_pool[POOL_SIZE];
 
 cs_noreturn extern void unit_fail(const char *file, int line, const char *fmt,...)
 			pg_attribute_printf(3, 4);
+/* where errors go to; NULL: they fail the test */
+extern sigjmp_buf *complain_to;
 extern void unit_ok(const char *name, const char *fmt,...) pg_attribute_printf(2, 3);
 extern void unit_consistent(void);
 extern uint64 unit_random(uint64 *state);
@@ -31,13 +35,14 @@ extern void unit_key(const int *id, CsKey *key);
 extern double unit_clock(void);
 
 /*
- * shim.c: start over with an empty store; noise: yield at bad moments;
- * elapsed: microseconds since the start; time of day: at the start, as it is
+ * shim.c: start over with an empty store; noise: yield at bad moments; no
+ * memory: allocations fail that may; elapsed: microseconds since the start; time of day: at the start, as it is
  * set now
  */
 extern void shim_new_store(int memory_mb, int partitions, int tables);
 extern void shim_new_miniatures(void);
 extern bool shim_noise;
+extern bool shim_no_memory;
 extern int64 shim_elapsed;
 extern TimestampTz shim_time_of_day;
 extern void shim_overtake(void);
@@ -60,6 +65,7 @@ extern void test_zipf(void);
 extern void test_refill(void);
 extern void test_doorkeeper(void);
 extern void test_keyhash(void);
+extern void test_hashtable(void);
 extern void test_sampled(void);
 extern void test_predict(void);
 
