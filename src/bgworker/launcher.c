@@ -61,6 +61,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "hooks.h"
+#include "store/clock.h"
 #include "store/history.h"
 #include "store/queue.h"
 #include "store/slot.h"
@@ -142,7 +143,7 @@ started_for(Oid database)
 static void
 forget_ended(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	for (int i = 0; i < CS_QUEUE_SERVERS; i++)
 	{
@@ -229,7 +230,7 @@ start_worker(Oid database)
 	}
 	complained = false;
 	s->database = database;
-	s->at = GetCurrentTimestamp();
+	s->at = cs_clock_steady();
 	return true;
 }
 
@@ -456,7 +457,7 @@ see_to_flusher(Flusher *f, TimestampTz now)
 static TimestampTz
 start_flushers(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 	TimestampTz next = FOREVER;
 	ListCell   *lc;
 
@@ -595,11 +596,11 @@ see_to_keys(bool now)
 	if (cs_saved_keys == 0)
 		return FOREVER;
 	if (cs_reload_is_pending())
-		last_save = GetCurrentTimestamp();
-	else if (now || TimestampTzPlusMilliseconds(last_save, interval) <= GetCurrentTimestamp())
+		last_save = cs_clock_steady();
+	else if (now || TimestampTzPlusMilliseconds(last_save, interval) <= cs_clock_steady())
 	{
 		cs_savekeys_run();
-		last_save = GetCurrentTimestamp();
+		last_save = cs_clock_steady();
 	}
 	return TimestampTzPlusMilliseconds(last_save, interval);
 }
@@ -615,12 +616,11 @@ static TimestampTz
 see_to_history(void)
 {
 	int64		interval = cs_history_interval * INT64CONST(1000);
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	if (interval == 0)
 		return FOREVER;
-	/* the clock may have been set back */
-	if (now < last_sample || TimestampTzPlusMilliseconds(last_sample, interval) <= now)
+	if (TimestampTzPlusMilliseconds(last_sample, interval) <= now)
 	{
 		cs_history_take();
 		last_sample = now;
@@ -659,7 +659,7 @@ set_up(void)
 	cs_queue_flusher_forget_done();
 	cs_queue_set_launcher(cs_my_procno());
 	cs_reload_start();
-	last_save = GetCurrentTimestamp();
+	last_save = cs_clock_steady();
 }
 
 static void
@@ -671,7 +671,7 @@ sleep_until(TimestampTz next)
 	if (next != FOREVER)
 	{
 		events |= WL_TIMEOUT;
-		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+		timeout = TimestampDifferenceMilliseconds(cs_clock_steady(), next);
 	}
 	(void) WaitLatch(MyLatch, events, timeout, cs_wait_event(&main_event, "CacheLauncherMain"));
 }
@@ -707,7 +707,7 @@ cs_launcher_main(Datum arg)
 		all = start_workers();
 		all &= start_alones();
 		if (!all)
-			next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS));
+			next = Min(next, TimestampTzPlusMilliseconds(cs_clock_steady(), RETRY_MS));
 		if (cs_populate_some())
 			continue;
 		sleep_until(next);

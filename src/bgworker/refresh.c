@@ -42,6 +42,7 @@
 #include "guc.h"
 #include "relation/owner.h"
 #include "rowcache/strategy.h"
+#include "store/clock.h"
 #include "store/counters.h"
 #include "store/queue.h"
 #include "xact/attempt.h"
@@ -145,7 +146,7 @@ static struct
 static bool
 is_left_out(Oid relation)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	for (int i = 0; i < MAX_LEFT_OUT; i++)
 		if (left_out[i].relation == relation && left_out[i].until > now)
@@ -163,7 +164,7 @@ leave_out(Oid relation)
 		if (left_out[i].until < left_out[first].until)
 			first = i;
 	left_out[first].relation = relation;
-	left_out[first].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LEFT_OUT_MS);
+	left_out[first].until = TimestampTzPlusMilliseconds(cs_clock_steady(), LEFT_OUT_MS);
 }
 
 /* Execute a request in a transaction.  Returns false if it failed. */

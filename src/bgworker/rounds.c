@@ -32,6 +32,7 @@
 #include "bgworker/reload.h"
 #include "bgworker/rounds.h"
 #include "guc.h"
+#include "store/clock.h"
 #include "store/slot.h"
 #include "store/staged.h"
 #include "xact/attempt.h"
@@ -251,8 +252,8 @@ cs_rounds_see_to(void)
 		take_report();
 	}
 	if (cs_reload_is_pending())
-		return see_to_reload(GetCurrentTimestamp());
-	return see_to_audit(GetCurrentTimestamp());
+		return see_to_reload(cs_clock_steady());
+	return see_to_audit(cs_clock_steady());
 }
 
 /* ----- in the worker ----- */
@@ -274,7 +275,7 @@ void
 cs_rounds_begin(CsRound *round)
 {
 	*round = shared->round;
-	end_of_round = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), MAX_ROUND_MS);
+	end_of_round = TimestampTzPlusMilliseconds(cs_clock_steady(), MAX_ROUND_MS);
 }
 
 /*
@@ -292,5 +293,5 @@ cs_rounds_report(const CsRound *round)
 bool
 cs_rounds_is_over(void)
 {
-	return ShutdownRequestPending || GetCurrentTimestamp() >= end_of_round;
+	return ShutdownRequestPending || cs_clock_steady() >= end_of_round;
 }

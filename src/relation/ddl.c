@@ -36,6 +36,7 @@
 #include "relation/ddl.h"
 #include "relation/rellock.h"
 #include "relation/tracked.h"
+#include "store/clock.h"
 #include "store/slot.h"
 #include "xact/xact.h"
 
@@ -202,7 +203,7 @@ static void
 reclaim_slots(void)
 {
 	static TimestampTz last = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 	int		   *slots;
 	int			n;
 

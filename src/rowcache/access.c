@@ -503,7 +503,7 @@ settle_slot(const CsBinding *binding, Snapshot fresh)
 
 	if (cs_snapshot_widen(fresh->xmin) > cs_slot_young(binding->slot))
 		return;
-	now = GetCurrentTimestamp();
+	now = cs_clock_steady();
 	if (now - last < SETTLE_MS * INT64CONST(1000))
 		return;
 	last = now;

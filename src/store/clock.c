@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * clock.c
- *		The clock by which entries expire.
+ *		The clock by which entries expire, and by which processes wait.
  *
  * It is a system clock that cannot be set, one that also counts while the
  * machine is suspended if there is such a clock, plus an offset that is
@@ -71,8 +71,19 @@ cs_clock_shmem_init(void)
 }
 
 /*
- * Current time of the clock.  May be called anywhere, also under locks and in
- * critical sections.
+ * The clock for delays, deadlines and ages within a server's life: what the
+ * machine's clock is set to makes no process wait longer or shorter.  Tests do
+ * not stop it.  May be called anywhere.
+ */
+TimestampTz
+cs_clock_steady(void)
+{
+	return shared->offset + elapsed();
+}
+
+/*
+ * Current time of the clock by which entries expire.  May be called anywhere,
+ * also under locks and in critical sections.
  */
 TimestampTz
 cs_clock_now(void)
@@ -81,7 +92,7 @@ cs_clock_now(void)
 	if (pg_atomic_read_u64(&shared->stopped) != 0)
 		return (TimestampTz) pg_atomic_read_u64(&shared->stopped);
 #endif
-	return shared->offset + elapsed();
+	return cs_clock_steady();
 }
 
 /*
@@ -98,6 +109,16 @@ cs_clock_after(int64 usecs)
 		return 0;
 	/* 0 is also a valid, if improbable, time */
 	return now + usecs != 0 ? now + usecs : 1;
+}
+
+/*
+ * Convert a past time of day to the time of cs_clock_steady(), which is not
+ * later than now.
+ */
+TimestampTz
+cs_clock_of(TimestampTz time_of_day)
+{
+	return cs_clock_steady() - Max(GetCurrentTimestamp() - time_of_day, 0);
 }
 
 /*

@@ -170,8 +170,9 @@ cs_counters_flush_if_due(bool committed)
 {
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 
+	/* the machine's clock may have been set back */
 	if (!waiting ||
-		(exit_registered && now - last_flush < FLUSH_MS * INT64CONST(1000)))
+		(exit_registered && now >= last_flush && now - last_flush < FLUSH_MS * INT64CONST(1000)))
 		return;
 	cs_counters_flush();
 	last_flush = now;

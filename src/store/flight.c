@@ -31,6 +31,7 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "store/clock.h"
 #include "store/flight.h"
 
 #define N_GROUPS	64			/* a power of two */
@@ -262,7 +263,7 @@ landing(void)
 CsLanding
 cs_flight_wait(int timeout_ms)
 {
-	TimestampTz begin = GetCurrentTimestamp();
+	TimestampTz begin = cs_clock_steady();
 	CsLanding	result = CS_LANDING_DONE;
 	bool		waited = false;
 
@@ -273,7 +274,7 @@ cs_flight_wait(int timeout_ms)
 
 		if (timeout_ms >= 0)
 			sleep = Min(sleep, timeout_ms -
-						TimestampDifferenceMilliseconds(begin, GetCurrentTimestamp()));
+						TimestampDifferenceMilliseconds(begin, cs_clock_steady()));
 		if (sleep <= 0)
 			result = CS_LANDING_LATE;
 		else if (ConditionVariableTimedSleep(&followed->landed, sleep,
@@ -297,7 +298,7 @@ cs_flight_wait(int timeout_ms)
 CsLanding
 cs_flight_wait_while(int timeout_ms, bool (*useful) (void *), void *arg)
 {
-	TimestampTz begin = GetCurrentTimestamp();
+	TimestampTz begin = cs_clock_steady();
 	CsLanding	result = CS_LANDING_DONE;
 	bool		waited = false;
 
@@ -305,7 +306,7 @@ cs_flight_wait_while(int timeout_ms, bool (*useful) (void *), void *arg)
 	while (!has_landed() && result == CS_LANDING_DONE)
 	{
 		long		left = timeout_ms -
-		TimestampDifferenceMilliseconds(begin, GetCurrentTimestamp());
+		TimestampDifferenceMilliseconds(begin, cs_clock_steady());
 
 		if (left <= 0)
 			result = CS_LANDING_LATE;

@@ -38,6 +38,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "store/clock.h"
 #include "store/lock.h"
 #include "store/queue.h"
 
@@ -184,7 +185,7 @@ filter_word(uint64 hash)
 static uint32
 now_seconds(void)
 {
-	return (uint32) (GetCurrentTimestamp() / USECS_PER_SEC);
+	return (uint32) (cs_clock_steady() / USECS_PER_SEC);
 }
 
 /*

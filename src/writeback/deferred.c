@@ -36,6 +36,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "store/clock.h"
 #include "store/slot.h"
 #include "store/stripe.h"
 #include "writeback/apply.h"
@@ -491,7 +492,7 @@ reserve_once(CsBinding *binding, const CsKey *key, CsDeltaRecord *mine, int flag
 bool
 cs_deferred_wait(const CsKey *key, TimestampTz *end, int patience)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	if (*end == 0)
 		*end = TimestampTzPlusMilliseconds(now, patience);

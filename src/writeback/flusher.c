@@ -53,13 +53,14 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "store/clock.h"
 #include "store/queue.h"
 #include "writeback/flusher.h"
 #include "writeback/flushtables.h"
 #include "xact/attempt.h"
 
 #define IDLE_MS			10000	/* maximum time between rounds */
-#define INSIST_SECONDS	2		/* a SIGTERM this long after the first
+#define INSIST_MS		2000	/* a SIGTERM this long after the first
 								 * interrupts the flush */
 #define GRACE_MS		500		/* time for the launcher to learn that the
 								 * server is stopping */
@@ -75,7 +76,7 @@ static uint32 main_event = 0;	/* see cs_wait_event() */
 /* No work has begun that a signal should let finish. */
 static volatile sig_atomic_t starting = true;
 
-static volatile time_t told = 0;	/* time of the first SIGTERM */
+static volatile TimestampTz told = 0;	/* time of the first SIGTERM */
 
 /* ----- signals and waiting ----- */
 
@@ -86,12 +87,12 @@ static volatile time_t told = 0;	/* time of the first SIGTERM */
 static void
 stop(SIGNAL_ARGS)
 {
-	time_t		now = time(NULL);
+	TimestampTz now = cs_clock_steady();
 
 	if (!ShutdownRequestPending)
 		told = now;
 	if (starting ||
-		(cs_attempt_busy && (cs_queue_flusher_is_dropped() || now - told >= INSIST_SECONDS)))
+		(cs_attempt_busy && (cs_queue_flusher_is_dropped() || TimestampDifferenceExceeds(told, now, INSIST_MS))))
 		die(postgres_signal_arg);
 	else
 		SignalHandlerForShutdownRequest(postgres_signal_arg);
@@ -118,7 +119,7 @@ ms_until(TimestampTz next)
 {
 	if (TIMESTAMP_IS_NOEND(next))
 		return IDLE_MS;
-	return Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), IDLE_MS);
+	return Min(TimestampDifferenceMilliseconds(cs_clock_steady(), next), IDLE_MS);
 }
 
 /* ----- ending ----- */
@@ -176,14 +177,14 @@ flush_all(bool now)
 static bool
 wait_for_clients(void)
 {
-	TimestampTz begin = GetCurrentTimestamp();
+	TimestampTz begin = cs_clock_steady();
 
 	while (clients_are_here())
 	{
 		if (cs_queue_flusher_is_dropped())
 			return false;
 		if (!cs_queue_is_stopping() &&
-			TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), GRACE_MS))
+			TimestampDifferenceExceeds(begin, cs_clock_steady(), GRACE_MS))
 			return false;
 		/* clients may be waiting for room, which they need to commit */
 		(void) flush_all(false);
@@ -200,7 +201,7 @@ finish(void)
 {
 	if (cs_queue_flusher_is_dropped())
 		return;
-	cs_flushtables_hurry(cs_worker_timeout - (long) (time(NULL) - told) * 1000);
+	cs_flushtables_hurry(cs_worker_timeout - TimestampDifferenceMilliseconds(told, cs_clock_steady()));
 	(void) flush_all(true);
 	if (!wait_for_clients())
 		return;

@@ -53,6 +53,7 @@
 #include "guc.h"
 #include "relation/attached.h"
 #include "relation/triggers.h"
+#include "store/clock.h"
 #include "store/counters.h"
 #include "store/queue.h"
 #include "store/slot.h"
@@ -174,7 +175,7 @@ failed(Table *t, CsAttempt work, const ErrorData *error)
 	}
 	if (is_held_by_others(error->sqlerrcode) && work == flush && !t->skip)
 	{
-		t->skip_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SKIP_MS);
+		t->skip_until = TimestampTzPlusMilliseconds(cs_clock_steady(), SKIP_MS);
 		t->asked = true;
 		return;
 	}
@@ -194,7 +195,7 @@ limit(const Table *t, CsAttempt work)
 				   Max(t->patience, Max(cs_worker_timeout / FIRST_PART, LEAST_MS)));
 	if (deadline == 0)
 		return cs_worker_timeout;
-	return (int) Max(Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline),
+	return (int) Max(Min(TimestampDifferenceMilliseconds(cs_clock_steady(), deadline),
 						 cs_worker_timeout), LEAST_MS);
 }
 
@@ -476,7 +477,7 @@ settle_table(Table *t)
 	t->settled = true;
 	if (cs_state_is_open(t->slot))
 		return true;
-	t->flushed = GetCurrentTimestamp();
+	t->flushed = cs_clock_steady();
 	cs_state_open(t->slot);
 	return true;
 }
@@ -502,13 +503,13 @@ flush(void *arg)
 static bool
 flush_table(Table *t)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	t->asked = false;
 	t->skip = now < t->skip_until;
 	if (!try_table(t, flush, "flushing deferred writes of"))
 		return false;
-	t->flushed = GetCurrentTimestamp();
+	t->flushed = cs_clock_steady();
 	cs_state_flushed(t->slot, 0, NULL);
 	if (t->rows == 0)
 		t->trouble.not_before = TimestampTzPlusMilliseconds(t->flushed, PAUSE_MS);
@@ -535,7 +536,7 @@ due_at(Table *t)
 	if (t->asked || info.entries >= t->batch || info.bytes > t->share / 2)
 		due = 0;
 	else
-		due = plus_interval(Max(t->flushed, info.last_flush), t->interval);
+		due = plus_interval(Max(t->flushed, info.flushed), t->interval);
 	return Max(due, t->trouble.not_before);
 }
 
@@ -546,7 +547,7 @@ due_at(Table *t)
 static TimestampTz
 see_to_quarantined(Table *t)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 	TimestampTz due = cs_state_is_open(t->slot) ? due_at(t) : 0;
 
 	due = Max(due, cs_quarantine_not_before(t->slot));
@@ -562,7 +563,7 @@ see_to_quarantined(Table *t)
 static TimestampTz
 see_to(Table *t)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	if (t->trouble.not_before > now)
 		return t->trouble.not_before;
@@ -651,7 +652,7 @@ measure(void *unused)
 static TimestampTz
 see_to_journals(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 	bool		large = journal_bytes > JOURNAL_LARGE && !journal_stuck;
 
 	if (!journal_used || (journal_bytes <= JOURNAL_SMALL && durable_dirty()))
@@ -745,7 +746,7 @@ cs_flushtables_see_to(void)
 void
 cs_flushtables_hurry(long ms)
 {
-	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+	deadline = TimestampTzPlusMilliseconds(cs_clock_steady(), ms);
 }
 
 static bool
@@ -778,7 +779,7 @@ flush_some(bool now, bool quarantined)
 
 		if (!is_worth_a_try(t, quarantined))
 			continue;
-		if (now || t->trouble.not_before <= GetCurrentTimestamp())
+		if (now || t->trouble.not_before <= cs_clock_steady())
 			(void) flush_table(t);
 		left |= !t->given_up && has_dirty(t);
 	}
@@ -806,11 +807,11 @@ cs_flushtables_flush(bool now)
 static void
 flush_alone(Table *t)
 {
-	TimestampTz begin = GetCurrentTimestamp();
+	TimestampTz begin = cs_clock_steady();
 
 	if (!is_ready(t) || !settle_table(t) || !flush_table(t))
 		cs_quarantine_failed(t->slot);
-	else if (!TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), cs_worker_timeout))
+	else if (!TimestampDifferenceExceeds(begin, cs_clock_steady(), cs_worker_timeout))
 		cs_quarantine_lift(t->slot);
 }
 

@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "guc.h"
+#include "store/clock.h"
 #include "store/queue.h"
 #include "writeback/quarantine.h"
 
@@ -179,7 +180,7 @@ cs_quarantine_failed(int slot)
 	delay = Min(Max(delay * 2, MIN_DELAY_MS), MAX_DELAY_MS);
 	pg_atomic_write_u32(&e->delay, delay);
 	pg_atomic_write_u64(&e->not_before,
-						(uint64) TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay));
+						(uint64) TimestampTzPlusMilliseconds(cs_clock_steady(), delay));
 }
 
 /*

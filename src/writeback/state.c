@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "store/clock.h"
 #include "store/queue.h"
 #include "store/slot.h"
 #include "store/store.h"
@@ -58,8 +59,8 @@ typedef struct CsSharedFlush
 	pg_atomic_uint32 key;		/* atomic; shape of the primary key; 0 if no
 								 * write was deferred yet */
 	pg_atomic_uint32 asked;		/* atomic; a flush was requested */
-	pg_atomic_uint64 oldest;	/* atomic; a TimestampTz; 0 if nothing is
-								 * deferred */
+	pg_atomic_uint64 oldest;	/* atomic; by cs_clock_steady(); 0 if nothing
+								 * is deferred */
 
 	char		pad[PG_CACHE_LINE_SIZE];
 
@@ -68,11 +69,13 @@ typedef struct CsSharedFlush
 	pg_atomic_uint64 ended;		/* atomic; number of flushes, including failed
 								 * ones; only grows */
 	pg_atomic_uint64 last_flush;	/* atomic; time of the last successful one */
+	pg_atomic_uint64 flushed;	/* atomic; the same by cs_clock_steady() */
 	ConditionVariable changed;	/* has its own lock */
 
 	slock_t		lock;			/* protects the following */
 	int			error_code;		/* spinlock; 0 if the last flush succeeded */
 	TimestampTz error_time;		/* spinlock */
+	TimestampTz failed;			/* spinlock; the same by cs_clock_steady() */
 	char		error[sizeof(((CsFlushInfo *) NULL)->error)];	/* spinlock */
 } CsSharedFlush;
 
@@ -125,6 +128,7 @@ cs_state_shmem_init(void)
 			pg_atomic_init_u64(&state->count[c], 0);
 		pg_atomic_init_u64(&state->ended, 0);
 		pg_atomic_init_u64(&state->last_flush, 0);
+		pg_atomic_init_u64(&state->flushed, 0);
 		ConditionVariableInit(&state->changed);
 		SpinLockInit(&state->lock);
 	}
@@ -149,7 +153,7 @@ cs_state_reset(int slot)
 	cs_state_reset_counts(slot);
 	SpinLockAcquire(&state->lock);
 	state->error_code = 0;
-	state->error_time = 0;
+	state->error_time = state->failed = 0;
 	state->error[0] = '\0';
 	SpinLockRelease(&state->lock);
 }
@@ -166,6 +170,7 @@ cs_state_reset_counts(int slot)
 	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
 		pg_atomic_write_u64(&state->count[c], 0);
 	pg_atomic_write_u64(&state->last_flush, 0);
+	pg_atomic_write_u64(&state->flushed, 0);
 }
 
 /* ----- the gate ----- */
@@ -202,7 +207,7 @@ error_since(CsSharedFlush *state, TimestampTz since)
 	int			code;
 
 	SpinLockAcquire(&state->lock);
-	code = state->error_time >= since ? state->error_code : 0;
+	code = state->failed >= since ? state->error_code : 0;
 	SpinLockRelease(&state->lock);
 	return code;
 }
@@ -319,7 +324,7 @@ say_not_replayed(int slot, const char *detail, const char *hint)
 static void
 check_patience(int slot, TimestampTz since, int patience)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 	CsFlushInfo info;
 
 	if (!TimestampDifferenceExceeds(since, now, patience))
@@ -371,7 +376,7 @@ cs_state_wait_open(int slot, int patience)
 	if (cs_state_opens_gates)
 		say_not_replayed(slot, _("The flush worker itself would have to wait for that."),
 						 _("The flush worker tries again."));
-	since = GetCurrentTimestamp();
+	since = cs_clock_steady();
 	ConditionVariablePrepareToSleep(&state->changed);
 	while (!cs_state_is_open(slot))
 	{
@@ -612,12 +617,12 @@ void
 cs_state_wait_flush(int slot, uint64 seen, int timeout)
 {
 	CsSharedFlush *state = &states[slot];
-	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout);
+	TimestampTz end = TimestampTzPlusMilliseconds(cs_clock_steady(), timeout);
 
 	ConditionVariablePrepareToSleep(&state->changed);
 	while (cs_state_flushes_ended(slot) == seen)
 	{
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		long		left = TimestampDifferenceMilliseconds(cs_clock_steady(), end);
 
 		if (left <= 0)
 			break;
@@ -644,7 +649,7 @@ set_oldest(int slot)
 	cs_store_usage((uint32) slot, &usage);
 	if (usage.dirty_entries > 0 && old != 0)
 		(void) pg_atomic_compare_exchange_u64(oldest, &expected,
-											  Max(old, (uint64) GetCurrentStatementStartTimestamp()));
+											  Max(old, (uint64) cs_clock_of(GetCurrentStatementStartTimestamp())));
 }
 
 /*
@@ -660,6 +665,7 @@ set_error(CsSharedFlush *state, int sqlerrcode, const char *message)
 	SpinLockAcquire(&state->lock);
 	state->error_code = sqlerrcode;
 	state->error_time = now;
+	state->failed = cs_clock_steady();
 	memcpy(state->error, message == NULL ? "" : message, len);
 	state->error[len] = '\0';
 	SpinLockRelease(&state->lock);
@@ -683,6 +689,7 @@ cs_state_flushed(int slot, int sqlerrcode, const char *message)
 		SpinLockRelease(&state->lock);
 		set_oldest(slot);
 		pg_atomic_write_u64(&state->last_flush, (uint64) GetCurrentTimestamp());
+		pg_atomic_write_u64(&state->flushed, (uint64) cs_clock_steady());
 	}
 	pg_atomic_fetch_add_u64(&state->ended, 1);
 	ConditionVariableBroadcast(&state->changed);
@@ -705,6 +712,7 @@ cs_state_info(int slot, CsFlushInfo *info)
 	info->bytes = usage.dirty_bytes;
 	info->oldest = (TimestampTz) pg_atomic_read_u64(&state->oldest);
 	info->last_flush = (TimestampTz) pg_atomic_read_u64(&state->last_flush);
+	info->flushed = (TimestampTz) pg_atomic_read_u64(&state->flushed);
 	for (int c = 0; c < CS_FLUSH_COUNTS; c++)
 		info->count[c] = pg_atomic_read_u64(&state->count[c]);
 	SpinLockAcquire(&state->lock);

@@ -34,9 +34,10 @@ typedef struct CsFlushInfo
 	bool		open;			/* the gate */
 	uint64		entries;		/* dirty */
 	uint64		bytes;
-	TimestampTz oldest;			/* 0 if nothing was deferred since the last
-								 * flush */
+	TimestampTz oldest;			/* by cs_clock_steady(); 0 if nothing was
+								 * deferred since the last flush */
 	TimestampTz last_flush;
+	TimestampTz flushed;		/* the same by cs_clock_steady() */
 	uint64		count[CS_FLUSH_COUNTS];
 	int			error_code;		/* 0 if the last flush succeeded */
 	TimestampTz error_time;

@@ -26,6 +26,7 @@
 #include "relation/binding.h"
 #include "rowcache/strategy.h"
 #include "shmem.h"
+#include "store/clock.h"
 #include "store/counters.h"
 #include "store/slot.h"
 #include "writeback/journal.h"
@@ -152,7 +153,7 @@ put_slot(ReturnSetInfo *result, int slot, const uint64 *journal_bytes)
 	values[STATUS_DURABLE] = BoolGetDatum(options.durable);
 	values[STATUS_DIRTY_ENTRIES] = Int64GetDatum((int64) info.entries);
 	values[STATUS_DIRTY_BYTES] = Int64GetDatum((int64) info.bytes);
-	put_age(info.oldest, now, STATUS_OLDEST, values, nulls);
+	put_age(info.oldest, cs_clock_steady(), STATUS_OLDEST, values, nulls);
 	for (int i = 0; i < lengthof(counts); i++)
 		values[counts[i].column] = Int64GetDatum((int64) info.count[counts[i].count]);
 	values[STATUS_FLUSHES_PER_SECOND] =

@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "guc.h"
+#include "store/clock.h"
 #include "store/slot.h"
 #include "testpoint.h"
 #include "writeback/commitepoch.h"
@@ -181,7 +182,7 @@ cs_xactdelta_wait_for_room(CsBinding *binding)
 		if (waits++ == 0)
 		{
 			cs_state_add(binding->slot, CS_FLUSH_WAITS, 1);
-			begin = GetCurrentTimestamp();
+			begin = cs_clock_steady();
 		}
 		cs_state_ask_flush(binding->slot);
 		cs_state_wake(binding->slot);
@@ -198,7 +199,7 @@ cs_xactdelta_wait_for_room(CsBinding *binding)
 				break;
 		}
 		else if (is_failing(binding) &&
-				 TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), OWNER_PATIENCE_MS))
+				 TimestampDifferenceExceeds(begin, cs_clock_steady(), OWNER_PATIENCE_MS))
 			owner_share_error(binding);
 	}
 }
@@ -537,7 +538,7 @@ tell_flusher(const CsXactDeltaKey *changed)
 {
 	CsUsage		usage;
 
-	cs_state_dirtied(changed->key.owner, GetCurrentTimestamp());
+	cs_state_dirtied(changed->key.owner, cs_clock_steady());
 	cs_state_add(changed->key.owner, CS_FLUSH_DEFERRED, 1);
 	cs_store_usage(changed->key.owner, &usage);
 	if (usage.dirty_entries >= changed->batch)

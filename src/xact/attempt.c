@@ -38,6 +38,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "store/clock.h"
 #include "xact/attempt.h"
 #include "xact/xact.h"
 
@@ -294,7 +295,7 @@ cs_attempt_set_options(void)
 static void
 log_error(CsTrouble *t, const char *table, const ErrorData *error)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = cs_clock_steady();
 
 	if (error->sqlerrcode == t->code &&
 		!TimestampDifferenceExceeds(t->logged, now, LOG_AGAIN_MS))
@@ -320,7 +321,7 @@ back_off(CsTrouble *t)
 	double		part = 0.5 + 0.5 * pg_prng_double(&pg_global_prng_state);
 
 	t->delay = Min(Max(t->delay * 2, MIN_DELAY_MS), MAX_DELAY_MS);
-	t->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+	t->not_before = TimestampTzPlusMilliseconds(cs_clock_steady(),
 												(int64) (t->delay * part));
 }
 
@@ -346,7 +347,7 @@ cs_attempt_went_well(CsTrouble *t)
 bool
 cs_attempt_is_too_early(const CsTrouble *t)
 {
-	return t->not_before > GetCurrentTimestamp();
+	return t->not_before > cs_clock_steady();
 }
 
 /*

@@ -5,56 +5,24 @@
 use strict;
 use warnings FATAL => 'all';
 
+use FindBin;
+use lib "$FindBin::RealBin/../faults";
+
 use CacheTest;
+use Clock;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
-
-plan skip_all => 'libfaketime is not installed (Debian package faketime)' unless defined $library;
-
-my $clock = PostgreSQL::Test::Utils::tempdir('clock') . '/offset';
-
-# What the server's processes take for the time of day is off by this much.  The
-# file is read at each look at the clock; it is replaced as a whole.
-sub set_clock
-{
-	my ($offset) = @_;
-
-	append_to_file("$clock.new", "$offset\n");
-	rename("$clock.new", $clock) or die "rename: $!";
-}
-
-set_clock('+0');
-
+my $clock = Clock->new;
 my $node = PostgreSQL::Test::Cluster->new('main');
 
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_strategies'\nautovacuum = off\n");
 
-sub start_server
-{
-	local $ENV{LD_PRELOAD} = $library;
-	local $ENV{FAKETIME_TIMESTAMP_FILE} = $clock;
-	local $ENV{FAKETIME_NO_CACHE} = 1;
-	local $ENV{DONT_FAKE_MONOTONIC} = 1;
-
-	$node->start;
-}
-
 sub sql
 {
 	return $node->safe_psql('postgres', join("\n", @_));
-}
-
-# The server's clock is where it was put, to half a day.
-sub clock_is
-{
-	my ($days, $name) = @_;
-	my $time = time + $days * 86400;
-
-	is(sql("SELECT abs(extract(epoch FROM clock_timestamp()) - $time) < 43200"), 't', $name);
 }
 
 sub state
@@ -66,7 +34,7 @@ sub state
 			(SELECT outcome FROM cache.explain(NULL::t, 1)), (SELECT outcome FROM cache.explain(NULL::u, 1));));
 }
 
-start_server();
+$clock->start($node);
 add_extension($node);
 sql(q(
 	CREATE TABLE t (id int PRIMARY KEY, v text);
@@ -75,7 +43,7 @@ sql(q(
 	CREATE TABLE u (id int PRIMARY KEY, v text);
 	INSERT INTO u VALUES (1, 'row');
 	SELECT cache.attach('u', 'read_through', ttl => '300 ms');));
-clock_is(0, 'the clock is right at first');
+$clock->set($node, '+0', 0);
 
 # Otherwise all the rest would be waited for in vain.
 sub must
@@ -102,8 +70,7 @@ foreach my $i (0 .. $#steps)
 			SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)), "before the $name: the brief ones end"));
 	is(state(), 'd||e|t|f|t|t|day ever|hit|miss', "before the $name: the others are there");
 	sql(q(SELECT cache.set('late', 'l', ttl => '2 s'), cache.set('soon', 's', ttl => '100 ms', immediate => true);));
-	set_clock($offset);
-	clock_is($days, $name);
+	$clock->set($node, $offset, $days);
 	# ... is not there after it, and what has not is.
 	must(like(state(), qr/^d\|\|e\|t\|f\|t\|t\|day ever( late)?( soon)?\|hit\|miss$/, "$name: nothing ends early or comes back"));
 	is(sql(q(SELECT cache.add('brief', 'again'), cache.add('day', 'again'), cache.delete('brief');)), 't|f|t',
@@ -116,15 +83,14 @@ foreach my $i (0 .. $#steps)
 
 # A table's rows and keys that were put there under a wrong clock, after a restart.
 $node->stop;
-set_clock('+30d');
-start_server();
-clock_is(30, 'started with a wrong clock');
+$clock->put('+30d');
+$clock->start($node);
+$clock->set($node, '+30d', 30);
 sql(q(
 	SELECT cache.set('day', 'd', ttl => '1 day'), cache.set('brief', 'b', ttl => '300 ms', immediate => true),
 		cache.set('ever', 'e');
 	SELECT cache.read(NULL::t, 1), cache.read(NULL::u, 1);));
-set_clock('+0');
-clock_is(0, 'the clock is set right');
+$clock->set($node, '+0', 0);
 ok($node->poll_query_until('postgres', q(SELECT NOT cache.exists('brief') AND cache.lookup(NULL::u, 1) IS NULL)),
 	'the clock is set right: the brief ones end');
 is(state(), 'd||e|t|f|t|t|day ever|hit|miss', 'the clock is set right: the others are there');
