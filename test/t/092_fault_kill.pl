@@ -122,7 +122,7 @@ sub killed
 	$session->query_safe($case->{settings}) if defined $case->{settings};
 	$session->query_until(qr/started/, "\\echo started\nSET cache_strategies.test_points = '$point';\n$case->{sql};\n");
 	wait_stopped($node, $pid);
-	kill_server_process($pid);
+	kill_server_process($node, $pid);
 	eval { $_->{run}->kill_kill } foreach $gate, $session;
 
 	$found = sql('SELECT string_agg(v::text, E\'\n\') FROM ' . ($case->{locks} ? 'volatile v' : 'cache.scan(NULL::volatile) v'));
@@ -140,16 +140,6 @@ sub killed
 	# what was deferred before has been flushed; it makes no difference to the rows
 	sql($case->{settings}, $case->{sql});
 	is(sql('SELECT world()'), $new, "$name: and done afterwards");
-}
-
-# One process, and the server comes back.
-sub kill_server_process
-{
-	my ($pid) = @_;
-
-	kill 'KILL', $pid;
-	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 }
 
 # ----- each point, or some -----
@@ -202,7 +192,7 @@ sql("SELECT cache.set('changed', 'old')");
 $session->query_until(qr/started/, "SET cache_strategies.test_points = 'kv_immediate_checked';\nSET cache_strategies.test_delay = 100000;\n\\echo started\n"
 	  . "SELECT cache.set('changed', 'new', immediate => true) FROM generate_series(1, 1000000) i;\n");
 sql("DO 'BEGIN WHILE cache.get(''changed'') <> ''new'' LOOP PERFORM pg_sleep(0.01); END LOOP; END'");
-kill_server_process($pid);
+kill_server_process($node, $pid);
 eval { $session->{run}->kill_kill };
 is(sql(q(SELECT count(*) FROM cache.keys())), '0', 'killed at kv_immediate_checked: there are no keys');
 is(sql(key_case()->{before}, key_case()->{then}) =~ /t$/, 1, 'killed at kv_immediate_checked: keys can be changed');

@@ -33,6 +33,7 @@ our @EXPORT = qw(
   stop_at
   wait_stopped
   session_pid
+  kill_server_process
 );
 
 # Each has a table of its name in create_tables().
@@ -350,6 +351,16 @@ sub session_pid
 	my ($session) = @_;
 
 	return $session->query_safe('SELECT pg_backend_pid()');
+}
+
+# One process, by kill -9; and the server comes back.
+sub kill_server_process
+{
+	my ($node, $pid) = @_;
+
+	kill 'KILL', $pid;
+	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 }
 
 1;
