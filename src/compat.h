@@ -312,6 +312,9 @@ cs_add_entry(PlannedStmt *stmt, Query *query, RangeTblEntry *from, RangeTblEntry
 #define cs_alter_recomputes(subtype) false
 #endif
 
+/* Whether simplehash.h sets a table's size before it has the memory for it */
+#define CS_SIMPLEHASH_RESIZES_FIRST (PG_VERSION_NUM < 170000)
+
 #if PG_VERSION_NUM >= 170000
 #define cs_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
 #else

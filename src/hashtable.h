@@ -7,19 +7,21 @@
  * Included where simplehash.h would be, for each table anew, with
  * CS_HASHTABLE in place of SH_PREFIX and all other macros as there.
  *
- * simplehash.h gives a table its new size before it allocates the memory.  An
- * error there leaves a table that is read past its end, and those of a
- * transaction are read when it is rolled back.  So the allocator gives the
- * table its size back before it throws.
+ * Before PostgreSQL 17 simplehash.h gives a table its new size before it
+ * allocates the memory.  An error there leaves a table that is read past its
+ * end, and those of a transaction are read when it is rolled back.  So the
+ * allocator gives the table its size back before it throws.
  *
  *-------------------------------------------------------------------------
  */
+#include "compat.h"
+
 #define CS_HASHTABLE_NAME(name) CS_HASHTABLE_PASTE(CS_HASHTABLE, name)
 #define CS_HASHTABLE_PASTE(prefix, name) CS_HASHTABLE_PASTE_(prefix, name)
 #define CS_HASHTABLE_PASTE_(prefix, name) prefix##_##name
 
 #define SH_PREFIX		CS_HASHTABLE
-#ifdef SH_DEFINE
+#if defined(SH_DEFINE) && CS_SIMPLEHASH_RESIZES_FIRST
 #define CS_HASHTABLE_ALLOCATES
 #define SH_USE_NONDEFAULT_ALLOCATOR
 #endif
