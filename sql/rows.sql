@@ -130,6 +130,14 @@ FROM cache.read(NULL::large, 3);
 DELETE FROM large WHERE id <> 3;
 VACUUM large;
 SELECT * FROM check_row('large', '3');
+-- nor is what it refers to: in the cache is the value, not where the table has it
+CREATE TABLE apart (id int PRIMARY KEY, n int, v text);
+ALTER TABLE apart ALTER v SET STORAGE EXTERNAL;
+SELECT cache.attach('apart', 'write_through');
+INSERT INTO apart VALUES (1, 1, repeat('v', 10000)), (2, 1, repeat('w', 10000));
+UPDATE apart SET n = 2;
+SELECT verified, mismatched FROM cache.verify('apart');
+DROP TABLE apart;
 -- more than the store can hold: read from the table, each time
 INSERT INTO large (id, external) SELECT 6, repeat('x', (SELECT max_value FROM cache.stats)::int);
 INSERT INTO large (id, extended) SELECT 7, repeat('x', (SELECT max_value FROM cache.stats)::int);

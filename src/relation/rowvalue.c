@@ -41,7 +41,7 @@ is_toasted(Datum value)
 {
 	struct varlena *attr = (struct varlena *) DatumGetPointer(value);
 
-	return VARATT_IS_EXTENDED(attr) && !VARATT_IS_SHORT(attr);
+	return VARATT_IS_EXTERNAL(attr) || VARATT_IS_COMPRESSED(attr);
 }
 
 /*
