@@ -54,7 +54,7 @@ sub plans
 	my ($with, $without) = (0, 0);
 
 	$seen += length($log);
-	while ($log =~ /plan:\n\s+Query Text: ([^\n]*)\n\s+Custom Scan \(CachedResult\)[^\n]*\n(?:\s+[A-Z][\w ]+: [^\n]*\n)*(\s+->)?/g)
+	while ($log =~ /plan:\n\s+Query Text: ([^\n]*)\n(?:\s+Query Parameters: [^\n]*\n)?\s+Custom Scan \(CachedResult\)[^\n]*\n(?:\s+[A-Z][\w ]+: [^\n]*\n)*(\s+->)?/g)
 	{
 		my ($text, $child) = ($1, $2);
 
