@@ -97,7 +97,9 @@ my $flusher = 0;				# the process whose contexts are logged
 # way of the log.
 sub sample_flusher
 {
-	my $query = q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_strategies flush worker' AND pg_log_backend_memory_contexts(pid));
+	# OFFSET, or all processes may be asked
+	my $query = q(SELECT pid FROM (SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_strategies flush worker' LIMIT 1 OFFSET 0) w
+		WHERE pg_log_backend_memory_contexts(pid));
 
 	$flusher = Accounting::ask($node, $query) || $flusher;
 }
