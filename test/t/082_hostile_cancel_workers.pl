@@ -116,9 +116,8 @@ sub interrupt
 			usleep(300_000);
 		}
 	}
-	if ($kind eq $alone && $worker_held{$point})
+	if ($kind eq $alone && $worker_held{$point} && clear_points())
 	{
-		set_points();
 		increment_others();
 		waits_until("SELECT count(*) = 0 FROM cache.flush_status WHERE dirty_entries > 0 AND relation <> 'lonely'::regclass",
 			"$name: other tables are flushed meanwhile");

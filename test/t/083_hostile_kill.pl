@@ -113,7 +113,7 @@ my @ddl = (
 		name => 'attach',
 		sql => "BEGIN; SELECT cache.attach('plain', 'write_back', $options); SELECT cache.attach('wb', 'write_through'); COMMIT",
 	},
-	{ name => 'DDL', sql => "BEGIN; UPDATE wb SET n = n + 100; ALTER TABLE wb ADD extra int DEFAULT 7; COMMIT" });
+	{ name => 'DDL', sql => "BEGIN; UPDATE wb SET n = n + 100; ALTER TABLE wb ADD extra int; COMMIT" });
 
 killed(\%prepared, 'after_pre_commit', 0);
 killed(\%prepared, 'prepare_middle', 1);

@@ -31,6 +31,7 @@ our @EXPORT = qw(
   be_sociable
   set_option
   set_points
+  clear_points
   worker_at
   all_there
   refreshes_grow
@@ -170,6 +171,24 @@ sub set_option
 }
 
 sub set_points { set_option('test_points', join(',', @_)) }
+
+# No points, and the flush worker knows: its name in pg_stat_activity is set along with
+# them.  False if it has stopped at one before that, where emptying the journal leads
+# it, too.
+my $n_names = 0;
+
+sub clear_points
+{
+	my $name = 'points ' . ++$n_names;
+	my $is_there = "backend_type = 'cache_strategies $flusher'";
+	my $stopped = "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)";
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET application_name = '$name'");
+	set_points();
+	waits_until("SELECT count(*) = 0 FROM pg_stat_activity WHERE $is_there AND application_name <> '$name' AND NOT $stopped",
+		'the flush worker has been told, or has stopped');
+	return $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE $is_there AND $stopped") eq '0';
+}
 
 # The pid of the worker as soon as it waits at the point, when the condition is true of
 # the pid.
